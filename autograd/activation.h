@@ -1,0 +1,12 @@
+// The activations that a feed-forward layer can have.
+#pragma once
+
+namespace primer::autograd {
+
+enum class Activation {
+  gelu,      // tanh form: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))   Hendrycks & Gimpel 2016, GPT-2
+  gelu_erf,  // exact form: 0.5 x (1 + erf(x / sqrt(2)))                      Hendrycks & Gimpel 2016, BERT
+  relu,      // max(0, x)                                                     Vaswani et al. 2017
+};
+
+}  // namespace primer::autograd

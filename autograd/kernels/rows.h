@@ -1,0 +1,66 @@
+// Kernels on one row of numbers: free functions on plain pointers, which compilers turn into vector code; as loops
+// inside a capturing lambda they would be left in memory. The loops ask for vectors with `omp simd`.
+#pragma once
+
+#include <cmath>
+
+#include "autograd/vector_math.h"
+
+namespace primer::autograd {
+
+/// sum of a[i] b[i]
+template <class T>
+T dot_row(const T* a, const T* b, long n) {
+  T total = 0;
+#pragma omp simd reduction(+ : total)
+  for (long i = 0; i < n; ++i) total += a[i] * b[i];
+  return total;
+}
+
+/// The largest of n >= 1 numbers. NaNs are passed over here; they show in the sum that follows.
+template <class T>
+T max_row(const T* x, long n) {
+  T largest = x[0];
+#pragma omp simd reduction(max : largest)
+  for (long i = 0; i < n; ++i) largest = x[i] > largest ? x[i] : largest;
+  return largest;
+}
+
+/// y[i] = e^(x[i] - shift); returns their sum. y may be x.
+template <class T>
+T exp_row(const T* x, T shift, long n, T* y) {
+  T total = 0;
+#pragma omp simd reduction(+ : total)
+  for (long i = 0; i < n; ++i) {
+    const T e = fast::exp(x[i] - shift);
+    y[i] = e;
+    total += e;
+  }
+  return total;
+}
+
+/// x[i] *= factor
+template <class T>
+void scale_row(T* x, T factor, long n) {
+#pragma omp simd
+  for (long i = 0; i < n; ++i) x[i] *= factor;
+}
+
+template <class T>
+void softmax_row(const T* x, long n, T* y) {
+  if (n == 0) return;
+  const T total = exp_row(x, max_row(x, n), n, y);
+  scale_row(y, 1 / total, n);
+}
+
+template <class T>
+T log_sum_exp_row(const T* x, long n) {
+  if (n == 0) return 0;
+  const T largest = max_row(x, n);
+  T total = 0;
+#pragma omp simd reduction(+ : total)
+  for (long i = 0; i < n; ++i) total += fast::exp(x[i] - largest);
+  return largest + std::log(total);
+}
+
+}  // namespace primer::autograd

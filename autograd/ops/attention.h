@@ -1,0 +1,179 @@
+// attention: scaled dot-product attention over several heads, causal or not, with padding and dropout.
+#pragma once
+
+#include <span>
+
+#include "autograd/example.h"
+#include "autograd/kernels/attention.h"
+#include "autograd/ops/dropout.h"
+#include "autograd/ops/gather.h"
+#include "autograd/ops/layout.h"
+#include "autograd/ops/matmul.h"
+#include "autograd/ops/softmax.h"
+
+namespace primer::autograd {
+
+/// What a query may look at.
+struct AttentionOptions {
+  long heads = 1;
+  bool causal = false;               // query i sees keys 0 ... i (shifted by keys - queries if these differ)
+  std::span<const int> lengths = {}; // [B], real keys of each sequence; none: all of them
+  Dropout dropout = {};              // on the pattern
+};
+
+/// Shapes of an attention, and the rows of q, k and v: apart, or side by side in one array.
+template <class T>
+struct AttentionLayout {
+  Tensor<T> q, k, v;
+  long q_at, k_at, v_at;              // the column where each begins
+  long q_stride, k_stride, v_stride;  // from row to row
+  long B, queries, keys, H, D;
+};
+
+template <class T>
+AttentionLayout<T> attention_layout(Tensor<T> q, Tensor<T> k, Tensor<T> v, const AttentionOptions& options) {
+  if (q.shape.rank != 3 || k.shape.rank != 3 || !(k.shape == v.shape) || q.shape[0] != k.shape[0] || q.shape[2] != k.shape[2])
+    refuse("attention", "expected q [B, T, C] and k, v [B, S, C], got " + q.shape.text() + ", " + k.shape.text() + " and " + v.shape.text());
+  const long C = q.shape[2];
+  if (options.heads < 1 || C % options.heads != 0)
+    refuse("attention", "expected channels that are a multiple of the heads, got " + std::to_string(C) + " and " + std::to_string(options.heads));
+  return {q, k, v, 0, 0, 0, C, C, C, q.shape[0], q.shape[1], k.shape[1], options.heads, C / options.heads};
+}
+
+/// The three of a packed [B, T, 3C]: columns of queries, then keys, then values.
+template <class T>
+AttentionLayout<T> attention_layout(Tensor<T> qkv, const AttentionOptions& options) {
+  if (qkv.shape.rank != 3 || qkv.shape[2] % 3 != 0) refuse("attention", "expected qkv [B, T, 3C], got " + qkv.shape.text());
+  Tensor<T> third = qkv;  // only for its shape
+  third.shape = qkv.shape.with_last(qkv.shape[2] / 3);
+  AttentionLayout<T> layout = attention_layout(third, third, third, options);
+  const long C = third.shape[2];
+  layout.q = layout.k = layout.v = qkv;
+  layout.k_at = C;
+  layout.v_at = 2 * C;
+  layout.q_stride = layout.k_stride = layout.v_stride = 3 * C;
+  return layout;
+}
+
+template <class T>
+Tensor<T> attention(const AttentionLayout<T>& at, const AttentionOptions& options) {
+  const auto [q, k, v, q_at, k_at, v_at, q_stride, k_stride, v_stride, B, queries, keys, H, D] = at;
+  const long C = H * D;
+  if (!options.lengths.empty()) {
+    if (static_cast<long>(options.lengths.size()) != B)
+      refuse("attention", "expected " + std::to_string(B) + " lengths, got " + std::to_string(options.lengths.size()));
+    expect_ids("attention", options.lengths, keys + 1);
+  }
+  expect_probability("attention", options.dropout);
+  Tape<T>& tape = tape_of("attention", {q, k, v});
+  Tensor<T> y = tape.output({B, queries, C}, {q, k, v});
+  T* normaliser = tape.template keep<T>(B * H * queries);  // [B, H, queries]
+  const int* lengths = options.lengths.empty() ? nullptr : tape.keep(options.lengths);  // [B]
+  const DropoutMask<T> mask(tape, options.dropout, B * H * queries * keys);
+
+  const auto head = [=, causal = options.causal](long b, long n) {
+    return Head<T>{q.data() + b * queries * q_stride + q_at + n * D, k.data() + b * keys * k_stride + k_at + n * D,
+                   v.data() + b * keys * v_stride + v_at + n * D, q_stride, k_stride, v_stride, queries, keys, D,
+                   lengths ? lengths[b] : keys, causal, (b * H + n) * queries * keys};
+  };
+  const long cost = 4 * queries * keys * D;  // of one head
+  {
+    const long each_scratch = Head<T>::block * keys + keys * D;
+    const auto scratch = tape.scratch(threads() * each_scratch);
+    each_unequal(B * H, cost, [=, s = scratch.data()](long i, int thread) {
+      const long b = i / H, n = i % H;
+      attention_forward(head(b, n), mask, y.data() + b * queries * C + n * D, C, normaliser + i * queries, s + thread * each_scratch);
+    });
+  }
+  return tape.record("attention", y, [=, t = &tape](const T* dy) {
+    // packed, the three gradients are one array: asked for once, since asking says it is written
+    const auto dq = t->grad(q);
+    const auto dk = k.node == q.node ? dq : t->grad(k);
+    const auto dv = v.node == q.node ? dq : v.node == k.node ? dk : t->grad(v);
+    const long each_scratch = 3 * Head<T>::block * keys;
+    const auto scratch = t->scratch(threads() * each_scratch);
+    each_unequal(B * H, 3 * cost, [=, s = scratch.data()](long i, int thread) {
+      const long b = i / H, n = i % H;
+      const HeadGradient<T> g{dq ? dq.data + b * queries * q_stride + q_at + n * D : nullptr,
+                              dk ? dk.data + b * keys * k_stride + k_at + n * D : nullptr,
+                              dv ? dv.data + b * keys * v_stride + v_at + n * D : nullptr, dq.add, dk.add, dv.add};
+      const long o = b * queries * C + n * D;
+      attention_backward(head(b, n), mask, y.data() + o, dy + o, C, normaliser + i * queries, g, s + thread * each_scratch);
+    });
+  });
+}
+
+/// y = concat over heads of softmax(q k^T / sqrt(D) + mask) v; q [B, T, C], k and v [B, S, C], y [B, T, C], D = C / heads.
+/// Vaswani et al. 2017, equation 1. A query that sees no key gives 0. q, k and v are three different tensors.
+template <class T>
+Tensor<T> attention(Tensor<T> q, Tensor<T> k, Tensor<T> v, const AttentionOptions& options) {
+  if (q.node == k.node || q.node == v.node || k.node == v.node)
+    refuse("attention", "expected three different tensors; pack them as [q | k | v] or copy one with scale(x, 1)");
+  return attention(attention_layout(q, k, v, options), options);
+}
+
+/// The same from one packed qkv [B, T, 3C]: columns of queries, then keys, then values.
+template <class T>
+Tensor<T> attention(Tensor<T> qkv, const AttentionOptions& options) {
+  return attention(attention_layout(qkv, options), options);
+}
+
+// ---- the same from primitives: what attention is, and the way when its pattern is asked for -------------------------
+
+/// Heads apart: [B, T, C] -> [B, H, T, D].
+template <class T>
+Tensor<T> split_heads(Tensor<T> x, long heads) {
+  return permute(reshape(x, {x.shape[0], x.shape[1], heads, x.shape[2] / heads}), {0, 2, 1, 3});
+}
+
+/// The scores q k^T / sqrt(D), with -inf where a query may not look: [B, H, T, S].
+template <class T>
+Tensor<T> attention_scores(Tensor<T> q, Tensor<T> k, const AttentionOptions& options) {
+  const AttentionLayout<T> at = attention_layout(q, k, k, options);
+  const Tensor<T> scores = scale(matmul(split_heads(q, at.H), permute(split_heads(k, at.H), {0, 1, 3, 2})), 1 / std::sqrt(static_cast<double>(at.D)));
+  if (!options.causal && options.lengths.empty()) return scores;
+  std::vector<T> mask(scores.size(), T(0));
+  for (long i = 0; i < scores.size(); ++i) {
+    const long j = i % at.keys, query = i / at.keys % at.queries, b = i / (at.keys * at.queries * at.H);
+    const bool hidden = (options.causal && j > query + at.keys - at.queries) || (!options.lengths.empty() && j >= options.lengths[b]);
+    if (hidden) mask[i] = -std::numeric_limits<T>::infinity();
+  }
+  return add(scores, scores.tape->constant(scores.shape, mask));
+}
+
+/// Who looks at whom: pattern [B, H, T, S], every row a distribution over keys.
+template <class T>
+Tensor<T> attention_pattern(Tensor<T> q, Tensor<T> k, const AttentionOptions& options) {
+  return softmax(attention_scores(q, k, options));
+}
+
+/// What the heads bring home along a pattern [B, H, T, S]: [B, T, C] from v [B, S, C].
+template <class T>
+Tensor<T> attention_apply(Tensor<T> pattern, Tensor<T> v, const AttentionOptions& options) {
+  const Tensor<T> z = matmul(dropout(pattern, options.dropout), split_heads(v, options.heads));
+  return reshape(permute(z, {0, 2, 1, 3}), {v.shape[0], pattern.shape[2], v.shape[2]});
+}
+
+template <class Table>
+void attention_examples(Table& table) {
+  static constexpr int lengths[] = {3, 1};
+  const auto textbook = [](auto q, auto k, auto v, const AttentionOptions& o) { return attention_apply(attention_pattern(q, k, o), v, o); };
+  for (const AttentionOptions options : {AttentionOptions{2, false}, {2, true}, {1, true, lengths}, {2, false, lengths}, {2, true, {}, {0.5, 3}}}) {
+    const long B = options.lengths.empty() ? 3 : 2;
+    const auto square = [B](long T_, long C) { return std::vector<Shape>{{B, T_, C}, {B, T_, C}, {B, T_, C}}; };
+    table.add({"attention", {square(3, 4), square(7, 6), square(67, 2)}, {{{3, 4}, {3, 4}, {3, 4}}, {{B, 3, 4}, {B, 3, 6}, {B, 3, 6}}}},
+              [options](auto& in) { return attention(in[0], in[1], in[2], options); },
+              [=](auto& in) { return textbook(in[0], in[1], in[2], options); });
+    table.add({"attention", {{{B, 5, 12}}, {{B, 3, 6}}}, {{{B, 5, 7}}, {{5, 12}}}},
+              [options](auto& in) { return attention(in[0], options); },
+              [=](auto& in) {
+                const long C = in[0].shape[2] / 3;
+                return textbook(slice(in[0], 2, 0, C), slice(in[0], 2, C, C), slice(in[0], 2, 2 * C, C), options);
+              });
+  }
+  const AttentionOptions cross{2, true};  // queries are the last of the keys, as when decoding
+  table.add({"attention", {{{2, 3, 4}, {2, 5, 4}, {2, 5, 4}}}}, [cross](auto& in) { return attention(in[0], in[1], in[2], cross); },
+            [=](auto& in) { return textbook(in[0], in[1], in[2], cross); });
+}
+
+}  // namespace primer::autograd

@@ -1,0 +1,99 @@
+// feed_forward: both layers of a block's feed-forward part in one op.
+#pragma once
+
+#include "autograd/ops/activate.h"
+#include "autograd/ops/linear.h"
+
+namespace primer::autograd {
+
+/// y = residual + dropout(f(x up^T + up_bias) down^T + down_bias); x, residual and y [..., C], up [F, C], down [C, F],
+/// biases [F] and [C] or none. Vaswani et al. 2017, equation 2, with the activation f of choice.
+///
+/// Only the hidden layer before f is kept, [rows, F]; f of it is made again in backward, so that a block keeps one
+/// wide array instead of two. Forward goes through 256 rows at a time, while they are in the cache.
+template <class T>
+Tensor<T> feed_forward(Tensor<T> residual, Tensor<T> x, Tensor<T> up, Tensor<T> up_bias, Tensor<T> down, Tensor<T> down_bias,
+                       Activation activation, Dropout dropout = {}) {
+  expect_linear("feed_forward", x, up, up_bias);
+  const long rows = x.shape.rows(), C = x.shape.last(), F = up.shape[0];
+  expect_shape("feed_forward", "a second weight", down, {C, F});
+  if (down_bias) expect_shape("feed_forward", "a second bias", down_bias, {C});
+  expect_shape("feed_forward", "a residual", residual, x.shape);
+  expect_probability("feed_forward", dropout);
+  Tape<T>& tape = tape_of("feed_forward", {residual, x, up, up_bias, down, down_bias});
+  Tensor<T> y = tape.output(x.shape, {residual, x, up, up_bias, down, down_bias});
+  const DropoutMask<T> mask(tape, dropout, y.size());
+  const bool later = mask.active();
+  T* hidden = tape.template keep<T>(rows * F);  // [rows, F], before the activation
+
+  constexpr long block = 256;
+  const long parts = rows >= 64 ? threads() : 1;  // few rows: the products are split instead
+  const auto activated = tape.scratch(parts * block * F);
+  const auto forward = [=, g_all = activated.data()](long begin, long end, int thread) {
+    T* g = g_all + thread * block * F;  // [block, F]
+    for (long b = begin; b < end; b += block) {
+      const long n = std::min(block, end - b);
+      T *h = hidden + b * F, *r = y.data() + b * C;
+      const auto multiply = parts > 1 ? [](long m_, long n_, long k_, Operand<T> a, Operand<T> w, T* c) { gemm<T>(m_, n_, k_, 1, a, w, 1, c, n_); }
+                                      : [](long m_, long n_, long k_, Operand<T> a, Operand<T> w, T* c) { product<T>(m_, n_, k_, a, w, 1, c, n_); };
+      start_rows<T>(h, nullptr, up_bias ? up_bias.data() : nullptr, n, F);
+      multiply(n, F, C, as_is<T>(x.data() + b * C, C), transposed<T>(up.data(), C), h);
+      activate_row(activation, h, n * F, g);
+      start_rows<T>(r, later ? nullptr : residual.data() + b * C, down_bias ? down_bias.data() : nullptr, n, C);
+      multiply(n, C, F, as_is<T>(g, F), transposed<T>(down.data(), F), r);
+      if (later) mask.apply(b * C, n * C, r, residual.data() + b * C, r);
+    }
+  };
+  if (parts > 1) split(rows, 4 * C * F, forward, 16);
+  else forward(0, rows, 0);
+
+  return tape.record("feed_forward", y, [=, t = &tape](const T* dy) {
+    const auto dropped = t->scratch(mask.active() ? rows * C : 0);  // dy m
+    const T* d = dy;
+    if (mask.active()) {
+      split(rows, 8 * C, [=, out = dropped.data()](long begin, long end, int) {
+        mask.apply(begin * C, (end - begin) * C, dy + begin * C, nullptr, out + begin * C);
+      });
+      d = dropped;
+    }
+    if (auto db = t->grad(down_bias)) add_columns(d, rows, C, db);
+    const auto dh = t->scratch(rows * F);  // [rows, F]
+    {
+      const auto g = t->scratch(rows * F);  // f(hidden)
+      product<T>(rows, F, C, as_is(d, C), as_is<T>(down.data(), F), 0, dh, F);  // d f = d down
+      split(rows, 40 * F, [=, gs = g.data(), dhs = dh.data()](long begin, long end, int) {
+        const long i = begin * F, n = (end - begin) * F;
+        activate_row(activation, hidden + i, n, gs + i);
+        activate_row_backward(activation, hidden + i, dhs + i, n, dhs + i);
+      });
+      if (auto dw = t->grad(down))  // d down [C, F] = d^T f(hidden)
+        product<T>(C, F, rows, transposed(d, C), as_is<T>(g, F), dw.beta(), dw.data, F);
+    }
+    if (auto db = t->grad(up_bias)) add_columns<T>(dh, rows, F, db);
+    if (auto dw = t->grad(up))  // d up [F, C] = dh^T x
+      product<T>(F, C, rows, transposed<T>(dh, F), as_is<T>(x.data(), C), dw.beta(), dw.data, C);
+    if (auto dx = t->grad(x))  // dx [rows, C] = dh up
+      product<T>(rows, C, F, as_is<T>(dh, F), as_is<T>(up.data(), C), dx.beta(), dx.data, C);
+    t->pass(y, residual);
+  });
+}
+
+template <class Table>
+void feed_forward_examples(Table& table) {
+  const std::vector<std::vector<Shape>> shapes = {{{3, 5}, {3, 5}, {7, 5}, {7}, {5, 7}, {5}},
+                                                  {{1, 1}, {1, 1}, {1, 1}, {1}, {1, 1}, {1}},
+                                                  {{2, 37, 3}, {2, 37, 3}, {5, 3}, {5}, {3, 5}, {3}}};
+  table.add({"feed_forward", shapes, {{{3, 5}, {3, 5}, {7, 5}, {7}, {7, 5}, {5}}, {{3, 5}, {5, 3}, {7, 5}, {7}, {5, 7}, {5}}}},
+            [](auto& in) { return feed_forward(in[0], in[1], in[2], in[3], in[4], in[5], Activation::gelu); },
+            [](auto& in) {
+              return add(in[0], linear_textbook(activate_textbook(linear_textbook(in[1], in[2], in[3]), Activation::gelu), in[4], in[5]));
+            });
+  table.add({"feed_forward", {{{3, 5}, {3, 5}, {7, 5}, {5, 7}}, {{2, 37, 3}, {2, 37, 3}, {5, 3}, {3, 5}}}},
+            [](auto& in) { return feed_forward(in[0], in[1], in[2], {}, in[3], {}, Activation::gelu_erf, {0.5, 3}); },
+            [](auto& in) {
+              const auto hidden = activate_textbook(linear_textbook(in[1], in[2], {}), Activation::gelu_erf);
+              return add(in[0], dropout(linear_textbook(hidden, in[3], {}), {0.5, 3}));
+            });
+}
+
+}  // namespace primer::autograd

@@ -1,0 +1,56 @@
+// The loop policies: how work is spread over threads. Every split is fixed by the amount of work and the number of
+// threads, so that results are the same bits in every run with as many threads.
+#pragma once
+
+#include <omp.h>
+
+#include <algorithm>
+
+namespace primer::autograd {
+
+/// Threads that a parallel loop uses; set by omp_set_num_threads.
+inline int threads() { return omp_get_max_threads(); }
+
+/// Below about this many operations a loop stays on the calling thread: opening a region costs some microseconds.
+inline constexpr long worth_a_region = 20'000;
+
+/// Calls f(begin, end, thread) for a partition of 0 ... n-1 into one range a thread, cut at multiples of `grain`.
+/// `cost`: operations per item. f must not throw.
+template <class F>
+void split(long n, long cost, F f, long grain = 1) {
+  const long grains = (n + grain - 1) / grain;
+  const long parts = std::min<long>(threads(), grains);
+  if (n <= 0) return;
+  if (parts <= 1 || n * cost < worth_a_region || omp_in_parallel()) {
+    f(0L, n, 0);
+    return;
+  }
+#pragma omp parallel num_threads(static_cast<int>(parts))
+  {
+    const long t = omp_get_thread_num();
+    const long begin = grains * t / parts * grain;
+    const long end = std::min(grains * (t + 1) / parts * grain, n);
+    if (begin < end) f(begin, end, static_cast<int>(t));
+  }
+}
+
+/// Calls f(i) for i = 0 ... n-1; cheap independent elements.
+template <class F>
+void each(long n, F f) {
+  split(n, 1, [&](long begin, long end, int) {
+    for (long i = begin; i < end; ++i) f(i);
+  }, 64);
+}
+
+/// Calls f(i, thread) for i = 0 ... n-1, handing out one item at a time: for items of unequal cost.
+template <class F>
+void each_unequal(long n, long cost, F f) {
+  if (threads() == 1 || n <= 1 || n * cost < worth_a_region || omp_in_parallel()) {
+    for (long i = 0; i < n; ++i) f(i, 0);
+    return;
+  }
+#pragma omp parallel for schedule(dynamic, 1)
+  for (long i = 0; i < n; ++i) f(i, omp_get_thread_num());
+}
+
+}  // namespace primer::autograd

@@ -1,0 +1,128 @@
+// Parameters: declared one by one with a path, then laid out once in one flat block of values and one of gradients.
+// Optimizer, clipping, saving and averaging are then single loops over flat memory.
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "autograd/parallel.h"
+#include "autograd/random.h"
+#include "autograd/region.h"
+#include "autograd/tensor.h"
+
+namespace primer::autograd {
+
+/// How a parameter starts: normal numbers around a mean. Deviation 0: the mean itself.
+struct Init {
+  double deviation = 0;
+  double mean = 0;
+};
+
+/// A flat array on huge pages, zero at first.
+template <class T>
+class FlatBlock {
+ public:
+  explicit FlatBlock(long count) : region_(count * sizeof(T)) { region_.open(count * sizeof(T)); }
+  T* data() const { return reinterpret_cast<T*>(region_.data()); }
+
+ private:
+  Region region_;
+};
+
+template <class T>
+class Parameters {
+ public:
+  struct Entry {
+    std::string path;  // blocks.3.attention.qkv.weight
+    Shape shape;
+    Init init;
+    bool decay;        // weight decay applies: matrices and embeddings, not biases and norms
+    long offset = 0;   // in the flat blocks, in elements; a multiple of 64 bytes
+  };
+
+  /// Declares a parameter; its numbers exist after build(). Copying the returned handle ties two uses together.
+  /// Throws Error(bug) on a path declared twice or after build().
+  Tensor<T> declare(const std::string& path, Shape shape, Init init, bool decay) {
+    if (values_) refuse("parameters", path + " is declared after build()", Fault::bug);
+    for (const Entry& e : entries_)
+      if (e.path == path) refuse("parameters", path + " is declared twice", Fault::bug);
+    entries_.push_back({path, shape, init, decay});
+    Node<T>& node = nodes_.emplace_back();
+    node.size = shape.size();
+    node.needs_grad = node.parameter = true;
+    return {nullptr, &node, shape};
+  }
+
+  /// Lays out all parameters, the decayed ones first, and initialises each from (seed, hash of its path): adding or
+  /// reordering parameters changes no other one's numbers.
+  void build(std::uint64_t seed) {
+    long offset = 0;
+    for (const bool decay : {true, false}) {
+      for (Entry& e : entries_) {
+        if (e.decay != decay) continue;
+        e.offset = offset;
+        offset += (e.shape.size() + alignment - 1) / alignment * alignment;
+      }
+      if (decay) decayed_ = offset;
+    }
+    size_ = offset;
+    values_ = std::make_unique<FlatBlock<T>>(size_);
+    grads_ = std::make_unique<FlatBlock<T>>(size_);
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      const Entry& e = entries_[i];
+      nodes_[i].value = values() + e.offset;
+      nodes_[i].grad = grads() + e.offset;
+      const Random random(seed, hash(e.path));
+      split(e.shape.size(), 100, [&, out = nodes_[i].value](long begin, long end, int) {
+        for (long k = begin; k < end; ++k)
+          out[k] = static_cast<T>(e.init.mean + (e.init.deviation > 0 ? e.init.deviation * random.normal(k) : 0));
+      });
+    }
+  }
+
+  /// Before a step: no gradient is written yet. Nothing is cleared, since first writes assign.
+  void zero_grad() {
+    for (Node<T>& n : nodes_) n.written = false;
+  }
+
+  /// After backward: gradients that nobody wrote become zero, so that the flat block is whole.
+  void settle() {
+    for (Node<T>& n : nodes_)
+      if (!std::exchange(n.written, true)) std::fill_n(n.grad, n.size, T(0));
+  }
+
+  const std::vector<Entry>& entries() const { return entries_; }  // in order of declaration
+  T* values() const { return values_->data(); }                   // [size()]
+  T* grads() const { return grads_->data(); }                     // [size()]
+  long size() const { return size_; }                             // elements, padding included (it stays zero)
+  long decayed() const { return decayed_; }                       // the first so many are decayed
+
+  /// Numbers that are trained, without padding.
+  long count() const {
+    long n = 0;
+    for (const Entry& e : entries_) n += e.shape.size();
+    return n;
+  }
+
+  /// The handle of a declared parameter. Throws Error(usage) if there is none of that path.
+  Tensor<T> at(std::string_view path) {
+    for (std::size_t i = 0; i < entries_.size(); ++i)
+      if (entries_[i].path == path) return {nullptr, &nodes_[i], entries_[i].shape};
+    refuse("parameters", "there is no parameter " + std::string(path));
+  }
+
+ private:
+  static constexpr long alignment = 64 / sizeof(T);
+
+  std::vector<Entry> entries_;
+  std::deque<Node<T>> nodes_;  // a deque: handles point into it
+  std::unique_ptr<FlatBlock<T>> values_, grads_;
+  long size_ = 0, decayed_ = 0;
+};
+
+}  // namespace primer::autograd

@@ -1,0 +1,49 @@
+// Multi-head self-attention, as a layer.
+#pragma once
+
+#include <string>
+
+#include "autograd/ops/attention.h"
+#include "autograd/random.h"
+#include "nn/linear.h"
+
+namespace primer::nn {
+
+using autograd::AttentionOptions;
+
+template <class T>
+struct SelfAttention {
+  std::string path;
+  long heads = 1;
+  bool causal = true;
+  Linear<T> qkv;       // [3C, C]: rows of queries, keys, values, each cut into heads
+  Linear<T> output;    // [C, C]
+  Dropout pattern_dropout, residual_dropout;
+
+  SelfAttention() = default;
+  SelfAttention(Parameters<T>& parameters, const std::string& path_, long channels, long heads_, bool causal_, bool bias,
+                double dropout, double deviation, double residual_deviation)
+      : path(path_), heads(heads_), causal(causal_),
+        qkv(parameters, path + ".qkv", channels, 3 * channels, bias, deviation),
+        output(parameters, path + ".output", channels, channels, bias, residual_deviation),
+        pattern_dropout{dropout, autograd::hash(path + ".pattern")},
+        residual_dropout{dropout, autograd::hash(path + ".residual")} {}
+
+  /// residual + attention(x); x and residual [B, T, C]; lengths [B] of real tokens, or none for all.
+  ///
+  /// The fused op never makes its pattern. If somebody watches `path`.pattern [B, H, T, T] or `path`.z [B, T, C],
+  /// what the heads bring, the layer goes the textbook way: the same numbers, more memory.
+  Tensor<T> operator()(Tensor<T> residual, Tensor<T> x, std::span<const int> lengths) const {
+    const AttentionOptions options{heads, causal, lengths, pattern_dropout};
+    const Tensor<T> packed = qkv(x);  // [B, T, 3C]
+    Tape<T>& tape = *x.tape;
+    if (!tape.watched(path, "pattern") && !tape.watched(path, "z"))
+      return output.add_to(residual, attention(packed, options), residual_dropout);
+    const long C = x.shape[2];
+    const Tensor<T> q = slice(packed, 2, 0, C), k = slice(packed, 2, C, C), v = slice(packed, 2, 2 * C, C);
+    const Tensor<T> pattern = tape.watch(attention_pattern(q, k, options), path, "pattern");
+    return output.add_to(residual, tape.watch(attention_apply(pattern, v, options), path, "z"), residual_dropout);
+  }
+};
+
+}  // namespace primer::nn

@@ -1,0 +1,50 @@
+// One block of a transformer: attention, then feed-forward, each added to the residual stream.
+#pragma once
+
+#include <cmath>
+#include <string>
+
+#include "nn/attention.h"
+#include "nn/feed_forward.h"
+#include "nn/gpt_config.h"
+#include "nn/layer_norm.h"
+
+namespace primer::nn {
+
+/// Deviations of GPT-2's initialisation: 0.02, and less for the projections that write to the residual stream, of
+/// which there are two a block. Radford et al. 2019, section 2.3.
+inline constexpr double init_deviation = 0.02;
+inline double residual_deviation(long layers) { return init_deviation / std::sqrt(2.0 * static_cast<double>(layers)); }
+
+template <class T>
+struct Block {
+  std::string path;
+  Norm norm = Norm::pre;
+  LayerNorm<T> attention_norm, feed_forward_norm;  // without parameters in a model without norms
+  SelfAttention<T> attention;
+  FeedForward<T> feed_forward;                     // without parameters in an attention-only model
+
+  Block(Parameters<T>& parameters, const std::string& path_, const GptConfig& c) : path(path_), norm(c.norm) {
+    const double residual = residual_deviation(c.layers);
+    if (norm != Norm::none) attention_norm = {parameters, path + ".attention_norm", c.channels, c.bias};
+    attention = {parameters, path + ".attention", c.channels, c.heads, c.causal, c.bias, c.dropout, init_deviation, residual};
+    if (c.hidden() == 0) return;
+    if (norm != Norm::none) feed_forward_norm = {parameters, path + ".feed_forward_norm", c.channels, c.bias};
+    feed_forward = {parameters, path + ".feed_forward", c.channels, c.hidden(), c.activation, c.bias, c.dropout, init_deviation, residual};
+  }
+
+  /// x [B, T, C] -> [B, T, C]. Pre-norm: x + f(norm(x)). Post-norm: norm(x + f(x)) (Vaswani et al. 2017).
+  Tensor<T> operator()(Tensor<T> x, std::span<const int> lengths) const {
+    const bool pre = norm == Norm::pre, post = norm == Norm::post;
+    x = attention(x, pre ? attention_norm(x) : x, lengths);
+    if (post) x = attention_norm(x);
+    x = x.tape->watch(x, path, "attended");
+    if (feed_forward.up.weight) {
+      x = feed_forward(x, pre ? feed_forward_norm(x) : x);
+      if (post) x = feed_forward_norm(x);
+    }
+    return x.tape->watch(x, path, "output");
+  }
+};
+
+}  // namespace primer::nn

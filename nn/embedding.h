@@ -1,0 +1,71 @@
+// Embeddings: a row of numbers for each token, and for each position.
+#pragma once
+
+#include <cmath>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "autograd/ops/arithmetic.h"
+#include "autograd/ops/gather.h"
+#include "autograd/ops/layout.h"
+#include "nn/gpt_config.h"
+#include "nn/linear.h"
+
+namespace primer::nn {
+
+template <class T>
+struct Embedding {
+  Tensor<T> weight;  // [rows, C]
+
+  Embedding() = default;
+  Embedding(Parameters<T>& parameters, const std::string& path, long rows, long channels, double deviation)
+      : weight(parameters.declare(path + ".weight", {rows, channels}, {deviation}, true)) {}
+
+  /// ids, batch * length of them -> [batch, length, C]
+  Tensor<T> operator()(Tape<T>& tape, std::span<const int> ids, long batch, long length) const {
+    return reshape(gather(tape, weight, ids), {batch, length, weight.shape[1]});
+  }
+};
+
+/// The sinusoids of Vaswani et al. 2017, section 3.5: [context, C], with
+/// sin(t / 10000^(2i/C)) in column 2i and the cosine of the same angle in column 2i+1.
+template <class T>
+std::vector<T> sinusoids(long context, long channels) {
+  std::vector<T> table(context * channels);
+  for (long t = 0; t < context; ++t)
+    for (long c = 0; c < channels; ++c) {
+      const double angle = static_cast<double>(t) / std::pow(10000.0, static_cast<double>(c / 2 * 2) / static_cast<double>(channels));
+      table[t * channels + c] = static_cast<T>(c % 2 == 0 ? std::sin(angle) : std::cos(angle));
+    }
+  return table;
+}
+
+/// Where a token stands: learned rows, sinusoids, or nothing.
+template <class T>
+struct PositionalEncoding {
+  Position kind = Position::none;
+  long context = 0, channels = 0;
+  Embedding<T> learned;   // [context, C]
+  std::vector<T> fixed;   // [context, C]
+
+  PositionalEncoding() = default;
+  PositionalEncoding(Parameters<T>& parameters, const std::string& path, Position k, long context_, long channels_, double deviation)
+      : kind(k), context(context_), channels(channels_) {
+    if (kind == Position::learned) learned = {parameters, path, context, channels, deviation};
+    if (kind == Position::sinusoidal) fixed = sinusoids<T>(context, channels);
+  }
+
+  /// x [B, T, C] -> x + position, the same for every sequence. T may be shorter than the context.
+  Tensor<T> operator()(Tensor<T> x) const {
+    if (kind == Position::none) return x;
+    const long B = x.shape[0], length = x.shape[1];
+    std::vector<int> ids(B * length);
+    for (long i = 0; i < B * length; ++i) ids[i] = static_cast<int>(i % length);
+    Tape<T>& tape = *x.tape;
+    const Tensor<T> table = kind == Position::learned ? learned.weight : tape.constant({context, channels}, fixed);
+    return add(x, reshape(gather(tape, table, std::span<const int>(ids)), x.shape));
+  }
+};
+
+}  // namespace primer::nn

@@ -1,0 +1,83 @@
+// The GPT: embeddings, blocks, and the projection to logits. With causal = false the same stack reads in both
+// directions, for the masked objective.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "autograd/ops/cross_entropy.h"
+#include "nn/block.h"
+#include "nn/embedding.h"
+
+namespace primer::nn {
+
+using autograd::Score;
+
+template <class T>
+struct Gpt {
+  GptConfig config;
+  Embedding<T> token;               // [V, C]
+  PositionalEncoding<T> position;   // [T, C]
+  std::vector<Block<T>> blocks;
+  LayerNorm<T> norm;                // after the last block of a pre-norm model
+  Tensor<T> head;                   // [V, C]: the token embedding itself if tied
+  Dropout embedding_dropout;
+
+  /// Declares all parameters; parameters.build(seed) then gives them numbers. Throws Error(usage) on a
+  /// configuration that makes no model.
+  Gpt(Parameters<T>& parameters, const GptConfig& c)
+      : config(c), embedding_dropout{c.dropout, autograd::hash("embedding.dropout")} {
+    c.check();
+    token = {parameters, "token", c.vocabulary, c.channels, init_deviation};
+    position = {parameters, "position", c.position, c.context, c.channels, init_deviation};
+    for (long i = 0; i < c.layers; ++i) blocks.emplace_back(parameters, "blocks." + std::to_string(i), c);
+    if (c.norm == Norm::pre) norm = {parameters, "norm", c.channels, c.bias};
+    head = c.tie ? token.weight : parameters.declare("head.weight", {c.vocabulary, c.channels}, {init_deviation}, true);
+  }
+
+  /// What the blocks make of the tokens: [B, T, C]. tokens, batch * length of them, row by row; length <= context;
+  /// lengths [B], how many tokens of each sequence are real, or none for all. Throws Error(usage).
+  Tensor<T> hidden(Tape<T>& tape, std::span<const int> tokens, long batch, long length, std::span<const int> lengths = {}) const {
+    if (static_cast<long>(tokens.size()) != batch * length)
+      autograd::refuse("gpt", "expected " + std::to_string(batch * length) + " tokens, got " + std::to_string(tokens.size()));
+    if (length > config.context)
+      autograd::refuse("gpt", "a sequence of " + std::to_string(length) + " is longer than the context of " + std::to_string(config.context));
+    Tensor<T> x = dropout(position(token(tape, tokens, batch, length)), embedding_dropout);
+    x = tape.watch(x, "embedding", "output");
+    for (const Block<T>& block : blocks) x = block(x, lengths);
+    return norm(x);
+  }
+
+  /// The logits of every position: [B, T, V].
+  Tensor<T> logits(Tape<T>& tape, std::span<const int> tokens, long batch, long length, std::span<const int> lengths = {}) const {
+    return linear(hidden(tape, tokens, batch, length, lengths), head);
+  }
+
+  /// The logits of one position of each sequence, positions [B]: [B, V]. For generation, which needs no others.
+  Tensor<T> logits_at(Tape<T>& tape, std::span<const int> tokens, long batch, long length, std::span<const int> lengths,
+                      std::span<const int> positions) const {
+    const Tensor<T> x = hidden(tape, tokens, batch, length, lengths);
+    std::vector<int> rows(positions.begin(), positions.end());
+    for (long b = 0; b < batch; ++b) rows[b] += static_cast<int>(b * length);
+    return linear(gather(tape, reshape(x, {batch * length, config.channels}), std::span<const int>(rows)), head);
+  }
+
+  /// scale * sum of -ln p(target) over the targets that are not -1; targets as tokens. Adds the sums to score, if given.
+  Tensor<T> loss(Tape<T>& tape, std::span<const int> tokens, std::span<const int> targets, long batch, long length,
+                 std::span<const int> lengths, double scale, Score* score = nullptr) const {
+    const Tensor<T> x = hidden(tape, tokens, batch, length, lengths);
+    std::vector<int> rows, chosen;
+    for (std::size_t i = 0; i < targets.size(); ++i)
+      if (targets[i] >= 0) {
+        rows.push_back(static_cast<int>(i));
+        chosen.push_back(targets[i]);
+      }
+    if (rows.size() * 2 > targets.size()) return cross_entropy(x, head, targets, scale, score);
+    // few positions count, as in the masked objective: only their logits are made
+    const Tensor<T> flat = reshape(x, {x.shape.rows(), config.channels});
+    return cross_entropy(gather(tape, flat, std::span<const int>(rows)), head, std::span<const int>(chosen), scale, score);
+  }
+};
+
+}  // namespace primer::nn

@@ -1,0 +1,47 @@
+// The shape of a GPT: what must be known to build one, and to build the same one again.
+#pragma once
+
+#include <algorithm>
+#include <string>
+
+#include "autograd/activation.h"
+#include "autograd/error.h"
+
+namespace primer::nn {
+
+enum class Position { learned, sinusoidal, none };
+enum class Norm { pre, post, none };
+using autograd::Activation;
+
+struct GptConfig {
+  long vocabulary = 0;     // V, distinct tokens
+  long context = 0;        // T, the longest sequence
+  long layers = 4;         // blocks
+  long heads = 4;          // attention heads in each block; channels is a multiple
+  long channels = 128;     // C, width of the residual stream
+  long ffn_channels = 0;   // F, hidden width of the feed-forward part; 0: 4 C, -1: no such part
+  double dropout = 0;      // probability of zeroing, in [0, 1)
+  bool bias = false;       // biases in linear and norm layers
+  bool causal = true;      // a position sees only itself and earlier ones
+  bool tie = true;         // the output projection is the token embedding
+  Position position = Position::learned;
+  Norm norm = Norm::pre;
+  Activation activation = Activation::gelu;
+
+  long hidden() const { return ffn_channels == 0 ? 4 * channels : std::max(ffn_channels, 0L); }  // F
+
+  /// Throws Error(usage) on a shape that makes no model.
+  void check() const {
+    const auto need = [](bool holds, const char* what, long value) {
+      if (!holds) autograd::refuse("gpt", std::string("expected ") + what + ", got " + std::to_string(value));
+    };
+    need(vocabulary > 0, "a vocabulary of 1 or more", vocabulary);
+    need(context > 0, "a context of 1 or more", context);
+    need(layers >= 0, "0 layers or more", layers);
+    need(channels > 0, "1 channel or more", channels);
+    need(heads > 0 && channels % heads == 0, "heads that divide the channels", heads);
+    if (!(dropout >= 0 && dropout < 1)) autograd::refuse("gpt", "expected dropout in [0, 1), got " + std::to_string(dropout));
+  }
+};
+
+}  // namespace primer::nn

@@ -1,0 +1,52 @@
+// What every optimizer is: a loop over the flat block of parameters, with moments in flat blocks beside it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "autograd/parameters.h"
+
+namespace primer::optim {
+
+/// A flat block of optimizer state, laid out like the parameters.
+template <class T>
+struct Moment {
+  std::string name;  // "first", "second", "momentum"
+  T* data;           // [parameters.size()]
+};
+
+template <class T>
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+
+  /// One step against the gradients times `gradient_factor` (from clipping). Gradients must be settled.
+  void update(double lr, double gradient_factor = 1) {
+    ++updates_;
+    apply(lr, gradient_factor);
+  }
+
+  /// How many updates were made; with the moments, all there is to save.
+  long updates() const { return updates_; }
+  void set_updates(long updates) { updates_ = updates; }
+  virtual std::vector<Moment<T>> moments() = 0;
+
+ protected:
+  explicit Optimizer(autograd::Parameters<T>& parameters) : parameters_(parameters) {}
+
+  autograd::Parameters<T>& parameters_;
+  long updates_ = 0;
+
+  /// Calls f(begin, end, weight_decay) over parallel ranges of the flat block: decayed ones first, then the others.
+  template <class F>
+  void each_range(double weight_decay, F f) const {
+    const long border = parameters_.decayed();
+    autograd::split(border, 10, [&](long begin, long end, int) { f(begin, end, weight_decay); }, 64);
+    autograd::split(parameters_.size() - border, 10, [&](long begin, long end, int) { f(border + begin, border + end, 0.0); }, 64);
+  }
+
+ private:
+  virtual void apply(double lr, double gradient_factor) = 0;
+};
+
+}  // namespace primer::optim
