@@ -25,12 +25,13 @@ void split(long n, long cost, F f, long grain = 1) {
     f(0L, n, 0);
     return;
   }
-#pragma omp parallel num_threads(static_cast<int>(parts))
-  {
-    const long t = omp_get_thread_num();
-    const long begin = grains * t / parts * grain;
-    const long end = std::min(grains * (t + 1) / parts * grain, n);
-    if (begin < end) f(begin, end, static_cast<int>(t));
+  // Always the whole team: a team that changes its size ends and starts threads. The runtime may still hand out fewer
+  // (OMP_THREAD_LIMIT, OMP_DYNAMIC), so that a thread may have several parts.
+#pragma omp parallel
+  for (long part = omp_get_thread_num(); part < parts; part += omp_get_num_threads()) {
+    const long begin = grains * part / parts * grain;
+    const long end = std::min(grains * (part + 1) / parts * grain, n);
+    if (begin < end) f(begin, end, static_cast<int>(part));
   }
 }
 

@@ -5,9 +5,9 @@
 //
 // In short: y = fast::exp(x), one number in, one out, no errors thrown. A NaN stays a NaN everywhere. Results below
 // the smallest normal number lose their digits gradually, as IEEE 754 has it, unless the processor flushes them.
-// One ulp is the distance of two neighbouring floats at the exact result. The error bounds hold for every float,
-// with and without fused multiply-add. The code writes a * b + c and never std::fma: where the processor has no
-// such instruction, std::fma is a slow call.
+// One ulp is the distance of two neighbouring floats at the exact result. The bounds were checked against double, for
+// every float (GELU: for one in 17); they hold with and without fused multiply-add. The code writes a * b + c and
+// never std::fma: where the processor has no such instruction, std::fma is a slow call.
 //
 // The coefficients are our own. Lawson's reweighted least squares (1961) on 1500 Chebyshev points made the greatest
 // relative error least (for a quotient: linearised with the last round's denominator); then the coefficients

@@ -60,11 +60,11 @@ struct PositionalEncoding {
   Tensor<T> operator()(Tensor<T> x) const {
     if (kind == Position::none) return x;
     const long B = x.shape[0], length = x.shape[1];
-    std::vector<int> ids(B * length);
-    for (long i = 0; i < B * length; ++i) ids[i] = static_cast<int>(i % length);
     Tape<T>& tape = *x.tape;
+    const std::span<int> ids(tape.template keep<int>(B * length), B * length);
+    for (long i = 0; i < B * length; ++i) ids[i] = static_cast<int>(i % length);
     const Tensor<T> table = kind == Position::learned ? learned.weight : tape.constant({context, channels}, fixed);
-    return add(x, reshape(gather(tape, table, std::span<const int>(ids)), x.shape));
+    return add(x, reshape(gather<T>(tape, table, ids), x.shape));
   }
 };
 

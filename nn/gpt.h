@@ -2,6 +2,7 @@
 // directions, for the masked objective.
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <string>
 #include <vector>
@@ -58,25 +59,34 @@ struct Gpt {
   Tensor<T> logits_at(Tape<T>& tape, std::span<const int> tokens, long batch, long length, std::span<const int> lengths,
                       std::span<const int> positions) const {
     const Tensor<T> x = hidden(tape, tokens, batch, length, lengths);
-    std::vector<int> rows(positions.begin(), positions.end());
-    for (long b = 0; b < batch; ++b) rows[b] += static_cast<int>(b * length);
-    return linear(gather(tape, reshape(x, {batch * length, config.channels}), std::span<const int>(rows)), head);
+    if (static_cast<long>(positions.size()) != batch)
+      autograd::refuse("gpt", "expected " + std::to_string(batch) + " positions, one a sequence, got " +
+                                  std::to_string(positions.size()));
+    autograd::expect_ids("gpt", positions, length);
+    const std::span<int> rows(tape.template keep<int>(batch), batch);
+    for (long b = 0; b < batch; ++b) rows[b] = static_cast<int>(b * length + positions[b]);
+    return linear(gather<T>(tape, reshape(x, {batch * length, config.channels}), rows), head);
   }
 
   /// scale * sum of -ln p(target) over the targets that are not -1; targets as tokens. Adds the sums to score, if given.
   Tensor<T> loss(Tape<T>& tape, std::span<const int> tokens, std::span<const int> targets, long batch, long length,
                  std::span<const int> lengths, double scale, Score* score = nullptr) const {
+    if (targets.size() != tokens.size())
+      autograd::refuse("gpt", "expected " + std::to_string(tokens.size()) + " targets, one a token, got " +
+                                  std::to_string(targets.size()));
     const Tensor<T> x = hidden(tape, tokens, batch, length, lengths);
-    std::vector<int> rows, chosen;
-    for (std::size_t i = 0; i < targets.size(); ++i)
-      if (targets[i] >= 0) {
-        rows.push_back(static_cast<int>(i));
-        chosen.push_back(targets[i]);
-      }
-    if (rows.size() * 2 > targets.size()) return cross_entropy(x, head, targets, scale, score);
+    const auto counts = [](int target) { return target != -1; };
+    const long count = std::count_if(targets.begin(), targets.end(), counts);
+    if (count * 2 > static_cast<long>(targets.size())) return cross_entropy(x, head, targets, scale, score);
     // few positions count, as in the masked objective: only their logits are made
+    const std::span<int> rows(tape.template keep<int>(count), count), chosen(tape.template keep<int>(count), count);
+    for (long i = 0, k = 0; k < count; ++i)
+      if (counts(targets[i])) {
+        rows[k] = static_cast<int>(i);
+        chosen[k++] = targets[i];
+      }
     const Tensor<T> flat = reshape(x, {x.shape.rows(), config.channels});
-    return cross_entropy(gather(tape, flat, std::span<const int>(rows)), head, std::span<const int>(chosen), scale, score);
+    return cross_entropy<T>(gather<T>(tape, flat, rows), head, chosen, scale, score);
   }
 };
 

@@ -1,0 +1,46 @@
+# The usual commands; CMakeLists.txt does the work.
+.PHONY: all demo test test-long sanitize bench dependencies check clean
+JOBS := $(shell nproc 2>/dev/null || echo 2)
+CONFIGURE = @cmake -S . -G Ninja --log-level=NOTICE
+BUILD = @cmake --build $(1) -j $(JOBS)
+# Threads that spin while they wait make small tests on a busy machine many times slower.
+TEST = OMP_WAIT_POLICY=passive ctest --output-on-failure --no-tests=error --timeout 900 --test-dir
+
+all: check  # the program: build/primer
+	$(CONFIGURE) -B build
+	$(call BUILD,build) --target primer
+
+demo: dependencies  # installs what is missing, builds, trains for a minute on these very files, writes text
+	@$(MAKE) --no-print-directory all
+	build/primer train . -o runs/demo --minutes 1 --force
+
+test: dependencies  # installs what is missing, builds, runs the quick tests
+	$(CONFIGURE) -B build
+	$(call BUILD,build)
+	$(TEST) build
+
+test-long: check  # the tests that take minutes
+	$(CONFIGURE) -B build
+	$(call BUILD,build)
+	@for program in build/test_*; do \
+	  echo "$$program -ts=long"; "$$program" -ts=long || exit 1; \
+	done
+
+sanitize: check  # the quick tests, with every access and every undefined operation checked
+	$(CONFIGURE) -B build-sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g" \
+	  -DPRIMER_SANITIZE=address,undefined
+	$(call BUILD,build-sanitize)
+	ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1 \
+	UBSAN_OPTIONS=print_stacktrace=1 $(TEST) build-sanitize
+
+bench: all
+	build/primer bench
+
+dependencies:
+	@sh dependencies.sh
+
+check:
+	@sh dependencies.sh check
+
+clean:
+	rm -rf build build-sanitize

@@ -1,0 +1,104 @@
+#include "data/strict_json.h"
+
+#include <nlohmann/json.hpp>
+#include <unordered_set>
+#include <utility>
+
+#include "data/utf8.h"
+
+namespace primer::data {
+
+namespace {
+
+using Json = nlohmann::json;
+
+/// Receives the parser's events. The parser keeps its own stack on the heap, one bit for each level.
+class Events final : public nlohmann::json_sax<Json> {
+ public:
+  Events(const JsonLimits& limits, const std::function<void(const JsonPath&, const JsonValue&)>& each)
+      : limits_(limits), each_(each) {}
+
+  bool null() override { return report({}); }
+  bool boolean(bool value) override { return report({JsonValue::Kind::boolean, {}, 0, value}); }
+  bool number_integer(number_integer_t) override { return report({JsonValue::Kind::number, {}, 0, false}); }
+  bool number_unsigned(number_unsigned_t value) override {
+    return report({JsonValue::Kind::integer, {}, value, false});
+  }
+  bool number_float(number_float_t, const string_t&) override {
+    return report({JsonValue::Kind::number, {}, 0, false});
+  }
+  bool string(string_t& value) override { return report({JsonValue::Kind::string, std::move(value), 0, false}); }
+  bool binary(binary_t&) override { return false; }  // not in JSON text
+
+  bool start_object(std::size_t) override { return open(JsonValue::Kind::object); }
+  bool start_array(std::size_t) override { return open(JsonValue::Kind::array); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+
+  bool key(string_t& key) override {
+    Level& level = levels_.back();
+    if (level.keys.size() == limits_.keys) {
+      throw JsonError("an object has more than " + std::to_string(limits_.keys) + " keys");
+    }
+    if (!level.keys.insert(key).second) {
+      throw JsonError("the key \"" + printable(key.substr(0, 256)) + "\" occurs twice");
+    }
+    path_.back() = std::move(key);
+    return true;
+  }
+
+  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
+    throw JsonError("it is not valid JSON at byte " + std::to_string(position));
+  }
+
+ private:
+  struct Level {
+    bool array = false;
+    std::size_t elements = 0;                // of an array, so far
+    std::unordered_set<std::string> keys{};  // of an object, so far
+  };
+
+  bool report(const JsonValue& value) {
+    if (!levels_.empty() && levels_.back().array) path_.back() = std::to_string(levels_.back().elements++);
+    each_(path_, value);
+    return true;
+  }
+
+  bool open(JsonValue::Kind kind) {
+    if (levels_.size() == limits_.depth) {
+      throw JsonError("it nests deeper than " + std::to_string(limits_.depth) + " levels");
+    }
+    report({kind, {}, 0, false});
+    levels_.push_back({kind == JsonValue::Kind::array});
+    path_.emplace_back();
+    return true;
+  }
+
+  bool close() {
+    levels_.pop_back();
+    path_.pop_back();
+    return true;
+  }
+
+  const JsonLimits limits_;
+  const std::function<void(const JsonPath&, const JsonValue&)>& each_;
+  std::vector<Level> levels_;
+  JsonPath path_;  // as long as levels_
+};
+
+}  // namespace
+
+void read_json(std::string_view text, const JsonLimits& limits,
+               const std::function<void(const JsonPath&, const JsonValue&)>& each) {
+  // The parser would take a NUL byte for the end of the text and skip a byte order mark.
+  if (text.find('\0') != std::string_view::npos) throw JsonError("it holds a NUL byte");
+  if (text.starts_with("\xEF\xBB\xBF")) throw JsonError("it begins with a byte order mark");
+  Events events(limits, each);
+  Json::sax_parse(text.begin(), text.end(), &events);
+}
+
+std::string json_quoted(std::string_view text) {
+  return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace primer::data
