@@ -1,4 +1,5 @@
-// The vector functions against double: over a dense part of all floats here, over every float in the suite "long".
+// The vector functions against double: one float in 997 here; in the suite "long" every float for exp, tanh and erf,
+// and one in 17 for GELU, which is made of the same parts.
 #include "autograd/vector_math.h"
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <cstdint>
 #include <limits>
 #include <numbers>
+#include <span>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -21,7 +23,7 @@ constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 constexpr long block = 4096;
 
 /// The distance of neighbouring floats at `exact`; the denormals' below the smallest normal number. From the bits,
-/// since the long test asks for it some 10^10 times.
+/// since the long test asks 10^10 times.
 double ulp(double exact) {
   const std::uint64_t exponent = (std::bit_cast<std::uint64_t>(exact) >> 52) & 0x7ff;  // with a bias of 1023
   return std::bit_cast<double>((std::max<std::uint64_t>(exponent, 1023 - 126) - 23) << 52);
@@ -41,7 +43,7 @@ void apply(const float* x, float* y, long n) {
   for (long i = 0; i < n; ++i) y[i] = f(x[i]);
 }
 
-/// The textbook's logarithm of the tail: how far rounding its exponent can reach. At most ln of the smallest float.
+/// About |ln F(x)| of the tail F, which its exponent's rounding error grows with; no float is below e^-104.
 double logistic_exponent(double x) {
   const double a = std::abs(x);
   return std::min(104.0, 2 * std::sqrt(2 / std::numbers::pi) * (a + 0.044715 * a * a * a));
@@ -107,8 +109,8 @@ Worst sweep(const Function& f, std::uint64_t stride) {
   return worst;
 }
 
-void check_sweep(std::uint64_t stride) {
-  for (const Function& f : functions) {
+void check_sweep(std::span<const Function> some, std::uint64_t stride) {
+  for (const Function& f : some) {
     const Worst worst = sweep(f, stride);
     INFO(f.name << " at " << worst.at << ": error / bound = " << worst.share);
     CHECK(worst.share <= 1);
@@ -118,7 +120,7 @@ void check_sweep(std::uint64_t stride) {
 
 }  // namespace
 
-TEST_CASE("vector functions stay within their error bounds on one float in 997") { check_sweep(997); }
+TEST_CASE("vector functions stay within their error bounds on one float in 997") { check_sweep(functions, 997); }
 
 TEST_CASE("vector functions stay within their error bounds in even steps from -12 to 12") {
   std::vector<float> x(1 << 16);  // [65536], where a sweep over bit patterns is thin
@@ -254,5 +256,10 @@ TEST_CASE("double forms are the library's, and GELU is the textbook's") {
 }
 
 TEST_SUITE("long") {
-  TEST_CASE("vector functions stay within their error bounds on every float") { check_sweep(1); }
+  TEST_CASE("exp, tanh and erf stay within their error bounds on every float") {
+    check_sweep(std::span(functions).first(3), 1);
+  }
+  TEST_CASE("GELU stays within its error bounds on one float in 17") {
+    check_sweep(std::span(functions).subspan(3), 17);
+  }
 }

@@ -1,0 +1,147 @@
+// Gradients of whole models against finite differences, and what the models record.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/autograd/check.h"
+#include "tests/nn/small_model.h"
+
+using namespace primer::test;
+
+namespace {
+
+constexpr long V = 13, length = 6, batch = 3;
+
+/// Models that between them have every option.
+std::vector<GptConfig> zoo() {
+  const GptConfig base{.vocabulary = V, .context = length + 1, .layers = 2, .heads = 2, .channels = 6};
+  std::vector<GptConfig> all(9, base);
+  all[1].bias = true;
+  all[1].dropout = 0.3;
+  all[2].tie = false;
+  all[2].position = Position::sinusoidal;
+  all[3].norm = Norm::post;
+  all[3].bias = true;
+  all[3].activation = Activation::gelu_erf;
+  all[4].causal = false;
+  all[4].dropout = 0.1;
+  all[5].norm = Norm::none;
+  all[5].ffn_channels = -1;
+  all[5].position = Position::none;
+  all[6].ffn_channels = 11;
+  all[6].activation = Activation::gelu_erf;
+  all[7].layers = 0;
+  all[8].norm = Norm::none;
+  all[8].heads = 3;
+  all[8].causal = false;
+  return all;
+}
+
+struct Batch {
+  Ids tokens = random_ids(batch * length, V, "tokens");
+  Ids targets = random_ids(batch * length, V, "targets");
+  Ids lengths = {6, 3, 5};
+
+  /// With `few`, only some targets count; else all but the padded ones.
+  explicit Batch(bool few) {
+    for (long i = 0; i < batch * length; ++i)
+      if (few ? i % 4 != 1 : i % length >= lengths[i / length]) targets[i] = -1;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the gradient of every parameter of a whole model agrees with finite differences to 1e-7") {
+  for (const GptConfig& config : zoo())
+    for (const bool few : {false, true}) {
+      SmallModel<double> model(config);
+      model.stir();
+      model.tape.poison = false;
+      model.tape.noise = {3, 5, 0, batch};
+      const Batch b(few);
+      model.run(b.tokens, b.targets, batch, b.lengths);
+      const auto gradients = model.gradients();
+      double* w = model.parameters.values();
+      const double scale = 1 / count_of(b.targets);
+      const auto loss = [&] {
+        const auto pause = model.tape.pause();
+        model.tape.training = true;
+        return model.gpt.loss(model.tape, b.tokens, b.targets, batch, length, b.lengths, scale).item();
+      };
+      for (const auto& e : model.parameters.entries()) {
+        CAPTURE(e.path);
+        double largest = 0;
+        for (long i = 0; i < e.shape.size(); ++i) largest = std::max(largest, std::abs(gradients[e.offset + i]));
+        CHECK(largest > 1e-6);
+        const Random random(1, hash(e.path));
+        for (long sample = 0; sample < 8; ++sample) {
+          const long i = e.offset + static_cast<long>(random.below(e.shape.size(), sample));
+          const double x = w[i];
+          const auto slope = [&](double h) {
+            w[i] = x + h;
+            const double up = loss();
+            w[i] = x - h;
+            const double down = loss();
+            w[i] = x;
+            return (up - down) / (2 * h);
+          };
+          const double numeric = (4 * slope(5e-4) - slope(1e-3)) / 3;
+          CAPTURE(i - e.offset);
+          CHECK(std::abs(gradients[i] - numeric) <= 1e-7 * std::max(largest, std::abs(numeric)) + 1e-11);
+        }
+      }
+    }
+}
+
+TEST_CASE("every op that a model records stands in the table of tested ops") {
+  std::set<std::string> tested, recorded;
+  for (const Case& c : OpTable().cases) tested.insert(c.example.op);
+  struct Everything : Observer<double> {
+    bool wants(std::string_view, std::string_view) override { return true; }
+    Tensor<double> see(std::string_view, std::string_view, Tensor<double> x) override { return x; }
+  } everything;
+  for (const GptConfig& config : zoo())
+    for (const bool watched : {false, true})
+      for (const bool few : {false, true}) {
+        SmallModel<double> model(config);
+        if (watched) model.tape.observer = &everything;
+        const Batch b(few);
+        model.accumulate(b.tokens, b.targets, batch, b.lengths, 1);
+        model.tape.each_recorded([&](std::string_view op) { recorded.emplace(op); });
+        model.tape.reset();
+        const auto y = model.gpt.logits(model.tape, b.tokens, batch, length, b.lengths);
+        model.tape.each_recorded([&](std::string_view op) { recorded.emplace(op); });
+        CHECK(y.shape == Shape{batch, length, V});
+      }
+  for (const char* expected : {"attention", "cross_entropy", "feed_forward", "gather", "layer_norm", "linear",
+                               "linear_residual", "softmax"})
+    CHECK(recorded.contains(expected));
+  for (const std::string& op : recorded) {
+    CAPTURE(op);
+    CHECK(tested.contains(op));
+  }
+}
+
+TEST_CASE("float's loss and gradients are double's, to rounding") {
+  for (const GptConfig& config : zoo()) {
+    SmallModel<double> precise(config);
+    SmallModel<float> model(config);
+    precise.stir();
+    model.stir();
+    precise.tape.noise = model.tape.noise = {3, 5, 0, batch};
+    const Batch b(false);
+    CHECK(model.run(b.tokens, b.targets, batch, b.lengths) ==
+          doctest::Approx(precise.run(b.tokens, b.targets, batch, b.lengths)).epsilon(1e-6));
+    for (const auto& e : model.parameters.entries()) {  // the padding between parameters differs
+      CAPTURE(e.path);
+      const float* g = model.parameters.at(e.path).grad();
+      const double* exact = precise.parameters.at(e.path).grad();
+      const long n = e.shape.size();
+      CHECK(apart(std::vector<double>(g, g + n), std::vector<double>(exact, exact + n)) < 2e-5);
+    }
+  }
+}

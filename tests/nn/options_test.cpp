@@ -1,0 +1,241 @@
+// Every option of a GPT: what it builds, that it trains, and what is refused.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "optim/adam.h"
+#include "optim/clip.h"
+#include "optim/sgd.h"
+#include "tests/nn/small_model.h"
+
+using namespace primer::test;
+namespace optim = primer::optim;
+
+namespace {
+
+constexpr long V = 17, batch = 8, length = 12;
+
+GptConfig base() { return {.vocabulary = V, .context = length, .layers = 2, .heads = 2, .channels = 16, .bias = true}; }
+
+std::set<std::string> paths_of(const GptConfig& config) {
+  Parameters<float> parameters;
+  const Gpt<float> gpt(parameters, config);
+  std::set<std::string> paths;
+  for (const auto& e : parameters.entries()) paths.insert(e.path);
+  return paths;
+}
+
+/// Parameters whose path contains `part`.
+long count_of(const GptConfig& config, const std::string& part) {
+  long n = 0;
+  for (const std::string& path : paths_of(config)) n += path.find(part) != std::string::npos;
+  return n;
+}
+
+/// Text in which the next token follows from the last one, for the most part.
+struct Text {
+  Ids tokens, targets;
+  explicit Text(long step) {
+    const Random random(3, hash("text"), step);
+    for (long b = 0; b < batch; ++b) {
+      int at = static_cast<int>(random.below(V, b));
+      for (long t = 0; t < length; ++t) {
+        tokens.push_back(at);
+        at = random.uniform(1000 + b * length + t) < 0.9 ? (3 * at + 1) % static_cast<int>(V) : static_cast<int>(t % V);
+        targets.push_back(at);
+      }
+    }
+  }
+};
+
+/// Losses before and after training on fresh batches.
+template <class T>
+std::pair<double, double> train(const GptConfig& config, long steps = 40) {
+  SmallModel<T> model(config);
+  optim::Adam<T> adam(model.parameters, {.weight_decay = 0.01});
+  const auto tested = [&] {
+    const Text text(1'000'000);
+    const auto pause = model.tape.pause();
+    return model.gpt.loss(model.tape, text.tokens, text.targets, batch, length, {}, 1.0 / (batch * length)).item();
+  };
+  const double before = tested();
+  for (long step = 0; step < steps; ++step) {
+    const Text text(step);
+    model.tape.noise = {1, static_cast<std::uint64_t>(step), 0, batch};
+    model.run(text.tokens, text.targets, batch);
+    adam.update(0.02, optim::clip_factor(optim::gradient_norm(model.parameters), 1));
+  }
+  return {before, tested()};
+}
+
+}  // namespace
+
+TEST_CASE("a model without norm, bias, feed-forward or positions has no parameters of theirs, and more is as it was") {
+  GptConfig config = base();
+  config.tie = false;
+  const std::set<std::string> all = {
+      "token.weight", "position.weight", "norm.weight", "norm.bias", "head.weight"};
+  std::set<std::string> expected = all;
+  for (const char* block : {"blocks.0.", "blocks.1."})
+    for (const char* layer : {"attention_norm", "attention.qkv", "attention.output", "feed_forward_norm",
+                              "feed_forward.up", "feed_forward.down"})
+      for (const char* leaf : {".weight", ".bias"}) expected.insert(std::string(block) + layer + leaf);
+  CHECK(paths_of(config) == expected);
+  GptConfig changed = config;
+  changed.bias = false;
+  CHECK(count_of(changed, "bias") == 0);
+  changed = config;
+  changed.norm = Norm::none;
+  CHECK(count_of(changed, "norm") == 0);
+  changed.norm = Norm::post;  // two norms a block, none at the end
+  CHECK(count_of(changed, "norm.weight") == 4);
+  CHECK(!paths_of(changed).contains("norm.weight"));
+  changed = config;
+  changed.ffn_channels = -1;
+  CHECK(count_of(changed, "feed_forward") == 0);
+  changed = config;
+  changed.tie = true;
+  CHECK(count_of(changed, "head") == 0);
+  changed = config;
+  changed.position = Position::sinusoidal;
+  CHECK(count_of(changed, "position") == 0);
+  changed.position = Position::none;
+  CHECK(count_of(changed, "position") == 0);
+}
+
+TEST_CASE("shapes are as documented, the feed-forward part four times as wide unless told") {
+  const auto shape_of = [](GptConfig config, const char* path) {
+    Parameters<float> parameters;
+    const Gpt<float> gpt(parameters, config);
+    return parameters.at(path).shape;
+  };
+  CHECK(shape_of(base(), "token.weight") == Shape{V, 16});
+  CHECK(shape_of(base(), "position.weight") == Shape{length, 16});
+  CHECK(shape_of(base(), "blocks.1.attention.qkv.weight") == Shape{48, 16});
+  CHECK(shape_of(base(), "blocks.1.attention.qkv.bias") == Shape{48});
+  CHECK(shape_of(base(), "blocks.1.feed_forward.up.weight") == Shape{64, 16});
+  GptConfig narrow = base();
+  narrow.ffn_channels = 5;
+  CHECK(shape_of(narrow, "blocks.1.feed_forward.down.weight") == Shape{16, 5});
+}
+
+TEST_CASE("every option builds a model that learns") {
+  const auto learns = [](const char* what, auto change) {
+    CAPTURE(what);
+    GptConfig config = base();
+    change(config);
+    const auto [before, after] = train<float>(config);
+    CHECK(std::abs(before - std::log(static_cast<double>(V))) < 0.15);
+    CHECK(after < 0.6 * before);
+  };
+  learns("as it is", [](GptConfig&) {});
+  learns("no norm", [](GptConfig& c) { c.norm = Norm::none; });
+  learns("no bias", [](GptConfig& c) { c.bias = false; });
+  learns("no feed-forward", [](GptConfig& c) { c.ffn_channels = -1; });
+  learns("no positions", [](GptConfig& c) { c.position = Position::none; });
+  learns("sinusoids", [](GptConfig& c) { c.position = Position::sinusoidal; });
+  learns("post-norm", [](GptConfig& c) { c.norm = Norm::post; });
+  learns("untied", [](GptConfig& c) { c.tie = false; });
+  learns("relu", [](GptConfig& c) { c.activation = primer::nn::Activation::relu; });
+  learns("erf", [](GptConfig& c) { c.activation = primer::nn::Activation::gelu_erf; });
+  learns("both directions", [](GptConfig& c) { c.causal = false; });
+  learns("dropout", [](GptConfig& c) { c.dropout = 0.1; });
+  learns("no blocks", [](GptConfig& c) { c.layers = 0; });
+  learns("attention only, nothing else", [](GptConfig& c) {
+    c.norm = Norm::none;
+    c.bias = false;
+    c.ffn_channels = -1;
+    c.position = Position::none;
+  });
+}
+
+TEST_CASE("sinusoidal positions are Vaswani's") {
+  const std::vector<double> table = primer::nn::sinusoids<double>(50, 5);
+  for (const long t : {0L, 1L, 49L}) {
+    const double position = static_cast<double>(t);
+    CHECK(table[t * 5 + 0] == doctest::Approx(std::sin(position)));
+    CHECK(table[t * 5 + 1] == doctest::Approx(std::cos(position)));
+    CHECK(table[t * 5 + 2] == doctest::Approx(std::sin(position / std::pow(10000, 0.4))));
+    CHECK(table[t * 5 + 3] == doctest::Approx(std::cos(position / std::pow(10000, 0.4))));
+    CHECK(table[t * 5 + 4] == doctest::Approx(std::sin(position / std::pow(10000, 0.8))));
+  }
+}
+
+TEST_CASE("a sequence may be shorter than the context: the first positions are used") {
+  for (const Position position : {Position::learned, Position::sinusoidal, Position::none}) {
+    GptConfig config = base();
+    config.position = position;
+    SmallModel<double> model(config);
+    model.stir();
+    const Ids ids = random_ids(2 * length, V, "tokens");
+    const auto whole = model.logits(ids, 2);
+    Ids some = rows_of(ids, 0, 5, 1), rest = rows_of(ids, length, 5, 1);
+    some.insert(some.end(), rest.begin(), rest.end());
+    const auto part = model.logits(some, 2);
+    CHECK(apart(rows_of(whole, 0, 5, V), rows_of(part, 0, 5, V)) < 1e-13);
+    CHECK(apart(rows_of(whole, length, 5, V), rows_of(part, 5, 5, V)) < 1e-13);
+  }
+}
+
+TEST_CASE("few targets take another way to the same loss and gradients") {
+  SmallModel<double> model(base());
+  model.stir();
+  const Ids ids = random_ids(batch * length, V, "tokens");
+  Ids few(batch * length, -1), targets = random_ids(batch * length, V, "targets");
+  for (long i = 0; i < batch * length; i += 5) few[i] = targets[i];
+  const double loss = model.run(ids, few, batch, {}, 1);
+  const auto gradients = model.gradients();
+  // the same sum as one of all targets less one of the others, both of which are more than half
+  Ids others = targets;
+  for (long i = 0; i < batch * length; i += 5) others[i] = -1;
+  const double all = model.run(ids, targets, batch, {}, 1);
+  std::vector<double> difference = model.gradients();
+  CHECK(all - model.run(ids, others, batch, {}, 1) == doctest::Approx(loss).epsilon(1e-12));
+  const auto less = model.gradients();
+  for (std::size_t i = 0; i < less.size(); ++i) difference[i] -= less[i];
+  CHECK(apart(gradients, difference) < 1e-12);
+  CHECK(model.run(ids, Ids(batch * length, -1), batch, {}, 1) == 0);
+  for (const double g : model.gradients()) CHECK(g == 0);
+}
+
+TEST_CASE("a configuration that makes no model is refused") {
+  const auto refused = [](auto change) {
+    GptConfig config = base();
+    change(config);
+    Parameters<float> parameters;
+    CHECK_THROWS_AS(Gpt<float>(parameters, config), Error);
+    CHECK(parameters.entries().empty());
+  };
+  refused([](GptConfig& c) { c.heads = 3; });
+  refused([](GptConfig& c) { c.heads = 0; });
+  refused([](GptConfig& c) { c.heads = -2; });
+  refused([](GptConfig& c) { c.channels = 0; });
+  refused([](GptConfig& c) { c.vocabulary = 0; });
+  refused([](GptConfig& c) { c.context = 0; });
+  refused([](GptConfig& c) { c.layers = -1; });
+  refused([](GptConfig& c) { c.dropout = 1; });
+  refused([](GptConfig& c) { c.dropout = std::nan(""); });
+}
+
+TEST_CASE("a batch that does not fit its model is refused") {
+  SmallModel<float> model(base());
+  const Ids ids(2 * length, 1);
+  const auto loss = [&](const Ids& tokens, const Ids& targets, long sequences, long tokens_each, const Ids& lengths) {
+    model.tape.reset();
+    model.gpt.loss(model.tape, tokens, targets, sequences, tokens_each, lengths, 1);
+  };
+  CHECK_NOTHROW(loss(ids, ids, 2, length, {}));
+  CHECK_THROWS_AS(loss(ids, ids, 1, 2 * length, {}), Error);         // longer than the context
+  CHECK_THROWS_AS(loss(ids, ids, 3, length, {}), Error);             // not as many tokens
+  CHECK_THROWS_AS(loss(ids, Ids(5, -1), 2, length, {}), Error);      // not as many targets
+  CHECK_THROWS_AS(loss(Ids(2 * length, V), ids, 2, length, {}), Error);
+  CHECK_THROWS_AS(loss(Ids(2 * length, -1), ids, 2, length, {}), Error);
+  CHECK_THROWS_AS(loss(ids, Ids(2 * length, V), 2, length, {}), Error);
+  CHECK_THROWS_AS(loss(ids, Ids(2 * length, -2), 2, length, {}), Error);
+  CHECK_THROWS_AS(loss(ids, ids, 2, length, {length}), Error);       // not as many lengths
+  CHECK_THROWS_AS(loss(ids, ids, 2, length, {length + 1, 1}), Error);
+  CHECK_THROWS_AS(loss(ids, ids, 2, length, {-1, 1}), Error);
+}

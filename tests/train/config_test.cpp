@@ -1,0 +1,173 @@
+#include "train/run/config.h"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "autograd/error.h"
+#include "train/run/nearest.h"
+#include "train/run/presets.h"
+
+using namespace primer::train;
+using primer::autograd::Error;
+using primer::autograd::Fault;
+
+namespace {
+
+// The message with which read_json refuses `text`; the fault must be usage and the configuration untouched.
+std::string refusal(const std::string& text) {
+  Config config;
+  const std::string before = to_json(config);
+  try {
+    read_json(config, text, "my.json", Source::file);
+  } catch (const Error& error) {
+    CHECK(error.fault() == Fault::usage);
+    CHECK(to_json(config) == before);
+    CHECK(std::string(error.what()).find('\n') == std::string::npos);
+    return error.what();
+  }
+  FAIL("accepted: ", text);
+  return {};
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("a configuration comes back from its JSON, bit for bit") {
+  Config config;
+  config.layers = 7;
+  config.lr = 0.1 + 0.2;
+  config.eps = 1.0 / 3e9;
+  config.bias = true;
+  config.activation = "relu";
+  config.steps = 123456789012;
+  for (const Layout layout : {Layout::lines, Layout::one_line}) {
+    Config again;
+    read_json(again, to_json(config, layout), "config.json", Source::file);
+    CHECK(to_json(again) == to_json(config));
+    CHECK(again.lr == config.lr);
+    CHECK(again.eps == config.eps);
+    CHECK(again.steps == config.steps);
+  }
+  CHECK(contains(to_json(config), "\n  \"layers\": 7,\n"));
+  CHECK_FALSE(contains(to_json(config, Layout::one_line), "\n"));
+}
+
+TEST_CASE("every field of the list can be set from text and read back") {
+  std::set<std::string> options;
+  for (const Field& field : fields()) {
+    CHECK(options.insert(field.option()).second);
+    CHECK(find_field(field.key) == &field);
+    Config config;
+    const std::string first_choice(field.choices.substr(0, field.choices.find('|')));
+    const std::string value = field.kind == Field::Kind::switch_ ? "true"
+                              : field.kind == Field::Kind::word  ? first_choice
+                                                                 : number_text(field.low);
+    set(config, field, value, Source::flag, "--" + field.option());
+    CHECK(value_text(config, field) == value);
+    CHECK(source_of(config, field.member) == Source::flag);
+  }
+  CHECK(static_cast<int>(options.size()) == Config::field_count);
+  CHECK(find_field("ffn_channels")->option() == "ffn-channels");
+  CHECK(find_field("ffn-channels") == nullptr);
+}
+
+TEST_CASE("comments are allowed, and only the keys that are there are set") {
+  Config config;
+  read_json(config, "{ // mine\n \"layers\": 3, /* small */ \"dropout\": 0 }", "my.json", Source::file);
+  CHECK(config.layers == 3);
+  CHECK(source_of(config, &Config::layers) == Source::file);
+  CHECK(source_of(config, &Config::dropout) == Source::file);
+  CHECK(source_of(config, &Config::heads) == Source::fitted);
+}
+
+TEST_CASE("an unknown key is refused and the nearest known one named") {
+  CHECK(contains(refusal(R"({"chanels": 3})"), "did you mean \"channels\"?"));
+  CHECK(contains(refusal(R"({"weightdecay": 3})"), "did you mean \"weight_decay\"?"));
+  CHECK_FALSE(contains(refusal(R"({"zzzzzzzz": 3})"), "did you mean"));
+  CHECK(contains(refusal("{\"la\\u001b\\nyers\": 3}"), "\\u001b"));
+}
+
+TEST_CASE("a wrong type or a value out of range is refused with key, value and range") {
+  CHECK(contains(refusal(R"({"layers": "3"})"), "\"layers\" \"3\": expected a whole number"));
+  CHECK(contains(refusal(R"({"layers": 3.5})"), "expected a whole number"));
+  CHECK(contains(refusal(R"({"layers": 1e3})"), "expected a whole number"));
+  CHECK(contains(refusal(R"({"layers": -1})"), "-1: expected a whole number from 0 to 1000"));
+  CHECK(contains(refusal(R"({"layers": 99999999999999999999999})"), "expected a whole number"));
+  CHECK(contains(refusal(R"({"dropout": 1.5})"), "\"dropout\" 1.5: expected a number from 0 to 0.99"));
+  CHECK(contains(refusal(R"({"dropout": true})"), "expected a number"));
+  CHECK(contains(refusal(R"({"bias": 1})"), "expected true or false"));
+  CHECK(contains(refusal(R"({"norm": 1})"), "expected a word in quotes"));
+  CHECK(contains(refusal(R"({"norm": "pro"})"), "expected one of pre post none; did you mean pre?"));
+  CHECK(contains(refusal(R"({"lr": null})"), "expected a number"));
+}
+
+TEST_CASE("numbers that are none are refused") {
+  CHECK(contains(refusal(R"({"lr": nan})"), "not JSON"));
+  CHECK(contains(refusal(R"({"lr": 1e999})"), "my.json"));
+  Config config;
+  for (const char* text : {"nan", "inf", "-inf", "1e999", "", " 1", "1 ", "0x10", "1,5", "--1", "+1"}) {
+    CAPTURE(text);
+    CHECK_THROWS_AS(set(config, *find_field("lr"), text, Source::flag, "--lr"), Error);
+    CHECK_THROWS_AS(set(config, *find_field("layers"), text, Source::flag, "--layers"), Error);
+  }
+  CHECK(source_of(config, &Config::lr) == Source::fitted);
+}
+
+TEST_CASE("what is not one flat object with distinct keys is refused") {
+  for (const char* text : {"", "{", "[]", "3", "null", R"("x")", "{} {}", R"({"layers": [3]})",
+                           R"({"layers": {"x": 3}})", R"({"layers": 3, "layers": 4})",
+                           R"({"layers": 3, "l\u0061yers": 3})", R"({"layers" 3})"}) {
+    CAPTURE(text);
+    refusal(text);
+  }
+  refusal(std::string(1 << 21, ' ') + "{}");
+  refusal(std::string(100'000, '['));
+  std::string deep = "{\"layers\":";
+  for (int i = 0; i < 100'000; ++i) deep += "{\"a\":";
+  refusal(deep);
+}
+
+TEST_CASE("a preset sets its values, a file and flags override it") {
+  Config config;
+  apply_preset(config, "nanogpt-cpu");
+  CHECK(config.context == 64);
+  CHECK(config.activation == "gelu-erf");
+  CHECK(config.patience == 0);
+  CHECK(source_of(config, &Config::patience) == Source::preset);
+  read_json(config, R"({"context": 32, "lr": 0.01})", "my.json", Source::file);
+  set(config, *find_field("lr"), "0.02", Source::flag, "--lr");
+  CHECK(config.batch == 12);
+  CHECK(config.context == 32);
+  CHECK(config.lr == 0.02);
+  CHECK(source_of(config, &Config::context) == Source::file);
+  CHECK(source_of(config, &Config::lr) == Source::flag);
+  for (const std::string& name : preset_names()) apply_preset(config, name);
+  CHECK(config.channels == 384);
+  CHECK_THROWS_WITH_AS(apply_preset(config, "nanogpt-cpo"),
+                       "unknown preset nanogpt-cpo: there are nanogpt-cpu nanogpt-gpu; did you mean nanogpt-cpu?",
+                       Error);
+}
+
+TEST_CASE("the nearest word is within a slip of the fingers") {
+  CHECK(edit_distance("", "abc") == 3);
+  CHECK(edit_distance("kitten", "sitting") == 3);
+  CHECK(edit_distance("flaw", "lawn") == 2);
+  CHECK(nearest("--stpes", {"--steps", "--seed"}) == "--steps");
+  CHECK(nearest("--frobnicate", {"--steps", "--seed"}).empty());
+  CHECK(nearest(std::string(1'000'000, 'a'), {"a"}).empty());
+}
+
+TEST_CASE("heads that do not divide the channels make no model") {
+  Config config;
+  config.channels = 128;
+  config.heads = 3;
+  CHECK_THROWS_WITH_AS(gpt_config(config, 65),
+                       "--channels 128 is not a multiple of --heads 3: try --channels 129", Error);
+  config.heads = 4;
+  CHECK(gpt_config(config, 65).vocabulary == 65);
+  CHECK(gpt_config(config, 65).causal);
+  config.objective = "mlm";
+  CHECK_FALSE(gpt_config(config, 65).causal);
+}

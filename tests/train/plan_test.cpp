@@ -1,0 +1,192 @@
+#include "train/run/plan.h"
+
+#include <doctest/doctest.h>
+
+#include "autograd/error.h"
+#include "data/utf8.h"
+#include "tests/train/planned.h"
+#include "train/run/presets.h"
+
+using namespace primer::train;
+using primer::autograd::Error;
+using primer::autograd::Fault;
+
+namespace {
+
+Fault fault_of(const Config& config, const std::string& text, const std::string& part) {
+  const SurveyedText surveyed(text);
+  try {
+    make_plan(config, surveyed.facts);
+  } catch (const Error& error) {
+    CAPTURE(error.what());
+    CHECK(std::string(error.what()).find(part) != std::string::npos);
+    return error.fault();
+  }
+  FAIL("accepted");
+  return Fault::bug;
+}
+
+Plan plan_for(const Config& config, const std::string& text) { return make_plan(config, SurveyedText(text).facts); }
+
+}  // namespace
+
+TEST_CASE("nanoGPT's small setting has nanoGPT's number of parameters") {
+  // Any text of 65 distinct characters that is long enough.
+  std::string text;
+  for (int i = 0; i < 2000; ++i) text += static_cast<char>('0' + i % 65);
+  Config config;
+  apply_preset(config, "nanogpt-cpu");
+  const Plan plan = plan_for(config, text);
+  CHECK(plan.parameters_without_positions == 795'904);
+  CHECK(plan.parameters == 795'904 + 64 * 128);
+  CHECK(plan.config.steps == 2000);
+  CHECK(plan.flop_per_token == doctest::Approx(6.0 * 795'904 + 12.0 * 4 * 128 * 64));
+  apply_preset(config, "nanogpt-gpu");
+  CHECK(plan_for(config, text).parameters_without_positions == 10'646'784);
+}
+
+TEST_CASE("the last part of the text is for validation") {
+  const Plan plan = plan_for({}, prose(111'539));
+  CHECK(plan.train_tokens == 100'385);
+  CHECK(plan.validation_tokens == 11'154);
+  CHECK(plan.validates());
+}
+
+TEST_CASE("up to 512 distinct characters are tokens, more are read as bytes") {
+  std::string few, many;
+  for (primer::data::Symbol s = 0x4E00; s < 0x4E00 + 513; ++s) {
+    if (s < 0x4E00 + 512) primer::data::append_symbol(few, s);
+    primer::data::append_symbol(many, s);
+  }
+  const Plan by_character = plan_for({}, few);
+  CHECK(by_character.config.tokenizer == "char");
+  CHECK(by_character.tokenizer->vocabulary_size() == 512);
+  CHECK(by_character.train_tokens + by_character.validation_tokens == 512);
+  const Plan by_byte = plan_for({}, many);
+  CHECK(by_byte.config.tokenizer == "byte");
+  CHECK(by_byte.train_tokens + by_byte.validation_tokens == 513 * 3);
+  CHECK(plan_for(wishes({{"tokenizer", "char"}}), many).tokenizer->vocabulary_size() == 513);
+  CHECK(plan_for(wishes({{"objective", "mlm"}}), few).tokenizer->special("[MASK]") == 512);
+}
+
+TEST_CASE("the context shrinks to the text unless the user chose it") {
+  const std::string text = prose(40);  // 36 tokens to train
+  CHECK(plan_for({}, text).config.context == 35);
+  Config preset;
+  apply_preset(preset, "nanogpt-cpu");
+  CHECK(plan_for(preset, text).config.context == 35);
+  CHECK(plan_for(wishes({{"context", "35"}}), text).config.context == 35);
+  CHECK(fault_of(wishes({{"context", "36"}}), text, "the largest context that works is 35") == Fault::input);
+  CHECK(plan_for(wishes({{"context", "36"}, {"objective", "mlm"}}), text).config.context == 36);
+  CHECK(fault_of(wishes({{"context", "37"}, {"objective", "mlm"}}), text, "works is 36") == Fault::input);
+}
+
+TEST_CASE("the shortest texts train or are refused") {
+  CHECK(fault_of({}, "a", "too short") == Fault::input);
+  const Plan two = plan_for({}, "ab");
+  CHECK(two.train_tokens == 2);
+  CHECK(two.config.context == 1);
+  CHECK_FALSE(two.validates());
+  CHECK(plan_for({}, "abcde").validation_tokens == 0);
+  CHECK(plan_for(wishes({{"objective", "mlm"}}), "a").train_tokens == 1);
+  CHECK(plan_for(wishes({{"val_fraction", "0"}}), prose(1000)).validation_tokens == 0);
+}
+
+TEST_CASE("longer texts get larger models and every plan is one that can be built") {
+  long before = 0;
+  for (const std::size_t bytes : {100u, 20'000u, 200'000u, 1'500'000u}) {
+    const Plan plan = plan_for({}, prose(bytes));
+    CHECK(plan.parameters >= before);
+    before = plan.parameters;
+    CHECK(plan.config.steps > 0);
+    CHECK(plan.config.warmup < plan.config.steps);
+    CHECK(plan.config.min_lr < plan.config.lr);
+    // A few minutes at 100 GFLOP/s.
+    const auto tokens = static_cast<double>(plan.config.steps * plan.sequences_per_step() * plan.config.context);
+    CHECK(plan.flop_per_token * tokens / 100e9 < 600);
+  }
+}
+
+TEST_CASE("heads and channels that were not chosen fit those that were") {
+  const std::string text = prose(2000);
+  CHECK(plan_for(wishes({{"heads", "6"}}), text).config.channels == 66);
+  CHECK(plan_for(wishes({{"channels", "30"}}), text).config.heads == 3);
+  CHECK(plan_for(wishes({{"channels", "7"}}), text).config.heads == 1);
+  CHECK(fault_of(wishes({{"channels", "64"}, {"heads", "6"}}), text, "not a multiple of --heads 6") == Fault::usage);
+}
+
+TEST_CASE("the first of steps and epochs to be reached ends the run, among those chosen last") {
+  const std::string text = prose(10'240);
+  const auto with = [](std::vector<std::pair<std::string, std::string>> options) {
+    options.insert(options.end(), {{"val_fraction", "0"}, {"batch", "8"}, {"context", "64"}});  // 20 steps an epoch
+    return wishes(options);
+  };
+  CHECK(plan_for(with({{"steps", "7"}}), text).config.steps == 7);
+  CHECK(plan_for(with({{"epochs", "2"}}), text).config.steps == 40);
+  CHECK(plan_for(with({{"epochs", "0.5"}}), text).config.steps == 10);
+  CHECK(plan_for(with({{"epochs", "2"}, {"steps", "30"}}), text).config.steps == 30);
+  CHECK(plan_for(with({{"epochs", "1"}, {"steps", "30"}}), text).config.steps == 20);
+  CHECK(plan_for(with({{"epochs", "1"}, {"accumulate", "4"}}), text).config.steps == 5);
+  Config preset = with({{"epochs", "2"}});
+  preset.steps = 2000;
+  preset.sources[static_cast<std::size_t>(find_field("steps")->index)] = Source::preset;
+  CHECK(plan_for(preset, text).config.steps == 40);
+  CHECK(plan_for(preset, text).config.epochs == 0);
+}
+
+TEST_CASE("minutes become steps, evaluations included") {
+  const std::string text = prose(10'240);
+  Plan plan = plan_for(wishes({{"minutes", "1"}}), text);
+  CHECK(plan.timed);
+  settle_steps(plan, 0.1, 0);
+  CHECK(plan.config.steps == 600);
+  CHECK(plan.config.minutes == 0);
+  CHECK_FALSE(plan.timed);
+  CHECK(plan.config.eval_every == 60);
+  plan = plan_for(wishes({{"minutes", "1"}}), text);
+  settle_steps(plan, 0.1, 1);
+  CHECK(plan.config.steps == 490);
+  plan = plan_for(wishes({{"minutes", "1"}, {"eval_every", "10"}}), text);
+  settle_steps(plan, 0.1, 1);
+  CHECK(plan.config.steps == 300);
+  plan = plan_for(wishes({{"minutes", "1"}, {"steps", "50"}}), text);
+  settle_steps(plan, 0.1, 1);
+  CHECK(plan.config.steps == 50);
+  plan = plan_for(wishes({{"minutes", "0.001"}}), text);
+  settle_steps(plan, 100, 100);
+  CHECK(plan.config.steps == 1);
+}
+
+TEST_CASE("early stopping is for runs whose length nobody chose, when there is enough to judge by") {
+  CHECK(plan_for({}, prose(50'000)).config.patience > 0);
+  CHECK(plan_for({}, prose(5'000)).config.patience == 0);
+  CHECK(plan_for(wishes({{"steps", "100"}}), prose(50'000)).config.patience == 0);
+  CHECK(plan_for(wishes({{"steps", "100"}, {"patience", "2"}}), prose(50'000)).config.patience == 2);
+  Config preset;
+  apply_preset(preset, "nanogpt-cpu");
+  CHECK(plan_for(preset, prose(50'000)).config.patience == 0);
+}
+
+TEST_CASE("a lower learning rate takes a preset's minimum along, a contradiction is refused") {
+  Config preset;
+  apply_preset(preset, "nanogpt-cpu");
+  set(preset, *find_field("lr"), "0.00005", Source::flag, "--lr");
+  CHECK(plan_for(preset, prose(1000)).config.min_lr == doctest::Approx(0.000005));
+  CHECK(fault_of(wishes({{"lr", "0.001"}, {"min_lr", "0.01"}}), prose(1000), "--min-lr") == Fault::usage);
+}
+
+TEST_CASE("a model that no machine holds is refused before it takes memory") {
+  CHECK(fault_of(wishes({{"layers", "1000"}, {"channels", "65536"}, {"heads", "1"}}), prose(1000), "memory") ==
+        Fault::memory);
+}
+
+TEST_CASE("a plan tells people and programs the same") {
+  const Plan plan = plan_for(wishes({{"steps", "9"}}), prose(1000));
+  CHECK(plan_text(plan).find("9 steps") != std::string::npos);
+  CHECK(plan_json(plan).find("\"parameters\":" + std::to_string(plan.parameters) + ",") != std::string::npos);
+  CHECK(plan_json(plan).find('\n') == std::string::npos);
+  CHECK(short_number(999) == "999");
+  CHECK(short_number(1234) == "1.23k");
+  CHECK(short_number(12'345'678) == "12.3M");
+  CHECK(short_number(999'600) == "1.00M");
+}

@@ -1,0 +1,323 @@
+// The program as people meet it: exit codes, streams and files.
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "tests/train/planned.h"
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+namespace {
+
+struct Outcome {
+  int code;
+  std::string out, err;
+};
+
+// Runs `primer ARGUMENTS` by the shell in `here`, so that redirections work; `before` is put in front of the program.
+Outcome run_primer(const FreshDirectory& here, const std::string& arguments, const std::string& before = "") {
+  const std::string command = "cd '" + here.path + "' && " + before + " OMP_NUM_THREADS=1 '" PRIMER_BINARY_DIR
+                              "/primer' " + arguments + " >'" + here.path + "/.out' 2>'" + here.path + "/.err'";
+  const int status = std::system(("{ " + command + "; } </dev/null").c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, file_bytes(here / ".out"), file_bytes(here / ".err")};
+}
+
+// One clear line, and nothing that could command a terminal.
+void check_refusal(const FreshDirectory& here, const std::string& arguments, int code, const std::string& part) {
+  CAPTURE(arguments);
+  const Outcome result = run_primer(here, arguments);
+  CAPTURE(result.err);
+  CHECK(result.code == code);
+  CHECK(result.out.empty());
+  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+  CHECK(result.err.starts_with("primer: error: "));
+  CHECK(result.err.find(part) != std::string::npos);
+  CHECK(result.err.find('\x1b') == std::string::npos);
+}
+
+const std::string tiny = " --layers 1 --channels 16 --heads 2 --context 16 --batch 4 --steps 4 ";
+
+std::vector<Json> lines_of(const std::string& path) {
+  std::vector<Json> lines;
+  std::istringstream in(file_bytes(path));
+  for (std::string line; std::getline(in, line);) lines.push_back(Json::parse(line));
+  return lines;
+}
+
+}  // namespace
+
+TEST_CASE("wrong command lines end with 2") {
+  const FreshDirectory here;
+  here.write("t.txt", prose(500));
+  here.write("bad.json", "{\"layrs\": 2}");
+  check_refusal(here, "trian", 2, "did you mean train?");
+  check_refusal(here, "--versoin", 2, "did you mean --version?");
+  check_refusal(here, "train", 2, "TEXT");
+  check_refusal(here, "train t.txt --stpes 3", 2, "did you mean --steps?");
+  check_refusal(here, "train t.txt --steps", 2, "--steps");
+  check_refusal(here, "train t.txt --steps 1 --steps 2", 2, "--steps");
+  check_refusal(here, "train t.txt --steps -1", 2, "expected a whole number from 1");
+  check_refusal(here, "train t.txt --steps 0", 2, "expected a whole number from 1");
+  check_refusal(here, "train t.txt --layers -2", 2, "--layers -2");
+  check_refusal(here, "train t.txt --lr 1e999", 2, "--lr 1e999: expected a number from 0 to 1000");
+  check_refusal(here, "train t.txt --lr nan", 2, "--lr nan");
+  check_refusal(here, "train t.txt --lr ''", 2, "--lr");
+  check_refusal(here, "train t.txt --norm pro", 2, "did you mean pre?");
+  check_refusal(here, "train t.txt --channels 128 --heads 3", 2, "not a multiple of --heads 3");
+  check_refusal(here, "train t.txt --preset nanogpt-cpo", 2, "did you mean nanogpt-cpu?");
+  check_refusal(here, "train t.txt --config bad.json", 2, "did you mean \"layers\"?");
+  check_refusal(here, "train t.txt --config missing.json", 2, "missing.json");
+  check_refusal(here, "train t.txt --config .", 2, "folder");
+  check_refusal(here, "train t.txt --json", 2, "--dry-run");
+  check_refusal(here, "train t.txt -o ''", 2, "-o");
+  check_refusal(here, "train t.txt --lr \"$(printf '\\033[31m')\"", 2, "\\x1B");
+  check_refusal(here, "sample", 2, "RUN");
+  check_refusal(here, "sample x y", 2, "y");
+  check_refusal(here, "sample x --top-p 1.5", 2, "from 0 to 1");
+  CHECK(run_primer(here, "").code == 2);
+  CHECK_FALSE(fs::exists(here / "runs"));
+}
+
+TEST_CASE("texts and runs that cannot be used end with 3") {
+  const FreshDirectory here;
+  here.write("t.txt", prose(100));
+  here.write("empty.txt", "");
+  here.write("one.txt", "a");
+  here.write("folder/.hidden", "hidden");
+  ::mkfifo((here / "pipe").c_str(), 0600);
+  check_refusal(here, "train missing.txt", 3, "missing.txt");
+  check_refusal(here, "train empty.txt", 3, "empty");
+  check_refusal(here, "train one.txt", 3, "short");
+  check_refusal(here, "train folder", 3, "folder");
+  check_refusal(here, "train pipe", 3, "pipe");
+  check_refusal(here, "train /dev/null", 3, "device");
+  check_refusal(here, "train -", 3, "empty");
+  check_refusal(here, "train t.txt --context 90", 3, "the largest context that works is 89");
+  check_refusal(here, "sample missing", 3, "no run missing");
+  check_refusal(here, "sample t.txt", 3, "not a run");
+  check_refusal(here, "eval folder", 3, "not a run");
+  check_refusal(here, "info missing", 3, "missing");
+  CHECK_FALSE(fs::exists(here / "runs/t"));
+  // Nothing is left of a run that was refused.
+  if (fs::exists(here / "runs")) CHECK(fs::is_empty(here / "runs"));
+}
+
+TEST_CASE("a model too large for any machine ends with 8, a disk that cannot be written with 5") {
+  const FreshDirectory here;
+  here.write("t.txt", prose(500));
+  check_refusal(here, "train t.txt --layers 1000 --channels 65536 --heads 1", 8, "memory");
+  check_refusal(here, "train t.txt -q -o t.txt/run" + tiny, 5, "t.txt/run");
+  const Outcome full = run_primer(here, "train t.txt -q -o run" + tiny, "ulimit -f 0 &&");
+  CHECK(full.code == 5);
+}
+
+TEST_CASE("a text becomes a run that samples, evaluates and tells what it holds") {
+  const FreshDirectory here;
+  const std::string text = prose(3000);
+  here.write("book.txt", text);
+  const Outcome trained = run_primer(here, "train book.txt --eval-every 2" + tiny);
+  CAPTURE(trained.err);
+  REQUIRE(trained.code == 0);
+  CHECK_FALSE(trained.out.empty());
+  CHECK(trained.err.find('\r') == std::string::npos);
+  CHECK(trained.err.find('\x1b') == std::string::npos);
+  const std::string run = here / "runs/book";
+  for (const char* name :
+       {"config.json", "tokenizer.json", "tokens", "metrics.jsonl", "timing.jsonl", "model.safetensors"}) {
+    CAPTURE(name);
+    CHECK(fs::is_regular_file(run + "/" + name));
+  }
+  CHECK(std::distance(fs::directory_iterator(run), fs::directory_iterator()) == 6);
+  CHECK(std::distance(fs::directory_iterator(here / "runs"), fs::directory_iterator()) == 1);
+
+  const auto metrics = lines_of(run + "/metrics.jsonl");
+  REQUIRE(metrics.size() == 5);
+  for (std::size_t i = 0; i < metrics.size(); ++i) {
+    CHECK(metrics[i]["step"] == i);
+    CHECK(metrics[i].contains("val_loss") == (i % 2 == 0));
+    CHECK(metrics[i].contains("val_bits_per_byte") == (i % 2 == 0));
+    CHECK(metrics[i].contains("val_accuracy") == (i % 2 == 0));
+    for (const char* key : {"loss", "lr", "grad_norm"}) CHECK(metrics[i].contains(key) == (i > 0));
+  }
+  CHECK(metrics[4]["tokens"].get<long>() > 3 * 4 * 16);
+  CHECK(metrics[4]["epoch"].get<double>() > 0.05);
+  const auto timing = lines_of(run + "/timing.jsonl");
+  REQUIRE_FALSE(timing.empty());
+  for (const char* key : {"step", "time", "tokens_per_s", "share_of_peak"}) CHECK(timing.back()[key].get<double>() > 0);
+
+  const Outcome evaluated = run_primer(here, "eval runs/book --json");
+  REQUIRE(evaluated.code == 0);
+  const Json eval = Json::parse(evaluated.out);
+  CHECK(eval["tokens"] == 299);
+  CHECK(eval["loss"].get<double>() == doctest::Approx(metrics[4]["val_loss"].get<double>()).epsilon(1e-6));
+  CHECK(eval["perplexity"].get<double>() == doctest::Approx(std::exp(eval["loss"].get<double>())));
+  CHECK(eval["bits_per_byte"].get<double>() == doctest::Approx(eval["loss"].get<double>() / std::log(2.0)));
+  CHECK(eval.contains("accuracy"));
+  const Json other = Json::parse(run_primer(here, "eval runs/book book.txt --json").out);
+  CHECK(other["tokens"] == 2999);
+  here.write("foreign.txt", "abc!");
+  check_refusal(here, "eval runs/book foreign.txt", 3, "!");
+
+  const Json info = Json::parse(run_primer(here, "info runs/book --json").out);
+  CHECK(info["step"] == 4);
+  CHECK(info["parameters"].get<long>() == info["parameters_without_positions"].get<long>() + 16 * 16);
+  CHECK(info["config"]["channels"] == 16);
+  CHECK(info["config"]["steps"] == 4);
+  CHECK(info["tensors"].size() == 9);
+  const Json file = Json::parse(run_primer(here, "info runs/book/model.safetensors --json").out);
+  CHECK(file["parameters"] == info["parameters"]);
+  CHECK(file["config"] == info["config"]);
+
+  // The saved configuration trains the same run again.
+  REQUIRE(run_primer(here, "train book.txt -q -o again --config runs/book/config.json").code == 0);
+  for (const char* name : {"config.json", "tokenizer.json", "tokens", "metrics.jsonl", "model.safetensors"}) {
+    CAPTURE(name);
+    CHECK(file_bytes(here / ("again/" + std::string(name))) == file_bytes(run + "/" + name));
+  }
+}
+
+TEST_CASE("sampling writes the prompt and its continuation, always the same for a seed") {
+  const FreshDirectory here;
+  here.write("book.txt", prose(3000));
+  REQUIRE(run_primer(here, "train book.txt -q -o run" + tiny).code == 0);
+  const Outcome first = run_primer(here, "sample run --prompt 'abc d' --tokens 40 --seed 5");
+  CHECK(first.code == 0);
+  CHECK(first.err.empty());
+  CHECK(first.out.starts_with("abc d"));
+  CHECK(first.out.size() == 5 + 40 + 1);
+  CHECK(run_primer(here, "sample run --prompt 'abc d' --tokens 40 --seed 5").out == first.out);
+  CHECK(run_primer(here, "sample run --prompt 'abc d' --tokens 40 --seed 6").out != first.out);
+  CHECK(run_primer(here, "sample run --prompt 'abc d' --tokens 20 --seed 5").out == first.out.substr(0, 25) + "\n");
+  CHECK(run_primer(here, "sample run --prompt 'abc d' --tokens 0").out == "abc d\n");
+  CHECK(run_primer(here, "sample run --greedy --tokens 9").out.size() == 10);
+  CHECK(run_primer(here, "sample run --samples 3 --tokens 3").out.size() == 3 * 4 + 2 * 16);
+  check_refusal(here, "sample run --prompt 'abc Z'", 3, "Z");
+  run_primer(here, "sample run --tokens 300; echo $? >code; } | head -c 5", "{");
+  CHECK(file_bytes(here / "code") == "0\n");  // a reader that goes away is no error
+  const Outcome closed = run_primer(here, "sample run --tokens 20 >&-");
+  CHECK(closed.code == 0);
+}
+
+TEST_CASE("an existing run is refused, or moved aside by --force") {
+  const FreshDirectory here;
+  here.write("t.txt", prose(500));
+  here.write("run/mine", "precious");
+  check_refusal(here, "train t.txt -o run" + tiny, 2, "--force");
+  CHECK(file_bytes(here / "run/mine") == "precious");
+  CHECK(run_primer(here, "train t.txt -q --force -o run" + tiny).code == 0);
+  CHECK(file_bytes(here / "run.1/mine") == "precious");
+  CHECK(fs::exists(here / "run/model.safetensors"));
+}
+
+TEST_CASE("a dry run prints the plan and creates nothing") {
+  const FreshDirectory here;
+  here.write("t.txt", prose(5000));
+  const Outcome result = run_primer(here, "train t.txt --dry-run --json --steps 7 --epochs 900");
+  REQUIRE(result.code == 0);
+  CHECK(result.err.empty());
+  const Json plan = Json::parse(result.out);
+  CHECK(plan["steps"] == 7);
+  CHECK(plan["config"]["steps"] == 7);
+  CHECK(plan["tokens"] == 4500);
+  for (const char* key :
+       {"parameters", "parameters_without_positions", "steps_per_epoch", "memory_bytes", "flop_per_token"}) {
+    CHECK(plan[key].get<double>() > 0);
+  }
+  CHECK(run_primer(here, "train t.txt --dry-run").out.find("parameters") != std::string::npos);
+  const Outcome piped = run_primer(here, "train - --dry-run <t.txt");
+  CHECK(piped.code == 0);
+  CHECK_FALSE(fs::exists(here / "runs/stdin"));
+}
+
+TEST_CASE("every kind of text trains, from a pipe too") {
+  const FreshDirectory here;
+  std::string strange = "\xEF\xBB\xBFone\r\ntwo\r\n";
+  strange += std::string("\0\0", 2) + "\xFF\xC3\xE4\xB8\xAD\xE6\x96\x87\xF0\x9F\x98\x80";
+  for (int i = 0; i < 4; ++i) strange += strange;
+  here.write("strange.bin", strange);
+  REQUIRE(run_primer(here, "train - -q --no-bias -o piped <strange.bin" + tiny).code == 0);
+  CHECK(Json::parse(run_primer(here, "eval piped strange.bin --json").out)["tokens"].get<long>() > 100);
+  CHECK_FALSE(fs::exists(here / "piped/.text"));
+  REQUIRE(run_primer(here, "train strange.bin -q --tokenizer byte -o bytes" + tiny).code == 0);
+  const Json eval = Json::parse(run_primer(here, "eval bytes strange.bin --json").out);
+  CHECK(eval["tokens"] == strange.size() - 1);
+}
+
+TEST_CASE("a masked model trains and evaluates, and does not pretend to write") {
+  const FreshDirectory here;
+  here.write("t.txt", prose(2000));
+  const Outcome trained = run_primer(here, "train t.txt --objective mlm -o run" + tiny);
+  CHECK(trained.code == 0);
+  CHECK(trained.out.empty());
+  const Json eval = Json::parse(run_primer(here, "eval run --json").out);
+  CHECK(eval["bits_per_byte"].is_null());
+  CHECK(eval["loss"].get<double>() > 1);
+  check_refusal(here, "sample run", 2, "masked");
+}
+
+TEST_CASE("a damaged run is refused with 4 and never used") {
+  const FreshDirectory here;
+  here.write("t.txt", prose(500));
+  REQUIRE(run_primer(here, "train t.txt -q -o run" + tiny).code == 0);
+  const std::string model = file_bytes(here / "run/model.safetensors");
+  const std::string config = file_bytes(here / "run/config.json");
+  here.write("run/model.safetensors", model.substr(0, model.size() - 1));
+  check_refusal(here, "sample run", 4, "model.safetensors");
+  check_refusal(here, "info run", 4, "model.safetensors");
+  here.write("run/model.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n");
+  check_refusal(here, "eval run", 4, "LFS");
+  here.write("run/model.safetensors", model);
+  here.write("run/config.json", config.substr(0, config.size() / 2));
+  check_refusal(here, "sample run", 4, "config.json");
+  std::string other = config;
+  other.replace(other.find("\"channels\": 16"), 14, "\"channels\": 32");
+  here.write("run/config.json", other);
+  check_refusal(here, "sample run", 4, "token.weight");
+  here.write("run/config.json", config);
+  here.write("run/tokenizer.json", "{}");
+  check_refusal(here, "sample run", 3, "tokenizer.json");
+  fs::remove(here / "run/model.safetensors");
+  here.write("run/tokenizer.json", "{}");
+  check_refusal(here, "sample run", 3, "");
+}
+
+TEST_CASE("a training that diverges ends with 7") {
+  const FreshDirectory here;
+  here.write("t.txt", prose(500));
+  const Outcome result =
+      run_primer(here, "train t.txt -q -o run --optimizer sgd --schedule constant --norm none --clip 0 --lr 1000 "
+                       "--min-lr 0 --warmup 0 --layers 3 --channels 16 --heads 2 --context 16 --batch 4 --steps 200");
+  CAPTURE(result.err);
+  CHECK(result.code == 7);
+  CHECK(result.err.find("diverged") != std::string::npos);
+}
+
+TEST_CASE("help begins with examples, and the version tells what the program stands on") {
+  const FreshDirectory here;
+  for (const char* command : {"", "train", "sample", "eval", "info"}) {
+    const Outcome help = run_primer(here, std::string(command) + " --help");
+    CHECK(help.code == 0);
+    CHECK(help.out.starts_with("Examples:\n  primer "));
+    CHECK(help.err.empty());
+  }
+  const Outcome version = run_primer(here, "--version");
+  CHECK(version.code == 0);
+  CHECK(version.out.starts_with("primer "));
+  for (const char* word : {"compiler", "blas", "threads"}) CHECK(version.out.find(word) != std::string::npos);
+}
+
+TEST_CASE("a closed standard output or error does not stop a training") {
+  const FreshDirectory here;
+  here.write("t.txt", prose(500));
+  // The closed descriptor is in a shell of its own: outside, the streams still go to the test's files.
+  const std::string program = "sh -c 'OMP_NUM_THREADS=1 \"$0\" \"$@\" >&- 2>&-' '" PRIMER_BINARY_DIR "/primer' ";
+  const int status = std::system(("cd '" + here.path + "' && " + program + "train t.txt -o run" + tiny).c_str());
+  CHECK(WEXITSTATUS(status) == 0);
+  CHECK(fs::exists(here / "run/model.safetensors"));
+  CHECK(lines_of(here / "run/metrics.jsonl").size() == 5);
+}

@@ -1,0 +1,14 @@
+// The commands of the program. Each adds itself to the command line; its callback runs it and throws what goes wrong.
+#pragma once
+
+#include <CLI/App.hpp>
+
+namespace primer::train {
+
+void add_train(CLI::App& root);
+void add_sample(CLI::App& root);
+void add_eval(CLI::App& root);
+void add_info(CLI::App& root);
+void add_bench(CLI::App& root);
+
+}  // namespace primer::train

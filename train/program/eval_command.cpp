@@ -1,0 +1,123 @@
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+
+#include "autograd/error.h"
+#include "data/text.h"
+#include "data/token_file.h"
+#include "train/program/commands.h"
+#include "train/program/help.h"
+#include "train/program/number_option.h"
+#include "train/program/output.h"
+#include "train/run/evaluate.h"
+#include "train/run/loaded_run.h"
+#include "train/run/metrics.h"
+#include "train/run/objective.h"
+
+namespace primer::train {
+
+namespace {
+
+struct EvalOptions {
+  std::string run;
+  std::vector<std::string> texts;
+  long threads = 0;
+  bool json = false;
+};
+
+// A directory of our own for the encoded text, removed at the end.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    path_ = (std::filesystem::temp_directory_path() / "primer-eval-XXXXXX").string();
+    if (!::mkdtemp(path_.data())) {
+      throw autograd::Error(autograd::Fault::io, "cannot create a temporary directory like " + path_);
+    }
+  }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+Evaluation evaluate_part(LoadedRun& run, const data::TokenSequence& tokens, std::uint64_t bytes) {
+  const auto fewest = static_cast<std::uint64_t>(fewest_tokens(run.config));
+  if (tokens.size() < fewest) {
+    throw autograd::Error(autograd::Fault::input,
+                          "there is nothing to evaluate: " + std::to_string(tokens.size()) +
+                              " tokens, and at least " + std::to_string(fewest) + " are needed");
+  }
+  autograd::Tape<float> tape;
+  const auto objective = make_objective(run.config, *run.tokenizer);
+  return evaluate(*run.gpt, tape, *objective, tokens, bytes, run.config.batch, 0);
+}
+
+Evaluation evaluate_texts(LoadedRun& run, const std::vector<std::string>& texts) {
+  const TemporaryDirectory directory;
+  const data::Sources sources = data::collect_sources(texts, directory.path() + "/text");
+  const std::string path = directory.path() + "/tokens";
+  data::build_token_file(path, sources, data::survey(sources), *run.tokenizer, 0);
+  const data::TokenFile tokens(path);
+  return evaluate_part(run, tokens.train(), tokens.train_bytes());
+}
+
+void run_eval(const EvalOptions& options) {
+  use_threads(options.threads);
+  const auto run = load_run(options.run);
+  Evaluation result;
+  if (options.texts.empty()) {
+    const data::TokenFile tokens(run->paths.tokens());
+    result = evaluate_part(*run, tokens.validation(), tokens.validation_bytes());
+  } else {
+    result = evaluate_texts(*run, options.texts);
+  }
+  if (options.json) {
+    JsonLine line;
+    line.add("loss", result.loss)
+        .add("perplexity", std::exp(result.loss))
+        .add("bits_per_byte", result.bits_per_byte)
+        .add("accuracy", result.accuracy)
+        .add("tokens", result.targets);
+    put(line.text() + "\n");
+    return;
+  }
+  char text[256];
+  std::snprintf(text, sizeof text, "loss        %.4f nats per token\nperplexity  %.3f\n", result.loss,
+                std::exp(result.loss));
+  std::string out = text;
+  if (std::isfinite(result.bits_per_byte)) {
+    std::snprintf(text, sizeof text, "per byte    %.4f bits\n", result.bits_per_byte);
+    out += text;
+  }
+  std::snprintf(text, sizeof text, "accuracy    %.2f %%\ntokens      %llu\n", 100 * result.accuracy,
+                static_cast<unsigned long long>(result.targets));
+  put(out + text);
+}
+
+}  // namespace
+
+void add_eval(CLI::App& root) {
+  const auto options = std::make_shared<EvalOptions>();
+  CLI::App* const command = add_command(root, "eval", "measure how well a trained model predicts a text",
+                                        "Examples:\n"
+                                        "  primer eval runs/book                on the part kept for validation\n"
+                                        "  primer eval runs/book other.txt      on another text\n"
+                                        "  primer eval runs/book --json");
+  command->add_option("RUN", options->run, "a trained run")->required();
+  command->add_option("TEXT", options->texts, "files, folders or -; the whole validation part if there is none");
+  command->add_flag("--json", options->json, "one JSON object: loss, perplexity, bits_per_byte, accuracy, tokens");
+  add_integer(*command, "--threads", options->threads, 0, 4096, "processor threads; 0: all");
+  command->callback([options] { run_eval(*options); });
+}
+
+}  // namespace primer::train

@@ -1,0 +1,44 @@
+// Options that are numbers, read as strictly as the configuration's: no nan, no infinity, no rest, no overflow.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <charconv>
+#include <string>
+
+#include "autograd/error.h"
+#include "data/utf8.h"
+#include "train/run/config.h"
+
+namespace primer::train {
+
+/// Adds an option that sets `value` when given, within low ... high. `value` must outlive the parsing.
+template <class Number>
+CLI::Option* add_bounded(CLI::App& command, const std::string& name, Number& value, Number low, Number high,
+                         const std::string& help, const char* type, const char* expected) {
+  const auto read = [&value, name, low, high, expected](const std::string& text) {
+    Number number{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const bool whole = error == std::errc() && end == text.data() + text.size();
+    if (!whole || !(number >= low && number <= high)) {
+      const std::string range =
+          number_text(static_cast<double>(low)) + " to " + number_text(static_cast<double>(high));
+      throw autograd::Error(autograd::Fault::usage,
+                            name + " " + data::printable(text) + ": expected " + expected + " from " + range);
+    }
+    value = number;
+  };
+  const std::string otherwise = " [" + number_text(static_cast<double>(value)) + "]";
+  return command.add_option_function<std::string>(name, read, help + otherwise)->type_name(type);
+}
+
+inline CLI::Option* add_integer(CLI::App& command, const std::string& name, long& value, long low, long high,
+                                const std::string& help) {
+  return add_bounded(command, name, value, low, high, help, "N", "a whole number");
+}
+
+inline CLI::Option* add_number(CLI::App& command, const std::string& name, double& value, double low, double high,
+                               const std::string& help) {
+  return add_bounded(command, name, value, low, high, help, "X", "a number");
+}
+
+}  // namespace primer::train

@@ -1,0 +1,32 @@
+// What commands share: results on standard output, threads, and samples.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "train/run/generate.h"
+
+namespace primer::train {
+
+/// Writes a result to standard output. A reader that has gone away is no error: false says that nobody reads any more.
+/// Another failure, such as a full disk: Fault::io.
+bool put(const std::string& text);
+
+/// Limits the parallel regions to `threads`; 0 leaves all processors that this process may use.
+void use_threads(long threads);
+
+/// What sample writes.
+struct Excerpt {
+  std::string prompt;
+  std::string stop;
+  long tokens = 500;
+  long samples = 1;
+  Sampling sampling;
+};
+
+/// Writes samples of a run's model to standard output as they come: the prompt, its continuation, a line feed; several
+/// are separated by a line of dashes. Without a prompt the text begins after a line feed if the vocabulary has one,
+/// else with the first token of the training text. Throws what loading throws, and Fault::usage for a masked model.
+void write_samples(const std::string& run, const Excerpt& excerpt);
+
+}  // namespace primer::train

@@ -1,0 +1,175 @@
+#include "train/run/config.h"
+
+#include <charconv>
+#include <cmath>
+#include <vector>
+
+#include "autograd/error.h"
+#include "train/run/nearest.h"
+
+namespace primer::train {
+
+using autograd::Error;
+using autograd::Fault;
+
+namespace {
+
+constexpr bool FITS = true, FIXED = false;
+
+std::vector<Field> make_fields() {
+  using Kind = Field::Kind;
+  std::vector<Field> list;
+  const auto next = [&list] { return static_cast<int>(list.size()); };
+#define PRIMER_INTEGER(name, value, low, high, fits, group, help) \
+  list.push_back({next(), #name, Kind::integer, &Config::name, low, high, {}, fits, group, help});
+#define PRIMER_NUMBER(name, value, low, high, fits, group, help) \
+  list.push_back({next(), #name, Kind::number, &Config::name, low, high, {}, fits, group, help});
+#define PRIMER_SWITCH(name, value, group, help) \
+  list.push_back({next(), #name, Kind::switch_, &Config::name, 0, 1, {}, FIXED, group, help});
+#define PRIMER_WORD(name, value, choices, fits, group, help) \
+  list.push_back({next(), #name, Kind::word, &Config::name, 0, 0, choices, fits, group, help});
+  PRIMER_CONFIG_FIELDS(PRIMER_INTEGER, PRIMER_NUMBER, PRIMER_SWITCH, PRIMER_WORD)
+#undef PRIMER_INTEGER
+#undef PRIMER_NUMBER
+#undef PRIMER_SWITCH
+#undef PRIMER_WORD
+  return list;
+}
+
+std::vector<std::string> split_choices(std::string_view choices) {
+  std::vector<std::string> list;
+  while (!choices.empty()) {
+    const auto bar = choices.find('|');
+    list.emplace_back(choices.substr(0, bar));
+    choices = bar == std::string_view::npos ? std::string_view() : choices.substr(bar + 1);
+  }
+  return list;
+}
+
+[[noreturn]] void refuse(std::string_view shown, std::string_view text, const std::string& expected) {
+  throw Error(Fault::usage, std::string(shown) + " " + std::string(text) + ": expected " + expected);
+}
+
+std::string range_text(const Field& field) {
+  return (field.kind == Field::Kind::integer ? "a whole number from " : "a number from ") + number_text(field.low) +
+         " to " + number_text(field.high);
+}
+
+}  // namespace
+
+std::string number_text(double value) {
+  char buffer[64];
+  // Small whole numbers as people write them: 1000 rather than to_chars' 1e+03.
+  const bool whole = std::nearbyint(value) == value && std::fabs(value) < 1e15;
+  const auto end = whole ? std::to_chars(buffer, buffer + sizeof buffer, static_cast<long>(value))
+                         : std::to_chars(buffer, buffer + sizeof buffer, value);
+  return {buffer, end.ptr};
+}
+
+std::string Field::option() const {
+  std::string name(key);
+  for (char& c : name) {
+    if (c == '_') c = '-';
+  }
+  return name;
+}
+
+std::span<const Field> fields() {
+  static const std::vector<Field> list = make_fields();
+  return list;
+}
+
+const Field* find_field(std::string_view key) {
+  for (const Field& field : fields()) {
+    if (field.key == key) return &field;
+  }
+  return nullptr;
+}
+
+void set(Config& config, const Field& field, std::string_view text, Source source, std::string_view shown) {
+  const char* const first = text.data();
+  const char* const last = first + text.size();
+  switch (field.kind) {
+    case Field::Kind::integer: {
+      long value = 0;
+      const auto [end, error] = std::from_chars(first, last, value);
+      if (error != std::errc() || end != last || value < field.low || value > field.high) {
+        refuse(shown, text, range_text(field));
+      }
+      config.*std::get<long Config::*>(field.member) = value;
+      break;
+    }
+    case Field::Kind::number: {
+      double value = 0;
+      const auto [end, error] = std::from_chars(first, last, value);
+      // Written so that nan is refused as well: it is in no range.
+      if (error != std::errc() || end != last || !(value >= field.low && value <= field.high)) {
+        refuse(shown, text, range_text(field));
+      }
+      config.*std::get<double Config::*>(field.member) = value;
+      break;
+    }
+    case Field::Kind::switch_:
+      if (text != "true" && text != "false") refuse(shown, text, "true or false");
+      config.*std::get<bool Config::*>(field.member) = text == "true";
+      break;
+    case Field::Kind::word: {
+      const std::vector<std::string> choices = split_choices(field.choices);
+      if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
+        std::string expected = "one of";
+        for (const std::string& choice : choices) expected += " " + choice;
+        const std::string near = nearest(text, choices);
+        refuse(shown, text, expected + (near.empty() ? "" : "; did you mean " + near + "?"));
+      }
+      config.*std::get<std::string Config::*>(field.member) = text;
+      break;
+    }
+  }
+  config.sources[static_cast<std::size_t>(field.index)] = source;
+}
+
+std::string value_text(const Config& config, const Field& field) {
+  switch (field.kind) {
+    case Field::Kind::integer: return std::to_string(config.*std::get<long Config::*>(field.member));
+    case Field::Kind::number: return number_text(config.*std::get<double Config::*>(field.member));
+    case Field::Kind::switch_: return config.*std::get<bool Config::*>(field.member) ? "true" : "false";
+    case Field::Kind::word: return config.*std::get<std::string Config::*>(field.member);
+  }
+  return {};
+}
+
+Source source_of(const Config& config, Field::Member member) {
+  for (const Field& field : fields()) {
+    if (field.member == member) return config.sources[static_cast<std::size_t>(field.index)];
+  }
+  throw Error(Fault::bug, "a member of the configuration is not in its list");
+}
+
+nn::GptConfig gpt_config(const Config& config, long vocabulary) {
+  if (config.channels % config.heads != 0) {
+    throw Error(Fault::usage, "--channels " + std::to_string(config.channels) + " is not a multiple of --heads " +
+                                  std::to_string(config.heads) + ": try --channels " +
+                                  std::to_string((config.channels / config.heads + 1) * config.heads));
+  }
+  nn::GptConfig gpt;
+  gpt.vocabulary = vocabulary;
+  gpt.context = config.context;
+  gpt.layers = config.layers;
+  gpt.heads = config.heads;
+  gpt.channels = config.channels;
+  gpt.ffn_channels = config.ffn_channels;
+  gpt.dropout = config.dropout;
+  gpt.bias = config.bias;
+  gpt.causal = config.objective == "lm";
+  gpt.tie = config.tie;
+  gpt.position = config.position == "learned"      ? nn::Position::learned
+                 : config.position == "sinusoidal" ? nn::Position::sinusoidal
+                                                   : nn::Position::none;
+  gpt.norm = config.norm == "pre" ? nn::Norm::pre : config.norm == "post" ? nn::Norm::post : nn::Norm::none;
+  gpt.activation = config.activation == "gelu"       ? nn::Activation::gelu
+                   : config.activation == "gelu-erf" ? nn::Activation::gelu_erf
+                                                     : nn::Activation::relu;
+  return gpt;
+}
+
+}  // namespace primer::train

@@ -1,0 +1,128 @@
+// Everything that a user can choose about a training run, in one list.
+// The list makes the struct, the command line, its help, the configuration file and the saved config.json.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "nn/gpt_config.h"
+
+namespace primer::train {
+
+/// Who chose a value; a later one overrides an earlier one.
+enum class Source : std::uint8_t { fitted, preset, file, flag };
+
+// One hyperparameter, one line. FITS: unless somebody chooses, the plan fits the value to the text.
+//
+// INTEGER(name, default, lowest, highest, FITS or FIXED, group, help)    NUMBER: the same with a real number
+// SWITCH(name, default, group, help)
+// WORD(name, default, "a|b|c", FITS or FIXED, group, help)
+#define PRIMER_CONFIG_FIELDS(INTEGER, NUMBER, SWITCH, WORD)                                                            \
+  WORD(objective, "lm", "lm|mlm", FIXED, "Task", "lm: predict the next token; mlm: fill in hidden ones")              \
+  WORD(tokenizer, "char", "char|byte", FITS, "Task", "what a token is: a Unicode character or a byte")                \
+  NUMBER(val_fraction, 0.1, 0, 0.9, FITS, "Task", "last part of each file that is kept for validation")               \
+  INTEGER(seed, 1337, 0, 9007199254740991, FIXED, "Task", "of initialisation, data order and dropout")                \
+  INTEGER(layers, 4, 0, 1000, FITS, "Model", "blocks of attention and feed-forward")                                  \
+  INTEGER(heads, 4, 1, 4096, FITS, "Model", "attention heads of a block; they divide the channels")                   \
+  INTEGER(channels, 128, 1, 65536, FITS, "Model", "width of the model")                                               \
+  INTEGER(context, 128, 1, 1048576, FITS, "Model", "tokens that the model sees at once")                              \
+  INTEGER(ffn_channels, 0, -1, 1048576, FIXED, "Model", "width of the feed-forward layer; 0: 4 x channels, -1: none") \
+  NUMBER(dropout, 0, 0, 0.99, FITS, "Model", "probability of dropping an activation in training")                     \
+  SWITCH(bias, false, "Model", "biases in linear and norm layers")                                                    \
+  WORD(position, "learned", "learned|sinusoidal|none", FIXED, "Model", "how a position is told to the model")         \
+  WORD(norm, "pre", "pre|post|none", FIXED, "Model", "layer norm before or after each sublayer")                      \
+  SWITCH(tie, true, "Model", "the output projection is the token embedding")                                          \
+  WORD(activation, "gelu", "gelu|gelu-erf|relu", FIXED, "Model", "of the feed-forward layer")                         \
+  WORD(optimizer, "adamw", "adamw|adam|sgd", FIXED, "Optimizer", "the update rule")                                   \
+  NUMBER(lr, 1e-3, 0, 1000, FITS, "Optimizer", "highest learning rate; for noam a factor")                            \
+  NUMBER(min_lr, 1e-4, 0, 1000, FITS, "Optimizer", "learning rate at the end of the schedule")                        \
+  INTEGER(warmup, 100, 0, 1000000000, FITS, "Optimizer", "steps in which the learning rate rises")                    \
+  WORD(schedule, "cosine", "cosine|linear|constant|noam", FIXED, "Optimizer", "the learning rate after the warmup")   \
+  NUMBER(beta1, 0.9, 0, 0.999999, FIXED, "Optimizer", "decay of the first moment; the momentum of sgd")               \
+  NUMBER(beta2, 0.99, 0, 0.999999999, FIXED, "Optimizer", "decay of the second moment")                               \
+  NUMBER(eps, 1e-8, 1e-30, 1, FIXED, "Optimizer", "added to the root of the second moment")                           \
+  NUMBER(weight_decay, 0.1, 0, 100, FIXED, "Optimizer", "of matrices and embeddings")                                 \
+  NUMBER(clip, 1, 0, 1e9, FIXED, "Optimizer", "longest gradient, as a global norm; 0: no limit")                      \
+  INTEGER(batch, 16, 1, 1048576, FITS, "Run", "sequences processed at once")                                          \
+  INTEGER(accumulate, 1, 1, 1048576, FIXED, "Run", "batches whose gradients make one step")                           \
+  INTEGER(steps, 0, 1, 1000000000000, FITS, "Run", "steps to train")                                                  \
+  NUMBER(epochs, 0, 0, 1e9, FIXED, "Run", "passes over the text to train")                                            \
+  NUMBER(minutes, 0, 0, 1e6, FIXED, "Run", "minutes to train, turned into steps by timing a few first")               \
+  INTEGER(patience, 0, 0, 1000000, FITS, "Run", "stop after so many evaluations without a better one; 0: never")      \
+  INTEGER(eval_every, 0, 0, 1000000000000, FITS, "Run", "steps between evaluations; 0: only at the end")              \
+  INTEGER(eval_batches, 0, 0, 1000000000000, FITS, "Run", "batches of an evaluation; 0: the whole validation part")   \
+  INTEGER(threads, 0, 0, 4096, FIXED, "Run", "processor threads; 0: all")
+
+/// A resolved or partly resolved configuration. The members are the names above.
+struct Config {
+#define PRIMER_INTEGER(name, value, low, high, fits, group, help) long name = value;
+#define PRIMER_NUMBER(name, value, low, high, fits, group, help) double name = value;
+#define PRIMER_SWITCH(name, value, group, help) bool name = value;
+#define PRIMER_WORD(name, value, choices, fits, group, help) std::string name = value;
+  PRIMER_CONFIG_FIELDS(PRIMER_INTEGER, PRIMER_NUMBER, PRIMER_SWITCH, PRIMER_WORD)
+#undef PRIMER_INTEGER
+#undef PRIMER_NUMBER
+#undef PRIMER_SWITCH
+#undef PRIMER_WORD
+
+#define PRIMER_ONE(...) +1
+  static constexpr int field_count = 0 PRIMER_CONFIG_FIELDS(PRIMER_ONE, PRIMER_ONE, PRIMER_ONE, PRIMER_ONE);
+#undef PRIMER_ONE
+  std::array<Source, field_count> sources{};  // [field_count], who chose each value, in the order of the list
+};
+
+/// One line of the list.
+struct Field {
+  enum class Kind { integer, number, switch_, word };
+  using Member = std::variant<long Config::*, double Config::*, bool Config::*, std::string Config::*>;
+
+  int index;
+  std::string_view key;  // snake_case: the name in config.json
+  Kind kind;
+  Member member;
+  double low = 0, high = 0;    // of integers and numbers, both allowed
+  std::string_view choices{};  // of words, separated by |
+  bool fits = false;           // fitted to the text unless chosen
+  std::string_view group, help;
+
+  /// The name on the command line, without dashes: the key in kebab-case.
+  std::string option() const;
+};
+
+/// The list, in order.
+std::span<const Field> fields();
+
+/// The field with this key, or nullptr.
+const Field* find_field(std::string_view key);
+
+/// Sets one value from text, as on the command line. `shown` is how the user named it ("--lr"), for the message.
+/// Throws Fault::usage for a wrong type, a value out of range, nan and infinity.
+void set(Config& config, const Field& field, std::string_view text, Source source, std::string_view shown);
+
+/// The value as text: the shortest that reads back to the same value.
+std::string value_text(const Config& config, const Field& field);
+
+/// Who chose the value of a member, as in source_of(config, &Config::context).
+Source source_of(const Config& config, Field::Member member);
+
+/// The configuration as JSON in the order of the list, one field a line, or all of it in one line.
+enum class Layout { lines, one_line };
+std::string to_json(const Config& config, Layout layout = Layout::lines);
+
+/// Reads such JSON, comments allowed, over `config`: every key it holds is set, with this source.
+/// `name` is the file's, for messages. Throws Fault::usage for what is not such JSON: unknown, repeated or nested keys,
+/// wrong types, values out of range; nothing is changed then.
+void read_json(Config& config, std::string_view text, const std::string& name, Source source);
+
+/// The model that the configuration describes, over `vocabulary` tokens. Throws Fault::usage when heads do not
+/// divide the channels.
+nn::GptConfig gpt_config(const Config& config, long vocabulary);
+
+/// A number as text, the shortest that reads back to the same value, with no regard to the locale.
+std::string number_text(double value);
+
+}  // namespace primer::train

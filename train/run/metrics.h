@@ -1,0 +1,48 @@
+// Logs of a run: one JSON object a line, one write a line.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace primer::train {
+
+/// A flat JSON object in one line, made field by field. Keys are plain words.
+class JsonLine {
+ public:
+  JsonLine& add(std::string_view key, double value);  // null for nan and infinity, which JSON has not
+  JsonLine& add(std::string_view key, long value);
+  JsonLine& add(std::string_view key, std::uint64_t value);
+  JsonLine& add(std::string_view key, bool value);
+  JsonLine& add_text(std::string_view key, std::string_view value);  // control characters escaped
+  JsonLine& add_null(std::string_view key);
+  JsonLine& add_json(std::string_view key, std::string_view json);  // a value that is JSON already
+  std::string text() const { return "{" + fields_ + "}"; }
+
+ private:
+  void begin(std::string_view key);
+  std::string fields_;
+};
+
+/// A file that grows by whole lines. A line that cannot be written (a full disk) is dropped and counted: a log never
+/// stops a training.
+class LineLog {
+ public:
+  /// Creates the file, or goes on at its end. Throws Fault::io.
+  explicit LineLog(const std::string& path);
+  LineLog(const LineLog&) = delete;
+  LineLog& operator=(const LineLog&) = delete;
+  ~LineLog();
+
+  /// Appends `line` and a line feed. False if it was dropped; then nothing of it is in the file.
+  bool write(std::string_view line);
+  long dropped() const { return dropped_; }
+  std::uint64_t size() const { return size_; }  // bytes of whole lines
+
+ private:
+  int descriptor_;
+  std::uint64_t size_ = 0;
+  long dropped_ = 0;
+};
+
+}  // namespace primer::train

@@ -1,0 +1,258 @@
+#include "train/run/plan.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "autograd/error.h"
+#include "data/token_file.h"
+#include "nn/gpt.h"
+#include "train/run/objective.h"
+
+namespace primer::train {
+
+using autograd::Error;
+using autograd::Fault;
+
+namespace {
+
+// What trains in a few minutes on two cores and gives a sensible result, by the length of the text. At 6 N FLOP a token
+// and 200 GFLOP/s, three minutes are best spent on about 0.5 to 1 million parameters (Hoffmann et al. 2022: twenty
+// tokens a parameter), so longer texts get more steps rather than larger models.
+struct Row {
+  std::uint64_t below;  // tokens of the text
+  long layers, heads, channels, context, batch, steps;
+  double lr, dropout;
+};
+constexpr Row table[] = {
+    {10'000, 2, 4, 64, 64, 8, 600, 3e-3, 0},
+    {100'000, 3, 4, 96, 64, 16, 1200, 2e-3, 0.1},
+    {1'000'000, 4, 4, 128, 128, 16, 1800, 1e-3, 0.1},
+    {~0ull, 4, 4, 128, 128, 16, 2500, 1e-3, 0},
+};
+
+constexpr std::size_t most_characters = 512;          // distinct symbols; above, a token is a byte
+constexpr std::uint64_t worth_patience = 2'000;       // validation tokens below which early stopping would follow noise
+constexpr std::uint64_t most_evaluated = 256 * 1024;  // tokens an evaluation reads unless it is told how many
+
+// A tenth, without the digits that a division by ten leaves behind: 0.0003, not 0.00030000000000000003.
+double tenth(double value) {
+  char text[32];
+  const char* const end = std::to_chars(text, text + sizeof text, value / 10, std::chars_format::general, 6).ptr;
+  std::from_chars(text, end, value);
+  return value;
+}
+
+bool fitted(const Config& config, Field::Member member) { return source_of(config, member) == Source::fitted; }
+// A preset was not made for this text: its context may shrink. What the user wrote may not.
+bool chosen_by_hand(const Config& config, Field::Member member) { return source_of(config, member) >= Source::file; }
+
+const Row& row_for(std::uint64_t tokens) {
+  return *std::find_if(std::begin(table), std::end(table), [&](const Row& row) { return tokens < row.below; });
+}
+
+std::uint64_t tokens_in(const data::FileFacts& file, const data::Tokenizer& tokenizer) {
+  return tokenizer.count(file).value_or(file.bytes);
+}
+
+void choose_tokenizer(Plan& plan, const data::TextFacts& facts) {
+  Config& config = plan.config;
+  if (fitted(config, &Config::tokenizer)) {
+    config.tokenizer = facts.alphabet.size() <= most_characters ? "char" : "byte";
+  }
+  plan.tokenizer = config.tokenizer == "byte" ? data::make_byte_tokenizer(special_tokens(config))
+                                              : data::make_character_tokenizer(facts.alphabet, special_tokens(config));
+}
+
+void count_tokens(Plan& plan, const data::TextFacts& facts) {
+  plan.train_tokens = plan.validation_tokens = 0;
+  for (const data::FileFacts& file : facts.files) {
+    const std::uint64_t n = tokens_in(file, *plan.tokenizer);
+    const std::uint64_t train = data::training_share(n, plan.config.val_fraction);
+    plan.train_tokens += train;
+    plan.validation_tokens += n - train;
+  }
+}
+
+void choose_parts(Plan& plan, const data::TextFacts& facts) {
+  Config& config = plan.config;
+  const auto fewest = static_cast<std::uint64_t>(fewest_tokens(config));
+  count_tokens(plan, facts);
+  if (config.val_fraction > 0 && (plan.validation_tokens < fewest || plan.train_tokens < fewest) &&
+      !chosen_by_hand(config, &Config::val_fraction)) {
+    config.val_fraction = 0;
+    plan.notes.push_back("the text is too short to keep a part of it for validation");
+    count_tokens(plan, facts);
+  }
+  if (plan.train_tokens < fewest) {
+    throw Error(Fault::input, "the text is too short: its training part has " + std::to_string(plan.train_tokens) +
+                                  (plan.train_tokens == 1 ? " token" : " tokens") + ", and at least " +
+                                  std::to_string(fewest) + " are needed");
+  }
+  if (config.val_fraction > 0 && plan.validation_tokens < fewest) {
+    config.val_fraction = 0;
+    plan.notes.push_back("the validation part is empty: nothing will be evaluated");
+    count_tokens(plan, facts);
+  }
+}
+
+void choose_context(Plan& plan, const Row& row) {
+  Config& config = plan.config;
+  if (fitted(config, &Config::context)) config.context = row.context;
+  // Next-token windows of T tokens need T + 1: each token's target is the one after it.
+  const std::uint64_t largest = plan.train_tokens - static_cast<std::uint64_t>(fewest_tokens(config) - 1);
+  if (static_cast<std::uint64_t>(config.context) <= largest) return;
+  if (chosen_by_hand(config, &Config::context)) {
+    throw Error(Fault::input, "the text is too short for --context " + std::to_string(config.context) +
+                                  ": its training part has " + std::to_string(plan.train_tokens) +
+                                  " tokens; the largest context that works is " + std::to_string(largest));
+  }
+  config.context = static_cast<long>(largest);
+  plan.notes.push_back("context " + std::to_string(largest) + " is all that the text allows");
+}
+
+void choose_model(Config& config, const Row& row) {
+  if (fitted(config, &Config::layers)) config.layers = row.layers;
+  const bool heads_fit = fitted(config, &Config::heads);
+  const bool channels_fit = fitted(config, &Config::channels);
+  if (heads_fit) config.heads = row.heads;
+  if (channels_fit) config.channels = row.channels;
+  if (heads_fit) {
+    while (config.channels % config.heads != 0) --config.heads;
+  } else if (channels_fit) {
+    config.channels = (config.channels + config.heads - 1) / config.heads * config.heads;
+  }
+  if (fitted(config, &Config::dropout)) config.dropout = row.dropout;
+}
+
+void choose_optimizer(Config& config, const Row& row) {
+  if (fitted(config, &Config::lr)) {
+    config.lr = config.schedule == "noam" ? 1 : config.optimizer == "sgd" ? 0.1 : row.lr;
+    if (config.channels > 256 && config.schedule != "noam") config.lr /= 2;  // wider models want smaller steps
+  }
+  // A minimum from a preset or file must not turn the schedule of a smaller --lr upside down.
+  const bool overtaken = config.min_lr > config.lr &&
+                         source_of(config, &Config::min_lr) < source_of(config, &Config::lr);
+  if (fitted(config, &Config::min_lr) || overtaken) config.min_lr = tenth(config.lr);
+  if (config.min_lr > config.lr) {
+    throw Error(Fault::usage, "--min-lr " + number_text(config.min_lr) + " is above --lr " + number_text(config.lr));
+  }
+}
+
+// The first of --steps, --epochs and --minutes ends the run, among those that were chosen last: a flag replaces the
+// length that a preset or a file gives.
+void choose_length(Plan& plan, const Row& row) {
+  Config& config = plan.config;
+  const auto windows = static_cast<double>(plan.train_tokens) / static_cast<double>(config.context);
+  plan.steps_per_epoch = std::max(windows, 1.0) / static_cast<double>(plan.sequences_per_step());
+  Source last = Source::fitted;
+  const auto look = [&](Field::Member member, double value) {
+    if (value > 0) last = std::max(last, source_of(config, member));
+  };
+  look(&Config::steps, static_cast<double>(config.steps));
+  look(&Config::epochs, config.epochs);
+  look(&Config::minutes, config.minutes);
+  const auto counts = [&](Field::Member member) { return last > Source::fitted && source_of(config, member) == last; };
+
+  double steps = counts(&Config::steps) && config.steps > 0 ? static_cast<double>(config.steps) : 1e12;
+  if (counts(&Config::epochs) && config.epochs > 0) {
+    steps = std::min(steps, std::max(1.0, std::ceil(config.epochs * plan.steps_per_epoch)));
+  }
+  plan.timed = counts(&Config::minutes) && config.minutes > 0;
+  if (!plan.timed) config.minutes = 0;
+  if (last == Source::fitted) steps = static_cast<double>(row.steps);
+  config.steps = static_cast<long>(steps);
+  config.epochs = 0;
+  if (fitted(config, &Config::patience)) {
+    config.patience = last == Source::fitted && plan.validation_tokens >= worth_patience ? 3 : 0;
+  }
+}
+
+void count_parameters(Plan& plan) {
+  const Config& config = plan.config;
+  autograd::Parameters<float> parameters;  // never built: declared only
+  const nn::Gpt<float> gpt(parameters, gpt_config(config, plan.tokenizer->vocabulary_size()));
+  plan.parameters = plan.parameters_without_positions = parameters.count();
+  for (const auto& entry : parameters.entries()) {
+    if (entry.path == "position.weight") plan.parameters_without_positions -= entry.shape.size();
+  }
+  const auto number = [](long value) { return static_cast<double>(value); };
+  plan.flop_per_token = 6 * number(plan.parameters_without_positions) +
+                        12 * number(config.layers) * number(config.channels) * number(config.context);
+
+  // Values, gradients and the optimizer's moments; then what a batch keeps for the backward pass: about 12 rows of
+  // C a block (norms, q, k, v, attention, residuals) and the working space of the widest layer and of the loss.
+  const double tokens = number(config.batch) * number(config.context);
+  const double hidden = number(gpt.config.hidden());
+  const double moments = config.optimizer == "sgd" ? 1 : 2;
+  const double floats = number(plan.parameters) * (2 + moments) +
+                        tokens * (number(config.layers) * 12 * number(config.channels) + 4 * number(config.channels)) +
+                        std::min(tokens, 1024.0) * hidden +
+                        std::min(tokens * number(plan.tokenizer->vocabulary_size()), 26e6);
+  const double bytes = 4 * floats;
+  plan.memory_bytes = bytes < 1e18 ? static_cast<std::uint64_t>(bytes) : std::uint64_t{1'000'000'000'000'000'000};
+
+  double available = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+    available = std::min(available, static_cast<double>(limit.rlim_cur));
+  }
+  if (bytes > available) {
+    throw Error(Fault::memory, "training would take about " + short_number(bytes) + "B of memory and there are " +
+                                   short_number(available) + "B: choose a smaller --batch, --context or --channels");
+  }
+}
+
+}  // namespace
+
+Plan make_plan(const Config& wishes, const data::TextFacts& facts) {
+  Plan plan;
+  plan.config = wishes;
+  plan.text_bytes = facts.bytes;
+  choose_tokenizer(plan, facts);
+  choose_parts(plan, facts);
+  const Row& row = row_for(plan.train_tokens + plan.validation_tokens);
+  choose_context(plan, row);
+  choose_model(plan.config, row);
+  choose_optimizer(plan.config, row);
+  if (fitted(wishes, &Config::batch)) {
+    const auto windows = plan.train_tokens / static_cast<std::uint64_t>(plan.config.context) + 1;
+    plan.config.batch = static_cast<long>(std::min(static_cast<std::uint64_t>(row.batch), windows));
+  }
+  count_parameters(plan);
+  choose_length(plan, row);
+  if (!plan.timed) settle_steps(plan, 0, 0);
+  return plan;
+}
+
+void settle_steps(Plan& plan, double seconds_per_step, double seconds_per_evaluation) {
+  Config& config = plan.config;
+  constexpr long evaluations = 10;  // in a run, unless --eval-every says otherwise
+  const bool every_fits = fitted(config, &Config::eval_every);
+  if (plan.timed) {
+    double seconds = config.minutes * 60;
+    double per_step = seconds_per_step;
+    if (plan.validates() && every_fits) seconds -= (evaluations + 1) * seconds_per_evaluation;
+    if (plan.validates() && !every_fits && config.eval_every > 0) {
+      per_step += seconds_per_evaluation / static_cast<double>(config.eval_every);
+    }
+    const double steps = std::max(1.0, std::floor(std::max(0.0, seconds) / std::max(per_step, 1e-9)));
+    config.steps = static_cast<long>(std::min(steps, static_cast<double>(config.steps)));
+    config.minutes = 0;
+    plan.timed = false;
+  }
+  if (fitted(config, &Config::warmup)) {
+    config.warmup = config.schedule == "noam" ? std::max(1L, config.steps / 10) : std::min(100L, config.steps / 10);
+  }
+  if (every_fits) config.eval_every = std::max(1L, (config.steps + evaluations - 1) / evaluations);
+  if (fitted(config, &Config::eval_batches)) {
+    const auto per_batch = static_cast<std::uint64_t>(config.batch * config.context);
+    config.eval_batches =
+        plan.validation_tokens <= most_evaluated ? 0 : static_cast<long>((most_evaluated + per_batch - 1) / per_batch);
+  }
+}
+
+}  // namespace primer::train

@@ -1,0 +1,51 @@
+// From a text and some wishes to a complete configuration that makes sense for that text.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/text.h"
+#include "data/tokenizer.h"
+#include "train/run/config.h"
+
+namespace primer::train {
+
+/// A training that could start.
+struct Plan {
+  Config config;  // complete, but for the steps when `timed`
+  bool timed = false;  // minutes were asked for: settle_steps() must be told how fast the model trains
+  std::shared_ptr<const data::Tokenizer> tokenizer;
+  std::uint64_t text_bytes = 0;
+  std::uint64_t train_tokens = 0, validation_tokens = 0;
+  long parameters = 0, parameters_without_positions = 0;
+  double steps_per_epoch = 0;
+  double flop_per_token = 0;       // 6 N + 12 L C T, N without positions: PaLM (2022), appendix B
+  std::uint64_t memory_bytes = 0;  // estimate of what training takes
+  std::vector<std::string> notes;  // what was changed to fit, one line each
+
+  /// Targets are evaluated at all.
+  bool validates() const { return config.val_fraction > 0; }
+  long sequences_per_step() const { return config.batch * config.accumulate; }
+};
+
+/// Completes `wishes`: what nobody chose is fitted to the text. Unless minutes were asked for, the steps are settled.
+/// Fault::input: the text is too short, also for a context that was chosen; Fault::usage: choices that exclude each
+/// other; Fault::memory: the model does not fit this machine.
+Plan make_plan(const Config& wishes, const data::TextFacts& facts);
+
+/// Turns a time limit into steps: the most that fit, evaluations included, and at least one. Afterwards the
+/// configuration says steps only. Seconds are measured; they are not looked at when no minutes were asked for.
+void settle_steps(Plan& plan, double seconds_per_step, double seconds_per_evaluation);
+
+/// The plan for people, a few lines.
+std::string plan_text(const Plan& plan);
+
+/// The plan as one JSON object.
+std::string plan_json(const Plan& plan);
+
+/// Steps, 12345678 as "12.3M" and the like: for people.
+std::string short_number(double value);
+
+}  // namespace primer::train

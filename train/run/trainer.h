@@ -1,0 +1,76 @@
+// One training step after another.
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <memory>
+
+#include "autograd/parameters.h"
+#include "autograd/tape.h"
+#include "data/tokenizer.h"
+#include "data/windows.h"
+#include "nn/gpt.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+#include "train/run/config.h"
+#include "train/run/evaluate.h"
+#include "train/run/objective.h"
+
+namespace primer::train {
+
+/// What one step did.
+struct StepReport {
+  long step = 0;             // its number, from 1
+  double loss = 0;           // nats for each target, the mean over the whole step
+  double lr = 0;
+  double grad_norm = 0;      // of all gradients together, before clipping
+  std::uint64_t tokens = 0;  // read in this step
+  bool skipped = false;      // loss or gradient was not finite: nothing was updated
+};
+
+/// What a trainer has besides parameters and moments. Nothing else changes from step to step.
+struct TrainerState {
+  long step = 0;               // steps made
+  data::Cursor cursor;         // the next training window
+  std::uint64_t tokens = 0;    // read so far
+  int bad_in_a_row = 0;        // the last so many steps were skipped
+  std::bitset<100> bad_steps;  // of the last hundred steps; bit 0 is the last one
+};
+
+template <class T>
+class Trainer {
+ public:
+  /// A new model for `tokenizer`, to be trained on `tokens`, which must live as long. The configuration is complete.
+  Trainer(const Config& config, const data::Tokenizer& tokenizer, const data::TokenSequence& tokens);
+
+  /// Draws accumulate batches, adds up their gradients, clips and updates. The loss is the sum over all targets of the
+  /// step divided by their number, however the step is cut into batches. A loss or gradient that is not finite changes
+  /// no parameter and is reported as skipped.
+  StepReport step();
+
+  /// Three skipped steps in a row, or ten among the last hundred: more of them would not help.
+  bool has_diverged() const { return state_.bad_in_a_row >= 3 || state_.bad_steps.count() >= 10; }
+
+  /// On `tokens`, which stand for `text_bytes` bytes; the configuration says how many batches.
+  Evaluation evaluate(const data::TokenSequence& tokens, std::uint64_t text_bytes);
+
+  const TrainerState& state() const { return state_; }
+  double epochs() const { return windows_.epochs(); }  // passes over the text so far
+  autograd::Parameters<T>& parameters() { return parameters_; }
+  optim::Optimizer<T>& optimizer() { return *optimizer_; }
+  nn::Gpt<T>& gpt() { return gpt_; }
+
+ private:
+  Config config_;
+  std::unique_ptr<Objective> objective_;
+  data::TrainingWindows windows_;
+  autograd::Parameters<T> parameters_;
+  nn::Gpt<T> gpt_;
+  std::unique_ptr<optim::Optimizer<T>> optimizer_;
+  optim::Schedule schedule_;
+  autograd::Tape<T> tape_;
+  std::vector<data::Batch> batches_;  // [accumulate], of the current step
+  TrainerState state_;
+};
+
+}  // namespace primer::train
