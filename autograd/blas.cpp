@@ -16,9 +16,11 @@ void gemm(long m, long n, long k, T scale, Operand<T> a, Operand<T> b, T beta, T
   const auto tb = b.is_transposed ? CblasTrans : CblasNoTrans;
   const auto i = [](long x) { return static_cast<blasint>(x); };
   if constexpr (sizeof(T) == 4)
-    cblas_sgemm(CblasRowMajor, ta, tb, i(m), i(n), i(k), scale, a.data, i(a.stride), b.data, i(b.stride), beta, c, i(c_stride));
+    cblas_sgemm(CblasRowMajor, ta, tb, i(m), i(n), i(k), scale, a.data, i(a.stride), b.data, i(b.stride), beta, c,
+                i(c_stride));
   else
-    cblas_dgemm(CblasRowMajor, ta, tb, i(m), i(n), i(k), scale, a.data, i(a.stride), b.data, i(b.stride), beta, c, i(c_stride));
+    cblas_dgemm(CblasRowMajor, ta, tb, i(m), i(n), i(k), scale, a.data, i(a.stride), b.data, i(b.stride), beta, c,
+                i(c_stride));
 }
 
 template <class T>

@@ -89,8 +89,8 @@ class Tape {
     if (root.size() != 1) refuse("backward", "expected one number to start from, got " + root.shape.text());
     if (root.tape != this) refuse("backward", "the root was made on another tape");
     if (played_) refuse("backward", "this recording was already played; reset() and run forward again");
-    played_ = true;
     if (!root.node->needs_grad) return;
+    played_ = true;
     grad(root).each_element(1, [](long) { return T(1); });
     for (Step* step = last_; step; step = step->previous) {
       Node<T>* y = step->output;

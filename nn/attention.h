@@ -21,9 +21,11 @@ struct SelfAttention {
   Dropout pattern_dropout, residual_dropout;
 
   SelfAttention() = default;
-  SelfAttention(Parameters<T>& parameters, const std::string& path_, long channels, long heads_, bool causal_, bool bias,
-                double dropout, double deviation, double residual_deviation)
-      : path(path_), heads(heads_), causal(causal_),
+  SelfAttention(Parameters<T>& parameters, const std::string& path_, long channels, long heads_, bool causal_,
+                bool bias, double dropout, double deviation, double residual_deviation)
+      : path(path_),
+        heads(heads_),
+        causal(causal_),
         qkv(parameters, path + ".qkv", channels, 3 * channels, bias, deviation),
         output(parameters, path + ".output", channels, channels, bias, residual_deviation),
         pattern_dropout{dropout, autograd::hash(path + ".pattern")},

@@ -27,10 +27,12 @@ struct Block {
   Block(Parameters<T>& parameters, const std::string& path_, const GptConfig& c) : path(path_), norm(c.norm) {
     const double residual = residual_deviation(c.layers);
     if (norm != Norm::none) attention_norm = {parameters, path + ".attention_norm", c.channels, c.bias};
-    attention = {parameters, path + ".attention", c.channels, c.heads, c.causal, c.bias, c.dropout, init_deviation, residual};
+    attention = {parameters, path + ".attention", c.channels,     c.heads, c.causal,
+                 c.bias,     c.dropout,           init_deviation, residual};
     if (c.hidden() == 0) return;
     if (norm != Norm::none) feed_forward_norm = {parameters, path + ".feed_forward_norm", c.channels, c.bias};
-    feed_forward = {parameters, path + ".feed_forward", c.channels, c.hidden(), c.activation, c.bias, c.dropout, init_deviation, residual};
+    feed_forward = {parameters, path + ".feed_forward", c.channels, c.hidden(), c.activation, c.bias,
+                    c.dropout,  init_deviation,         residual};
   }
 
   /// x [B, T, C] -> [B, T, C]. Pre-norm: x + f(norm(x)). Post-norm: norm(x + f(x)) (Vaswani et al. 2017).

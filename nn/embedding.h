@@ -35,7 +35,8 @@ std::vector<T> sinusoids(long context, long channels) {
   std::vector<T> table(context * channels);
   for (long t = 0; t < context; ++t)
     for (long c = 0; c < channels; ++c) {
-      const double angle = static_cast<double>(t) / std::pow(10000.0, static_cast<double>(c / 2 * 2) / static_cast<double>(channels));
+      const double angle =
+          static_cast<double>(t) / std::pow(10000.0, static_cast<double>(c / 2 * 2) / static_cast<double>(channels));
       table[t * channels + c] = static_cast<T>(c % 2 == 0 ? std::sin(angle) : std::cos(angle));
     }
   return table;
@@ -50,7 +51,8 @@ struct PositionalEncoding {
   std::vector<T> fixed;   // [context, C]
 
   PositionalEncoding() = default;
-  PositionalEncoding(Parameters<T>& parameters, const std::string& path, Position k, long context_, long channels_, double deviation)
+  PositionalEncoding(Parameters<T>& parameters, const std::string& path, Position k, long context_, long channels_,
+                     double deviation)
       : kind(k), context(context_), channels(channels_) {
     if (kind == Position::learned) learned = {parameters, path, context, channels, deviation};
     if (kind == Position::sinusoidal) fixed = sinusoids<T>(context, channels);

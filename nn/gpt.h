@@ -39,11 +39,14 @@ struct Gpt {
 
   /// What the blocks make of the tokens: [B, T, C]. tokens, batch * length of them, row by row; length <= context;
   /// lengths [B], how many tokens of each sequence are real, or none for all. Throws Error(usage).
-  Tensor<T> hidden(Tape<T>& tape, std::span<const int> tokens, long batch, long length, std::span<const int> lengths = {}) const {
+  Tensor<T> hidden(Tape<T>& tape, std::span<const int> tokens, long batch, long length,
+                   std::span<const int> lengths = {}) const {
     if (static_cast<long>(tokens.size()) != batch * length)
-      autograd::refuse("gpt", "expected " + std::to_string(batch * length) + " tokens, got " + std::to_string(tokens.size()));
+      autograd::refuse("gpt",
+                       "expected " + std::to_string(batch * length) + " tokens, got " + std::to_string(tokens.size()));
     if (length > config.context)
-      autograd::refuse("gpt", "a sequence of " + std::to_string(length) + " is longer than the context of " + std::to_string(config.context));
+      autograd::refuse("gpt", "a sequence of " + std::to_string(length) + " is longer than the context of " +
+                                  std::to_string(config.context));
     Tensor<T> x = dropout(position(token(tape, tokens, batch, length)), embedding_dropout);
     x = tape.watch(x, "embedding", "output");
     for (const Block<T>& block : blocks) x = block(x, lengths);
@@ -51,7 +54,8 @@ struct Gpt {
   }
 
   /// The logits of every position: [B, T, V].
-  Tensor<T> logits(Tape<T>& tape, std::span<const int> tokens, long batch, long length, std::span<const int> lengths = {}) const {
+  Tensor<T> logits(Tape<T>& tape, std::span<const int> tokens, long batch, long length,
+                   std::span<const int> lengths = {}) const {
     return linear(hidden(tape, tokens, batch, length, lengths), head);
   }
 
@@ -68,7 +72,8 @@ struct Gpt {
     return linear(gather<T>(tape, reshape(x, {batch * length, config.channels}), rows), head);
   }
 
-  /// scale * sum of -ln p(target) over the targets that are not -1; targets as tokens. Adds the sums to score, if given.
+  /// scale * sum of -ln p(target) over the targets that are not -1; targets as tokens. Adds the sums to score, if
+  /// given.
   Tensor<T> loss(Tape<T>& tape, std::span<const int> tokens, std::span<const int> targets, long batch, long length,
                  std::span<const int> lengths, double scale, Score* score = nullptr) const {
     if (targets.size() != tokens.size())

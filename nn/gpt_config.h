@@ -40,7 +40,8 @@ struct GptConfig {
     need(layers >= 0, "0 layers or more", layers);
     need(channels > 0, "1 channel or more", channels);
     need(heads > 0 && channels % heads == 0, "heads that divide the channels", heads);
-    if (!(dropout >= 0 && dropout < 1)) autograd::refuse("gpt", "expected dropout in [0, 1), got " + std::to_string(dropout));
+    if (!(dropout >= 0 && dropout < 1))
+      autograd::refuse("gpt", "expected dropout in [0, 1), got " + std::to_string(dropout));
   }
 };
 

@@ -36,10 +36,16 @@ class Adam : public Optimizer<T> {
     const double step = lr / (1 - std::pow(options_.beta1, t));
     const double root = 1 / std::sqrt(1 - std::pow(options_.beta2, t));
     this->each_range(options_.weight_decay, [&](long begin, long end, double decay) {
-      const Rates r{static_cast<T>(factor), static_cast<T>(options_.decoupled ? 0 : decay),
-                    static_cast<T>(options_.decoupled ? 1 - lr * decay : 1), static_cast<T>(options_.beta1),
-                    static_cast<T>(options_.beta2), static_cast<T>(step), static_cast<T>(root), static_cast<T>(options_.epsilon)};
-      rows(this->parameters_.values() + begin, this->parameters_.grads() + begin, m_.data() + begin, v_.data() + begin, end - begin, r);
+      const Rates r{static_cast<T>(factor),
+                    static_cast<T>(options_.decoupled ? 0 : decay),
+                    static_cast<T>(options_.decoupled ? 1 - lr * decay : 1),
+                    static_cast<T>(options_.beta1),
+                    static_cast<T>(options_.beta2),
+                    static_cast<T>(step),
+                    static_cast<T>(root),
+                    static_cast<T>(options_.epsilon)};
+      rows(this->parameters_.values() + begin, this->parameters_.grads() + begin, m_.data() + begin, v_.data() + begin,
+           end - begin, r);
     });
   }
 

@@ -1,2 +1,12 @@
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
+#include <omp.h>
+
+#include <algorithm>
+
+int main(int argc, char** argv) {
+  // OpenBLAS waits for ever for threads that the runtime promises and then does not hand out.
+  omp_set_dynamic(0);
+  omp_set_num_threads(std::min(omp_get_max_threads(), omp_get_thread_limit()));
+  return doctest::Context(argc, argv).run();
+}

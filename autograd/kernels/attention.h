@@ -45,13 +45,15 @@ bool any_not_finite(const T* x, long stride, long count, long D) {
 /// scores[r, j] = factor q[first + r] . k[j], for the rows of a block and its `width` keys.
 template <class T>
 void attention_scores(const Head<T>& h, long first, long rows, long width, T* scores) {
-  gemm<T>(rows, width, h.D, h.factor(), as_is(h.q + first * h.q_stride, h.q_stride), transposed(h.k, h.k_stride), 0, scores, width);
+  gemm<T>(rows, width, h.D, h.factor(), as_is(h.q + first * h.q_stride, h.q_stride), transposed(h.k, h.k_stride), 0,
+          scores, width);
 }
 
 /// out[i] = sum over visible j of pattern[i, j] v[j], pattern = softmax(factor q k^T) with dropout;
 /// normaliser[i] = ln sum over j of e^(factor q[i] k[j]). scratch: [block, keys] and [keys, D].
 template <class T>
-void attention_forward(const Head<T>& h, const DropoutMask<T>& mask, T* out, long out_stride, T* normaliser, T* scratch) {
+void attention_forward(const Head<T>& h, const DropoutMask<T>& mask, T* out, long out_stride, T* normaliser,
+                       T* scratch) {
   // A row's pattern is 0 at keys it does not see, and 0 times NaN would let a later token change an earlier one:
   // values that are not finite are left out of the product and added where they are seen.
   const bool careful = any_not_finite(h.v, h.v_stride, h.real_keys, h.D);
@@ -137,7 +139,8 @@ void attention_backward(const Head<T>& h, const DropoutMask<T>& mask, const T* o
   };
   if (g.dk && !g.add_k) clear(g.dk, h.k_stride, widest);
   if (g.dv && !g.add_v) clear(g.dv, h.v_stride, widest);
-  for (long first = (h.queries - 1) / Head<T>::block * Head<T>::block; first >= 0 && h.queries > 0; first -= Head<T>::block) {
+  for (long first = (h.queries - 1) / Head<T>::block * Head<T>::block; first >= 0 && h.queries > 0;
+       first -= Head<T>::block) {
     const long rows = std::min(Head<T>::block, h.queries - first);
     const long width = std::max(h.visible(first + rows - 1), 0L);
     T* dq = g.dq ? g.dq + first * h.q_stride : nullptr;
@@ -170,9 +173,14 @@ void attention_backward(const Head<T>& h, const DropoutMask<T>& mask, const T* o
       scores_gradient_row(p, delta, seen, s);
       std::fill(s + seen, s + width, T(0));
     }
-    if (g.dv) gemm<T>(width, h.D, rows, 1, transposed<T>(dropped, width), as_is(d, out_stride), beta_v, g.dv, h.v_stride);
-    if (dq) gemm<T>(rows, h.D, width, h.factor(), as_is<T>(ds, width), as_is(h.k, h.k_stride), g.add_q ? T(1) : T(0), dq, h.q_stride);
-    if (g.dk) gemm<T>(width, h.D, rows, h.factor(), transposed<T>(ds, width), as_is(h.q + first * h.q_stride, h.q_stride), beta_k, g.dk, h.k_stride);
+    if (g.dv)
+      gemm<T>(width, h.D, rows, 1, transposed<T>(dropped, width), as_is(d, out_stride), beta_v, g.dv, h.v_stride);
+    if (dq)
+      gemm<T>(rows, h.D, width, h.factor(), as_is<T>(ds, width), as_is(h.k, h.k_stride), g.add_q ? T(1) : T(0), dq,
+              h.q_stride);
+    if (g.dk)
+      gemm<T>(width, h.D, rows, h.factor(), transposed<T>(ds, width), as_is(h.q + first * h.q_stride, h.q_stride),
+              beta_k, g.dk, h.k_stride);
     beta_k = beta_v = 1;
   }
 }

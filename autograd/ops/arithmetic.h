@@ -72,7 +72,8 @@ Tensor<T> scale(Tensor<T> x, double factor, double offset = 0) {
 
 template <class Table>
 void arithmetic_examples(Table& table) {
-  const std::vector<std::vector<Shape>> pairs = {{{3, 5}, {3, 5}}, {{1}, {1}}, {{}, {}}, {{0, 4}, {0, 4}}, {{2, 3, 1, 7}, {2, 3, 1, 7}}};
+  const std::vector<std::vector<Shape>> pairs = {
+      {{3, 5}, {3, 5}}, {{1}, {1}}, {{}, {}}, {{0, 4}, {0, 4}}, {{2, 3, 1, 7}, {2, 3, 1, 7}}};
   const std::vector<std::vector<Shape>> unequal = {{{3, 5}, {5, 3}}, {{3}, {1, 3}}, {{2}, {3}}};
   table.add({"add", pairs, unequal}, [](auto& in) { return add(in[0], in[1]); });
   table.add({"subtract", pairs, unequal}, [](auto& in) { return subtract(in[0], in[1]); });

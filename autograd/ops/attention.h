@@ -32,18 +32,22 @@ struct AttentionLayout {
 
 template <class T>
 AttentionLayout<T> attention_layout(Tensor<T> q, Tensor<T> k, Tensor<T> v, const AttentionOptions& options) {
-  if (q.shape.rank != 3 || k.shape.rank != 3 || !(k.shape == v.shape) || q.shape[0] != k.shape[0] || q.shape[2] != k.shape[2])
-    refuse("attention", "expected q [B, T, C] and k, v [B, S, C], got " + q.shape.text() + ", " + k.shape.text() + " and " + v.shape.text());
+  if (q.shape.rank != 3 || k.shape.rank != 3 || !(k.shape == v.shape) || q.shape[0] != k.shape[0] ||
+      q.shape[2] != k.shape[2])
+    refuse("attention", "expected q [B, T, C] and k, v [B, S, C], got " + q.shape.text() + ", " + k.shape.text() +
+                            " and " + v.shape.text());
   const long C = q.shape[2];
   if (options.heads < 1 || C % options.heads != 0)
-    refuse("attention", "expected channels that are a multiple of the heads, got " + std::to_string(C) + " and " + std::to_string(options.heads));
+    refuse("attention", "expected channels that are a multiple of the heads, got " + std::to_string(C) + " and " +
+                            std::to_string(options.heads));
   return {q, k, v, 0, 0, 0, C, C, C, q.shape[0], q.shape[1], k.shape[1], options.heads, C / options.heads};
 }
 
 /// The three of a packed [B, T, 3C]: columns of queries, then keys, then values.
 template <class T>
 AttentionLayout<T> attention_layout(Tensor<T> qkv, const AttentionOptions& options) {
-  if (qkv.shape.rank != 3 || qkv.shape[2] % 3 != 0) refuse("attention", "expected qkv [B, T, 3C], got " + qkv.shape.text());
+  if (qkv.shape.rank != 3 || qkv.shape[2] % 3 != 0)
+    refuse("attention", "expected qkv [B, T, 3C], got " + qkv.shape.text());
   Tensor<T> third = qkv;  // only for its shape
   third.shape = qkv.shape.with_last(qkv.shape[2] / 3);
   AttentionLayout<T> layout = attention_layout(third, third, third, options);
@@ -82,7 +86,8 @@ Tensor<T> attention(const AttentionLayout<T>& at, const AttentionOptions& option
     const auto scratch = tape.scratch(threads() * each_scratch);
     each_unequal(B * H, cost, [=, s = scratch.data()](long i, int thread) {
       const long b = i / H, n = i % H;
-      attention_forward(head(b, n), mask, y.data() + b * queries * C + n * D, C, normaliser + i * queries, s + thread * each_scratch);
+      attention_forward(head(b, n), mask, y.data() + b * queries * C + n * D, C, normaliser + i * queries,
+                        s + thread * each_scratch);
     });
   }
   return tape.record("attention", y, [=, t = &tape](const T* dy) {
@@ -98,13 +103,14 @@ Tensor<T> attention(const AttentionLayout<T>& at, const AttentionOptions& option
                               dk ? dk.data + b * keys * k_stride + k_at + n * D : nullptr,
                               dv ? dv.data + b * keys * v_stride + v_at + n * D : nullptr, dq.add, dk.add, dv.add};
       const long o = b * queries * C + n * D;
-      attention_backward(head(b, n), mask, y.data() + o, dy + o, C, normaliser + i * queries, g, s + thread * each_scratch);
+      attention_backward(head(b, n), mask, y.data() + o, dy + o, C, normaliser + i * queries, g,
+                         s + thread * each_scratch);
     });
   });
 }
 
-/// y = concat over heads of softmax(q k^T / sqrt(D) + mask) v; q [B, T, C], k and v [B, S, C], y [B, T, C], D = C / heads.
-/// Vaswani et al. 2017, equation 1. A query that sees no key gives 0. q, k and v are three different tensors.
+/// y = concat over heads of softmax(q k^T / sqrt(D) + mask) v; q [B, T, C], k and v [B, S, C], y [B, T, C], D = C /
+/// heads. Vaswani et al. 2017, equation 1. A query that sees no key gives 0. q, k and v are three different tensors.
 template <class T>
 Tensor<T> attention(Tensor<T> q, Tensor<T> k, Tensor<T> v, const AttentionOptions& options) {
   if (q.node == k.node || q.node == v.node || k.node == v.node)
@@ -130,12 +136,14 @@ Tensor<T> split_heads(Tensor<T> x, long heads) {
 template <class T>
 Tensor<T> attention_scores(Tensor<T> q, Tensor<T> k, const AttentionOptions& options) {
   const AttentionLayout<T> at = attention_layout(q, k, k, options);
-  const Tensor<T> scores = scale(matmul(split_heads(q, at.H), permute(split_heads(k, at.H), {0, 1, 3, 2})), 1 / std::sqrt(static_cast<double>(at.D)));
+  const Tensor<T> scores = scale(matmul(split_heads(q, at.H), permute(split_heads(k, at.H), {0, 1, 3, 2})),
+                                 1 / std::sqrt(static_cast<double>(at.D)));
   if (!options.causal && options.lengths.empty()) return scores;
   std::vector<T> mask(scores.size(), T(0));
   for (long i = 0; i < scores.size(); ++i) {
     const long j = i % at.keys, query = i / at.keys % at.queries, b = i / (at.keys * at.queries * at.H);
-    const bool hidden = (options.causal && j > query + at.keys - at.queries) || (!options.lengths.empty() && j >= options.lengths[b]);
+    const bool hidden =
+        (options.causal && j > query + at.keys - at.queries) || (!options.lengths.empty() && j >= options.lengths[b]);
     if (hidden) mask[i] = -std::numeric_limits<T>::infinity();
   }
   return add(scores, scores.tape->constant(scores.shape, mask));
@@ -157,13 +165,19 @@ Tensor<T> attention_apply(Tensor<T> pattern, Tensor<T> v, const AttentionOptions
 template <class Table>
 void attention_examples(Table& table) {
   static constexpr int lengths[] = {3, 1};
-  const auto textbook = [](auto q, auto k, auto v, const AttentionOptions& o) { return attention_apply(attention_pattern(q, k, o), v, o); };
-  for (const AttentionOptions options : {AttentionOptions{2, false}, {2, true}, {1, true, lengths}, {2, false, lengths}, {2, true, {}, {0.5, 3}}}) {
+  const auto textbook = [](auto q, auto k, auto v, const AttentionOptions& o) {
+    return attention_apply(attention_pattern(q, k, o), v, o);
+  };
+  for (const AttentionOptions options :
+       {AttentionOptions{2, false}, {2, true}, {1, true, lengths}, {2, false, lengths}, {2, true, {}, {0.5, 3}}}) {
     const long B = options.lengths.empty() ? 3 : 2;
     const auto square = [B](long T_, long C) { return std::vector<Shape>{{B, T_, C}, {B, T_, C}, {B, T_, C}}; };
-    table.add({"attention", {square(3, 4), square(7, 6), square(67, 2)}, {{{3, 4}, {3, 4}, {3, 4}}, {{B, 3, 4}, {B, 3, 6}, {B, 3, 6}}}},
-              [options](auto& in) { return attention(in[0], in[1], in[2], options); },
-              [=](auto& in) { return textbook(in[0], in[1], in[2], options); });
+    table.add(
+        {"attention",
+         {square(3, 4), square(7, 6), square(67, 2)},
+         {{{3, 4}, {3, 4}, {3, 4}}, {{B, 3, 4}, {B, 3, 6}, {B, 3, 6}}}},
+        [options](auto& in) { return attention(in[0], in[1], in[2], options); },
+        [=](auto& in) { return textbook(in[0], in[1], in[2], options); });
     table.add({"attention", {{{B, 5, 12}}, {{B, 3, 6}}}, {{{B, 5, 7}}, {{5, 12}}}},
               [options](auto& in) { return attention(in[0], options); },
               [=](auto& in) {
@@ -172,8 +186,10 @@ void attention_examples(Table& table) {
               });
   }
   const AttentionOptions cross{2, true};  // queries are the last of the keys, as when decoding
-  table.add({"attention", {{{2, 3, 4}, {2, 5, 4}, {2, 5, 4}}}}, [cross](auto& in) { return attention(in[0], in[1], in[2], cross); },
-            [=](auto& in) { return textbook(in[0], in[1], in[2], cross); });
+  table.add(
+      {"attention", {{{2, 3, 4}, {2, 5, 4}, {2, 5, 4}}}},
+      [cross](auto& in) { return attention(in[0], in[1], in[2], cross); },
+      [=](auto& in) { return textbook(in[0], in[1], in[2], cross); });
 }
 
 }  // namespace primer::autograd

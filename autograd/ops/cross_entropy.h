@@ -24,13 +24,17 @@ struct Score {
 /// gradient is made right after it, in forward. Hence the op is a root of the tape: its own gradient is 1 (use
 /// `scale`), anything else throws; and the weight's gradient is written in forward, after zero_grad().
 template <class T>
-Tensor<T> cross_entropy(Tensor<T> x, Tensor<T> weight, std::span<const int> targets, double scale, Score* score = nullptr) {
+Tensor<T> cross_entropy(Tensor<T> x, Tensor<T> weight, std::span<const int> targets, double scale,
+                        Score* score = nullptr) {
   expect_linear("cross_entropy", x, weight, {});
   const long rows = x.shape.rows(), C = x.shape.last(), V = weight.shape[0];
   if (static_cast<long>(targets.size()) != rows)
-    refuse("cross_entropy", "expected " + std::to_string(rows) + " targets for x " + x.shape.text() + ", got " + std::to_string(targets.size()));
+    refuse("cross_entropy", "expected " + std::to_string(rows) + " targets for x " + x.shape.text() + ", got " +
+                                std::to_string(targets.size()));
   for (const int target : targets)
-    if (target < -1 || target >= V) refuse("cross_entropy", "expected targets from -1 to " + std::to_string(V - 1) + ", got " + std::to_string(target));
+    if (target < -1 || target >= V)
+      refuse("cross_entropy",
+             "expected targets from -1 to " + std::to_string(V - 1) + ", got " + std::to_string(target));
   Tape<T>& tape = tape_of("cross_entropy", {x, weight});
   Tensor<T> loss = tape.output({}, {x, weight});
 
@@ -48,26 +52,29 @@ Tensor<T> cross_entropy(Tensor<T> x, Tensor<T> weight, std::span<const int> targ
   for (long begin = 0; begin < rows; begin += chunk) {
     const long n = std::min(chunk, rows - begin);
     product<T>(n, V, C, as_is<T>(x.data() + begin * C, C), transposed<T>(weight.data(), C), 0, logits, V);
-    split(n, 20 * V, [=, z_all = logits.data(), l = losses.data() + begin, hit = correct.data() + begin](long b, long e, int) {
-      for (long r = b; r < e; ++r) {
-        T* z = z_all + r * V;  // [V]
-        const int target = targets[begin + r];
-        if (target < 0) {
-          l[r] = hit[r] = 0;
-          if (record) std::fill_n(z, V, T(0));
-          continue;
-        }
-        const T largest = max_row(z, V), at_target = z[target];
-        const T total = exp_row(z, largest, V, z);
-        l[r] = std::log(total) - (at_target - largest);
-        hit[r] = at_target == largest;
-        if (!record) continue;
-        scale_row(z, static_cast<T>(scale) / total, V);  // d logits = scale (softmax - one-hot)
-        z[target] -= static_cast<T>(scale);
-      }
-    });
+    split(n, 20 * V,
+          [=, z_all = logits.data(), l = losses.data() + begin, hit = correct.data() + begin](long b, long e, int) {
+            for (long r = b; r < e; ++r) {
+              T* z = z_all + r * V;  // [V]
+              const int target = targets[begin + r];
+              if (target < 0) {
+                l[r] = hit[r] = 0;
+                if (record) std::fill_n(z, V, T(0));
+                continue;
+              }
+              const T largest = max_row(z, V), at_target = z[target];
+              const T total = exp_row(z, largest, V, z);
+              l[r] = std::log(total) - (at_target - largest);
+              hit[r] = at_target == largest;
+              if (!record) continue;
+              scale_row(z, static_cast<T>(scale) / total, V);  // d logits = scale (softmax - one-hot)
+              z[target] -= static_cast<T>(scale);
+            }
+          });
     if (dx) product<T>(n, C, V, as_is<T>(logits, V), as_is<T>(weight.data(), C), 0, dx + begin * C, C);
-    if (dw) product<T>(V, C, n, transposed<T>(logits, V), as_is<T>(x.data() + begin * C, C), std::exchange(dw_beta, 1), dw.data, C);
+    if (dw)
+      product<T>(V, C, n, transposed<T>(logits, V), as_is<T>(x.data() + begin * C, C), std::exchange(dw_beta, 1),
+                 dw.data, C);
   }
   Score total;
   for (long r = 0; r < rows; ++r) {
@@ -80,7 +87,8 @@ Tensor<T> cross_entropy(Tensor<T> x, Tensor<T> weight, std::span<const int> targ
 
   return tape.record("cross_entropy", loss, [=, t = &tape](const T* dy) {
     if (*dy != 1)
-      refuse("cross_entropy", "it is a root, whose own gradient is 1, got " + std::to_string(*dy) + "; use its scale argument");
+      refuse("cross_entropy",
+             "it is a root, whose own gradient is 1, got " + std::to_string(*dy) + "; use its scale argument");
     if (dx) t->deliver(dx, x);
   });
 }
@@ -89,12 +97,15 @@ inline constexpr int example_targets[] = {4, 0, 1};
 
 template <class Table>
 void cross_entropy_examples(Table& table) {
-  table.add({"cross_entropy", {{{3, 5}, {7, 5}}, {{3, 1}, {5, 1}}, {{3, 17}, {67, 17}}, {{1, 3, 2}, {5, 2}}}, {{{3, 5}, {7, 3}}, {{3, 5}, {3, 5}}, {{2, 5}, {7, 5}}}},
-            [](auto& in) { return cross_entropy(in[0], in[1], std::span<const int>(example_targets), 0.5); },
-            [](auto& in) {
-              const auto logits = linear_textbook(reshape(in[0], {3, in[0].shape.last()}), in[1], {});
-              return scale(sum(pick(log_softmax(logits), std::span<const int>(example_targets))), -0.5);
-            });
+  table.add(
+      {"cross_entropy",
+       {{{3, 5}, {7, 5}}, {{3, 1}, {5, 1}}, {{3, 17}, {67, 17}}, {{1, 3, 2}, {5, 2}}},
+       {{{3, 5}, {7, 3}}, {{3, 5}, {3, 5}}, {{2, 5}, {7, 5}}}},
+      [](auto& in) { return cross_entropy(in[0], in[1], std::span<const int>(example_targets), 0.5); },
+      [](auto& in) {
+        const auto logits = linear_textbook(reshape(in[0], {3, in[0].shape.last()}), in[1], {});
+        return scale(sum(pick(log_softmax(logits), std::span<const int>(example_targets))), -0.5);
+      });
 }
 
 }  // namespace primer::autograd

@@ -42,11 +42,14 @@ Tensor<T> tanh(Tensor<T> x) {
   return elementwise("tanh", x, [](T v) { return fast::tanh(v); }, [](T, T y) { return 1 - y * y; });
 }
 
-/// y = 1 / (1 + e^-x) = (1 + tanh(x/2)) / 2, which cannot overflow; dy/dx = y (1 - y)
+/// y = 1 / (1 + e^-x), dy/dx = y (1 - y). Written with e^-|x|, which cannot overflow.
 template <class T>
 Tensor<T> sigmoid(Tensor<T> x) {
-  return elementwise("sigmoid", x, [](T v) { return T(0.5) + T(0.5) * fast::tanh(T(0.5) * v); },
-                     [](T, T y) { return y * (1 - y); });
+  const auto f = [](T v) {
+    const T e = fast::exp(-std::abs(v));
+    return (v < 0 ? e : T(1)) / (1 + e);
+  };
+  return elementwise("sigmoid", x, f, [](T, T y) { return y * (1 - y); });
 }
 
 /// y = erf x, dy/dx = 2/sqrt(pi) e^(-x^2)

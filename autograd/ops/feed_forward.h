@@ -12,8 +12,8 @@ namespace primer::autograd {
 /// Only the hidden layer before f is kept, [rows, F]; f of it is made again in backward, so that a block keeps one
 /// wide array instead of two. Forward goes through 256 rows at a time, while they are in the cache.
 template <class T>
-Tensor<T> feed_forward(Tensor<T> residual, Tensor<T> x, Tensor<T> up, Tensor<T> up_bias, Tensor<T> down, Tensor<T> down_bias,
-                       Activation activation, Dropout dropout = {}) {
+Tensor<T> feed_forward(Tensor<T> residual, Tensor<T> x, Tensor<T> up, Tensor<T> up_bias, Tensor<T> down,
+                       Tensor<T> down_bias, Activation activation, Dropout dropout = {}) {
   expect_linear("feed_forward", x, up, up_bias);
   const long rows = x.shape.rows(), C = x.shape.last(), F = up.shape[0];
   expect_shape("feed_forward", "a second weight", down, {C, F});
@@ -34,8 +34,11 @@ Tensor<T> feed_forward(Tensor<T> residual, Tensor<T> x, Tensor<T> up, Tensor<T> 
     for (long b = begin; b < end; b += block) {
       const long n = std::min(block, end - b);
       T *h = hidden + b * F, *r = y.data() + b * C;
-      const auto multiply = parts > 1 ? [](long m_, long n_, long k_, Operand<T> a, Operand<T> w, T* c) { gemm<T>(m_, n_, k_, 1, a, w, 1, c, n_); }
-                                      : [](long m_, long n_, long k_, Operand<T> a, Operand<T> w, T* c) { product<T>(m_, n_, k_, a, w, 1, c, n_); };
+      const auto multiply = parts > 1 ? [](long m_, long n_, long k_, Operand<T> a, Operand<T> w,
+                                           T* c) { gemm<T>(m_, n_, k_, 1, a, w, 1, c, n_); }
+                                      : [](long m_, long n_, long k_, Operand<T> a, Operand<T> w, T* c) {
+                                          product<T>(m_, n_, k_, a, w, 1, c, n_);
+                                        };
       start_rows<T>(h, nullptr, up_bias ? up_bias.data() : nullptr, n, F);
       multiply(n, F, C, as_is<T>(x.data() + b * C, C), transposed<T>(up.data(), C), h);
       activate_row(activation, h, n * F, g);
@@ -83,11 +86,15 @@ void feed_forward_examples(Table& table) {
   const std::vector<std::vector<Shape>> shapes = {{{3, 5}, {3, 5}, {7, 5}, {7}, {5, 7}, {5}},
                                                   {{1, 1}, {1, 1}, {1, 1}, {1}, {1, 1}, {1}},
                                                   {{2, 37, 3}, {2, 37, 3}, {5, 3}, {5}, {3, 5}, {3}}};
-  table.add({"feed_forward", shapes, {{{3, 5}, {3, 5}, {7, 5}, {7}, {7, 5}, {5}}, {{3, 5}, {5, 3}, {7, 5}, {7}, {5, 7}, {5}}}},
-            [](auto& in) { return feed_forward(in[0], in[1], in[2], in[3], in[4], in[5], Activation::gelu); },
-            [](auto& in) {
-              return add(in[0], linear_textbook(activate_textbook(linear_textbook(in[1], in[2], in[3]), Activation::gelu), in[4], in[5]));
-            });
+  table.add(
+      {"feed_forward",
+       shapes,
+       {{{3, 5}, {3, 5}, {7, 5}, {7}, {7, 5}, {5}}, {{3, 5}, {5, 3}, {7, 5}, {7}, {5, 7}, {5}}}},
+      [](auto& in) { return feed_forward(in[0], in[1], in[2], in[3], in[4], in[5], Activation::gelu); },
+      [](auto& in) {
+        return add(in[0], linear_textbook(activate_textbook(linear_textbook(in[1], in[2], in[3]), Activation::gelu),
+                                          in[4], in[5]));
+      });
   table.add({"feed_forward", {{{3, 5}, {3, 5}, {7, 5}, {5, 7}}, {{2, 37, 3}, {2, 37, 3}, {5, 3}, {3, 5}}}},
             [](auto& in) { return feed_forward(in[0], in[1], in[2], {}, in[3], {}, Activation::gelu_erf, {0.5, 3}); },
             [](auto& in) {

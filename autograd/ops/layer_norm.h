@@ -20,10 +20,12 @@ Tensor<T> layer_norm(Tensor<T> x, Tensor<T> weight, Tensor<T> bias = {}, double 
   Tensor<T> y = tape.output(x.shape, {x, weight, bias});
   T* mean = tape.template keep<T>(rows);     // [rows]
   T* inverse = tape.template keep<T>(rows);  // [rows], 1 / sqrt(variance + epsilon)
-  split(rows, 8 * C, [=, p = x.data(), w = weight.data(), b = bias ? bias.data() : nullptr, r = y.data()](long begin, long end, int) {
-    for (long i = begin; i < end; ++i)
-      layer_norm_row(p + i * C, w, b, static_cast<T>(epsilon), C, r + i * C, mean[i], inverse[i]);
-  });
+  split(
+      rows, 8 * C,
+      [=, p = x.data(), w = weight.data(), b = bias ? bias.data() : nullptr, r = y.data()](long begin, long end, int) {
+        for (long i = begin; i < end; ++i)
+          layer_norm_row(p + i * C, w, b, static_cast<T>(epsilon), C, r + i * C, mean[i], inverse[i]);
+      });
 
   return tape.record("layer_norm", y, [=, t = &tape](const T* dy) {
     const auto dx = t->grad(x), dw = t->grad(weight), db = t->grad(bias);

@@ -12,7 +12,8 @@ namespace primer::autograd {
 template <class T>
 Tensor<T> reshape(Tensor<T> x, Shape shape) {
   if (shape.size() != x.size())
-    refuse("reshape", "expected " + std::to_string(x.size()) + " elements as in " + x.shape.text() + ", got " + shape.text());
+    refuse("reshape",
+           "expected " + std::to_string(x.size()) + " elements as in " + x.shape.text() + ", got " + shape.text());
   x.shape = shape;
   return x;
 }
@@ -59,7 +60,8 @@ Tensor<T> permute(Tensor<T> x, std::initializer_list<int> axes) {
   Tensor<T> y = tape.output(shape, {x});
   each_permuted(x.shape, order, [p = x.data(), r = y.data()](long i, long j) { r[j] = p[i]; });
   return tape.record("permute", y, [t = &tape, x, order](const T* dy) {
-    if (auto dx = t->grad(x)) dx.visit([&](auto put) { each_permuted(x.shape, order, [=](long i, long j) { put(i, dy[j]); }); });
+    if (auto dx = t->grad(x))
+      dx.visit([&](auto put) { each_permuted(x.shape, order, [=](long i, long j) { put(i, dy[j]); }); });
   });
 }
 
@@ -94,7 +96,9 @@ Tensor<T> concat(Tensor<T> a, Tensor<T> b, int axis) {
   if (axis < 0) axis += a.shape.rank;
   bool fits = a.shape.rank == b.shape.rank && axis >= 0 && axis < a.shape.rank;
   for (int i = 0; fits && i < a.shape.rank; ++i) fits = i == axis || a.shape[i] == b.shape[i];
-  if (!fits) refuse("concat", "expected shapes that differ in axis " + std::to_string(axis) + " only, got " + a.shape.text() + " and " + b.shape.text());
+  if (!fits)
+    refuse("concat", "expected shapes that differ in axis " + std::to_string(axis) + " only, got " + a.shape.text() +
+                         " and " + b.shape.text());
   Tape<T>& tape = tape_of("concat", {a, b});
   Shape shape = a.shape;
   shape.extents[axis] += b.shape[axis];
@@ -114,12 +118,18 @@ Tensor<T> concat(Tensor<T> a, Tensor<T> b, int axis) {
 
 template <class Table>
 void layout_examples(Table& table) {
-  table.add({"reshape", {{{3, 5}}, {{0, 5}}}}, [](auto& in) { return scale(reshape(in[0], {5, in[0].size() / 5}), 1); });
-  table.add({"permute", {{{3, 5, 2, 7}}, {{1, 1, 1, 1}}, {{2, 0, 3, 1}}}, {{{3, 5}}}}, [](auto& in) { return permute(in[0], {0, 2, 1, 3}); });
+  table.add({"reshape", {{{3, 5}}, {{0, 5}}}}, [](auto& in) {
+    return scale(reshape(in[0], {5, in[0].size() / 5}), 1);
+  });
+  table.add({"permute", {{{3, 5, 2, 7}}, {{1, 1, 1, 1}}, {{2, 0, 3, 1}}}, {{{3, 5}}}}, [](auto& in) {
+    return permute(in[0], {0, 2, 1, 3});
+  });
   table.add({"permute", {{{3, 5, 7}}}, {{{3, 5}}}}, [](auto& in) { return permute(in[0], {2, 0, 1}); });
-  table.add({"slice", {{{3, 5}}, {{2, 3, 4}}, {{0, 4}}}, {{{3, 3}}, {{}}}}, [](auto& in) { return slice(in[0], -1, 1, 3); });
+  table.add({"slice", {{{3, 5}}, {{2, 3, 4}}, {{0, 4}}}, {{{3, 3}}, {{}}}},
+            [](auto& in) { return slice(in[0], -1, 1, 3); });
   table.add({"slice", {{{5, 3}}, {{4, 2, 3}}}, {{{3, 3}}}}, [](auto& in) { return slice(in[0], 0, 2, 2); });
-  table.add({"concat", {{{3, 5}, {3, 2}}, {{1, 0}, {1, 1}}, {{2, 3, 4}, {2, 3, 1}}}, {{{3, 5}, {2, 5}}, {{3}, {1, 3}}}}, [](auto& in) { return concat(in[0], in[1], -1); });
+  table.add({"concat", {{{3, 5}, {3, 2}}, {{1, 0}, {1, 1}}, {{2, 3, 4}, {2, 3, 1}}}, {{{3, 5}, {2, 5}}, {{3}, {1, 3}}}},
+            [](auto& in) { return concat(in[0], in[1], -1); });
   table.add({"concat", {{{2, 3}, {5, 3}}, {{0, 3}, {1, 3}}}}, [](auto& in) { return concat(in[0], in[1], 0); });
 }
 

@@ -9,16 +9,15 @@
 
 namespace primer::autograd {
 
-/// y[r] = base[r] + bias for every row; either may be null for 0. y may be base.
+/// y[r] = base[r] + bias for every row; either may be null for 0.
 template <class T>
 void start_rows(T* y, const T* base, const T* bias, long rows, long n) {
+  if (base) std::copy_n(base, rows * n, y);
   for (long r = 0; r < rows; ++r) {
     T* row = y + r * n;
-    if (base && base != y) std::copy_n(base + r * n, n, row);
-    if (!base) {
-      if (bias) std::copy_n(bias, n, row);
-      else std::fill_n(row, n, T(0));
-    } else if (bias) {
+    if (!base && bias) std::copy_n(bias, n, row);
+    else if (!base) std::fill_n(row, n, T(0));
+    else if (bias) {
 #pragma omp simd
       for (long c = 0; c < n; ++c) row[c] += bias[c];
     }
@@ -44,7 +43,8 @@ template <class T>
 void expect_linear(const char* op, Tensor<T> x, Tensor<T> weight, Tensor<T> bias) {
   expect_rank(op, x, 1);
   if (weight.shape.rank != 2 || weight.shape[1] != x.shape.last())
-    refuse(op, "expected a weight [out, " + std::to_string(x.shape.last()) + "] for x " + x.shape.text() + ", got " + weight.shape.text());
+    refuse(op, "expected a weight [out, " + std::to_string(x.shape.last()) + "] for x " + x.shape.text() + ", got " +
+                   weight.shape.text());
   if (bias) expect_shape(op, "a bias", bias, {weight.shape[0]});
 }
 
@@ -87,7 +87,8 @@ Tensor<T> linear_residual(Tensor<T> residual, Tensor<T> x, Tensor<T> weight, Ten
 
   const bool later = mask.active();  // the residual joins before the product, or after the mask
   split(rows, out, [=, r = y.data()](long begin, long end, int) {
-    start_rows<T>(r + begin * out, later ? nullptr : residual.data() + begin * out, bias ? bias.data() : nullptr, end - begin, out);
+    start_rows<T>(r + begin * out, later ? nullptr : residual.data() + begin * out, bias ? bias.data() : nullptr,
+                  end - begin, out);
   });
   product<T>(rows, out, in, as_is<T>(x.data(), in), transposed<T>(weight.data(), in), 1, y.data(), out);
   if (later) split(rows, 8 * out, [=, r = y.data()](long begin, long end, int) {
@@ -117,10 +118,12 @@ Tensor<T> linear_textbook(Tensor<T> x, Tensor<T> weight, Tensor<T> bias) {
 
 template <class Table>
 void linear_examples(Table& table) {
-  table.add({"linear", {{{3, 5}, {7, 5}, {7}}, {{1, 1}, {1, 1}, {1}}, {{2, 3, 17}, {5, 17}, {5}}, {{0, 3}, {2, 3}, {2}}},
-             {{{3, 5}, {5, 7}, {7}}, {{3, 5}, {7, 5}, {5}}, {{}, {1, 1}, {1}}}},
-            [](auto& in) { return linear(in[0], in[1], in[2]); },
-            [](auto& in) { return linear_textbook(in[0], in[1], in[2]); });
+  table.add(
+      {"linear",
+       {{{3, 5}, {7, 5}, {7}}, {{1, 1}, {1, 1}, {1}}, {{2, 3, 17}, {5, 17}, {5}}, {{0, 3}, {2, 3}, {2}}},
+       {{{3, 5}, {5, 7}, {7}}, {{3, 5}, {7, 5}, {5}}, {{}, {1, 1}, {1}}}},
+      [](auto& in) { return linear(in[0], in[1], in[2]); },
+      [](auto& in) { return linear_textbook(in[0], in[1], in[2]); });
   table.add({"linear", {{{4, 3}, {2, 3}}}}, [](auto& in) { return linear(in[0], in[1]); },
             [](auto& in) { return linear_textbook(in[0], in[1], {}); });
   const std::vector<std::vector<Shape>> shapes = {{{3, 7}, {3, 5}, {7, 5}, {7}}, {{2, 3, 1}, {2, 3, 17}, {1, 17}, {1}}};

@@ -21,21 +21,29 @@ Tensor<T> matmul(Tensor<T> a, Tensor<T> b) {
   Tape<T>& tape = tape_of("matmul", {a, b});
   Tensor<T> y = tape.output(a.shape.with_last(n), {a, b});
   for (long i = 0; i < matrices; ++i)
-    product<T>(m, n, k, as_is<T>(a.data() + i * m * k, k), as_is<T>(b.data() + i * k * n, n), 0, y.data() + i * m * n, n);
+    product<T>(m, n, k, as_is<T>(a.data() + i * m * k, k), as_is<T>(b.data() + i * k * n, n), 0, y.data() + i * m * n,
+               n);
   return tape.record("matmul", y, [=, t = &tape](const T* dy) {
     if (auto da = t->grad(a))  // da = dy b^T
       for (long i = 0; i < matrices; ++i)
-        product<T>(m, k, n, as_is(dy + i * m * n, n), transposed<T>(b.data() + i * k * n, n), da.beta(), da.data + i * m * k, k);
+        product<T>(m, k, n, as_is(dy + i * m * n, n), transposed<T>(b.data() + i * k * n, n), da.beta(),
+                   da.data + i * m * k, k);
     if (auto db = t->grad(b))  // db = a^T dy
       for (long i = 0; i < matrices; ++i)
-        product<T>(k, n, m, transposed<T>(a.data() + i * m * k, k), as_is(dy + i * m * n, n), db.beta(), db.data + i * k * n, n);
+        product<T>(k, n, m, transposed<T>(a.data() + i * m * k, k), as_is(dy + i * m * n, n), db.beta(),
+                   db.data + i * k * n, n);
   });
 }
 
 template <class Table>
 void matmul_examples(Table& table) {
   table.add({"matmul",
-             {{{3, 5}, {5, 7}}, {{1, 1}, {1, 1}}, {{2, 3, 5}, {2, 5, 7}}, {{2, 2, 3, 1}, {2, 2, 1, 4}}, {{0, 3}, {3, 2}}, {{3, 0}, {0, 2}}},
+             {{{3, 5}, {5, 7}},
+              {{1, 1}, {1, 1}},
+              {{2, 3, 5}, {2, 5, 7}},
+              {{2, 2, 3, 1}, {2, 2, 1, 4}},
+              {{0, 3}, {3, 2}},
+              {{3, 0}, {0, 2}}},
              {{{3, 5}, {3, 5}}, {{5}, {5}}, {{2, 3, 5}, {3, 5, 7}}, {{3, 5}, {1, 5, 7}}}},
             [](auto& in) { return matmul(in[0], in[1]); });
 }

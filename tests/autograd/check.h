@@ -62,7 +62,8 @@ Tensor<T> project(Tensor<T> y) {
 inline double own_weight(long i) { return 0.25 + static_cast<double>(i % 7); }
 
 template <class T>
-Outcome run(const Call<T>& call, const std::vector<Shape>& shapes, const std::vector<Numbers>& values, Variation vary = {}) {
+Outcome run(const Call<T>& call, const std::vector<Shape>& shapes, const std::vector<Numbers>& values,
+            Variation vary = {}) {
   Tape<T> tape;
   tape.poison = true;
   tape.noise.seed = 5;
@@ -93,7 +94,8 @@ Outcome run(const Call<T>& call, const std::vector<Shape>& shapes, const std::ve
   return out;
 }
 
-inline double projected(Tape<double>& tape, const Call<double>& call, const std::vector<Shape>& shapes, const std::vector<Numbers>& values) {
+inline double projected(Tape<double>& tape, const Call<double>& call, const std::vector<Shape>& shapes,
+                        const std::vector<Numbers>& values) {
   const auto pause = tape.pause();
   tape.training = true;  // dropout keeps its mask: it is a function of the index alone
   Inputs<double> inputs;
@@ -130,8 +132,9 @@ inline std::string check_gradient(const Call<double>& call, const std::vector<Sh
       // the second term is the noise of the differences themselves: 2^-52 / h of the function's value
       const double allowed = 1e-7 * std::abs(numeric) + 2e-11 * std::max(1.0, largest);
       if (!(std::abs(grad[i] - numeric) <= allowed))
-        return "input " + std::to_string(k) + ", element " + std::to_string(i) + ": backward says " + std::to_string(grad[i]) +
-               ", differences " + std::to_string(numeric) + ", apart by " + std::to_string(grad[i] - numeric);
+        return "input " + std::to_string(k) + ", element " + std::to_string(i) + ": backward says " +
+               std::to_string(grad[i]) + ", differences " + std::to_string(numeric) + ", apart by " +
+               std::to_string(grad[i] - numeric);
     }
   }
   return "";

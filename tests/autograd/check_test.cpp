@@ -17,7 +17,9 @@ Tensor<double> square(Tensor<double> x, Spoil spoil) {
   });
 }
 
-std::string verdict(const Call<double>& call, const std::vector<Shape>& shapes) { return check_gradient(call, shapes, -1.5, 1.5); }
+std::string verdict(const Call<double>& call, const std::vector<Shape>& shapes) {
+  return check_gradient(call, shapes, -1.5, 1.5);
+}
 
 }  // namespace
 
@@ -26,7 +28,8 @@ TEST_CASE("the checker passes a right backward") {
 }
 
 TEST_CASE("the checker catches one element wrong by 1e-6 relative") {
-  CHECK(verdict([](auto& in) { return square(in[0], [](double d, long i) { return i == 7 ? d * (1 + 1e-6) : d; }); }, {{3, 5}}) != "");
+  CHECK(verdict([](auto& in) { return square(in[0], [](double d, long i) { return i == 7 ? d * (1 + 1e-6) : d; }); },
+                {{3, 5}}) != "");
 }
 
 TEST_CASE("the checker catches a dropped term") {

@@ -51,7 +51,7 @@ TEST_CASE("an existing run is refused, or moved aside and never deleted") {
   fs::create_symlink("nowhere", here / "link");
   CHECK_THROWS_AS(NewRun(here / "link", false), Error);
 
-  for (const std::string expected : {path + ".1", path + ".2"}) {
+  for (const std::string& expected : {path + ".1", path + ".2"}) {
     NewRun run(path, true);
     CHECK(fs::exists(path));
     std::string moved_to;

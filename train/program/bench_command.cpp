@@ -81,12 +81,15 @@ std::string as_text(const Report& report) {
   const autograd::BlasInfo blas = autograd::blas_info();
   std::string text = blas.config + ", core " + blas.core + ", " + std::to_string(autograd::threads()) + " threads\n";
   text += format("sgemm peak %.0f GFLOP/s, triad %.1f GB/s\n\n", report.peak, report.bandwidth);
-  text += format("%-10s %10s %8s %12s %10s %8s %10s\n", "case", "ms/step", "spread", "tokens/s", "GFLOP/s", "of peak", "memory MB");
+  text += format("%-10s %10s %8s %12s %10s %8s %10s\n", "case", "ms/step", "spread", "tokens/s", "GFLOP/s", "of peak",
+                 "memory MB");
   for (const BenchResult& r : report.results)
-    text += format("%-10s %10.2f %8.2f %12.0f %10.0f %7.1f%% %10.0f\n", r.name.c_str(), r.ms, r.ms_spread, r.tokens_per_s, r.gflops,
-                   100 * r.gflops / report.peak, r.peak_rss_mb);
+    text += format("%-10s %10.2f %8.2f %12.0f %10.0f %7.1f%% %10.0f\n", r.name.c_str(), r.ms, r.ms_spread,
+                   r.tokens_per_s, r.gflops, 100 * r.gflops / report.peak, r.peak_rss_mb);
   if (report.moved > 0.1)
-    text += format("\nThe peak moved by %.0f %% meanwhile: something else uses this machine, and the shares say little.\n", 100 * report.moved);
+    text +=
+        format("\nThe peak moved by %.0f %% meanwhile: something else uses this machine, and the shares say little.\n",
+               100 * report.moved);
   return text;
 }
 

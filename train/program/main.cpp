@@ -1,8 +1,11 @@
 // The program: reads the command line, runs a command, and turns what went wrong into one line and an exit code.
 #include <fcntl.h>
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <new>
@@ -111,10 +114,20 @@ void open_standard_streams() {
   }
 }
 
+// OpenMP's threads spin while they wait for the next loop: for milliseconds unless told otherwise, and on a machine
+// with other work that takes the time from those who have some (a small model then trains several times slower). A
+// thousand turns or two bridge the gaps between our loops. The runtime reads this before main, hence the second start.
+void wait_briefly(char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
+  ::setenv("GOMP_SPINCOUNT", "2000", 1);
+  ::execv("/proc/self/exe", argv);  // where that is not to be had, things go on as they are
+}
+
 }  // namespace
 }  // namespace primer::train
 
 int main(int argc, char** argv) {
+  primer::train::wait_briefly(argv);
   using primer::autograd::Error;
   using primer::autograd::Fault;
   using primer::train::fail;

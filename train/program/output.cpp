@@ -3,6 +3,7 @@
 #include <omp.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string_view>
 #include <system_error>
@@ -32,7 +33,10 @@ bool put(const std::string& text) {
 }
 
 void use_threads(long threads) {
-  if (threads > 0) omp_set_num_threads(static_cast<int>(threads));
+  // OpenBLAS waits for ever for threads that the runtime promises and then does not hand out.
+  omp_set_dynamic(0);
+  const int wanted = threads > 0 ? static_cast<int>(std::min(threads, 4096L)) : omp_get_max_threads();
+  omp_set_num_threads(std::min(wanted, omp_get_thread_limit()));
 }
 
 namespace {

@@ -93,7 +93,8 @@ BenchResult run_case(const BenchCase& bench) {
 
   long parameters = trainer.parameters().count();
   if (config.position == "learned") parameters -= config.context * config.channels;
-  const double operations = 6.0 * static_cast<double>(parameters) + 12.0 * static_cast<double>(config.layers * config.channels * config.context);
+  const double operations = 6.0 * static_cast<double>(parameters) +
+                            12.0 * static_cast<double>(config.layers * config.channels * config.context);
   BenchResult result;
   result.name = bench.name;
   result.ms = median * 1e3;
@@ -114,7 +115,8 @@ double sgemm_peak() {
     std::vector<float> c(s.m * s.n);
     for (int run = 0; run < 8; ++run) {
       const double begin = seconds();
-      autograd::product<float>(s.m, s.n, s.k, autograd::as_is(a.data(), s.k), autograd::as_is(b.data(), s.n), 0, c.data(), s.n);
+      autograd::product<float>(s.m, s.n, s.k, autograd::as_is(a.data(), s.k), autograd::as_is(b.data(), s.n), 0,
+                               c.data(), s.n);
       if (run > 0) best = std::max(best, 2e-9 * static_cast<double>(s.m * s.n * s.k) / (seconds() - begin));
     }
   }

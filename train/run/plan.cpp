@@ -171,6 +171,20 @@ void choose_length(Plan& plan, const Row& row) {
   }
 }
 
+/// Batches of an evaluation of the whole validation part.
+long validation_batches(const Plan& plan) {
+  const auto per_batch = static_cast<std::uint64_t>(plan.config.batch * plan.config.context);
+  return static_cast<long>((plan.validation_tokens + per_batch - 1) / per_batch);
+}
+
+void choose_evaluation(Plan& plan) {
+  Config& config = plan.config;
+  if (!fitted(config, &Config::eval_batches)) return;
+  const auto per_batch = static_cast<std::uint64_t>(config.batch * config.context);
+  config.eval_batches =
+      plan.validation_tokens <= most_evaluated ? 0 : static_cast<long>((most_evaluated + per_batch - 1) / per_batch);
+}
+
 void count_parameters(Plan& plan) {
   const Config& config = plan.config;
   autograd::Parameters<float> parameters;  // never built: declared only
@@ -222,6 +236,7 @@ Plan make_plan(const Config& wishes, const data::TextFacts& facts) {
     const auto windows = plan.train_tokens / static_cast<std::uint64_t>(plan.config.context) + 1;
     plan.config.batch = static_cast<long>(std::min(static_cast<std::uint64_t>(row.batch), windows));
   }
+  choose_evaluation(plan);
   count_parameters(plan);
   choose_length(plan, row);
   if (!plan.timed) settle_steps(plan, 0, 0);
@@ -230,12 +245,22 @@ Plan make_plan(const Config& wishes, const data::TextFacts& facts) {
 
 void settle_steps(Plan& plan, double seconds_per_step, double seconds_per_evaluation) {
   Config& config = plan.config;
-  constexpr long evaluations = 10;  // in a run, unless --eval-every says otherwise
+  constexpr long evaluations = 10;  // in a run beside that of step 0, unless --eval-every says otherwise
   const bool every_fits = fitted(config, &Config::eval_every);
   if (plan.timed) {
     double seconds = config.minutes * 60;
     double per_step = seconds_per_step;
-    if (plan.validates() && every_fits) seconds -= (evaluations + 1) * seconds_per_evaluation;
+    if (plan.validates() && every_fits) {
+      // All of them together may take a fifth of the time; where they would take more, each looks at less of the text.
+      const double most = 0.2 * seconds / (evaluations + 1);
+      if (seconds_per_evaluation > most && fitted(config, &Config::eval_batches)) {
+        const auto batches =
+            static_cast<double>(config.eval_batches > 0 ? config.eval_batches : validation_batches(plan));
+        config.eval_batches = std::max(1L, static_cast<long>(batches * most / seconds_per_evaluation));
+        seconds_per_evaluation = most;
+      }
+      seconds -= (evaluations + 1) * seconds_per_evaluation;
+    }
     if (plan.validates() && !every_fits && config.eval_every > 0) {
       per_step += seconds_per_evaluation / static_cast<double>(config.eval_every);
     }
@@ -248,11 +273,6 @@ void settle_steps(Plan& plan, double seconds_per_step, double seconds_per_evalua
     config.warmup = config.schedule == "noam" ? std::max(1L, config.steps / 10) : std::min(100L, config.steps / 10);
   }
   if (every_fits) config.eval_every = std::max(1L, (config.steps + evaluations - 1) / evaluations);
-  if (fitted(config, &Config::eval_batches)) {
-    const auto per_batch = static_cast<std::uint64_t>(config.batch * config.context);
-    config.eval_batches =
-        plan.validation_tokens <= most_evaluated ? 0 : static_cast<long>((most_evaluated + per_batch - 1) / per_batch);
-  }
 }
 
 }  // namespace primer::train
