@@ -17,7 +17,7 @@ int main() {
   primer::optim::Adam<float> optimizer(parameters, {.beta2 = 0.99, .weight_decay = 0.1});
   primer::autograd::Tape<float> tape;
   float last = 0;
-  for (long step = 0; step <= 100; ++step) {
+  for (long step = 0; step <= 200; ++step) {
     std::vector<int> tokens, targets;  // [B, T]: a token is a byte, its target the next one
     for (long i = 0; i < B * T; ++i) {
       const std::size_t at = (step * 7 + i) % (text.size() - 1);
@@ -32,7 +32,7 @@ int main() {
     const double norm = primer::optim::gradient_norm(parameters);
     optimizer.update(3e-3, primer::optim::clip_factor(norm, 1.0));
     last = loss.item();
-    if (step % 20 == 0) std::printf("step %3ld  loss %.3f  gradient norm %.3f\n", step, last, norm);
+    if (step % 40 == 0) std::printf("step %3ld  loss %.3f  gradient norm %.3f\n", step, last, norm);
   }
   return last < 0.5 ? 0 : 1;
 }

@@ -78,7 +78,7 @@ std::size_t exercise(Pool& pool, std::uint64_t seed) {
 }
 
 /// Runs one skipped test case of this program in a process of its own, under a limit; its exit status.
-int run_alone(const char* test_case, int resource, rlim_t limit) {
+[[maybe_unused]] int run_alone(const char* test_case, int resource, rlim_t limit) {
   const pid_t child = fork();
   if (child == 0) {
     const rlimit bound{limit, limit};
