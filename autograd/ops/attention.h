@@ -28,6 +28,11 @@ struct AttentionLayout {
   long q_at, k_at, v_at;              // the column where each begins
   long q_stride, k_stride, v_stride;  // from row to row
   long B, queries, keys, H, D;
+
+  /// Where head n of sequence b begins in each.
+  long q_offset(long b, long n) const { return b * queries * q_stride + q_at + n * D; }
+  long k_offset(long b, long n) const { return b * keys * k_stride + k_at + n * D; }
+  long v_offset(long b, long n) const { return b * keys * v_stride + v_at + n * D; }
 };
 
 template <class T>
@@ -61,48 +66,47 @@ AttentionLayout<T> attention_layout(Tensor<T> qkv, const AttentionOptions& optio
 
 template <class T>
 Tensor<T> attention(const AttentionLayout<T>& at, const AttentionOptions& options) {
-  const auto [q, k, v, q_at, k_at, v_at, q_stride, k_stride, v_stride, B, queries, keys, H, D] = at;
-  const long C = H * D;
   if (!options.lengths.empty()) {
-    if (static_cast<long>(options.lengths.size()) != B)
-      refuse("attention", "expected " + std::to_string(B) + " lengths, got " + std::to_string(options.lengths.size()));
-    expect_ids("attention", options.lengths, keys + 1);
+    if (static_cast<long>(options.lengths.size()) != at.B)
+      refuse("attention",
+             "expected " + std::to_string(at.B) + " lengths, got " + std::to_string(options.lengths.size()));
+    expect_ids("attention", options.lengths, at.keys + 1);
   }
   expect_probability("attention", options.dropout);
-  Tape<T>& tape = tape_of("attention", {q, k, v});
-  Tensor<T> y = tape.output({B, queries, C}, {q, k, v});
-  T* normaliser = tape.template keep<T>(B * H * queries);  // [B, H, queries]
+  Tape<T>& tape = tape_of("attention", {at.q, at.k, at.v});
+  const long B = at.B, H = at.H, C = at.H * at.D, queries = at.queries, keys = at.keys;
+  Tensor<T> y = tape.output({B, queries, C}, {at.q, at.k, at.v});
+  T* normaliser = tape.template keep<T>(B * H * queries);                               // [B, H, queries]
   const int* lengths = options.lengths.empty() ? nullptr : tape.keep(options.lengths);  // [B]
   const DropoutMask<T> mask(tape, options.dropout, B * H * queries * keys);
 
   const auto head = [=, causal = options.causal](long b, long n) {
-    return Head<T>{q.data() + b * queries * q_stride + q_at + n * D, k.data() + b * keys * k_stride + k_at + n * D,
-                   v.data() + b * keys * v_stride + v_at + n * D, q_stride, k_stride, v_stride, queries, keys, D,
-                   lengths ? lengths[b] : keys, causal, (b * H + n) * queries * keys};
+    return Head<T>{at.q.data() + at.q_offset(b, n), at.k.data() + at.k_offset(b, n), at.v.data() + at.v_offset(b, n),
+                   at.q_stride, at.k_stride, at.v_stride, queries, keys, at.D, lengths ? lengths[b] : keys, causal,
+                   (b * H + n) * queries * keys};
   };
-  const long cost = 4 * queries * keys * D;  // of one head
+  const long cost = 4 * queries * keys * at.D;  // of one head
   {
-    const long each_scratch = Head<T>::block * keys + keys * D;
+    const long each_scratch = Head<T>::block * keys + keys * at.D;
     const auto scratch = tape.scratch(threads() * each_scratch);
     each_unequal(B * H, cost, [=, s = scratch.data()](long i, int thread) {
       const long b = i / H, n = i % H;
-      attention_forward(head(b, n), mask, y.data() + b * queries * C + n * D, C, normaliser + i * queries,
+      attention_forward(head(b, n), mask, y.data() + b * queries * C + n * at.D, C, normaliser + i * queries,
                         s + thread * each_scratch);
     });
   }
   return tape.record("attention", y, [=, t = &tape](const T* dy) {
     // packed, the three gradients are one array: asked for once, since asking says it is written
-    const auto dq = t->grad(q);
-    const auto dk = k.node == q.node ? dq : t->grad(k);
-    const auto dv = v.node == q.node ? dq : v.node == k.node ? dk : t->grad(v);
+    const auto dq = t->grad(at.q);
+    const auto dk = at.k.node == at.q.node ? dq : t->grad(at.k);
+    const auto dv = at.v.node == at.q.node ? dq : at.v.node == at.k.node ? dk : t->grad(at.v);
     const long each_scratch = 3 * Head<T>::block * keys;
     const auto scratch = t->scratch(threads() * each_scratch);
     each_unequal(B * H, 3 * cost, [=, s = scratch.data()](long i, int thread) {
       const long b = i / H, n = i % H;
-      const HeadGradient<T> g{dq ? dq.data + b * queries * q_stride + q_at + n * D : nullptr,
-                              dk ? dk.data + b * keys * k_stride + k_at + n * D : nullptr,
-                              dv ? dv.data + b * keys * v_stride + v_at + n * D : nullptr, dq.add, dk.add, dv.add};
-      const long o = b * queries * C + n * D;
+      const HeadGradient<T> g{dq ? dq.data + at.q_offset(b, n) : nullptr, dk ? dk.data + at.k_offset(b, n) : nullptr,
+                              dv ? dv.data + at.v_offset(b, n) : nullptr, dq.add, dk.add, dv.add};
+      const long o = b * queries * C + n * at.D;
       attention_backward(head(b, n), mask, y.data() + o, dy + o, C, normaliser + i * queries, g,
                          s + thread * each_scratch);
     });
