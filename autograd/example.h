@@ -18,23 +18,4 @@ struct Example {
   double low = -1.5, high = 1.5;                // the inputs are drawn from this range
 };
 
-template <class T>
-void expect_same_shape(const char* op, Tensor<T> a, Tensor<T> b) {
-  if (!(a.shape == b.shape)) refuse(op, "expected equal shapes, got " + a.shape.text() + " and " + b.shape.text());
-}
-
-/// Throws Error(usage) unless x has the shape; `what` names it in the message.
-template <class T>
-void expect_shape(const char* op, const char* what, Tensor<T> x, Shape shape) {
-  if (!(x.shape == shape))
-    refuse(op, std::string("expected ") + what + " of shape " + shape.text() + ", got " + x.shape.text());
-}
-
-template <class T>
-void expect_rank(const char* op, Tensor<T> x, int at_least) {
-  if (x.shape.rank < at_least)
-    refuse(op, "expected rank " + std::to_string(at_least) + " or more, got " + x.shape.text() +
-                   "; reshape it, to [1, " + std::to_string(x.size()) + "] for one row");
-}
-
 }  // namespace primer::autograd

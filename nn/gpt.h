@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "autograd/expect.h"
 #include "autograd/ops/cross_entropy.h"
 #include "nn/block.h"
 #include "nn/embedding.h"

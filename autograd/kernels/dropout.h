@@ -83,10 +83,4 @@ class DropoutMask {
   std::uint64_t first_;  // index of the tensor's first element in the whole step's batch
 };
 
-/// Throws Error(usage) unless the probability is in [0, 1).
-inline void expect_probability(const char* op, Dropout dropout) {
-  if (!(dropout.probability >= 0 && dropout.probability < 1))
-    refuse(op, "expected a dropout probability in [0, 1), got " + std::to_string(dropout.probability));
-}
-
 }  // namespace primer::autograd

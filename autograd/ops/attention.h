@@ -4,9 +4,9 @@
 #include <span>
 
 #include "autograd/example.h"
+#include "autograd/expect.h"
 #include "autograd/kernels/attention.h"
 #include "autograd/ops/dropout.h"
-#include "autograd/ops/gather.h"
 #include "autograd/ops/layout.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/softmax.h"
@@ -72,7 +72,7 @@ Tensor<T> attention(const AttentionLayout<T>& at, const AttentionOptions& option
              "expected " + std::to_string(at.B) + " lengths, got " + std::to_string(options.lengths.size()));
     expect_ids("attention", options.lengths, at.keys + 1);
   }
-  expect_probability("attention", options.dropout);
+  expect_probability("attention", options.dropout.probability);
   Tape<T>& tape = tape_of("attention", {at.q, at.k, at.v});
   const long B = at.B, H = at.H, C = at.H * at.D, queries = at.queries, keys = at.keys;
   Tensor<T> y = tape.output({B, queries, C}, {at.q, at.k, at.v});

@@ -3,6 +3,7 @@
 
 #include <span>
 
+#include "autograd/expect.h"
 #include "autograd/ops/gather.h"
 #include "autograd/ops/linear.h"
 #include "autograd/ops/softmax.h"

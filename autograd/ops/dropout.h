@@ -2,6 +2,7 @@
 #pragma once
 
 #include "autograd/example.h"
+#include "autograd/expect.h"
 #include "autograd/kernels/dropout.h"
 
 namespace primer::autograd {
@@ -11,7 +12,7 @@ namespace primer::autograd {
 /// Srivastava et al. 2014, in the inverted form.
 template <class T>
 Tensor<T> dropout(Tensor<T> x, Dropout dropout) {
-  expect_probability("dropout", dropout);
+  expect_probability("dropout", dropout.probability);
   Tape<T>& tape = tape_of("dropout", {x});
   const DropoutMask<T> mask(tape, dropout, x.size());
   if (!mask.active()) return x;

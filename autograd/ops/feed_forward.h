@@ -1,6 +1,7 @@
 // feed_forward: both layers of a block's feed-forward part in one op.
 #pragma once
 
+#include "autograd/expect.h"
 #include "autograd/ops/activate.h"
 #include "autograd/ops/linear.h"
 
@@ -19,7 +20,7 @@ Tensor<T> feed_forward(Tensor<T> residual, Tensor<T> x, Tensor<T> up, Tensor<T> 
   expect_shape("feed_forward", "a second weight", down, {C, F});
   if (down_bias) expect_shape("feed_forward", "a second bias", down_bias, {C});
   expect_shape("feed_forward", "a residual", residual, x.shape);
-  expect_probability("feed_forward", dropout);
+  expect_probability("feed_forward", dropout.probability);
   Tape<T>& tape = tape_of("feed_forward", {residual, x, up, up_bias, down, down_bias});
   Tensor<T> y = tape.output(x.shape, {residual, x, up, up_bias, down, down_bias});
   const DropoutMask<T> mask(tape, dropout, y.size());

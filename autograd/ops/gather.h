@@ -4,15 +4,9 @@
 #include <span>
 
 #include "autograd/example.h"
+#include "autograd/expect.h"
 
 namespace primer::autograd {
-
-/// Throws Error(usage) unless every id is in 0 ... count-1.
-inline void expect_ids(const char* op, std::span<const int> ids, long count) {
-  for (const int id : ids)
-    if (id < 0 || id >= count)
-      refuse(op, "expected ids from 0 to " + std::to_string(count - 1) + ", got " + std::to_string(id));
-}
 
 /// y[i] = table[ids[i]]; table [V, C], ids [n], y [n, C].
 template <class T>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "autograd/example.h"
+#include "autograd/expect.h"
 #include "autograd/kernels/layer_norm.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/reduce.h"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "autograd/example.h"
+#include "autograd/expect.h"
 #include "autograd/ops/layout.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/reduce.h"
@@ -79,7 +80,7 @@ template <class T>
 Tensor<T> linear_residual(Tensor<T> residual, Tensor<T> x, Tensor<T> weight, Tensor<T> bias, Dropout dropout = {}) {
   expect_linear("linear_residual", x, weight, bias);
   expect_shape("linear_residual", "a residual", residual, x.shape.with_last(weight.shape[0]));
-  expect_probability("linear_residual", dropout);
+  expect_probability("linear_residual", dropout.probability);
   const long rows = x.shape.rows(), in = x.shape.last(), out = weight.shape[0];
   Tape<T>& tape = tape_of("linear_residual", {residual, x, weight, bias});
   Tensor<T> y = tape.output(residual.shape, {residual, x, weight, bias});

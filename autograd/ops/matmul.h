@@ -3,6 +3,7 @@
 
 #include "autograd/blas.h"
 #include "autograd/example.h"
+#include "autograd/expect.h"
 
 namespace primer::autograd {
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "autograd/example.h"
+#include "autograd/expect.h"
 
 namespace primer::autograd {
 
@@ -40,8 +41,7 @@ Tensor<T> sum_last(Tensor<T> x) {
   });
 }
 
-/// y[..., c] = x[r, c] at the end of a new shape: x [rows, c...] is laid out `times` times in front of itself:
-/// y [times, x...], y[k, i] = x[i].
+/// y[k, i] = x[i] for k = 0 ... times-1: a new first axis. Rank 3 or less.
 template <class T>
 Tensor<T> repeat(Tensor<T> x, long times) {
   if (x.shape.rank > 3) refuse("repeat", "expected rank 3 or less, got " + x.shape.text());
@@ -61,7 +61,7 @@ Tensor<T> repeat(Tensor<T> x, long times) {
   });
 }
 
-/// y[i, k] = x[i] for k = 0 ... times-1: a new last axis.
+/// y[i, k] = x[i] for k = 0 ... times-1: a new last axis. Rank 3 or less.
 template <class T>
 Tensor<T> spread(Tensor<T> x, long times) {
   Shape shape = x.shape;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "autograd/example.h"
+#include "autograd/expect.h"
 #include "autograd/kernels/rows.h"
 
 namespace primer::autograd {

@@ -1,0 +1,45 @@
+// What ops ask of their arguments, before any loop begins: nothing may throw inside a parallel region.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "autograd/tensor.h"
+
+namespace primer::autograd {
+
+/// Throws Error(usage) unless a and b have one shape.
+template <class T>
+void expect_same_shape(const char* op, Tensor<T> a, Tensor<T> b) {
+  if (!(a.shape == b.shape)) refuse(op, "expected equal shapes, got " + a.shape.text() + " and " + b.shape.text());
+}
+
+/// Throws Error(usage) unless x has the shape; `what` names it in the message.
+template <class T>
+void expect_shape(const char* op, const char* what, Tensor<T> x, Shape shape) {
+  if (!(x.shape == shape))
+    refuse(op, std::string("expected ") + what + " of shape " + shape.text() + ", got " + x.shape.text());
+}
+
+/// Throws Error(usage) on a rank below `at_least`.
+template <class T>
+void expect_rank(const char* op, Tensor<T> x, int at_least) {
+  if (x.shape.rank < at_least)
+    refuse(op, "expected rank " + std::to_string(at_least) + " or more, got " + x.shape.text() +
+                   "; reshape it, to [1, " + std::to_string(x.size()) + "] for one row");
+}
+
+/// Throws Error(usage) unless every id is in 0 ... count-1.
+inline void expect_ids(const char* op, std::span<const int> ids, long count) {
+  for (const int id : ids)
+    if (id < 0 || id >= count)
+      refuse(op, "expected ids from 0 to " + std::to_string(count - 1) + ", got " + std::to_string(id));
+}
+
+/// Throws Error(usage) unless the probability is in [0, 1).
+inline void expect_probability(const char* op, double probability) {
+  if (!(probability >= 0 && probability < 1))
+    refuse(op, "expected a dropout probability in [0, 1), got " + std::to_string(probability));
+}
+
+}  // namespace primer::autograd
