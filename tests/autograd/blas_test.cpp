@@ -10,17 +10,12 @@
 #include "autograd/error.h"
 #include "autograd/parallel.h"
 #include "autograd/random.h"
+#include "tests/threads.h"
 
 using namespace primer::autograd;
+using primer::test::Threads;
 
 namespace {
-
-/// A number of threads until the end of the scope.
-struct Threads {
-  explicit Threads(int count) { omp_set_num_threads(count); }
-  ~Threads() { omp_set_num_threads(before); }
-  int before = threads();
-};
 
 template <class T>
 std::vector<T> numbers(long n, const char* purpose) {

@@ -10,17 +10,12 @@
 
 #include "optim/adam.h"
 #include "tests/nn/small_model.h"
+#include "tests/threads.h"
 
 using namespace primer::test;
 namespace optim = primer::optim;
 
 namespace {
-
-struct Threads {
-  explicit Threads(int count) { omp_set_num_threads(count); }
-  ~Threads() { omp_set_num_threads(before); }
-  int before = threads();
-};
 
 /// The same bits, where a NaN equals itself.
 template <class T>

@@ -1,22 +1,19 @@
 #include "train/run/bench.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
 
-#include "autograd/blas.h"
 #include "autograd/parallel.h"
 #include "autograd/random.h"
 #include "data/token_file.h"
 #include "data/tokenizer.h"
 #include "train/run/presets.h"
+#include "train/run/timing.h"
 #include "train/run/trainer.h"
 
 namespace primer::train {
 namespace {
-
-double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 /// The value below which a share of the sorted numbers lies.
 double quantile(const std::vector<double>& sorted, double share) {
@@ -84,9 +81,9 @@ BenchResult run_case(const BenchCase& bench) {
   Trainer<float> trainer(config, *tokenizer, tokens);
   std::vector<double> times;
   for (long step = -2; step < bench.steps; ++step) {
-    const double begin = seconds();
+    const Stopwatch watch;
     trainer.step();
-    if (step >= 0) times.push_back(seconds() - begin);
+    if (step >= 0) times.push_back(watch.seconds());
   }
   std::sort(times.begin(), times.end());
   const double median = quantile(times, 0.5);
@@ -106,21 +103,8 @@ BenchResult run_case(const BenchCase& bench) {
 }
 
 double sgemm_peak() {
-  struct Size {
-    long m, n, k;
-  };
-  double best = 0;
-  for (const Size s : {Size{1024, 1024, 1024}, Size{2048, 2048, 2048}, Size{4096, 3072, 768}}) {
-    const std::vector<float> a(s.m * s.k, 0.5f), b(s.k * s.n, 0.25f);
-    std::vector<float> c(s.m * s.n);
-    for (int run = 0; run < 8; ++run) {
-      const double begin = seconds();
-      autograd::product<float>(s.m, s.n, s.k, autograd::as_is(a.data(), s.k), autograd::as_is(b.data(), s.n), 0,
-                               c.data(), s.n);
-      if (run > 0) best = std::max(best, 2e-9 * static_cast<double>(s.m * s.n * s.k) / (seconds() - begin));
-    }
-  }
-  return best;
+  return 1e-9 * std::max({product_rate(1024, 1024, 1024, 8), product_rate(2048, 2048, 2048, 8),
+                          product_rate(4096, 3072, 768, 8)});
 }
 
 double triad_bandwidth() {
@@ -128,9 +112,9 @@ double triad_bandwidth() {
   std::vector<float> a(n), b(n, 1), c(n, 2);
   double best = 0;
   for (int run = 0; run < 5; ++run) {
-    const double begin = seconds();
+    const Stopwatch watch;
     autograd::each(n, [x = a.data(), y = b.data(), z = c.data()](long i) { x[i] = y[i] + 0.5f * z[i]; });
-    if (run > 0) best = std::max(best, 3e-9 * static_cast<double>(n * sizeof(float)) / (seconds() - begin));
+    if (run > 0) best = std::max(best, 3e-9 * static_cast<double>(n * sizeof(float)) / watch.seconds());
   }
   return best;
 }

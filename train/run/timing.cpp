@@ -7,21 +7,20 @@
 
 namespace primer::train {
 
-double product_peak() {
-  constexpr long n = 1024;
-  const std::vector<float> a(n * n, 0.5f), b(n * n, 0.25f);  // [n, n] each
-  std::vector<float> c(n * n);                               // [n, n]
+double product_rate(long m, long n, long k, int runs) {
+  const std::vector<float> a(m * k, 0.5f), b(k * n, 0.25f);  // [m, k], [k, n]
+  std::vector<float> c(m * n);                               // [m, n]
   double best = 0;
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < runs; ++i) {
     const Stopwatch watch;
-    autograd::product(n, n, n, autograd::as_is(a.data(), n), autograd::as_is(b.data(), n), 0.0f, c.data(), n);
-    best = std::max(best, 2.0 * n * n * n / watch.seconds());
+    autograd::product(m, n, k, autograd::as_is(a.data(), k), autograd::as_is(b.data(), n), 0.0f, c.data(), n);
+    best = std::max(best, 2.0 * static_cast<double>(m * n * k) / watch.seconds());
   }
   return best;
 }
 
 TimingLog::TimingLog(const std::string& path, const Plan& plan)
-    : log_(path), flop_per_token_(plan.flop_per_token), peak_(product_peak()), last_step_(plan.config.steps) {}
+    : log_(path), flop_per_token_(plan.flop_per_token), peak_(product_rate(1024, 1024, 1024, 3)), last_step_(plan.config.steps) {}
 
 void TimingLog::step(const StepReport& report, double seconds) {
   seconds_ += seconds;

@@ -19,8 +19,8 @@ class Stopwatch {
   Clock::time_point start_ = Clock::now();
 };
 
-/// The most that single-precision products reach here and now, in FLOP a second: the best of some 1024 x 1024 x 1024.
-double product_peak();
+/// FLOP a second that a single-precision product of [m, k] by [k, n] reaches here and now: the best of `runs`.
+double product_rate(long m, long n, long k, int runs);
 
 /// One line about every second: step, time (seconds since the training began), tokens_per_s and share_of_peak over
 /// the steps since the last line, evaluations not counted.
