@@ -1,9 +1,6 @@
 #include "data/file.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +10,7 @@
 #include <limits>
 #include <memory>
 
+#include "data/checksum.h"
 #include "data/utf8.h"
 
 namespace primer::data {
@@ -26,27 +24,6 @@ constexpr std::size_t copy_bytes = 1u << 20;
   throw Error(fault, "'" + printable(path) + "': " + why);
 }
 
-std::string reason(int error) {
-  const std::string text = std::strerror(error);
-  switch (error) {
-    case ENOSPC: case EDQUOT: return text + "; free some space and try again";
-    case EACCES: case EPERM: return text + "; check its permissions and those of its folder";
-    case EROFS: return text + "; choose a place that can be written";
-    case EFBIG: return text + "; raise the limit on file sizes (ulimit -f)";
-    case EMFILE: case ENFILE: return text + "; raise the limit on open files (ulimit -n)";
-    default: return text;
-  }
-}
-
-FileKind kind_of_mode(mode_t mode) {
-  if (S_ISREG(mode)) return FileKind::regular;
-  if (S_ISDIR(mode)) return FileKind::folder;
-  if (S_ISLNK(mode)) return FileKind::link;
-  if (S_ISFIFO(mode)) return FileKind::pipe;
-  if (S_ISSOCK(mode)) return FileKind::socket;
-  return FileKind::device;
-}
-
 std::string not_regular(FileKind kind) {
   switch (kind) {
     case FileKind::folder: return "is a folder, not a file";
@@ -55,12 +32,6 @@ std::string not_regular(FileKind kind) {
     case FileKind::device: return "is a device, not a file";
     default: return "is not a regular file";
   }
-}
-
-FileIdentity identity_from(const struct stat& s) {
-  return {static_cast<std::uint64_t>(s.st_dev), static_cast<std::uint64_t>(s.st_ino),
-          static_cast<std::uint64_t>(s.st_size),
-          static_cast<std::int64_t>(s.st_mtim.tv_sec) * 1'000'000'000 + s.st_mtim.tv_nsec};
 }
 
 /// Waits for bytes and reads them into out[count]. Returns how many; 0 at the end, -1 with errno.
@@ -77,56 +48,75 @@ ssize_t read_some(int descriptor, void* out, std::size_t count) {
   }
 }
 
-/// The folder part of a path, "." if it has none.
+// Tries a system call again while a signal interrupts it.
+template <class Call>
+auto uninterrupted(Call call) {
+  auto result = call();
+  while (result == -EINTR) result = call();
+  return result;
+}
+
+}  // namespace
+
+std::string reason(int error) {
+  const std::string text = std::strerror(error);
+  switch (error) {
+    case ENOSPC: case EDQUOT: return text + "; free some space and try again";
+    case EACCES: case EPERM: return text + "; check its permissions and those of its folder";
+    case EROFS: return text + "; choose a place that can be written";
+    case EFBIG: return text + "; raise the limit on file sizes (ulimit -f)";
+    case EMFILE: case ENFILE: return text + "; raise the limit on open files (ulimit -n)";
+    default: return text;
+  }
+}
+
 std::string folder_of(const std::string& path) {
   const auto slash = path.rfind('/');
   return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
 
-}  // namespace
-
-InputFile::InputFile(const std::string& path, Fault fault) : path_(path) {
+InputFile::InputFile(const std::string& path, Fault fault, Disk& disk) : disk_(disk), path_(path) {
   if (path.find('\0') != std::string::npos) fail(fault, path, "no path holds a NUL byte");
-  // O_NONBLOCK: opening a pipe must not wait for a writer.
-  do descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  while (descriptor_ < 0 && errno == EINTR);
+  descriptor_ = uninterrupted([&] { return disk_.open(path, Disk::Open::read); });
   if (descriptor_ < 0) {
-    const int error = errno;
+    const int error = -descriptor_;
     if (error == ENOENT) fail(fault, path, "there is no such file; check the name");
-    if (error == ENXIO) fail(fault, path, not_regular(kind_of(path, true)));  // a socket, or a device without driver
-    fail(fault, path, "cannot be read: " + reason(error));
+    if (error == ENXIO) fail(fault, path, not_regular(kind_of(path, true, disk_)));  // a socket, or a device without driver
+    fail(fault == Fault::checkpoint ? Fault::io : fault, path, "cannot be read: " + reason(error));
   }
-  struct stat s{};
-  if (::fstat(descriptor_, &s) != 0 || !S_ISREG(s.st_mode)) {
-    ::close(descriptor_);
-    fail(fault, path, not_regular(kind_of_mode(s.st_mode)));
+  FileStatus status;
+  const int error = -disk_.status(descriptor_, status);
+  if (error != 0 || status.kind != FileKind::regular) {
+    disk_.close(descriptor_);
+    if (error != 0) fail(Fault::io, path, "cannot be looked at: " + reason(error));
+    fail(fault, path, not_regular(status.kind));
   }
-  size_ = static_cast<std::uint64_t>(s.st_size);
+  size_ = status.identity.size;
 }
 
 InputFile::InputFile(InputFile&& other) noexcept
-    : path_(std::move(other.path_)), descriptor_(other.descriptor_), size_(other.size_) {
+    : disk_(other.disk_), path_(std::move(other.path_)), descriptor_(other.descriptor_), size_(other.size_) {
   other.descriptor_ = -1;
 }
 
 InputFile::~InputFile() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+  if (descriptor_ >= 0) disk_.close(descriptor_);
 }
 
 FileIdentity InputFile::identity() const {
-  struct stat s{};
-  if (::fstat(descriptor_, &s) != 0) fail(Fault::io, path_, reason(errno));
-  return identity_from(s);
+  FileStatus status;
+  if (const int result = disk_.status(descriptor_, status); result < 0) fail(Fault::io, path_, reason(-result));
+  return status.identity;
 }
 
 std::size_t InputFile::read_at(void* out, std::size_t count, std::uint64_t offset) const {
   std::size_t done = 0;
   while (done < count) {
-    const ssize_t got = ::pread(descriptor_, static_cast<char*>(out) + done, count - done,
-                                static_cast<off_t>(offset + done));
+    const std::int64_t got = uninterrupted(
+        [&] { return disk_.read(descriptor_, static_cast<char*>(out) + done, count - done, offset + done); });
     if (got == 0) break;
-    if (got > 0) done += static_cast<std::size_t>(got);
-    else if (errno != EINTR) fail(Fault::io, path_, "reading failed: " + reason(errno));
+    if (got < 0) fail(Fault::io, path_, "reading failed: " + reason(static_cast<int>(-got)));
+    done += static_cast<std::size_t>(got);
   }
   return done;
 }
@@ -139,8 +129,8 @@ void InputFile::read_exactly(void* out, std::size_t count, std::uint64_t offset,
   }
 }
 
-std::string read_file(const std::string& path, std::uint64_t limit, Fault fault) {
-  const InputFile file(path, fault);
+std::string read_file(const std::string& path, std::uint64_t limit, Fault fault, Disk& disk) {
+  const InputFile file(path, fault, disk);
   if (file.size() > limit) {
     fail(fault, path, "holds " + std::to_string(file.size()) + " bytes, more than the " + std::to_string(limit) +
                           " that are allowed here");
@@ -150,81 +140,100 @@ std::string read_file(const std::string& path, std::uint64_t limit, Fault fault)
   return bytes;
 }
 
-AtomicFile::AtomicFile(const std::string& path) : path_(path) {
-  static std::atomic<unsigned> counter{0};
-  const std::string folder = folder_of(path);
-  const std::string name = path.substr(path.rfind('/') + 1);  // npos + 1 is 0
-  if (name.empty() || path.find('\0') != std::string::npos) data::fail(Fault::io, path, "is not the name of a file");
-  for (int attempt = 0; attempt < 100; ++attempt) {
-    temporary_ = folder + "/." + name + "." + std::to_string(::getpid()) + "-" + std::to_string(counter++) + ".tmp";
-    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (descriptor_ >= 0 || (errno != EEXIST && errno != EINTR)) break;
+OutputFile::OutputFile(const std::string& path, Disk& disk, const std::string& shown)
+    : disk_(disk), path_(path), shown_(shown.empty() ? path : shown) {
+  if (path.empty() || path.back() == '/' || path.find('\0') != std::string::npos) {
+    data::fail(Fault::io, shown_, "is not the name of a file");
   }
-  if (descriptor_ < 0) data::fail(Fault::io, path, "cannot be written: " + reason(errno));
+  descriptor_ = uninterrupted([&] { return disk_.open(path_, Disk::Open::create); });
+  if (descriptor_ < 0) fail("creating it", -descriptor_);
 }
 
-AtomicFile::~AtomicFile() {
+OutputFile::~OutputFile() {
   if (descriptor_ < 0) return;
-  ::close(descriptor_);
-  ::unlink(temporary_.c_str());
+  disk_.close(descriptor_);
+  disk_.remove(path_);
 }
 
-void AtomicFile::fail(const char* what, int error) {
-  data::fail(Fault::io, path_, std::string(what) + " failed: " + reason(error));
+void OutputFile::fail(const char* what, int error) const {
+  data::fail(Fault::io, shown_, std::string("cannot be written: ") + what + " failed: " + reason(error));
 }
 
-void AtomicFile::reserve(std::uint64_t bytes) {
+void OutputFile::reserve(std::uint64_t bytes) {
   if (bytes == 0) return;
-  int error;
-  do error = ::posix_fallocate(descriptor_, 0, static_cast<off_t>(bytes)); while (error == EINTR);
-  if (error != 0 && error != EOPNOTSUPP && error != EINVAL) fail("reserving disk space", error);
+  const int result = uninterrupted([&] { return disk_.allocate(descriptor_, bytes); });
+  if (result < 0 && result != -EOPNOTSUPP && result != -ENOSYS) fail("reserving disk space", -result);
 }
 
-void AtomicFile::append(const void* bytes, std::size_t count) {
+void OutputFile::append(const void* bytes, std::size_t count) {
   write_at(bytes, count, end_);
   end_ += count;
+  checksum_ = crc32c(bytes, count, checksum_);
 }
 
-void AtomicFile::write_at(const void* bytes, std::size_t count, std::uint64_t offset) {
+void OutputFile::write_at(const void* bytes, std::size_t count, std::uint64_t offset) {
   const char* from = static_cast<const char*>(bytes);
   while (count > 0) {
-    const ssize_t put = ::pwrite(descriptor_, from, count, static_cast<off_t>(offset));
-    if (put > 0) {
-      from += put;
-      offset += static_cast<std::uint64_t>(put);
-      count -= static_cast<std::size_t>(put);
-    } else if (put == 0) {
-      fail("writing", ENOSPC);
-    } else if (errno != EINTR) {
-      fail("writing", errno);
-    }
+    const std::int64_t put = uninterrupted([&] { return disk_.write(descriptor_, from, count, offset); });
+    if (put <= 0) fail("writing", put == 0 ? ENOSPC : static_cast<int>(-put));
+    from += put;
+    offset += static_cast<std::uint64_t>(put);
+    count -= static_cast<std::size_t>(put);
   }
 }
 
-void AtomicFile::commit() {
+void OutputFile::finish() {
   // After a failed fsync the kernel may have dropped the pages and forgotten it: it is never tried again.
-  if (::fsync(descriptor_) != 0) fail("syncing", errno);
-  const int descriptor = descriptor_;
-  descriptor_ = -1;
-  const auto give_up = [&](const char* what) {
-    const int error = errno;
-    ::unlink(temporary_.c_str());
-    fail(what, error);
-  };
-  if (::close(descriptor) != 0 && errno != EINTR) give_up("closing");
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) give_up("renaming");
-
-  const int folder = ::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0) fail("opening its folder", errno);
-  const int error = ::fsync(folder) == 0 ? 0 : errno;
-  ::close(folder);
-  if (error != 0 && error != EINVAL) fail("syncing its folder", error);  // EINVAL: this file system needs no such sync
+  // Rebello et al.: Can Applications Recover from fsync Failures? (ATC 2020).
+  if (const int result = disk_.sync(descriptor_); result < 0) fail("syncing", -result);
+  const int result = disk_.close(descriptor_);
+  descriptor_ = -1;  // closed also when the system says that it failed
+  if (result < 0 && result != -EINTR) {
+    disk_.remove(path_);
+    fail("closing", -result);
+  }
 }
 
-void write_file_atomically(const std::string& path, std::string_view bytes) {
-  AtomicFile file(path);
+namespace {
+
+std::string temporary_name(const std::string& path, Disk& disk) {
+  static std::atomic<unsigned> counter{0};
+  const std::string name = path.substr(path.rfind('/') + 1);  // npos + 1 is 0
+  if (name.empty()) fail(Fault::io, path, "is not the name of a file");
+  const std::string temporary = folder_of(path) + "/." + name + "." + std::to_string(::getpid()) + "-" +
+                                std::to_string(counter++) + ".tmp";
+  disk.remove(temporary);  // of a process that was killed long ago and had our number
+  return temporary;
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(const std::string& path, Disk& disk)
+    : OutputFile(temporary_name(path, disk), disk, path), final_path_(path) {}
+
+void AtomicFile::commit() {
+  finish();
+  if (const int result = disk_.rename(path_, final_path_); result < 0) {
+    disk_.remove(path_);
+    fail("renaming", -result);
+  }
+  sync_folder(folder_of(final_path_), disk_);
+}
+
+void write_file_atomically(const std::string& path, std::string_view bytes, Disk& disk) {
+  AtomicFile file(path, disk);
   file.append(bytes);
   file.commit();
+}
+
+void sync_folder(const std::string& folder, Disk& disk) {
+  const int descriptor = uninterrupted([&] { return disk.open(folder, Disk::Open::folder); });
+  if (descriptor < 0) fail(Fault::io, folder, "the folder cannot be opened: " + reason(-descriptor));
+  const int result = disk.sync(descriptor);
+  disk.close(descriptor);
+  if (result < 0 && result != -EINVAL) {  // EINVAL: this file system needs no such sync
+    fail(Fault::io, folder, "syncing the folder failed: " + reason(-result));
+  }
 }
 
 std::uint64_t spool_standard_input(const std::string& path, std::uint64_t limit) {
@@ -244,35 +253,37 @@ std::uint64_t spool_standard_input(const std::string& path, std::uint64_t limit)
   return file.appended();
 }
 
-FileKind kind_of(const std::string& path, bool follow) {
-  struct stat s{};
-  if ((follow ? ::stat(path.c_str(), &s) : ::lstat(path.c_str(), &s)) == 0) return kind_of_mode(s.st_mode);
-  if (errno == ENOENT || errno == ENOTDIR) return FileKind::missing;
-  fail(Fault::input, path, "cannot be looked at: " + reason(errno));
+FileKind kind_of(const std::string& path, bool follow, Disk& disk) {
+  FileStatus status;
+  const int result = disk.status(path, follow, status);
+  if (result == 0) return status.kind;
+  if (result == -ENOENT || result == -ENOTDIR) return FileKind::missing;
+  fail(Fault::input, path, "cannot be looked at: " + reason(-result));
 }
 
 FileIdentity identity_of(const std::string& path) {
-  struct stat s{};
-  if (::stat(path.c_str(), &s) != 0) fail(Fault::input, path, "cannot be looked at: " + reason(errno));
-  return identity_from(s);
+  FileStatus status;
+  const int result = system_disk().status(path, true, status);
+  if (result < 0) fail(Fault::input, path, "cannot be looked at: " + reason(-result));
+  return status.identity;
 }
 
-std::vector<std::string> names_in(const std::string& folder) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(folder.c_str()), ::closedir);
-  if (!directory) fail(Fault::input, folder, "the folder cannot be read: " + reason(errno));
+std::vector<std::string> names_in(const std::string& folder, Disk& disk) {
   std::vector<std::string> names;
-  for (;;) {
-    errno = 0;
-    const dirent* const found = ::readdir(directory.get());
-    if (!found) {
-      if (errno != 0) fail(Fault::io, folder, "reading the folder failed: " + reason(errno));
-      break;
-    }
-    const std::string name = found->d_name;
-    if (name != "." && name != "..") names.push_back(name);
-  }
+  const int result = disk.names(folder, names);
+  if (result < 0) fail(Fault::input, folder, "the folder cannot be read: " + reason(-result));
   std::sort(names.begin(), names.end());
   return names;
+}
+
+bool remove_all(const std::string& path, Disk& disk) {
+  FileStatus status;
+  if (const int result = disk.status(path, false, status); result < 0) return result == -ENOENT;
+  if (status.kind != FileKind::folder) return disk.remove(path) == 0;
+  std::vector<std::string> names;
+  bool all = disk.names(path, names) == 0;
+  for (const std::string& name : names) all = remove_all(path + "/" + name, disk) && all;
+  return disk.remove_folder(path) == 0 && all;
 }
 
 }  // namespace primer::data

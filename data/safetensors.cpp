@@ -37,7 +37,7 @@ void read_converted(const InputFile& file, std::uint64_t offset, std::uint64_t c
 
 std::uint64_t TensorEntry::count() const { return bytes * 8 / static_cast<std::uint64_t>(dtype_bits(dtype)); }
 
-SafetensorsFile::SafetensorsFile(const std::string& path) : file_(path) {
+SafetensorsFile::SafetensorsFile(const std::string& path, Disk& disk) : file_(path, Fault::input, disk) {
   SafetensorsHeader header = read_safetensors_header(file_);
   tensors_ = std::move(header.tensors);
   metadata_ = std::move(header.metadata);
@@ -111,7 +111,7 @@ std::vector<std::int64_t> SafetensorsFile::read_integers(std::string_view name) 
   }
 }
 
-void write_safetensors(const std::string& path, std::vector<TensorView> tensors,
+void write_safetensors(OutputFile& file, std::vector<TensorView> tensors,
                        const std::map<std::string, std::string>& metadata) {
   std::sort(tensors.begin(), tensors.end(), [](const TensorView& a, const TensorView& b) {
     return a.dtype != b.dtype ? a.dtype > b.dtype : a.name < b.name;
@@ -124,10 +124,15 @@ void write_safetensors(const std::string& path, std::vector<TensorView> tensors,
     total += sizes[i];
   }
 
-  AtomicFile file(path);
   file.reserve(total);
   file.append(header);
   for (std::size_t i = 0; i < tensors.size(); ++i) file.append(tensors[i].data, sizes[i]);
+}
+
+void write_safetensors(const std::string& path, std::vector<TensorView> tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  AtomicFile file(path);
+  write_safetensors(file, std::move(tensors), metadata);
   file.commit();
 }
 

@@ -47,7 +47,7 @@ struct TensorEntry {
 /// unreadable or not regular is Fault::input.
 class SafetensorsFile {
  public:
-  explicit SafetensorsFile(const std::string& path);
+  explicit SafetensorsFile(const std::string& path, Disk& disk = system_disk());
 
   const std::string& path() const { return file_.path(); }
   const std::vector<TensorEntry>& tensors() const { return tensors_; }  // in the order of their offsets
@@ -95,9 +95,14 @@ inline TensorView tensor_view(std::string name, std::vector<long> shape, const s
   return {std::move(name), Dtype::U8, std::move(shape), data};
 }
 
-/// Writes a file atomically, straight from the tensors' memory. `__metadata__` holds format = pt and `metadata`.
-/// The arrays start at a multiple of 64 bytes. The same tensors make the same bytes, in whatever order they are given.
-/// A name given twice, too long or with control characters, a dimension below 1: Fault::bug; the disk: Fault::io.
+/// Appends the file's bytes to an empty `file`, straight from the tensors' memory; to finish or commit it is left to the
+/// caller. `__metadata__` holds format = pt and `metadata`. The arrays start at a multiple of 64 bytes. The same tensors
+/// make the same bytes, in whatever order they are given. A name given twice, too long or with control characters, a
+/// dimension below 1: Fault::bug; the disk: Fault::io.
+void write_safetensors(OutputFile& file, std::vector<TensorView> tensors,
+                       const std::map<std::string, std::string>& metadata = {});
+
+/// The same to a file that appears atomically at `path`.
 void write_safetensors(const std::string& path, std::vector<TensorView> tensors,
                        const std::map<std::string, std::string>& metadata = {});
 

@@ -1,5 +1,6 @@
 #include "data/strict_json.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 #include <utility>
@@ -15,17 +16,27 @@ using Json = nlohmann::json;
 /// Receives the parser's events. The parser keeps its own stack on the heap, one bit for each level.
 class Events final : public nlohmann::json_sax<Json> {
  public:
-  Events(const JsonLimits& limits, const std::function<void(const JsonPath&, const JsonValue&)>& each)
-      : limits_(limits), each_(each) {}
+  Events(std::string_view json, const JsonLimits& limits,
+         const std::function<void(const JsonPath&, const JsonValue&)>& each)
+      : json_(json), limits_(limits), each_(each) {}
 
   bool null() override { return report({}); }
   bool boolean(bool value) override { return report({JsonValue::Kind::boolean, {}, 0, value}); }
-  bool number_integer(number_integer_t) override { return report({JsonValue::Kind::number, {}, 0, false}); }
-  bool number_unsigned(number_unsigned_t value) override {
-    return report({JsonValue::Kind::integer, {}, value, false});
+  bool number_integer(number_integer_t value) override {
+    return report({JsonValue::Kind::number, std::to_string(value), 0, false});
   }
-  bool number_float(number_float_t, const string_t&) override {
-    return report({JsonValue::Kind::number, {}, 0, false});
+  bool number_unsigned(number_unsigned_t value) override {
+    return report({JsonValue::Kind::integer, std::to_string(value), value, false});
+  }
+  bool number_float(number_float_t, const string_t& characters) override {
+    if (characters.size() > limits_.number) {
+      throw JsonError("a number has more than " + std::to_string(limits_.number) + " characters");
+    }
+    std::string text = characters;
+    // The parser writes the locale's decimal point.
+    const auto point = text.find_first_not_of("0123456789+-eE");
+    if (point != std::string::npos) text.replace(point, 1, ".");
+    return report({JsonValue::Kind::number, std::move(text), 0, false});
   }
   bool string(string_t& value) override { return report({JsonValue::Kind::string, std::move(value), 0, false}); }
   bool binary(binary_t&) override { return false; }  // not in JSON text
@@ -48,7 +59,8 @@ class Events final : public nlohmann::json_sax<Json> {
   }
 
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
-    throw JsonError("it is not valid JSON at byte " + std::to_string(position));
+    const auto lines = 1 + std::count(json_.begin(), json_.begin() + std::min(position, json_.size()), '\n');
+    throw JsonError("it is not valid JSON at byte " + std::to_string(position) + ", line " + std::to_string(lines));
   }
 
  private:
@@ -80,6 +92,7 @@ class Events final : public nlohmann::json_sax<Json> {
     return true;
   }
 
+  const std::string_view json_;
   const JsonLimits limits_;
   const std::function<void(const JsonPath&, const JsonValue&)>& each_;
   std::vector<Level> levels_;
@@ -93,8 +106,8 @@ void read_json(std::string_view text, const JsonLimits& limits,
   // The parser would take a NUL byte for the end of the text and skip a byte order mark.
   if (text.find('\0') != std::string_view::npos) throw JsonError("it holds a NUL byte");
   if (text.starts_with("\xEF\xBB\xBF")) throw JsonError("it begins with a byte order mark");
-  Events events(limits, each);
-  Json::sax_parse(text.begin(), text.end(), &events);
+  Events events(text, limits, each);
+  Json::sax_parse(text.begin(), text.end(), &events, Json::input_format_t::json, true, limits.comments);
 }
 
 std::string json_quoted(std::string_view text) {

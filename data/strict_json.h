@@ -15,7 +15,7 @@ namespace primer::data {
 struct JsonValue {
   enum class Kind { object, array, string, integer, number, boolean, null };
   Kind kind = Kind::null;
-  std::string text;           // of a string
+  std::string text;           // of a string; of an integer or number, its characters: 12, -1, 1e-3
   std::uint64_t integer = 0;  // of an integer: digits only, below 2^64; anything else that is a number is a `number`
   bool boolean = false;
 };
@@ -28,6 +28,8 @@ struct JsonError : std::runtime_error {
 struct JsonLimits {
   std::size_t depth = 16;        // objects and arrays inside each other
   std::size_t keys = 1u << 20;   // in one object
+  std::size_t number = 64;       // characters of a number
+  bool comments = false;         // // and /* */ may stand between values
 };
 
 /// Where a value is: the keys that lead to it; an element of an array has its number as the key. Empty for the whole.
