@@ -3,7 +3,7 @@
 # `dependencies.sh check` only says what is missing and how to get it. Elsewhere than on Debian it lists them.
 set -eu
 
-packages="g++ cmake ninja-build libopenblas-openmp-dev libcli11-dev nlohmann-json3-dev doctest-dev"
+packages="g++ cmake ninja-build libopenblas-openmp-dev libcli11-dev nlohmann-json3-dev libcereal-dev doctest-dev"
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   if ! command -v cmake >/dev/null || [ "${1:-}" != check ]; then

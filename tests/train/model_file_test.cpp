@@ -7,6 +7,8 @@
 
 #include "autograd/error.h"
 #include "nn/gpt.h"
+#include "optim/adam.h"
+#include "optim/sgd.h"
 #include "tests/train/fresh_directory.h"
 
 using namespace primer;
@@ -31,10 +33,21 @@ struct Model {
   }
 };
 
+void save_model(const std::string& path, const autograd::Parameters<float>& parameters,
+                const std::map<std::string, std::string>& metadata) {
+  data::AtomicFile file(path);
+  train::write_blocks(file, parameters, train::model_blocks(parameters), metadata);
+  file.commit();
+}
+
+void load_model(const data::SafetensorsFile& file, autograd::Parameters<float>& parameters) {
+  train::read_blocks(file, parameters, train::model_blocks(parameters));
+}
+
 std::string refusal(const std::string& path, autograd::Parameters<float>& parameters) {
   const std::vector<float> before(parameters.values(), parameters.values() + parameters.size());
   try {
-    train::load_model(data::SafetensorsFile(path), parameters);
+    load_model(data::SafetensorsFile(path), parameters);
   } catch (const autograd::Error& error) {
     CHECK(error.fault() == autograd::Fault::checkpoint);
     return error.what();
@@ -48,12 +61,33 @@ std::string refusal(const std::string& path, autograd::Parameters<float>& parame
 TEST_CASE("a model comes back from its file, bit for bit") {
   const FreshDirectory here;
   Model saved(small(), 1), loaded(small(), 2);
-  train::save_model(here / "m.safetensors", saved.parameters, {{"step", "12"}});
+  save_model(here / "m.safetensors", saved.parameters, {{"step", "12"}});
   const data::SafetensorsFile file(here / "m.safetensors");
   CHECK(file.metadata().at("step") == "12");
-  train::load_model(file, loaded.parameters);
+  load_model(file, loaded.parameters);
   CHECK(std::memcmp(saved.parameters.values(), loaded.parameters.values(),
                     static_cast<std::size_t>(saved.parameters.size()) * sizeof(float)) == 0);
+}
+
+TEST_CASE("moments are named after their parameters and come back too") {
+  const FreshDirectory here;
+  Model model(small());
+  optim::Adam<float> saved(model.parameters), loaded(model.parameters);
+  for (const auto& moment : saved.moments()) {
+    for (long i = 0; i < model.parameters.size(); ++i) moment.data[i] = static_cast<float>(i) * 0.5f;
+  }
+  data::AtomicFile out(here / "o.safetensors");
+  train::write_blocks(out, model.parameters, train::moment_blocks(saved), {});
+  out.commit();
+  const data::SafetensorsFile file(here / "o.safetensors");
+  CHECK(file.find("second.token.weight"));
+  train::read_blocks(file, model.parameters, train::moment_blocks(loaded));
+  for (const auto& entry : model.parameters.entries()) {
+    const auto bytes = static_cast<std::size_t>(entry.shape.size()) * sizeof(float);
+    CHECK(std::memcmp(saved.moments()[1].data + entry.offset, loaded.moments()[1].data + entry.offset, bytes) == 0);
+  }
+  optim::Sgd<float> other(model.parameters, 0.9, 0);
+  CHECK_THROWS_AS(train::read_blocks(file, model.parameters, train::moment_blocks(other)), autograd::Error);
 }
 
 TEST_CASE("all that is missing, left over or of another shape is named at once") {
@@ -62,7 +96,7 @@ TEST_CASE("all that is missing, left over or of another shape is named at once")
   other.context = 9;
   other.bias = true;
   Model saved(other), loaded(small());
-  train::save_model(here / "m.safetensors", saved.parameters, {});
+  save_model(here / "m.safetensors", saved.parameters, {});
   std::string message = refusal(here / "m.safetensors", loaded.parameters);
   CHECK(message.find("position.weight has the shape [9, 6], expected [5, 6]") != std::string::npos);
   CHECK(message.find("norm.bias is not of this model") != std::string::npos);
@@ -71,7 +105,7 @@ TEST_CASE("all that is missing, left over or of another shape is named at once")
   untied.tie = false;
   Model larger(untied);
   Model tied(small());
-  train::save_model(here / "t.safetensors", tied.parameters, {});
+  save_model(here / "t.safetensors", tied.parameters, {});
   message = refusal(here / "t.safetensors", larger.parameters);
   CHECK(message.find("head.weight is missing") != std::string::npos);
 
@@ -87,6 +121,6 @@ TEST_CASE("a value that is not finite is not loaded as a model") {
   const FreshDirectory here;
   Model saved(small()), loaded(small());
   saved.gpt.token.weight.data()[7] = std::numeric_limits<float>::quiet_NaN();
-  train::save_model(here / "m.safetensors", saved.parameters, {});
+  save_model(here / "m.safetensors", saved.parameters, {});
   CHECK(refusal(here / "m.safetensors", loaded.parameters).find("token.weight") != std::string::npos);
 }

@@ -127,12 +127,13 @@ TEST_CASE("a text becomes a run that samples, evaluates and tells what it holds"
   CHECK(trained.err.find('\r') == std::string::npos);
   CHECK(trained.err.find('\x1b') == std::string::npos);
   const std::string run = here / "runs/book";
-  for (const char* name :
-       {"config.json", "tokenizer.json", "tokens", "metrics.jsonl", "timing.jsonl", "model.safetensors"}) {
+  for (const char* name : {"config.json", "tokenizer.json", "tokens", "metrics.jsonl", "timing.jsonl", "lock"}) {
     CAPTURE(name);
     CHECK(fs::is_regular_file(run + "/" + name));
   }
-  CHECK(std::distance(fs::directory_iterator(run), fs::directory_iterator()) == 6);
+  CHECK(std::distance(fs::directory_iterator(run), fs::directory_iterator()) == 7);
+  const std::string last = "checkpoints/step-000000004/model.safetensors";
+  CHECK(fs::is_regular_file(run + "/" + last));
   CHECK(std::distance(fs::directory_iterator(here / "runs"), fs::directory_iterator()) == 1);
 
   const auto metrics = lines_of(run + "/metrics.jsonl");
@@ -169,13 +170,13 @@ TEST_CASE("a text becomes a run that samples, evaluates and tells what it holds"
   CHECK(info["config"]["channels"] == 16);
   CHECK(info["config"]["steps"] == 4);
   CHECK(info["tensors"].size() == 9);
-  const Json file = Json::parse(run_primer(here, "info runs/book/model.safetensors --json").out);
+  const Json file = Json::parse(run_primer(here, "info runs/book/" + last + " --json").out);
   CHECK(file["parameters"] == info["parameters"]);
   CHECK(file["config"] == info["config"]);
 
   // The saved configuration trains the same run again.
   REQUIRE(run_primer(here, "train book.txt -q -o again --config runs/book/config.json").code == 0);
-  for (const char* name : {"config.json", "tokenizer.json", "tokens", "metrics.jsonl", "model.safetensors"}) {
+  for (const char* name : {"config.json", "tokenizer.json", "tokens", "metrics.jsonl", last.c_str()}) {
     CAPTURE(name);
     CHECK(file_bytes(here / ("again/" + std::string(name))) == file_bytes(run + "/" + name));
   }
@@ -211,7 +212,7 @@ TEST_CASE("an existing run is refused, or moved aside by --force") {
   CHECK(file_bytes(here / "run/mine") == "precious");
   CHECK(run_primer(here, "train t.txt -q --force -o run" + tiny).code == 0);
   CHECK(file_bytes(here / "run.1/mine") == "precious");
-  CHECK(fs::exists(here / "run/model.safetensors"));
+  CHECK(fs::exists(here / "run/checkpoints/step-000000004/manifest"));
 }
 
 TEST_CASE("a dry run prints the plan and creates nothing") {
@@ -260,30 +261,36 @@ TEST_CASE("a masked model trains and evaluates, and does not pretend to write") 
   check_refusal(here, "sample run", 2, "masked");
 }
 
-TEST_CASE("a damaged run is refused with 4 and never used") {
+TEST_CASE("a damaged checkpoint is refused with 4 and never used") {
   const FreshDirectory here;
   here.write("t.txt", prose(500));
-  REQUIRE(run_primer(here, "train t.txt -q -o run" + tiny).code == 0);
-  const std::string model = file_bytes(here / "run/model.safetensors");
-  const std::string config = file_bytes(here / "run/config.json");
-  here.write("run/model.safetensors", model.substr(0, model.size() - 1));
-  check_refusal(here, "sample run", 4, "model.safetensors");
-  check_refusal(here, "info run", 4, "model.safetensors");
-  here.write("run/model.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n");
-  check_refusal(here, "eval run", 4, "LFS");
-  here.write("run/model.safetensors", model);
-  here.write("run/config.json", config.substr(0, config.size() / 2));
-  check_refusal(here, "sample run", 4, "config.json");
-  std::string other = config;
-  other.replace(other.find("\"channels\": 16"), 14, "\"channels\": 32");
-  here.write("run/config.json", other);
-  check_refusal(here, "sample run", 4, "token.weight");
-  here.write("run/config.json", config);
-  here.write("run/tokenizer.json", "{}");
-  check_refusal(here, "sample run", 3, "tokenizer.json");
-  fs::remove(here / "run/model.safetensors");
-  here.write("run/tokenizer.json", "{}");
-  check_refusal(here, "sample run", 3, "");
+  REQUIRE(run_primer(here, "train t.txt -q -o run --keep 0" + tiny).code == 0);
+  fs::remove_all(here / "run/checkpoints/step-000000000");  // should it have been the best
+  const std::string last = "run/checkpoints/step-000000004/";
+  const auto damage = [&](const std::string& name, const std::string& bytes) {
+    const std::string whole = file_bytes(here / (last + name));
+    here.write(last + name, bytes);
+    for (const char* command : {"sample run", "eval run", "info run", "sample run --checkpoint last",
+                                "info run --checkpoint 4", "train --resume -o run --steps 9"}) {
+      check_refusal(here, command, 4, name);
+      // Resuming has set it aside; nothing is lost.
+      if (fs::exists(here / "run/checkpoints/step-000000004.broken")) {
+        fs::rename(here / "run/checkpoints/step-000000004.broken", here / "run/checkpoints/step-000000004");
+      }
+    }
+    here.write(last + name, whole);
+  };
+  const std::string model = file_bytes(here / (last + "model.safetensors"));
+  damage("model.safetensors", model.substr(0, model.size() - 1));
+  damage("model.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n");
+  damage("optimizer.safetensors", "");
+  damage("config.json", "{}");
+  damage("tokenizer.json", "{}");
+  damage("state.cereal", "primerST");
+  damage("manifest", "primer checkpoint 1\nstep 4\nend 00000000\n");
+  check_refusal(here, "sample run --checkpoint 3", 3, "there are 4");
+  check_refusal(here, "sample run --checkpoint newest", 2, "best, last or a step");
+  CHECK(run_primer(here, "sample run --checkpoint 4 --tokens 3").code == 0);
 }
 
 TEST_CASE("a training that diverges ends with 7") {
@@ -318,6 +325,6 @@ TEST_CASE("a closed standard output or error does not stop a training") {
   const std::string program = "sh -c 'OMP_NUM_THREADS=1 \"$0\" \"$@\" >&- 2>&-' '" PRIMER_BINARY_DIR "/primer' ";
   const int status = std::system(("cd '" + here.path + "' && " + program + "train t.txt -o run" + tiny).c_str());
   CHECK(WEXITSTATUS(status) == 0);
-  CHECK(fs::exists(here / "run/model.safetensors"));
+  CHECK(fs::exists(here / "run/checkpoints/step-000000004/manifest"));
   CHECK(lines_of(here / "run/metrics.jsonl").size() == 5);
 }

@@ -5,6 +5,11 @@
 
 namespace primer::train {
 
+/// A command ended by a signal, after it had saved what there was to save.
+struct Stopped {
+  int signal;
+};
+
 void add_train(CLI::App& root);
 void add_sample(CLI::App& root);
 void add_eval(CLI::App& root);

@@ -13,6 +13,7 @@
 #include "train/program/help.h"
 #include "train/program/number_option.h"
 #include "train/program/output.h"
+#include "train/program/run_options.h"
 #include "train/run/evaluate.h"
 #include "train/run/loaded_run.h"
 #include "train/run/metrics.h"
@@ -23,7 +24,7 @@ namespace primer::train {
 namespace {
 
 struct EvalOptions {
-  std::string run;
+  std::string run, checkpoint = "best";
   std::vector<std::string> texts;
   long threads = 0;
   bool json = false;
@@ -73,7 +74,8 @@ Evaluation evaluate_texts(LoadedRun& run, const std::vector<std::string>& texts)
 
 void run_eval(const EvalOptions& options) {
   use_threads(options.threads);
-  const auto run = load_run(options.run);
+  const auto run = load_run(options.run, parse_choice(options.checkpoint));
+  warn(run->warnings);
   Evaluation result;
   if (options.texts.empty()) {
     const data::TokenFile tokens(run->paths.tokens());
@@ -115,6 +117,7 @@ void add_eval(CLI::App& root) {
                                         "  primer eval runs/book --json");
   command->add_option("RUN", options->run, "a trained run")->required();
   command->add_option("TEXT", options->texts, "files, folders or -; the whole validation part if there is none");
+  add_checkpoint_option(*command, options->checkpoint);
   command->add_flag("--json", options->json, "one JSON object: loss, perplexity, bits_per_byte, accuracy, tokens");
   add_integer(*command, "--threads", options->threads, 0, 4096, "processor threads; 0: all");
   command->callback([options] { run_eval(*options); });

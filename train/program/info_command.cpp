@@ -9,6 +9,7 @@
 #include "train/program/commands.h"
 #include "train/program/help.h"
 #include "train/program/output.h"
+#include "train/program/run_options.h"
 #include "train/run/loaded_run.h"
 #include "train/run/metrics.h"
 
@@ -17,14 +18,16 @@ namespace primer::train {
 namespace {
 
 struct InfoOptions {
-  std::string path;
+  std::string path, checkpoint = "best";
   bool json = false;
 };
 
 struct Info {
-  std::unique_ptr<data::SafetensorsFile> file;           // null for a run without a model yet
+  std::unique_ptr<data::SafetensorsFile> file;
   std::string config;                                    // JSON, "" if unknown
   std::shared_ptr<const data::Tokenizer> tokenizer;      // of a run
+  std::string checkpoint;                                // of a run: the folder that is shown
+  std::string others;                                    // of a run: the steps that have a checkpoint
   std::uint64_t parameters = 0, positions = 0;
   long step = -1;  // unknown
 };
@@ -40,16 +43,22 @@ std::string checked_config(const std::string& json) {
   }
 }
 
-Info look(const std::string& path) {
+Info look(const std::string& path, const std::string& choice) {
   Info info;
   std::string model = path;
   if (data::kind_of(path, true) == data::FileKind::folder) {
-    const RunPaths run = find_run(path);
-    info.config = to_json(load_config(run), Layout::one_line);
-    info.tokenizer = data::load_tokenizer(run.tokenizer());
-    model = data::kind_of(run.model(), true) == data::FileKind::missing ? std::string() : run.model();
+    const CheckpointStore store(find_run(path).checkpoints());
+    std::vector<std::string> warnings;
+    const Checkpoint checkpoint = choose_checkpoint(store, parse_choice(choice), warnings);
+    warn(warnings);
+    info.config = to_json(checkpoint.config, Layout::one_line);
+    info.tokenizer = checkpoint.tokenizer;
+    info.checkpoint = checkpoint.path;
+    for (const CheckpointId id : store.list()) {
+      info.others += (info.others.empty() ? "" : ", ") + std::to_string(id.step) + (id.evaluated ? "" : " (unevaluated)");
+    }
+    model = checkpoint.model();
   }
-  if (model.empty()) return info;
   info.file = std::make_unique<data::SafetensorsFile>(model);
   for (const data::TensorEntry& tensor : info.file->tensors()) {
     info.parameters += tensor.count();
@@ -75,11 +84,7 @@ std::string shape_text(const data::TensorEntry& tensor) {
 
 std::string info_json(const Info& info) {
   JsonLine line;
-  if (info.file) {
-    line.add("parameters", info.parameters).add("parameters_without_positions", info.parameters - info.positions);
-  } else {
-    line.add_null("parameters").add_null("parameters_without_positions");
-  }
+  line.add("parameters", info.parameters).add("parameters_without_positions", info.parameters - info.positions);
   if (info.step >= 0) {
     line.add("step", info.step);
   } else {
@@ -91,14 +96,12 @@ std::string info_json(const Info& info) {
         .add("vocabulary", static_cast<long>(info.tokenizer->vocabulary_size()));
   }
   std::string tensors;
-  if (info.file) {
-    for (const data::TensorEntry& tensor : info.file->tensors()) {
-      JsonLine entry;
-      entry.add_text("name", tensor.name)
-          .add_text("dtype", data::dtype_name(tensor.dtype))
-          .add_json("shape", shape_text(tensor));
-      tensors += (tensors.empty() ? "" : ",") + entry.text();
-    }
+  for (const data::TensorEntry& tensor : info.file->tensors()) {
+    JsonLine entry;
+    entry.add_text("name", tensor.name)
+        .add_text("dtype", data::dtype_name(tensor.dtype))
+        .add_json("shape", shape_text(tensor));
+    tensors += (tensors.empty() ? "" : ",") + entry.text();
   }
   return line.add_json("tensors", "[" + tensors + "]").text() + "\n";
 }
@@ -109,15 +112,13 @@ std::string info_text(const Info& info) {
     out += "tokenizer   " + std::string(info.tokenizer->kind()) + ", vocabulary " +
            std::to_string(info.tokenizer->vocabulary_size()) + "\n";
   }
-  if (info.file) {
-    out += "parameters  " + std::to_string(info.parameters) + " (" +
-           std::to_string(info.parameters - info.positions) + " without positions)\n";
-  } else {
-    out += "parameters  none yet: the training has not come to an end\n";
+  if (!info.checkpoint.empty()) {
+    out += "checkpoint  " + data::printable(info.checkpoint) + "\nsaved       steps " + info.others + "\n";
   }
+  out += "parameters  " + std::to_string(info.parameters) + " (" + std::to_string(info.parameters - info.positions) +
+         " without positions)\n";
   if (info.step >= 0) out += "step        " + std::to_string(info.step) + "\n";
   if (!info.config.empty()) out += "config      " + info.config + "\n";
-  if (!info.file) return out;
   for (const auto& [key, value] : info.file->metadata()) {
     if (key == "config" || key == "step") continue;
     out += "metadata    " + data::printable(key) + ": " + data::printable(value) + "\n";
@@ -138,9 +139,10 @@ void add_info(CLI::App& root) {
                                         "  primer info runs/book\n"
                                         "  primer info model.safetensors --json");
   command->add_option("PATH", options->path, "a run, or a .safetensors file")->required();
+  add_checkpoint_option(*command, options->checkpoint);
   command->add_flag("--json", options->json, "one JSON object: parameters, step, config, tensors and more");
   command->callback([options] {
-    const Info info = look(options->path);
+    const Info info = look(options->path, options->checkpoint);
     put(options->json ? info_json(info) : info_text(info));
   });
 }

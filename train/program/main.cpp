@@ -136,6 +136,8 @@ int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // likewise a limit on file sizes
   try {
     return primer::train::run(argc, argv);
+  } catch (const primer::train::Stopped& stopped) {
+    return 128 + stopped.signal;
   } catch (const Error& error) {
     return fail(error.fault(), error.what());
   } catch (const std::bad_alloc&) {

@@ -1,4 +1,3 @@
-#include <iostream>
 #include <memory>
 
 #include "autograd/error.h"
@@ -10,6 +9,7 @@
 #include "train/program/output.h"
 #include "train/run/plan.h"
 #include "train/run/progress.h"
+#include "train/run/loaded_run.h"
 #include "train/run/run_directory.h"
 #include "train/run/training.h"
 
@@ -22,7 +22,7 @@ struct TrainOptions {
   std::vector<std::string> texts;
   std::string run;
   const CLI::Option* run_option = nullptr;  // tells an empty name from none
-  bool force = false, quiet = false, dry_run = false, json = false;
+  bool resume = false, force = false, quiet = false, dry_run = false, json = false;
 };
 
 void report_text(const data::Sources& sources, const data::TextFacts& facts) {
@@ -35,16 +35,81 @@ void report_text(const data::Sources& sources, const data::TextFacts& facts) {
   if (facts.control_bytes * 10 > facts.bytes * 3) say("note   much of this is not text: is it the right file?\n");
 }
 
-void run_train(const TrainOptions& options) {
-  if (options.json && !options.dry_run) throw autograd::Error(autograd::Fault::usage, "--json goes with --dry-run");
+// The word as a shell reads it.
+std::string shell_word(const std::string& word) {
+  constexpr const char* plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+:,@%";
+  if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+// Trains an open run to its end or to a signal; a run that has ended is only sampled from.
+void go_on(OpenRun& run, Signals& signals, bool quiet) {
+  for (const std::string& note : run.notes) say("note   " + note + "\n");
+  const std::string name = data::printable(run.paths.directory);
+  if (run.is_finished()) {
+    const std::string at = std::to_string(run.checkpoint.state.trainer.step);
+    if (!quiet) say(name + " has ended at step " + at + "; more --steps would go on with it\n");
+    return;
+  }
+  TrainingResult result;
+  {
+    Progress progress(Progress::style_for(quiet), run.checkpoint.config.steps);
+    result = train_run(run, progress, signals);
+  }
+  if (result.signal != 0) {
+    say("stopped at step " + std::to_string(result.step) + ", saved; to go on: primer train --resume -o " +
+        shell_word(run.paths.directory) + "\n");
+    throw Stopped{result.signal};
+  }
+  if (quiet) return;
+  const bool has_best = result.best_step >= 0 && result.best_step != result.step;
+  say("saved  " + name + ", step " + std::to_string(result.step) +
+      (has_best ? ", and step " + std::to_string(result.best_step) + ", the best" : "") + "\n");
+}
+
+void show_excerpt(const OpenRun& run) {
+  if (run.checkpoint.config.objective != "lm") return;
+  Excerpt excerpt;
+  excerpt.tokens = 400;
+  write_samples(run.paths.directory, excerpt);
+}
+
+void resume(const TrainOptions& options) {
+  if (!options.texts.empty() || options.force || options.dry_run) {
+    throw autograd::Error(autograd::Fault::usage,
+                          "--resume goes on with a run's own text: it goes with -o RUN and more --steps, not with " +
+                              (options.force     ? std::string("--force")
+                               : options.dry_run ? std::string("--dry-run")
+                                                 : data::printable(options.texts.front())));
+  }
+  if (options.run_option->count() == 0) {
+    throw autograd::Error(autograd::Fault::usage, "--resume needs -o RUN: which run to go on with");
+  }
+  const Config wishes = resolve(options.config);
+  const RunPaths paths = find_run(options.run);
+  const RunLock lock(paths.lock());
+  Signals signals;
+  OpenRun run = open_run(paths, wishes);
+  use_threads(run.checkpoint.config.threads);
+  go_on(run, signals, options.quiet);
+  show_excerpt(run);
+}
+
+void begin(const TrainOptions& options) {
+  if (options.texts.empty()) {
+    throw autograd::Error(autograd::Fault::usage, "TEXT is missing: a file, a folder, or - for standard input");
+  }
   const Config wishes = resolve(options.config);
   use_threads(wishes.threads);
   const std::string name = options.run_option->count() > 0 ? options.run : default_run(options.texts);
-  NewRun run(name, options.force || options.dry_run);
+  NewRun new_run(name, options.force || options.dry_run);
+  if (!options.dry_run) new_run.refuse_busy();
 
   bool reads_stdin = false;
   for (const std::string& text : options.texts) reads_stdin = reads_stdin || text == "-";
-  const std::string spool = reads_stdin ? run.staging().spool() : std::string();
+  const std::string spool = reads_stdin ? new_run.staging().spool() : std::string();
   const data::Sources sources = data::collect_sources(options.texts, spool);
   const data::TextFacts facts = data::survey(sources);
   Plan plan = make_plan(wishes, facts);
@@ -58,23 +123,27 @@ void run_train(const TrainOptions& options) {
     say(plan_text(plan));
   }
   const bool was_timed = plan.timed;
-  prepare_run(run.staging(), plan, sources, facts);
+  prepare_run(new_run.staging(), plan, sources, facts);
   if (was_timed && !options.quiet) {
     say("speed  " + std::to_string(plan.config.steps) + " steps fit into the time\n");
   }
+  Signals signals;
   std::string moved_to;
-  const RunPaths paths = run.publish(&moved_to);
+  const RunPaths paths = new_run.publish(&moved_to);
   if (!moved_to.empty() && !options.quiet) {
     say("note   the run that was there is now " + data::printable(moved_to) + "\n");
   }
+  OpenRun run = open_run(paths, Config{});
+  go_on(run, signals, options.quiet);
+  show_excerpt(run);
+}
 
-  Progress progress(Progress::style_for(options.quiet), plan.config.steps);
-  train_run(paths, plan, progress);
-  if (!options.quiet) say("saved  " + data::printable(paths.model()) + "\n");
-  if (plan.config.objective == "lm") {
-    Excerpt excerpt;
-    excerpt.tokens = 400;
-    write_samples(paths.directory, excerpt);
+void run_train(const TrainOptions& options) {
+  if (options.json && !options.dry_run) throw autograd::Error(autograd::Fault::usage, "--json goes with --dry-run");
+  if (options.resume) {
+    resume(options);
+  } else {
+    begin(options);
   }
 }
 
@@ -90,11 +159,13 @@ void add_train(CLI::App& root) {
       "  primer train poems.txt -o runs/deep --layers 8 --steps 5000\n"
       "  primer train input.txt --preset nanogpt-cpu    nanoGPT's setting for character-level Shakespeare\n"
       "  zcat log.gz | primer train - -o runs/log       from a pipe\n"
+      "  primer train --resume -o runs/book             go on where it stopped, after Ctrl-C or a power cut\n"
+      "  primer train --resume -o runs/book --steps 9000\n"
       "  primer train book.txt --dry-run                only say what would be done");
-  command->add_option("TEXT", options->texts, "files, folders (every text file below), or - for standard input")
-      ->required();
+  command->add_option("TEXT", options->texts, "files, folders (every text file below), or - for standard input");
   options->run_option = command->add_option("-o", options->run, "the run, a new directory [runs/<name of the text>]")
                             ->type_name("RUN");
+  command->add_flag("--resume", options->resume, "go on with the run of -o, exactly where it stopped");
   command->add_flag("--force", options->force, "move an existing run aside; nothing is deleted");
   command->add_flag("-q,--quiet", options->quiet, "no plan and no progress");
   command->add_flag("--dry-run", options->dry_run, "print the plan and stop");

@@ -7,12 +7,14 @@ namespace primer::train {
 
 template <class T>
 Evaluation evaluate(nn::Gpt<T>& gpt, autograd::Tape<T>& tape, const Objective& objective,
-                    const data::TokenSequence& tokens, std::uint64_t text_bytes, long batch, long most_batches) {
+                    const data::TokenSequence& tokens, std::uint64_t text_bytes, long batch, long most_batches,
+                    const std::function<bool()>& stop) {
   data::EvaluationWindows windows = objective.evaluation(tokens);
   data::Batch sequences;
   double nll = 0;
   std::uint64_t correct = 0, targets = 0;
   for (long i = 0; (most_batches == 0 || i < most_batches) && windows.next(batch, sequences); ++i) {
+    if (stop && stop()) return {.complete = false};
     const auto pause = tape.pause();
     std::span<const int> lengths;  // [B], or empty when all are full
     if (sequences.padded) lengths = sequences.lengths;
@@ -33,8 +35,8 @@ Evaluation evaluate(nn::Gpt<T>& gpt, autograd::Tape<T>& tape, const Objective& o
 }
 
 template Evaluation evaluate(nn::Gpt<float>&, autograd::Tape<float>&, const Objective&, const data::TokenSequence&,
-                             std::uint64_t, long, long);
+                             std::uint64_t, long, long, const std::function<bool()>&);
 template Evaluation evaluate(nn::Gpt<double>&, autograd::Tape<double>&, const Objective&, const data::TokenSequence&,
-                             std::uint64_t, long, long);
+                             std::uint64_t, long, long, const std::function<bool()>&);
 
 }  // namespace primer::train

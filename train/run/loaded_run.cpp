@@ -17,44 +17,29 @@ RunPaths find_run(const std::string& directory) {
   if (kind == FileKind::missing) throw Error(Fault::input, "there is no run " + shown);
   if (kind != FileKind::folder) throw Error(Fault::input, shown + " is not a run: a run is a directory");
   RunPaths run{directory};
-  if (data::kind_of(run.config(), true) == FileKind::missing) {
-    throw Error(Fault::input, shown + " is not a run: it has no config.json");
+  if (data::kind_of(run.config(), true) == FileKind::missing &&
+      data::kind_of(run.checkpoints(), true) == FileKind::missing) {
+    throw Error(Fault::input, shown + " is not a run: it has neither config.json nor checkpoints");
   }
   return run;
 }
 
-Config load_config(const RunPaths& run) {
-  Config config;
-  try {
-    read_json(config, data::read_file(run.config(), 1 << 20, Fault::checkpoint), data::printable(run.config()),
-              Source::file);
-  } catch (const Error& error) {
-    // What would be the user's slip in a file of theirs is damage in one of ours.
-    throw Error(error.fault() == Fault::usage ? Fault::checkpoint : error.fault(), error.what());
-  }
-  return config;
-}
-
-std::unique_ptr<LoadedRun> load_run(const std::string& directory) {
+std::unique_ptr<LoadedRun> load_run(const std::string& directory, Choice choice) {
   auto loaded = std::make_unique<LoadedRun>();
   loaded->paths = find_run(directory);
-  loaded->config = load_config(loaded->paths);
-  loaded->tokenizer = data::load_tokenizer(loaded->paths.tokenizer());
-  if (data::kind_of(loaded->paths.model(), true) == FileKind::missing) {
-    throw Error(Fault::input, data::printable(directory) +
-                                  " has no model.safetensors yet: its training has not come to an end");
-  }
-  const data::SafetensorsFile file(loaded->paths.model());
+  static_cast<Checkpoint&>(*loaded) =
+      choose_checkpoint(CheckpointStore(loaded->paths.checkpoints()), choice, loaded->warnings);
+  const data::SafetensorsFile file(loaded->model());
   try {
-    loaded->gpt = std::make_unique<nn::Gpt<float>>(loaded->parameters,
-                                                   gpt_config(loaded->config, loaded->tokenizer->vocabulary_size()));
+    loaded->gpt = std::make_unique<nn::Gpt<float>>(
+        loaded->parameters, gpt_config(loaded->config, loaded->tokenizer->vocabulary_size()));
   } catch (const Error& error) {
     throw Error(error.fault() == Fault::usage ? Fault::checkpoint : error.fault(),
-                data::printable(loaded->paths.config()) + ": " + error.what());
+                data::printable(loaded->path) + ": " + error.what());
   }
-  check_model(file, loaded->parameters);
+  check_blocks(file, loaded->parameters, {{"", nullptr}});
   loaded->parameters.build(0);
-  load_model(file, loaded->parameters);
+  read_blocks(file, loaded->parameters, model_blocks(loaded->parameters));
   return loaded;
 }
 

@@ -7,7 +7,7 @@
 #include "autograd/parameters.h"
 #include "data/tokenizer.h"
 #include "nn/gpt.h"
-#include "train/run/config.h"
+#include "train/run/checkpoint.h"
 #include "train/run/run_directory.h"
 
 namespace primer::train {
@@ -15,20 +15,16 @@ namespace primer::train {
 /// The run named `directory`. Fault::input when nothing is there or it is no run, saying which.
 RunPaths find_run(const std::string& directory);
 
-/// The run's configuration. Not readable or not valid: Fault::checkpoint.
-Config load_config(const RunPaths& run);
-
-/// A model ready for use.
-struct LoadedRun {
+/// A checkpoint whose model is ready for use.
+struct LoadedRun : Checkpoint {
   RunPaths paths;
-  Config config;
-  std::shared_ptr<const data::Tokenizer> tokenizer;
+  std::vector<std::string> warnings;  // what had to be passed over to find it
   autograd::Parameters<float> parameters;
   std::unique_ptr<nn::Gpt<float>> gpt;
 };
 
-/// Loads a run's model. No such run, or one without a model yet: Fault::input; contents that do not fit together:
+/// Loads a model of a run. No such run, or no such checkpoint: Fault::input; contents that do not fit together:
 /// Fault::checkpoint. Memory for the parameters is taken only once the file is known to hold them.
-std::unique_ptr<LoadedRun> load_run(const std::string& directory);
+std::unique_ptr<LoadedRun> load_run(const std::string& directory, Choice choice = {});
 
 }  // namespace primer::train

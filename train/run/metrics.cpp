@@ -1,15 +1,12 @@
 #include "train/run/metrics.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cmath>
-#include <system_error>
 
 #include "autograd/error.h"
+#include "data/file.h"
 #include "data/utf8.h"
 
 namespace primer::train {
@@ -73,30 +70,33 @@ JsonLine& JsonLine::add_json(std::string_view key, std::string_view json) {
   return *this;
 }
 
-LineLog::LineLog(const std::string& path)
-    : descriptor_(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666)) {
-  struct stat status {};
-  if (descriptor_ < 0 || ::fstat(descriptor_, &status) != 0) {
-    const std::string reason = std::generic_category().message(errno);
-    if (descriptor_ >= 0) ::close(descriptor_);
-    throw autograd::Error(autograd::Fault::io, "cannot open the log " + data::printable(path) + ": " + reason);
+LineLog::LineLog(const std::string& path, std::uint64_t keep, data::Disk& disk)
+    : disk_(disk), descriptor_(disk.open(path, data::Disk::Open::update)) {
+  data::FileStatus status;
+  int result = descriptor_ < 0 ? descriptor_ : disk_.status(descriptor_, status);
+  if (result == 0 && status.kind != data::FileKind::regular) result = -EINVAL;
+  size_ = std::min(keep, status.identity.size);
+  if (result == 0 && size_ < status.identity.size) result = disk_.truncate(descriptor_, size_);
+  if (result < 0) {
+    if (descriptor_ >= 0) disk_.close(descriptor_);
+    throw autograd::Error(autograd::Fault::io,
+                          "cannot open the log " + data::printable(path) + ": " + data::reason(-result));
   }
-  size_ = static_cast<std::uint64_t>(status.st_size);
 }
 
-LineLog::~LineLog() { ::close(descriptor_); }
+LineLog::~LineLog() { disk_.close(descriptor_); }
 
 bool LineLog::write(std::string_view line) {
   std::string whole(line);
   whole += '\n';
   std::size_t written = 0;
   while (written < whole.size()) {
-    const ssize_t count = ::pwrite(descriptor_, whole.data() + written, whole.size() - written,
-                                   static_cast<off_t>(size_ + written));
-    if (count < 0 && errno == EINTR) continue;
+    const std::int64_t count =
+        disk_.write(descriptor_, whole.data() + written, whole.size() - written, size_ + written);
+    if (count == -EINTR) continue;
     if (count <= 0) {
       // A part of the line may be there; should cutting it off fail too, the next line is written over it.
-      if (::ftruncate(descriptor_, static_cast<off_t>(size_)) != 0) errno = 0;
+      disk_.truncate(descriptor_, size_);
       ++dropped_;
       return false;
     }
@@ -105,5 +105,7 @@ bool LineLog::write(std::string_view line) {
   size_ += whole.size();
   return true;
 }
+
+bool LineLog::sync() { return disk_.sync(descriptor_) == 0; }
 
 }  // namespace primer::train

@@ -1,5 +1,6 @@
 #include "train/run/model_file.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 #include <vector>
@@ -23,28 +24,52 @@ std::string shape_text(const std::vector<long>& shape) {
   return text + "]";
 }
 
-}  // namespace
-
-void save_model(const std::string& path, const autograd::Parameters<float>& parameters,
-                const std::map<std::string, std::string>& metadata) {
-  std::vector<data::TensorView> tensors;
-  for (const auto& entry : parameters.entries()) {
-    tensors.push_back(data::tensor_view(entry.path, extents(entry.shape), parameters.values() + entry.offset));
+bool is_finite(const float* values, long count) {
+  for (long i = 0; i < count; ++i) {
+    if (!std::isfinite(values[i])) return false;
   }
-  data::write_safetensors(path, std::move(tensors), metadata);
+  return true;
 }
 
-void check_model(const data::SafetensorsFile& file, const autograd::Parameters<float>& parameters) {
+}  // namespace
+
+std::vector<NamedBlock> model_blocks(const autograd::Parameters<float>& parameters) {
+  return {{"", parameters.values()}};
+}
+
+std::vector<NamedBlock> moment_blocks(optim::Optimizer<float>& optimizer) {
+  std::vector<NamedBlock> blocks;
+  for (const optim::Moment<float>& moment : optimizer.moments()) blocks.push_back({moment.name + ".", moment.data});
+  return blocks;
+}
+
+void write_blocks(data::OutputFile& file, const autograd::Parameters<float>& parameters,
+                  const std::vector<NamedBlock>& blocks, const std::map<std::string, std::string>& metadata) {
+  std::vector<data::TensorView> tensors;
+  for (const NamedBlock& block : blocks) {
+    for (const auto& entry : parameters.entries()) {
+      const float* const values = block.data + entry.offset;
+      tensors.push_back(data::tensor_view(block.prefix + entry.path, extents(entry.shape), values));
+    }
+  }
+  data::write_safetensors(file, std::move(tensors), metadata);
+}
+
+void check_blocks(const data::SafetensorsFile& file, const autograd::Parameters<float>& parameters,
+                  const std::vector<NamedBlock>& blocks) {
   std::vector<std::string> differences;
-  std::set<std::string_view> declared;
-  for (const auto& entry : parameters.entries()) {
-    declared.insert(entry.path);
-    const data::TensorEntry* tensor = file.find(entry.path);
-    if (!tensor) {
-      differences.push_back(entry.path + " is missing");
-    } else if (tensor->shape != extents(entry.shape)) {
-      differences.push_back(entry.path + " has the shape " + shape_text(tensor->shape) + ", expected " +
-                            entry.shape.text());
+  std::set<std::string> declared;
+  for (const NamedBlock& block : blocks) {
+    for (const auto& entry : parameters.entries()) {
+      const std::string name = block.prefix + entry.path;
+      declared.insert(name);
+      const data::TensorEntry* tensor = file.find(name);
+      if (!tensor) {
+        differences.push_back(name + " is missing");
+      } else if (tensor->shape != extents(entry.shape)) {
+        differences.push_back(name + " has the shape " + shape_text(tensor->shape) + ", expected " +
+                              entry.shape.text());
+      }
     }
   }
   for (const data::TensorEntry& tensor : file.tensors()) {
@@ -52,24 +77,31 @@ void check_model(const data::SafetensorsFile& file, const autograd::Parameters<f
   }
   if (differences.empty()) return;
   constexpr std::size_t most = 10;
-  std::string message = file.path() + ": not the parameters of the configured model: ";
+  std::string message = data::printable(file.path()) + ": not the parameters of the configured model: ";
   for (std::size_t i = 0; i < std::min(most, differences.size()); ++i) message += (i ? "; " : "") + differences[i];
   if (differences.size() > most) message += "; and " + std::to_string(differences.size() - most) + " more";
   throw Error(Fault::checkpoint, message);
 }
 
-void load_model(const data::SafetensorsFile& file, autograd::Parameters<float>& parameters) {
-  check_model(file, parameters);
-  for (const auto& entry : parameters.entries()) {
-    const long count = entry.shape.size();
-    float* const values = parameters.values() + entry.offset;  // [count]
-    file.read(entry.path, values, static_cast<std::uint64_t>(count));
-    for (long i = 0; i < count; ++i) {
-      if (!std::isfinite(values[i])) {
-        throw Error(Fault::checkpoint, file.path() + ": " + entry.path + " holds a value that is not a number");
+void read_blocks(const data::SafetensorsFile& file, const autograd::Parameters<float>& parameters,
+                 const std::vector<NamedBlock>& blocks) {
+  check_blocks(file, parameters, blocks);
+  for (const NamedBlock& block : blocks) {
+    for (const auto& entry : parameters.entries()) {
+      const long count = entry.shape.size();
+      float* const values = block.data + entry.offset;  // [count]
+      file.read(block.prefix + entry.path, values, static_cast<std::uint64_t>(count));
+      if (!is_finite(values, count)) {
+        throw Error(Fault::checkpoint, data::printable(file.path()) + ": " + block.prefix + entry.path +
+                                           " holds a value that is not a number");
       }
     }
   }
+}
+
+bool all_finite(const autograd::Parameters<float>& parameters, const std::vector<NamedBlock>& blocks) {
+  return std::all_of(blocks.begin(), blocks.end(),
+                     [&](const NamedBlock& block) { return is_finite(block.data, parameters.size()); });
 }
 
 }  // namespace primer::train

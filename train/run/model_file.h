@@ -1,23 +1,42 @@
-// A model on disk: its parameters as safetensors, by their paths.
+// What is laid out like the parameters, on disk: the parameters themselves, or an optimizer's moments, as safetensors.
 #pragma once
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "autograd/parameters.h"
 #include "data/safetensors.h"
+#include "optim/optimizer.h"
 
 namespace primer::train {
 
-/// Writes every parameter, atomically. `metadata` goes into the header. The disk: Fault::io.
-void save_model(const std::string& path, const autograd::Parameters<float>& parameters,
-                const std::map<std::string, std::string>& metadata);
+/// A flat block laid out like the parameters. Its tensors are named prefix + the parameter's path.
+struct NamedBlock {
+  std::string prefix;
+  float* data;  // [parameters.size()]; null in a check of names and shapes
+};
 
-/// Throws Fault::checkpoint unless the file holds exactly the declared parameters in their shapes; the message names
-/// what is missing, left over or of another shape, up to ten of them. Needs no memory for the parameters.
-void check_model(const data::SafetensorsFile& file, const autograd::Parameters<float>& parameters);
+/// The parameters' values: no prefix.
+std::vector<NamedBlock> model_blocks(const autograd::Parameters<float>& parameters);
 
-/// Checks as above, then fills the parameters, which must be built. A value that is not finite: Fault::checkpoint.
-void load_model(const data::SafetensorsFile& file, autograd::Parameters<float>& parameters);
+/// The optimizer's moments: "first." and "second.", or "momentum.".
+std::vector<NamedBlock> moment_blocks(optim::Optimizer<float>& optimizer);
+
+/// Appends every tensor of the blocks to an empty file. `metadata` goes into the header. The disk: Fault::io.
+void write_blocks(data::OutputFile& file, const autograd::Parameters<float>& parameters,
+                  const std::vector<NamedBlock>& blocks, const std::map<std::string, std::string>& metadata);
+
+/// Throws Fault::checkpoint unless the file holds exactly the blocks' tensors in their shapes; the message names what
+/// is missing, left over or of another shape, up to ten of them. The parameters need not be built.
+void check_blocks(const data::SafetensorsFile& file, const autograd::Parameters<float>& parameters,
+                  const std::vector<NamedBlock>& blocks);
+
+/// Checks as above, then fills the blocks. A value that is not finite: Fault::checkpoint.
+void read_blocks(const data::SafetensorsFile& file, const autograd::Parameters<float>& parameters,
+                 const std::vector<NamedBlock>& blocks);
+
+/// True if every value of the blocks is a number.
+bool all_finite(const autograd::Parameters<float>& parameters, const std::vector<NamedBlock>& blocks);
 
 }  // namespace primer::train

@@ -2,10 +2,12 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
 
 #include "autograd/error.h"
+#include "data/file.h"
 #include "data/utf8.h"
 
 namespace primer::train {
@@ -24,11 +26,27 @@ bool is_taken(const std::string& path) {
 }
 
 void rename_directory(const std::string& from, const std::string& to) {
-  std::error_code error;
-  fs::rename(from, to, error);
-  if (error) {
-    throw Error(Fault::io, "cannot rename " + printable(from) + " to " + printable(to) + ": " + error.message());
+  if (const int result = data::system_disk().rename(from, to); result < 0) {
+    throw Error(Fault::io, "cannot rename " + printable(from) + " to " + printable(to) + ": " + data::reason(-result));
   }
+}
+
+// The lock of the run at `path`, if there is a run.
+std::optional<RunLock> lock_existing(const std::string& path) {
+  const RunPaths run{path};
+  if (!is_taken(run.lock())) return {};
+  return RunLock(run.lock());
+}
+
+// Creates the folder and those above it, durably.
+void create_folders(const fs::path& folder) {
+  if (folder.empty() || fs::is_directory(folder)) return;
+  create_folders(folder.parent_path());
+  const int result = data::system_disk().make_folder(folder.string());
+  if (result < 0 && result != -EEXIST) {
+    throw Error(Fault::io, "cannot create " + printable(folder.string()) + ": " + data::reason(-result));
+  }
+  data::sync_folder(data::folder_of(folder.string()));
 }
 
 }  // namespace
@@ -62,45 +80,80 @@ NewRun::NewRun(std::string path, bool force) : path_(std::move(path)), force_(fo
 }
 
 NewRun::~NewRun() {
-  if (published_ || staging_.directory.empty()) return;
-  std::error_code ignored;
-  fs::remove_all(staging_.directory, ignored);
+  if (!published_ && !staging_.directory.empty()) data::remove_all(staging_.directory);
 }
 
 void NewRun::refuse_existing() const {
   if (!force_ && is_taken(path_)) {
-    throw Error(Fault::usage, printable(path_) +
-                                  " exists already: choose another place with -o, or let --force move it aside");
+    throw Error(Fault::usage, printable(path_) + " exists already: go on with it by --resume, choose another place "
+                                                 "with -o, or let --force move it aside");
+  }
+}
+
+void NewRun::refuse_busy() const { lock_existing(path_); }
+
+namespace {
+
+// Hidden directories for the run `path` are named so, and a process number follows.
+std::string staging_prefix(const fs::path& path) {
+  return (path.parent_path() / ("." + path.filename().string() + ".starting.")).string();
+}
+
+}  // namespace
+
+void NewRun::remove_stale() const {
+  const std::string prefix = staging_prefix(path_);
+  std::vector<std::string> names;
+  data::system_disk().names(data::folder_of(prefix), names);
+  for (const std::string& name : names) {
+    const std::string found = (fs::path(prefix).parent_path() / name).string();
+    if (!found.starts_with(prefix)) continue;
+    try {
+      if (const auto lock = lock_existing(found)) data::remove_all(found);  // its process lives no more
+    } catch (const Error&) {  // somebody is at work there
+    }
   }
 }
 
 const RunPaths& NewRun::staging() {
   if (!staging_.directory.empty()) return staging_;
-  const fs::path path = path_;
-  std::error_code error;
-  if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
-  const std::string directory =
-      (path.parent_path() / ("." + path.filename().string() + ".starting." + std::to_string(::getpid()))).string();
-  if (!error) fs::remove_all(directory, error);  // of a process that was killed long ago and had our number
-  if (!error) fs::create_directory(directory, error);
-  if (error) throw Error(Fault::io, "cannot create a run at " + printable(path_) + ": " + error.message());
+  create_folders(fs::path(path_).parent_path());
+  remove_stale();
+  const std::string directory = staging_prefix(path_) + std::to_string(::getpid());
+  for (int attempt = 1; !lock_; ++attempt) {
+    const int result = data::system_disk().make_folder(directory);
+    if (result < 0 && result != -EEXIST) {
+      throw Error(Fault::io, "cannot create a run at " + printable(path_) + ": " + data::reason(-result));
+    }
+    try {
+      lock_.emplace(RunPaths{directory}.lock());
+    } catch (const Error&) {  // another process took it for a killed one's, in the moment before it was locked
+      if (attempt == 10) throw;
+    }
+  }
   staging_.directory = directory;
   return staging_;
 }
 
 RunPaths NewRun::publish(std::string* moved_to) {
-  staging();
+  data::sync_folder(staging().directory);
   refuse_existing();
   if (moved_to) moved_to->clear();
   if (is_taken(path_)) {
+    const auto lock = lock_existing(path_);
     long number = 1;
     while (is_taken(path_ + "." + std::to_string(number))) ++number;
     const std::string aside = path_ + "." + std::to_string(number);
     rename_directory(path_, aside);
     if (moved_to) *moved_to = aside;
   }
-  rename_directory(staging_.directory, path_);
+  const int result = data::system_disk().rename(staging_.directory, path_);
+  if (result == -EEXIST || result == -ENOTEMPTY || result == -ENOTDIR) refuse_existing();
+  if (result < 0) {
+    throw Error(Fault::io, "cannot create a run at " + printable(path_) + ": " + data::reason(-result));
+  }
   published_ = true;
+  data::sync_folder(data::folder_of(path_));
   return {path_};
 }
 

@@ -1,8 +1,11 @@
 // A run on disk: a directory that appears when everything a training needs is in it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "train/run/run_lock.h"
 
 namespace primer::train {
 
@@ -15,7 +18,8 @@ struct RunPaths {
   std::string tokens() const { return directory + "/tokens"; }             // the text, encoded
   std::string metrics() const { return directory + "/metrics.jsonl"; }     // what the training computed
   std::string timing() const { return directory + "/timing.jsonl"; }       // how long it took
-  std::string model() const { return directory + "/model.safetensors"; }   // the parameters
+  std::string checkpoints() const { return directory + "/checkpoints"; }   // one folder each
+  std::string lock() const { return directory + "/lock"; }                 // held by the process that trains
   std::string spool() const { return directory + "/.text"; }               // standard input, while it is encoded
 };
 
@@ -23,8 +27,8 @@ struct RunPaths {
 /// Control characters and leading dots are replaced.
 std::string default_run(const std::vector<std::string>& texts);
 
-/// A run in the making: a hidden directory beside its place. Unless it is published it is removed again, so that a
-/// refused text or configuration leaves nothing behind.
+/// A run in the making: a hidden directory beside its place, locked. Unless it is published it is removed again, so that
+/// a refused text or configuration leaves nothing behind; what a killed process left is removed by the next one.
 class NewRun {
  public:
   /// Checks that `path` is free, or, with `force`, will be made free. Creates nothing yet.
@@ -34,21 +38,27 @@ class NewRun {
   NewRun& operator=(const NewRun&) = delete;
   ~NewRun();
 
+  /// Throws Fault::busy when the run that would be moved aside is being trained.
+  void refuse_busy() const;
+
   /// Creates the hidden directory, and its parents, on the first call. Throws Fault::io.
   const RunPaths& staging();
 
-  /// Gives the directory its name and returns its files' paths there. What was there before is moved aside to
-  /// <path>.1, or the first such number that is free; `moved_to`, if not null, gets that name, or "".
-  /// Throws Fault::usage when something appeared there meanwhile, Fault::io.
+  /// Makes all that is in the directory durable, gives it its name, and returns its files' paths there; the run is
+  /// locked as long as this object lives. What was there before is moved aside to <path>.1, or the first such number
+  /// that is free; `moved_to`, if not null, gets that name, or "".
+  /// Throws Fault::usage when something appeared there meanwhile, Fault::busy, Fault::io.
   RunPaths publish(std::string* moved_to);
 
  private:
   void refuse_existing() const;
+  void remove_stale() const;
 
   std::string path_;
   bool force_;
   bool published_ = false;
   RunPaths staging_;
+  std::optional<RunLock> lock_;
 };
 
 }  // namespace primer::train

@@ -1,9 +1,13 @@
 #include "train/run/timing.h"
 
 #include <algorithm>
+#include <charconv>
+#include <string_view>
 #include <vector>
 
 #include "autograd/blas.h"
+#include "autograd/error.h"
+#include "data/file.h"
 
 namespace primer::train {
 
@@ -19,8 +23,44 @@ double product_rate(long m, long n, long k, int runs) {
   return best;
 }
 
-TimingLog::TimingLog(const std::string& path, const Plan& plan)
-    : log_(path), flop_per_token_(plan.flop_per_token), peak_(product_rate(1024, 1024, 1024, 3)), last_step_(plan.config.steps) {}
+double flop_per_token(const Config& config, const autograd::Parameters<float>& parameters) {
+  long count = parameters.count();
+  for (const auto& entry : parameters.entries()) {
+    if (entry.path == "position.weight") count -= entry.shape.size();
+  }
+  const auto number = [](long value) { return static_cast<double>(value); };
+  return 6 * number(count) + 12 * number(config.layers) * number(config.channels) * number(config.context);
+}
+
+TimingLog::Before TimingLog::read_before(const std::string& path, long step) {
+  constexpr std::string_view step_key = "{\"step\":", time_key = ",\"time\":";
+  Before before;
+  try {
+    const std::string text = data::read_file(path, std::uint64_t{1} << 30);
+    std::size_t end = 0;
+    for (std::size_t begin = 0; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
+      const std::string_view line = std::string_view(text).substr(begin, end - begin);
+      const auto time = line.find(time_key);
+      if (!line.starts_with(step_key) || time == std::string_view::npos) break;
+      const char* const last = line.data() + line.size();
+      long at = 0;
+      double seconds = 0;
+      std::from_chars(line.data() + step_key.size(), last, at);
+      std::from_chars(line.data() + time + time_key.size(), last, seconds);
+      if (at > step) break;
+      before = {end + 1, seconds};
+    }
+  } catch (const autograd::Error&) {  // none yet, or one that says nothing
+  }
+  return before;
+}
+
+TimingLog::TimingLog(const std::string& path, long step, double flop_per_token, long last_step)
+    : before_(read_before(path, step)),
+      log_(path, before_.bytes),
+      flop_per_token_(flop_per_token),
+      peak_(product_rate(1024, 1024, 1024, 3)),
+      last_step_(last_step) {}
 
 void TimingLog::step(const StepReport& report, double seconds) {
   seconds_ += seconds;
@@ -28,7 +68,7 @@ void TimingLog::step(const StepReport& report, double seconds) {
   if (seconds_ < 1 && report.step != last_step_) return;
   JsonLine line;
   line.add("step", report.step)
-      .add("time", since_start_.seconds())
+      .add("time", before_.seconds + since_start_.seconds())
       .add("tokens_per_s", tokens_ / seconds_)
       .add("share_of_peak", tokens_ / seconds_ * flop_per_token_ / peak_);
   log_.write(line.text());

@@ -4,8 +4,9 @@
 #include <chrono>
 #include <string>
 
+#include "autograd/parameters.h"
+#include "train/run/config.h"
 #include "train/run/metrics.h"
-#include "train/run/plan.h"
 #include "train/run/trainer.h"
 
 namespace primer::train {
@@ -22,16 +23,28 @@ class Stopwatch {
 /// FLOP a second that a single-precision product of [m, k] by [k, n] reaches here and now: the best of `runs`.
 double product_rate(long m, long n, long k, int runs);
 
-/// One line about every second: step, time (seconds since the training began), tokens_per_s and share_of_peak over
-/// the steps since the last line, evaluations not counted.
+/// What training on a token takes: 6 N + 12 L C T FLOP, N parameters without positions. PaLM (2022), appendix B.
+double flop_per_token(const Config& config, const autograd::Parameters<float>& parameters);
+
+/// One line about every second: step, time (seconds of training, all parts of it together), tokens_per_s and
+/// share_of_peak over the steps since the last line, evaluations not counted.
 class TimingLog {
  public:
-  TimingLog(const std::string& path, const Plan& plan);
+  /// Goes on with the file of a training that is resumed at `step`: behind its line of that step, and with its time.
+  TimingLog(const std::string& path, long step, double flop_per_token, long last_step);
 
   /// A step was made that took `seconds`.
   void step(const StepReport& report, double seconds);
 
  private:
+  /// Where the lines of the first `step` steps end, and the time of the last of them.
+  struct Before {
+    std::uint64_t bytes = 0;
+    double seconds = 0;
+  };
+  static Before read_before(const std::string& path, long step);
+
+  Before before_;
   LineLog log_;
   double flop_per_token_;
   double peak_;  // FLOP a second

@@ -25,26 +25,33 @@ std::unique_ptr<optim::Optimizer<T>> make_optimizer(const Config& config, autogr
       parameters, optim::AdamOptions{config.beta1, config.beta2, config.eps, config.weight_decay, decoupled});
 }
 
-optim::Schedule make_schedule(const Config& config) {
+optim::Schedule make_schedule(const Config& config, long steps) {
   const optim::Decay decay = config.schedule == "cosine"   ? optim::Decay::cosine
                              : config.schedule == "linear" ? optim::Decay::linear
                              : config.schedule == "noam"   ? optim::Decay::noam
                                                            : optim::Decay::constant;
-  return {decay, config.lr, config.min_lr, config.warmup, config.steps, config.channels};
+  return {decay, config.lr, config.min_lr, config.warmup, steps, config.channels};
 }
 
 }  // namespace
 
 template <class T>
-Trainer<T>::Trainer(const Config& config, const data::Tokenizer& tokenizer, const data::TokenSequence& tokens)
+Trainer<T>::Trainer(const Config& config, const data::Tokenizer& tokenizer, const data::TokenSequence& tokens,
+                    long schedule_steps)
     : config_(config),
       objective_(make_objective(config, tokenizer)),
       windows_(objective_->training(tokens)),
       gpt_(parameters_, gpt_config(config, tokenizer.vocabulary_size())),
-      schedule_(make_schedule(config)),
+      schedule_(make_schedule(config, schedule_steps > 0 ? schedule_steps : config.steps)),
       batches_(static_cast<std::size_t>(config.accumulate)) {
   parameters_.build(static_cast<std::uint64_t>(config.seed));
   optimizer_ = make_optimizer(config, parameters_);
+}
+
+template <class T>
+void Trainer<T>::restore(const TrainerState& state) {
+  windows_.seek(state.cursor);
+  state_ = state;
 }
 
 template <class T>
@@ -90,8 +97,9 @@ StepReport Trainer<T>::step() {
 }
 
 template <class T>
-Evaluation Trainer<T>::evaluate(const data::TokenSequence& tokens, std::uint64_t text_bytes) {
-  return train::evaluate(gpt_, tape_, *objective_, tokens, text_bytes, config_.batch, config_.eval_batches);
+Evaluation Trainer<T>::evaluate(const data::TokenSequence& tokens, std::uint64_t text_bytes,
+                                const std::function<bool()>& stop) {
+  return train::evaluate(gpt_, tape_, *objective_, tokens, text_bytes, config_.batch, config_.eval_batches, stop);
 }
 
 template class Trainer<float>;

@@ -3,6 +3,7 @@
 
 #include <bitset>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "autograd/parameters.h"
@@ -41,7 +42,13 @@ template <class T>
 class Trainer {
  public:
   /// A new model for `tokenizer`, to be trained on `tokens`, which must live as long. The configuration is complete.
-  Trainer(const Config& config, const data::Tokenizer& tokenizer, const data::TokenSequence& tokens);
+  /// The learning rate's schedule ends after `schedule_steps`; 0: after the configuration's steps.
+  Trainer(const Config& config, const data::Tokenizer& tokenizer, const data::TokenSequence& tokens,
+          long schedule_steps = 0);
+
+  /// Goes on from `state`; parameters, moments and the optimizer's updates are the caller's to fill in. A place that
+  /// the windows do not have: Fault::checkpoint.
+  void restore(const TrainerState& state);
 
   /// Draws accumulate batches, adds up their gradients, clips and updates. The loss is the sum over all targets of the
   /// step divided by their number, however the step is cut into batches. A loss or gradient that is not finite changes
@@ -51,8 +58,9 @@ class Trainer {
   /// Three skipped steps in a row, or ten among the last hundred: more of them would not help.
   bool has_diverged() const { return state_.bad_in_a_row >= 3 || state_.bad_steps.count() >= 10; }
 
-  /// On `tokens`, which stand for `text_bytes` bytes; the configuration says how many batches.
-  Evaluation evaluate(const data::TokenSequence& tokens, std::uint64_t text_bytes);
+  /// On `tokens`, which stand for `text_bytes` bytes; the configuration says how many batches, and `stop` may end it.
+  Evaluation evaluate(const data::TokenSequence& tokens, std::uint64_t text_bytes,
+                      const std::function<bool()>& stop = {});
 
   const TrainerState& state() const { return state_; }
   double epochs() const { return windows_.epochs(); }  // passes over the text so far

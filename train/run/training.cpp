@@ -1,15 +1,17 @@
 #include "train/run/training.h"
 
-#include <chrono>
-#include <cmath>
-#include <filesystem>
-#include <limits>
+#include <omp.h>
 
+#include <optional>
+
+#include "autograd/blas.h"
 #include "autograd/error.h"
 #include "data/file.h"
 #include "data/token_file.h"
+#include "data/utf8.h"
 #include "train/run/metrics.h"
 #include "train/run/model_file.h"
+#include "train/run/saver.h"
 #include "train/run/timing.h"
 #include "train/run/trainer.h"
 
@@ -48,43 +50,87 @@ void measure(Plan& plan, const data::TokenFile& tokens) {
   settle_steps(plan, per_step, per_evaluation);
 }
 
+void note_machine(TrainingState& state) {
+  state.threads = omp_get_max_threads();
+  state.blas_core = autograd::blas_info().core.substr(0, 31);
+}
+
+// "" if the training goes on as it was: the same number of threads adds up in the same order.
+std::string other_machine(const TrainingState& before) {
+  TrainingState now;
+  note_machine(now);
+  if (before.trainer.step == 0 || (now.threads == before.threads && now.blas_core == before.blas_core)) return {};
+  return "the run was trained with " + std::to_string(before.threads) + " threads on " +
+         data::printable(before.blas_core) + " and goes on with " + std::to_string(now.threads) + " on " +
+         now.blas_core + ": from here on its last digits may differ from those of an unbroken run";
+}
+
 class Training {
  public:
-  Training(const RunPaths& run, const Plan& plan, Progress& progress)
+  Training(OpenRun& run, Progress& progress, Interruption& interruption)
       : run_(run),
-        plan_(plan),
+        config_(run.checkpoint.config),
+        state_(run.checkpoint.state),
         progress_(progress),
-        tokens_(run.tokens()),
-        trainer_(plan.config, *plan.tokenizer, tokens_.train()),
-        metrics_(run.metrics()),
-        timing_(run.timing(), plan) {}
+        interruption_(interruption),
+        trainer_(config_, *run.checkpoint.tokenizer, run.tokens->train(), state_.schedule_steps),
+        metrics_(run.paths.metrics(), state_.metrics_bytes),
+        timing_(run.paths.timing(), state_.trainer.step, flop_per_token(config_, trainer_.parameters()),
+                config_.steps),
+        saver_(config_.save_every, run.checkpoint.id, [this](CheckpointId) { save(); },
+               [this](const std::string& text) { progress_.note(text); }) {
+    restore_trainer(run.checkpoint, trainer_);
+  }
 
   TrainingResult operator()() {
-    const Config& config = plan_.config;
-    if (plan_.validates()) {
+    if (const std::string other = other_machine(state_); !other.empty()) progress_.note("note   " + other);
+    if (const auto interrupted = state_.unevaluated) {
+      finish_step(*interrupted);
+    } else if (trainer_.state().step == 0 && validates()) {
       JsonLine line;
       line.add("step", 0L).add("tokens", 0L).add("epoch", 0.0);
-      evaluate(line);
-      metrics_.write(line.text());
+      if (evaluate(line)) metrics_.write(line.text());
     }
-    while (trainer_.state().step < config.steps && !result_.stopped_early) step();
-    result_.steps = trainer_.state().step;
-    if (config.patience == 0 || !std::isfinite(result_.best_val_loss)) save();
+    while (!is_finished() && !is_stopped()) {
+      step();
+      if (interruption_.save() && saver_.save_now(now())) {
+        progress_.note("saved  step " + std::to_string(now().step));
+      }
+    }
+    saver_.finish(now());
     if (metrics_.dropped() > 0) {
       progress_.note("note   " + std::to_string(metrics_.dropped()) + " lines of metrics.jsonl could not be written");
     }
-    return result_;
+    return {now().step, state_.best_step, state_.best_val_loss, state_.stopped_early, signal_};
   }
 
  private:
+  bool validates() const { return config_.val_fraction > 0; }
+  bool is_finished() const {
+    return !state_.unevaluated && (state_.stopped_early || trainer_.state().step >= config_.steps);
+  }
+  bool is_stopped() {
+    if (signal_ == 0) signal_ = interruption_.stop();
+    return signal_ != 0;
+  }
+  CheckpointId now() const { return {trainer_.state().step, !state_.unevaluated}; }
+
   void step() {
-    const Config& config = plan_.config;
-    Stopwatch watch;
+    const Stopwatch watch;
     const StepReport report = trainer_.step();
     const double seconds = watch.seconds();
     progress_.step(report, seconds);
     timing_.step(report, seconds);
+    if (report.skipped) {
+      progress_.note("step " + std::to_string(report.step) + " skipped: its loss or gradient is not a number");
+    }
+    finish_step(report);
+  }
 
+  // What follows an update: its evaluation if one is due, its line, and a checkpoint. A signal may end it before the
+  // line is written; then the state says so, and the training that goes on begins here.
+  void finish_step(const StepReport& report) {
+    state_.unevaluated = report;
     JsonLine line;
     line.add("step", report.step)
         .add("tokens", trainer_.state().tokens)
@@ -92,71 +138,112 @@ class Training {
         .add("loss", report.loss)
         .add("lr", report.lr)
         .add("grad_norm", report.grad_norm);
-    if (report.skipped) {
-      line.add("skipped", true);
-      progress_.note("step " + std::to_string(report.step) + " skipped: its loss or gradient is not a number");
-    }
-    const bool is_last = report.step == config.steps;
-    const bool is_due = is_last || (config.eval_every > 0 && report.step % config.eval_every == 0);
-    if (plan_.validates() && is_due && !trainer_.has_diverged()) evaluate(line);
+    if (report.skipped) line.add("skipped", true);
+    const bool is_last = report.step == config_.steps;
+    const bool is_due = is_last || (config_.eval_every > 0 && report.step % config_.eval_every == 0);
+    if (validates() && is_due && !trainer_.has_diverged() && !evaluate(line)) return;
     metrics_.write(line.text());
+    state_.unevaluated.reset();
     if (trainer_.has_diverged()) {
       throw Error(Fault::diverged, "the training diverged at step " + std::to_string(report.step) +
-                                       ": its loss is no longer a number; try a smaller --lr or a --clip");
+                                       ": its loss is no longer a number; the newest checkpoint is that of step " +
+                                       std::to_string(saver_.saved().step) + "; try a smaller --lr or a --clip");
     }
+    offer_checkpoint(state_.best_step == report.step);
   }
 
-  void evaluate(JsonLine& line) {
-    const Config& config = plan_.config;
+  // The best model must be on the disk by the time a later checkpoint calls it the best. Until then a copy will do: a
+  // training that is killed goes on from an earlier checkpoint, and finds it again.
+  void offer_checkpoint(bool is_best) {
+    if (is_best) best_.reset();  // the one before is not the best any more
+    if (saver_.offer(now()) || !is_best || saver_.offer_early(now())) return;
+    best_ = snapshot_now();
+    best_->copy(trainer_.parameters());
+  }
+
+  // False if a signal ended it.
+  bool evaluate(JsonLine& line) {
     const long step = trainer_.state().step;
-    const Evaluation evaluation = trainer_.evaluate(tokens_.validation(), tokens_.validation_bytes());
+    const data::TokenFile& tokens = *run_.tokens;
+    const Evaluation evaluation =
+        trainer_.evaluate(tokens.validation(), tokens.validation_bytes(), [this] { return is_stopped(); });
+    if (!evaluation.complete) return false;
     line.add("val_loss", evaluation.loss)
         .add("val_bits_per_byte", evaluation.bits_per_byte)
         .add("val_accuracy", evaluation.accuracy);
     progress_.evaluation(step, evaluation);
-    if (evaluation.loss < result_.best_val_loss) {
-      result_.best_val_loss = evaluation.loss;
-      without_better_ = 0;
-      if (config.patience > 0 && step > 0) save();
-    } else if (config.patience > 0 && ++without_better_ >= config.patience) {
-      result_.stopped_early = step < config.steps;
-      if (result_.stopped_early) {
-        progress_.note("stopped at step " + std::to_string(step) + ": no better validation loss than that of step " +
-                       std::to_string(result_.saved_step) + ", whose model is kept");
-      }
+    if (evaluation.loss < state_.best_val_loss) {
+      state_.best_val_loss = evaluation.loss;
+      state_.best_step = step;
+      state_.without_better = 0;
+    } else if (config_.patience > 0 && ++state_.without_better >= config_.patience && step < config_.steps) {
+      state_.stopped_early = true;
+      progress_.note("stopped at step " + std::to_string(step) + ": no better validation loss than that of step " +
+                     std::to_string(state_.best_step) + ", whose model is kept");
     }
+    return true;
+  }
+
+  Snapshot snapshot_now() {
+    TrainingState state = state_;
+    state.metrics_bytes = metrics_.size();
+    note_machine(state);
+    return snapshot(now(), trainer_, std::move(state));
   }
 
   void save() {
-    result_.saved_step = trainer_.state().step;
-    save_model(run_.model(), trainer_.parameters(),
-               {{"step", std::to_string(result_.saved_step)}, {"config", to_json(plan_.config, Layout::one_line)}});
+    // The checkpoint will say how long the log is: it must be there when that is read.
+    metrics_.sync();
+    const auto save_one = [this](const Snapshot& moment) {
+      save_checkpoint(run_.store, moment, trainer_.parameters(), config_, *run_.checkpoint.tokenizer);
+    };
+    const Snapshot newest = snapshot_now();
+    if (best_ && best_->id != newest.id) save_one(*best_);
+    best_.reset();
+    save_one(newest);
+    std::optional<CheckpointId> best;
+    if (state_.best_step >= 0) best = CheckpointId{state_.best_step, true};
+    run_.store.prune(newest.id, best, config_.keep);
   }
 
-  const RunPaths& run_;
-  const Plan& plan_;
+  OpenRun& run_;
+  const Config& config_;
+  TrainingState state_;  // but for what the trainer, the optimizer and the logs know better
   Progress& progress_;
-  data::TokenFile tokens_;
+  Interruption& interruption_;
   Trainer<float> trainer_;
   LineLog metrics_;
   TimingLog timing_;
-  TrainingResult result_{0, false, std::numeric_limits<double>::infinity(), 0};
-  long without_better_ = 0;  // evaluations since the best one
+  Saver saver_;
+  std::optional<Snapshot> best_;  // a copy of the best model, when it is not on the disk yet
+  int signal_ = 0;
 };
 
 }  // namespace
 
-void prepare_run(const RunPaths& run, Plan& plan, const data::Sources& sources, const data::TextFacts& facts) {
+void prepare_run(const RunPaths& run, Plan& plan, const data::Sources& sources, const data::TextFacts& facts,
+                 const Checkpoint* initial) {
   data::build_token_file(run.tokens(), sources, facts, *plan.tokenizer, plan.config.val_fraction);
-  std::error_code ignored;
-  std::filesystem::remove(run.spool(), ignored);
+  data::remove_all(run.spool());
   data::write_file_atomically(run.tokenizer(), plan.tokenizer->json());
-  if (plan.timed) measure(plan, data::TokenFile(run.tokens()));
+  const data::TokenFile tokens(run.tokens());
+  if (plan.timed) measure(plan, tokens);
   data::write_file_atomically(run.config(), to_json(plan.config));
+
+  Trainer<float> trainer(plan.config, *plan.tokenizer, tokens.train());
+  if (initial) {
+    read_blocks(data::SafetensorsFile(initial->model()), trainer.parameters(), model_blocks(trainer.parameters()));
+  }
+  TrainingState state;
+  state.schedule_steps = plan.config.steps;
+  state.tokens = fingerprint(tokens.facts());
+  note_machine(state);
+  CheckpointStore store(run.checkpoints());
+  save_checkpoint(store, snapshot({0, true}, trainer, state), trainer.parameters(), plan.config, *plan.tokenizer);
 }
 
-TrainingResult train_run(const RunPaths& run, const Plan& plan, Progress& progress) {
-  return Training(run, plan, progress)();
+TrainingResult train_run(OpenRun& run, Progress& progress, Interruption& interruption) {
+  return Training(run, progress, interruption)();
 }
 
 }  // namespace primer::train

@@ -2,25 +2,30 @@
 #pragma once
 
 #include "data/text.h"
+#include "train/run/interruption.h"
 #include "train/run/plan.h"
 #include "train/run/progress.h"
-#include "train/run/run_directory.h"
+#include "train/run/resume.h"
 
 namespace primer::train {
 
-/// Writes what a run begins with: tokens, tokenizer.json and config.json. If the plan asks for minutes, a throw-away
-/// model is trained for some seconds first to turn them into steps. Throws Fault::input, Fault::io.
-void prepare_run(const RunPaths& run, Plan& plan, const data::Sources& sources, const data::TextFacts& facts);
+/// Writes what a run begins with: tokens, tokenizer.json, config.json and the checkpoint of step 0, whose parameters are
+/// those of `initial`, or newly drawn without one. If the plan asks for minutes, a throw-away model is trained for some
+/// seconds first to turn them into steps. Throws Fault::input, Fault::io, and Fault::checkpoint for `initial`.
+void prepare_run(const RunPaths& run, Plan& plan, const data::Sources& sources, const data::TextFacts& facts,
+                 const Checkpoint* initial = nullptr);
 
 struct TrainingResult {
-  long steps = 0;             // made
+  long step = 0;              // that was reached
+  long best_step = -1;        // of the lowest validation loss; -1: nothing was evaluated
+  double best_val_loss = 0;   // nats for each target
   bool stopped_early = false;
-  double best_val_loss = 0;   // nats for each target; infinite if nothing was evaluated
-  long saved_step = 0;        // of the model that was saved: with patience the best one, else the last
+  int signal = 0;             // that ended it, 0 if none did
 };
 
-/// Trains the prepared run, evaluating at the beginning, every eval_every steps and at the end, writes its logs, and
-/// saves the model. Fault::diverged when losses stop being numbers; Fault::io.
-TrainingResult train_run(const RunPaths& run, const Plan& plan, Progress& progress);
+/// Trains the run to its end or to a signal, evaluating at the beginning, every eval_every steps and at the end; writes
+/// its logs and saves checkpoints. When it returns, the last one is durable. Fault::diverged when losses stop being
+/// numbers; Fault::io when the last checkpoint could not be saved.
+TrainingResult train_run(OpenRun& run, Progress& progress, Interruption& interruption);
 
 }  // namespace primer::train

@@ -1,0 +1,188 @@
+// A training that was cut goes on as if nothing had happened: the same bytes, wherever the cut was.
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "tests/threads.h"
+#include "tests/train/trained_run.h"
+
+using namespace primer::train;
+using primer::test::Threads;
+
+namespace {
+
+using Options = std::vector<std::pair<std::string, std::string>>;
+
+// What a run leaves behind: its log and all of its last checkpoint.
+std::string essence(const TrainedRun& run, long step) {
+  std::string all = run.metrics();
+  for (const char* file : {"model.safetensors", "optimizer.safetensors", "state.cereal", "config.json",
+                           "tokenizer.json", "manifest"}) {
+    all += run.checkpoint(step, file);
+  }
+  return all;
+}
+
+Options small(Options more) {
+  Options options{{"layers", "1"},   {"channels", "16"}, {"heads", "2"},      {"context", "8"},
+                  {"batch", "2"},    {"dropout", "0.2"}, {"accumulate", "2"}, {"eval_every", "7"},
+                  {"patience", "0"}, {"steps", "100"}};
+  options.insert(options.end(), more.begin(), more.end());
+  return options;
+}
+
+// Cuts a training by SIGTERM each time it looks, for every `stride`-th look, and compares what comes of it.
+void cut_everywhere(const Options& options, const std::string& text, long steps, long stride) {
+  const Threads threads(1);
+  const TrainedRun whole(text, options);
+  REQUIRE(whole.train().step == steps);
+  const std::string expected = essence(whole, steps);
+  long cuts = 0;
+  std::set<bool> kinds;
+  for (long look = 0;; look += stride) {
+    const TrainedRun cut(text, options);
+    RaiseAt signal(look, SIGTERM);
+    const TrainingResult first = cut.train(signal);
+    if (!signal.was_raised()) break;
+    CAPTURE(look);
+    CAPTURE(first.step);
+    REQUIRE(first.signal == SIGTERM);
+    kinds.insert(CheckpointStore(cut.paths.checkpoints()).list().back().evaluated);
+    // Twice, so that a resumed run is resumed.
+    RaiseAt again(11, SIGINT);
+    cut.train(again);
+    cut.train();
+    REQUIRE(essence(cut, steps) == expected);
+    ++cuts;
+  }
+  MESSAGE(cuts << " cuts");
+  CHECK(cuts * stride >= steps);
+  CHECK(kinds.contains(true));
+}
+
+}  // namespace
+
+TEST_CASE("a run that is cut by a signal ends as the unbroken one, next-token") {
+  cut_everywhere(small({}), prose(1200), 100, 13);
+}
+
+TEST_CASE("a run that is cut by a signal ends as the unbroken one, masked") {
+  cut_everywhere(small({{"objective", "mlm"}}), prose(300), 100, 29);
+}
+
+TEST_CASE("a run that is stopped early stops at the same place when it was cut") {
+  const Threads threads(1);
+  const Options options = small({{"patience", "2"}, {"lr", "0.05"}, {"eval_every", "3"}, {"steps", "400"}});
+  const TrainedRun whole(prose(600), options);
+  const TrainingResult end = whole.train();
+  REQUIRE(end.stopped_early);
+  REQUIRE(end.best_step < end.step);
+  for (const long look : {2L, 5L, end.step, 3 * end.step}) {
+    const TrainedRun cut(prose(600), options);
+    RaiseAt signal(look, SIGHUP);
+    cut.train(signal);
+    const TrainingResult resumed = cut.train();
+    CHECK(resumed.stopped_early);
+    CHECK(resumed.step == end.step);
+    CHECK(essence(cut, end.step) == essence(whole, end.step));
+    CHECK(cut.checkpoint(end.best_step, "model.safetensors") == whole.checkpoint(end.best_step, "model.safetensors"));
+  }
+}
+
+TEST_CASE("a signal during an evaluation ends it, and the resumed run writes the same line") {
+  const Threads threads(1);
+  const Options options = small({{"steps", "7"}});
+  const TrainedRun whole(prose(1200), options);
+  whole.train();
+  bool unevaluated = false;
+  for (long look = 0;; ++look) {
+    const TrainedRun cut(prose(1200), options);
+    RaiseAt signal(look, SIGTERM);
+    cut.train(signal);
+    if (!signal.was_raised()) break;
+    const auto ids = CheckpointStore(cut.paths.checkpoints()).list();
+    if (!ids.back().evaluated) {
+      unevaluated = true;
+      CHECK(ids.back().step == 7);
+      CHECK(cut.metrics().find("\"step\":7,") == std::string::npos);
+    }
+    cut.train();
+    CHECK(essence(cut, 7) == essence(whole, 7));
+  }
+  CHECK(unevaluated);
+}
+
+TEST_CASE("an extended run keeps its schedule, and its rate then stays at the minimum") {
+  const Threads threads(1);
+  const Options options = small({{"steps", "20"}, {"lr", "0.01"}, {"min_lr", "0.001"}, {"warmup", "2"}});
+  const TrainedRun run(prose(1200), options);
+  run.train();
+  const std::string first = run.metrics();
+  CHECK(run.train().step == 20);  // nothing left to do, and nothing changed
+  CHECK(run.metrics() == first);
+  CHECK(run.train(wishes({{"steps", "30"}})).step == 30);
+  const std::string extended = run.metrics();
+  CHECK(extended.starts_with(first));
+  std::size_t at_minimum = 0;
+  for (auto at = extended.find("\"lr\":0.001,"); at != std::string::npos; at = extended.find("\"lr\":0.001,", at + 1)) {
+    ++at_minimum;
+  }
+  CHECK(at_minimum == 10);
+
+  // Extended in two parts, with a cut between: config.json knows the new length before a checkpoint does.
+  const TrainedRun cut(prose(1200), options);
+  cut.train();
+  RaiseAt at_once(0, SIGTERM);
+  cut.train(at_once, wishes({{"steps", "30"}}));
+  CHECK(cut.train().step == 30);
+  CHECK(cut.metrics() == extended);
+  CHECK_THROWS_WITH_AS(cut.train(wishes({{"steps", "25"}})), doctest::Contains("fewer than the 30"),
+                       primer::autograd::Error);
+}
+
+TEST_CASE("what belongs to a run cannot be changed when it goes on") {
+  const TrainedRun run(prose(1200), small({{"steps", "3"}}));
+  run.train();
+  for (const auto& [key, value] : Options{{"lr", "0.5"}, {"layers", "2"}, {"seed", "5"}, {"eval_every", "2"}}) {
+    CAPTURE(key);
+    try {
+      run.train(wishes({{key, value}}));
+      FAIL("went on");
+    } catch (const primer::autograd::Error& error) {
+      CHECK(error.fault() == primer::autograd::Fault::usage);
+    }
+  }
+  CHECK(run.train(wishes({{"layers", "1"}, {"keep", "5"}, {"save_every", "2"}, {"steps", "4"}})).step == 4);
+}
+
+TEST_CASE("a checkpoint is never combined with other tokens, nor with a changed configuration") {
+  const TrainedRun run(prose(1200), small({{"steps", "3"}})), other(prose(1300), small({{"steps", "3"}}));
+  const auto refuse = [&](const std::string& part) {
+    CHECK_THROWS_WITH_AS(run.train(), doctest::Contains(part.c_str()), primer::autograd::Error);
+  };
+  const std::string tokens = file_bytes(run.paths.tokens()), config = file_bytes(run.paths.config());
+  const auto put = [](const std::string& path, const std::string& bytes) {
+    std::ofstream(path, std::ios::binary) << bytes;
+  };
+  put(run.paths.tokens(), file_bytes(other.paths.tokens()));
+  refuse("not the tokens");
+  std::string flipped = tokens;
+  flipped[200] = static_cast<char>(flipped[200] ^ 1);
+  put(run.paths.tokens(), flipped);
+  refuse("damaged");
+  put(run.paths.tokens(), tokens);
+  std::string edited = config;
+  edited.replace(edited.find("\"batch\": 2"), 10, "\"batch\": 3");
+  put(run.paths.config(), edited);
+  refuse("batch 3");
+  put(run.paths.config(), "{");  // one that says nothing is replaced
+  CHECK(run.train().step == 3);
+  CHECK(file_bytes(run.paths.config()) == config);
+}
+
+TEST_SUITE("long") {
+  TEST_CASE("every cut of a hundred steps by a signal ends as the unbroken run") {
+    cut_everywhere(small({}), prose(1200), 100, 1);
+    cut_everywhere(small({{"objective", "mlm"}, {"accumulate", "1"}}), prose(300), 100, 1);
+  }
+}

@@ -1,0 +1,60 @@
+// A small run that a test trains in this process, in parts if it likes.
+#pragma once
+
+#include <signal.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/train/planned.h"
+#include "train/run/training.h"
+
+/// Raises a real signal at the n-th time it is asked, counted from 0.
+class RaiseAt : public primer::train::Signals {
+ public:
+  RaiseAt(long asked, int signal) : left_(asked), signal_(signal) {}
+  int stop() override {
+    if (left_-- == 0) ::raise(signal_);
+    return Signals::stop();
+  }
+  bool was_raised() const { return left_ < 0; }
+
+ private:
+  long left_;
+  int signal_;
+};
+
+/// A planned and prepared run in a directory of its own.
+struct TrainedRun {
+  SurveyedText text;
+  primer::train::RunPaths paths;
+
+  TrainedRun(const std::string& words, const std::vector<std::pair<std::string, std::string>>& options) : text(words) {
+    using namespace primer::train;
+    NewRun run(text.directory / "run", false);
+    Plan plan = make_plan(wishes(options), text.facts);
+    prepare_run(run.staging(), plan, text.sources, text.facts);
+    paths = run.publish(nullptr);
+  }
+
+  /// Trains until it ends or `interruption` stops it.
+  primer::train::TrainingResult train(primer::train::Interruption& interruption,
+                                      const primer::train::Config& more = {}) const {
+    using namespace primer::train;
+    const RunLock lock(paths.lock());
+    OpenRun run = open_run(paths, more);
+    Progress progress(Progress::Style::quiet, run.checkpoint.config.steps);
+    return train_run(run, progress, interruption);
+  }
+  primer::train::TrainingResult train(const primer::train::Config& more = {}) const {
+    primer::train::Interruption none;
+    return train(none, more);
+  }
+
+  std::string checkpoint(long step, const std::string& file) const {
+    const primer::train::CheckpointStore store(paths.checkpoints());
+    return file_bytes(store.path({step, true}) + "/" + file);
+  }
+  std::string metrics() const { return file_bytes(paths.metrics()); }
+};

@@ -1,0 +1,24 @@
+// What commands that read a run have in common.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <string>
+#include <vector>
+
+#include "train/run/checkpoint.h"
+#include "train/run/progress.h"
+
+namespace primer::train {
+
+/// Adds --checkpoint; parse_choice() reads what it holds.
+inline void add_checkpoint_option(CLI::App& command, std::string& checkpoint) {
+  command.add_option("--checkpoint", checkpoint, "which state of the run: best (lowest validation loss), last, or a step [best]")
+      ->type_name("best|last|STEP");
+}
+
+/// Says on standard error what had to be passed over.
+inline void warn(const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings) say("note   " + warning + "\n");
+}
+
+}  // namespace primer::train

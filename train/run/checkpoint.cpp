@@ -1,0 +1,173 @@
+#include "train/run/checkpoint.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "data/utf8.h"
+
+namespace primer::train {
+
+using autograd::Error;
+using autograd::Fault;
+
+namespace {
+
+constexpr const char* model_name = "model.safetensors";
+constexpr const char* optimizer_name = "optimizer.safetensors";
+constexpr const char* state_name = "state.cereal";
+constexpr const char* config_name = "config.json";
+constexpr const char* tokenizer_name = "tokenizer.json";
+
+// What would be the user's slip in a file of theirs is damage in one of ours.
+template <class Read>
+auto read_own(Read read) {
+  try {
+    return read();
+  } catch (const Error& error) {
+    const bool ours = error.fault() == Fault::usage || error.fault() == Fault::input;
+    throw Error(ours ? Fault::checkpoint : error.fault(), error.what());
+  }
+}
+
+Checkpoint open_verified(const CheckpointStore& store, CheckpointId id) {
+  store.verify(id);
+  return open_checkpoint(store, id);
+}
+
+// The newest that is whole.
+Checkpoint open_newest(const CheckpointStore& store, std::vector<std::string>& warnings) {
+  const std::vector<CheckpointId> ids = store.list();
+  std::vector<std::string> broken;
+  for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
+    try {
+      Checkpoint checkpoint = open_verified(store, *id);
+      warnings.insert(warnings.end(), broken.begin(), broken.end());
+      return checkpoint;
+    } catch (const NewerFormat&) {
+      throw;
+    } catch (const Error& error) {
+      broken.emplace_back(error.what());
+    }
+  }
+  throw Error(Fault::checkpoint, broken.empty() ? "the run has no checkpoint" : broken.front());
+}
+
+Checkpoint choose(const CheckpointStore& store, Choice choice, std::vector<std::string>& warnings) {
+  if (choice.kind == Choice::Kind::step) {
+    const std::vector<CheckpointId> ids = store.list();
+    std::string there;
+    for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
+      if (id->step == choice.step) return open_verified(store, *id);
+      there = std::to_string(id->step) + (there.empty() ? "" : ", ") + there;
+    }
+    throw Error(Fault::input, "there is no checkpoint of step " + std::to_string(choice.step) +
+                                  (there.empty() ? "" : "; there are " + there));
+  }
+  Checkpoint newest = open_newest(store, warnings);
+  const CheckpointId best{newest.state.best_step, true};
+  if (choice.kind == Choice::Kind::last || best.step < 0 || best == newest.id) return newest;
+  const std::vector<CheckpointId> ids = store.list();
+  if (std::find(ids.begin(), ids.end(), best) == ids.end()) {
+    warnings.push_back("the best model, that of step " + std::to_string(best.step) +
+                       ", could not be saved; this is that of step " + std::to_string(newest.id.step));
+    return newest;
+  }
+  return open_verified(store, best);
+}
+
+}  // namespace
+
+void Snapshot::copy(const autograd::Parameters<float>& parameters) {
+  for (std::vector<NamedBlock>* blocks : {&model, &moments}) {
+    for (NamedBlock& block : *blocks) {
+      copies_.emplace_back(block.data, block.data + parameters.size());
+      block.data = copies_.back().data();
+    }
+  }
+}
+
+Snapshot snapshot(CheckpointId id, Trainer<float>& trainer, TrainingState state) {
+  state.trainer = trainer.state();
+  state.updates = trainer.optimizer().updates();
+  Snapshot now;
+  now.id = id;
+  now.state = std::move(state);
+  now.model = model_blocks(trainer.parameters());
+  now.moments = moment_blocks(trainer.optimizer());
+  return now;
+}
+
+void save_checkpoint(CheckpointStore& store, const Snapshot& snapshot, const autograd::Parameters<float>& parameters,
+                     const Config& config, const data::Tokenizer& tokenizer) {
+  if (!all_finite(parameters, snapshot.model) || !all_finite(parameters, snapshot.moments)) {
+    throw Error(Fault::diverged, "the training diverged: at step " + std::to_string(snapshot.id.step) +
+                                     " a parameter is no longer a number; try a smaller --lr or a --clip");
+  }
+  const std::map<std::string, std::string> metadata{{"step", std::to_string(snapshot.id.step)},
+                                                    {"config", to_json(config, Layout::one_line)}};
+  const auto text = [](std::string bytes) {
+    return [bytes = std::move(bytes)](data::OutputFile& file) { file.append(bytes); };
+  };
+  store.save(snapshot.id,
+             {{model_name, [&](auto& file) { write_blocks(file, parameters, snapshot.model, metadata); }},
+              {optimizer_name, [&](auto& file) { write_blocks(file, parameters, snapshot.moments, {}); }},
+              {state_name, text(encode_state(snapshot.state))},
+              {config_name, text(to_json(config))},
+              {tokenizer_name, text(tokenizer.json())}});
+}
+
+Checkpoint open_checkpoint(const CheckpointStore& store, CheckpointId id) {
+  Checkpoint checkpoint{id, store.path(id), {}, {}, {}};
+  const auto path = [&](const char* name) { return checkpoint.path + "/" + name; };
+  read_own([&] {
+    const std::string state = path(state_name), config = path(config_name);
+    checkpoint.state = decode_state(data::read_file(state, 1 << 20, Fault::checkpoint), data::printable(state));
+    read_json(checkpoint.config, data::read_file(config, 1 << 20, Fault::checkpoint), data::printable(config),
+              Source::file);
+    checkpoint.tokenizer = data::load_tokenizer(path(tokenizer_name));
+  });
+  if (checkpoint.state.trainer.step != id.step) {
+    throw Error(Fault::checkpoint, data::printable(path(state_name)) + ": it is that of step " +
+                                       std::to_string(checkpoint.state.trainer.step));
+  }
+  return checkpoint;
+}
+
+void restore_trainer(const Checkpoint& checkpoint, Trainer<float>& trainer) {
+  auto& parameters = trainer.parameters();
+  const auto read = [&](const std::string& path, const std::vector<NamedBlock>& blocks) {
+    read_blocks(data::SafetensorsFile(path), parameters, blocks);
+  };
+  read(checkpoint.model(), model_blocks(parameters));
+  read(checkpoint.optimizer(), moment_blocks(trainer.optimizer()));
+  trainer.optimizer().set_updates(checkpoint.state.updates);
+  trainer.restore(checkpoint.state.trainer);
+}
+
+Choice parse_choice(const std::string& text) {
+  if (text == "best") return {Choice::Kind::best, 0};
+  if (text == "last") return {Choice::Kind::last, 0};
+  Choice choice{Choice::Kind::step, 0};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), choice.step);
+  if (error != std::errc() || end != text.data() + text.size() || choice.step < 0) {
+    throw Error(Fault::usage, "--checkpoint " + data::printable(text) + ": expected best, last or a step");
+  }
+  return choice;
+}
+
+Checkpoint choose_checkpoint(const CheckpointStore& store, Choice choice, std::vector<std::string>& warnings) {
+  for (int attempt = 1;; ++attempt) {
+    const std::vector<CheckpointId> before = store.list();
+    try {
+      std::vector<std::string> found;
+      Checkpoint checkpoint = choose(store, choice, found);
+      warnings.insert(warnings.end(), found.begin(), found.end());
+      return checkpoint;
+    } catch (const Error&) {
+      // A training may have replaced what we were reading by something newer: then we read that.
+      if (attempt == 10 || store.list() == before) throw;
+    }
+  }
+}
+
+}  // namespace primer::train

@@ -1,0 +1,118 @@
+#include "train/run/resume.h"
+
+#include "data/checksum.h"
+#include "data/utf8.h"
+
+namespace primer::train {
+
+using autograd::Error;
+using autograd::Fault;
+using data::printable;
+
+namespace {
+
+// What may differ from one part of a training to the next without changing what is computed.
+bool may_change(const Field& field) {
+  return field.key == "steps" || field.key == "save_every" || field.key == "keep" || field.key == "threads";
+}
+
+void copy_value(Config& to, const Config& from, const Field& field) {
+  set(to, field, value_text(from, field), Source::file, field.key);
+}
+
+// config.json may have been renewed after the checkpoint: it may name more steps, or a freer choice, but no other run.
+void merge_saved(Config& config, const RunPaths& run, std::vector<std::string>& notes) {
+  Config saved;
+  try {
+    read_json(saved, data::read_file(run.config(), 1 << 20), printable(run.config()), Source::file);
+  } catch (const Error& error) {
+    notes.push_back(std::string(error.what()) + "; the checkpoint's copy takes its place");
+    return;
+  }
+  for (const Field& field : fields()) {
+    const std::string ours = value_text(config, field), theirs = value_text(saved, field);
+    if (ours == theirs) continue;
+    if (!may_change(field)) {
+      throw Error(Fault::checkpoint, printable(run.config()) + " says " + std::string(field.key) + " " + theirs +
+                                         ", the run was trained with " + ours +
+                                         ": put it back, or start a new run with --init-from " +
+                                         printable(run.directory));
+    }
+    if (field.key != "steps" || saved.steps > config.steps) copy_value(config, saved, field);
+  }
+}
+
+void merge_wishes(Config& config, const Config& wishes, const RunPaths& run) {
+  std::string conflicts;
+  for (const Field& field : fields()) {
+    if (wishes.sources[static_cast<std::size_t>(field.index)] == Source::fitted) continue;
+    const std::string ours = value_text(config, field), wish = value_text(wishes, field);
+    if (ours == wish) continue;
+    if (field.key == "steps" && wishes.steps < config.steps) {
+      throw Error(Fault::usage, "--steps " + wish + " is fewer than the " + ours + " of " + printable(run.directory) +
+                                    ": a run that goes on may only get more");
+    }
+    if (may_change(field)) {
+      copy_value(config, wishes, field);
+    } else {
+      conflicts += (conflicts.empty() ? "" : ", ") + std::string("--") + field.option() + " " + wish +
+                   " (the run has " + ours + ")";
+    }
+  }
+  if (!conflicts.empty()) {
+    throw Error(Fault::usage, "a run goes on as it began, so these cannot change: " + conflicts +
+                                  "; for another model start a new run, from this one's weights with --init-from");
+  }
+}
+
+std::unique_ptr<data::TokenFile> open_tokens(const OpenRun& open) {
+  const std::string shown = printable(open.paths.tokens());
+  try {
+    auto tokens = std::make_unique<data::TokenFile>(open.paths.tokens());
+    if (fingerprint(tokens->facts()) != open.checkpoint.state.tokens) {
+      throw Error(Fault::checkpoint, shown + ": not the tokens that the run was trained on");
+    }
+    if (data::crc32c(open.checkpoint.tokenizer->json()) != tokens->facts().tokenizer_checksum) {
+      throw Error(Fault::checkpoint, printable(open.checkpoint.path) + ": its tokenizer is not the one that made " +
+                                         shown);
+    }
+    tokens->verify();
+    return tokens;
+  } catch (const Error& error) {
+    throw Error(error.fault() == Fault::input ? Fault::checkpoint : error.fault(), error.what());
+  }
+}
+
+}  // namespace
+
+OpenRun open_run(const RunPaths& run, const Config& wishes) {
+  OpenRun open{run, CheckpointStore(run.checkpoints()), {}, {}, {}};
+  CheckpointStore::Recovered recovered = open.store.recover();
+  open.notes = std::move(recovered.warnings);
+  open.checkpoint = open_checkpoint(open.store, recovered.id);
+  if (!open.notes.empty()) {
+    open.notes.push_back("the run goes on from step " + std::to_string(recovered.id.step));
+  }
+
+  Config& config = open.checkpoint.config;
+  merge_saved(config, run, open.notes);
+  const long planned = config.steps;
+  merge_wishes(config, wishes, run);
+  if (config.steps > planned && open.checkpoint.state.stopped_early) {
+    open.checkpoint.state.stopped_early = false;  // somebody wants more of it
+    open.checkpoint.state.without_better = 0;
+  }
+  open.tokens = open_tokens(open);
+  try {
+    const std::string text = to_json(config);
+    if (data::kind_of(run.config(), true) == data::FileKind::missing ||
+        data::read_file(run.config(), 1 << 20) != text) {
+      data::write_file_atomically(run.config(), text);
+    }
+  } catch (const Error& error) {
+    open.notes.push_back(error.what());
+  }
+  return open;
+}
+
+}  // namespace primer::train

@@ -1,0 +1,33 @@
+// Where a training goes on: every training does, a new one from the checkpoint of step 0.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/token_file.h"
+#include "train/run/checkpoint.h"
+#include "train/run/run_directory.h"
+
+namespace primer::train {
+
+/// A run that can be trained. Whoever holds one holds the run's lock.
+struct OpenRun {
+  RunPaths paths;
+  CheckpointStore store;
+  Checkpoint checkpoint;                    // its configuration is the one to go on with
+  std::unique_ptr<data::TokenFile> tokens;
+  std::vector<std::string> notes;           // for people, one line each
+
+  bool is_finished() const {
+    return checkpoint.state.stopped_early || checkpoint.state.trainer.step >= checkpoint.config.steps;
+  }
+};
+
+/// Recovers the run's newest whole checkpoint and compares it with the run's tokens, its config.json and with what the
+/// user wishes. A wish may name more steps, or another --save-every, --keep or --threads; any other that differs from
+/// the run is Fault::usage. config.json is renewed. Broken checkpoints are set aside with a note; no whole one, or
+/// parts that do not belong together: Fault::checkpoint.
+OpenRun open_run(const RunPaths& run, const Config& wishes);
+
+}  // namespace primer::train
