@@ -80,7 +80,7 @@ InputFile::InputFile(const std::string& path, Fault fault, Disk& disk) : disk_(d
   descriptor_ = uninterrupted([&] { return disk_.open(path, Disk::Open::read); });
   if (descriptor_ < 0) {
     const int error = -descriptor_;
-    if (error == ENOENT) fail(fault, path, "there is no such file; check the name");
+    if (error == ENOENT || error == ENOTDIR) fail(fault, path, "there is no such file; check the name");
     if (error == ENXIO) fail(fault, path, not_regular(kind_of(path, true, disk_)));  // a socket, or a device without driver
     fail(fault == Fault::checkpoint ? Fault::io : fault, path, "cannot be read: " + reason(error));
   }

@@ -58,14 +58,16 @@ struct PositionalEncoding {
     if (kind == Position::sinusoidal) fixed = sinusoids<T>(context, channels);
   }
 
-  /// x [B, T, C] -> x + position, the same for every sequence. T may be shorter than the context.
-  Tensor<T> operator()(Tensor<T> x) const {
+  /// x [B, T, C] -> x + position, the same for every sequence, counted from `past`. past + T <= context.
+  Tensor<T> operator()(Tensor<T> x, long past = 0) const {
     if (kind == Position::none) return x;
     const long B = x.shape[0], length = x.shape[1];
     Tape<T>& tape = *x.tape;
     const std::span<int> ids(tape.template keep<int>(B * length), B * length);
-    for (long i = 0; i < B * length; ++i) ids[i] = static_cast<int>(i % length);
-    const Tensor<T> table = kind == Position::learned ? learned.weight : tape.constant({context, channels}, fixed);
+    const bool learns = kind == Position::learned;
+    for (long i = 0; i < B * length; ++i) ids[i] = static_cast<int>(i % length + (learns ? past : 0));
+    const std::span rows(fixed.data() + (learns ? 0 : past * channels), learns ? 0 : length * channels);
+    const Tensor<T> table = learns ? learned.weight : tape.constant({length, channels}, rows);
     return add(x, reshape(gather<T>(tape, table, ids), x.shape));
   }
 };

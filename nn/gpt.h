@@ -39,18 +39,21 @@ struct Gpt {
   }
 
   /// What the blocks make of the tokens: [B, T, C]. tokens, batch * length of them, row by row; length <= context;
-  /// lengths [B], how many tokens of each sequence are real, or none for all. Throws Error(usage).
+  /// lengths [B], how many tokens of each sequence are real, or none for all. With a cache, the tokens follow its past
+  /// ones; see decode. Throws Error(usage).
   Tensor<T> hidden(Tape<T>& tape, std::span<const int> tokens, long batch, long length,
-                   std::span<const int> lengths = {}) const {
+                   std::span<const int> lengths = {}, KvCache<T>* cache = nullptr) const {
     if (static_cast<long>(tokens.size()) != batch * length)
       autograd::refuse("gpt",
                        "expected " + std::to_string(batch * length) + " tokens, got " + std::to_string(tokens.size()));
-    if (length > config.context)
-      autograd::refuse("gpt", "a sequence of " + std::to_string(length) + " is longer than the context of " +
+    const long past = cache ? cache->past() : 0;
+    if (past + length > config.context)
+      autograd::refuse("gpt", "a sequence of " + std::to_string(past + length) + " is longer than the context of " +
                                   std::to_string(config.context));
-    Tensor<T> x = dropout(position(token(tape, tokens, batch, length)), embedding_dropout);
+    Tensor<T> x = dropout(position(token(tape, tokens, batch, length), past), embedding_dropout);
     x = tape.watch(x, "embedding", "output");
-    for (const Block<T>& block : blocks) x = block(x, lengths);
+    for (long i = 0; i < config.layers; ++i) x = blocks[i](x, lengths, cache ? cache->layer(i) : LayerCache<T>{});
+    if (cache) cache->advance(length);
     return norm(x);
   }
 
@@ -60,10 +63,10 @@ struct Gpt {
     return linear(hidden(tape, tokens, batch, length, lengths), head);
   }
 
-  /// The logits of one position of each sequence, positions [B]: [B, V]. For generation, which needs no others.
+  /// The logits of one position of each sequence, positions [B]: [B, V].
   Tensor<T> logits_at(Tape<T>& tape, std::span<const int> tokens, long batch, long length, std::span<const int> lengths,
-                      std::span<const int> positions) const {
-    const Tensor<T> x = hidden(tape, tokens, batch, length, lengths);
+                      std::span<const int> positions, KvCache<T>* cache = nullptr) const {
+    const Tensor<T> x = hidden(tape, tokens, batch, length, lengths, cache);
     if (static_cast<long>(positions.size()) != batch)
       autograd::refuse("gpt", "expected " + std::to_string(batch) + " positions, one a sequence, got " +
                                   std::to_string(positions.size()));
@@ -71,6 +74,22 @@ struct Gpt {
     const std::span<int> rows(tape.template keep<int>(batch), batch);
     for (long b = 0; b < batch; ++b) rows[b] = static_cast<int>(b * length + positions[b]);
     return linear(gather<T>(tape, reshape(x, {batch * length, config.channels}), rows), head);
+  }
+
+  /// For generation: tokens [B, n], n >= 1, are what follows the past ones of the cache's B sequences; they join these.
+  /// Returns the logits of the last of each, [B, V]: up to rounding those of the whole text, however it is cut into
+  /// calls. An observer sees the new positions. The tape must be paused, and past + n <= context: Error(usage).
+  Tensor<T> decode(Tape<T>& tape, KvCache<T>& cache, std::span<const int> tokens) const {
+    const long B = cache.sequences(), count = static_cast<long>(tokens.size());
+    if (!config.causal)
+      autograd::refuse("gpt", "a model that reads in both directions fills gaps; it cannot go on with a text");
+    if (!cache.fits(config)) autograd::refuse("gpt", "the cache was made for a model of another shape");
+    if (count == 0 || B == 0 || count % B != 0)
+      autograd::refuse("gpt", "expected tokens, as many for each of " + std::to_string(B) + " sequences, got " +
+                                  std::to_string(count));
+    const std::span<int> last(tape.template keep<int>(B), B);
+    std::fill(last.begin(), last.end(), static_cast<int>(count / B - 1));
+    return logits_at(tape, tokens, B, count / B, {}, last, &cache);
   }
 
   /// scale * sum of -ln p(target) over the targets that are not -1; targets as tokens. Adds the sums to score, if

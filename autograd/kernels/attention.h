@@ -55,8 +55,9 @@ template <class T>
 void attention_forward(const Head<T>& h, const DropoutMask<T>& mask, T* out, long out_stride, T* normaliser,
                        T* scratch) {
   // A row's pattern is 0 at keys it does not see, and 0 times NaN would let a later token change an earlier one:
-  // values that are not finite are left out of the product and added where they are seen.
-  const bool careful = any_not_finite(h.v, h.v_stride, h.real_keys, h.D);
+  // values that are not finite are left out of the product and added where they are seen. Where the first row sees
+  // all keys, as when decoding, none is unseen.
+  const bool careful = h.visible(0) < h.real_keys && any_not_finite(h.v, h.v_stride, h.real_keys, h.D);
   const T* v = h.v;
   long v_stride = h.v_stride;
   if (careful) {

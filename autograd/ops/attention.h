@@ -28,11 +28,12 @@ struct AttentionLayout {
   long q_at, k_at, v_at;              // the column where each begins
   long q_stride, k_stride, v_stride;  // from row to row
   long B, queries, keys, H, D;
+  long apart;  // rows from one sequence's keys to the next one's: more than `keys` where room is left for others
 
   /// Where head n of sequence b begins in each.
   long q_offset(long b, long n) const { return b * queries * q_stride + q_at + n * D; }
-  long k_offset(long b, long n) const { return b * keys * k_stride + k_at + n * D; }
-  long v_offset(long b, long n) const { return b * keys * v_stride + v_at + n * D; }
+  long k_offset(long b, long n) const { return b * apart * k_stride + k_at + n * D; }
+  long v_offset(long b, long n) const { return b * apart * v_stride + v_at + n * D; }
 };
 
 template <class T>
@@ -45,7 +46,8 @@ AttentionLayout<T> attention_layout(Tensor<T> q, Tensor<T> k, Tensor<T> v, const
   if (options.heads < 1 || C % options.heads != 0)
     refuse("attention", "expected channels that are a multiple of the heads, got " + std::to_string(C) + " and " +
                             std::to_string(options.heads));
-  return {q, k, v, 0, 0, 0, C, C, C, q.shape[0], q.shape[1], k.shape[1], options.heads, C / options.heads};
+  return {q, k, v, 0, 0, 0, C, C, C, q.shape[0], q.shape[1], k.shape[1], options.heads, C / options.heads,
+          k.shape[1]};
 }
 
 /// The three of a packed [B, T, 3C]: columns of queries, then keys, then values.

@@ -92,7 +92,9 @@ TEST_CASE("an unknown key is refused and the nearest known one named") {
 TEST_CASE("a wrong type or a value out of range is refused with key, value and range") {
   CHECK(contains(refusal(R"({"layers": "3"})"), "\"layers\" \"3\": expected a whole number"));
   CHECK(contains(refusal(R"({"layers": 3.5})"), "expected a whole number"));
-  CHECK(contains(refusal(R"({"layers": 1e3})"), "expected a whole number"));
+  CHECK(contains(refusal(R"({"layers": 1e3})"), "1e3: expected a whole number"));
+  CHECK(contains(refusal(R"({"layers": 4.0})"), "4.0: expected a whole number"));
+  CHECK(contains(refusal(R"({"layers": 4E0})"), "expected a whole number"));
   CHECK(contains(refusal(R"({"layers": -1})"), "-1: expected a whole number from 0 to 1000"));
   CHECK(contains(refusal(R"({"layers": 99999999999999999999999})"), "expected a whole number"));
   CHECK(contains(refusal(R"({"dropout": 1.5})"), "\"dropout\" 1.5: expected a number from 0 to 0.99"));
@@ -103,8 +105,34 @@ TEST_CASE("a wrong type or a value out of range is refused with key, value and r
   CHECK(contains(refusal(R"({"lr": null})"), "expected a number"));
 }
 
+TEST_CASE("a negative whole number and every way to write a number are read") {
+  Config config;
+  read_json(config, R"({"ffn_channels": -1, "layers": -0, "lr": 1E-3, "min_lr": 0.00015, "dropout": -0.0, "eps": 1})",
+            "my.json", Source::file);
+  CHECK(config.ffn_channels == -1);
+  CHECK(config.layers == 0);
+  CHECK(config.lr == 1e-3);
+  CHECK(config.min_lr == 0.00015);
+  CHECK(config.dropout == 0);
+  CHECK(config.eps == 1);
+  read_json(config, R"({"seed": 9007199254740991, "beta1": 0.30000000000000004})", "my.json", Source::file);
+  CHECK(config.seed == 9007199254740991);
+  CHECK(config.beta1 == 0.1 + 0.2);
+}
+
+TEST_CASE("a refusal is one short line, whatever the file holds") {
+  CHECK(contains(refusal("{\"norm\": \"p\\u001b[2J\\nre\"}"), "\\x1B[2J\\x0Are: expected one of"));
+  CHECK(contains(refusal("{\"lr\": \"\\u202e\"}"), "\\u{202E}"));
+  const std::string endless(100'000, '7');
+  CHECK(refusal("{\"lr\": " + endless + "}").size() < 300);
+  CHECK(refusal("{\"lr\": \"" + endless + "\"}").size() < 300);
+  CHECK(refusal("{\"norm\": \"" + endless + "\"}").size() < 300);
+  CHECK(refusal("{\"" + endless + "\": 1}").size() < 300);
+  CHECK(contains(refusal("{\n\"lr\": 1,\n}"), "line 3"));
+}
+
 TEST_CASE("numbers that are none are refused") {
-  CHECK(contains(refusal(R"({"lr": nan})"), "not JSON"));
+  CHECK(contains(refusal(R"({"lr": nan})"), "it is not valid JSON at byte 9, line 1"));
   CHECK(contains(refusal(R"({"lr": 1e999})"), "my.json"));
   Config config;
   for (const char* text : {"nan", "inf", "-inf", "1e999", "", " 1", "1 ", "0x10", "1,5", "--1", "+1"}) {
@@ -127,6 +155,9 @@ TEST_CASE("what is not one flat object with distinct keys is refused") {
   std::string deep = "{\"layers\":";
   for (int i = 0; i < 100'000; ++i) deep += "{\"a\":";
   refusal(deep);
+  refusal("\xEF\xBB\xBF{}");
+  refusal(std::string("{}\0", 3));
+  refusal("{\"norm\": \"pre\xFF\"}");
 }
 
 TEST_CASE("a preset sets its values, a file and flags override it") {

@@ -80,8 +80,8 @@ TEST_CASE("a short text is learnt by heart and recited") {
   std::string recited = prompt;
   Sampling greedy;
   greedy.temperature = 0;
-  generate(trainer.gpt(), tape, context, s.tokenizer->encode(prompt), windows, greedy, 0,
-           [&](int id) {
+  generate(trainer.gpt(), tape, s.tokenizer->encode(prompt), windows, greedy, {},
+           [&](std::uint64_t, int id) {
              recited += s.tokenizer->token_text(id);
              return true;
            });
@@ -107,7 +107,7 @@ TEST_CASE("a kilobyte is learnt to a loss below 0.05 over whole windows, and rec
   greedy.temperature = 0;
   primer::autograd::Tape<float> tape;
   const long rest = static_cast<long>(text.size() - recited.size());
-  generate(trainer.gpt(), tape, s.config.context, s.tokenizer->encode(recited), rest, greedy, 0, [&](int id) {
+  generate(trainer.gpt(), tape, s.tokenizer->encode(recited), rest, greedy, {}, [&](std::uint64_t, int id) {
     recited += s.tokenizer->token_text(id);
     return true;
   });
@@ -252,7 +252,7 @@ TEST_CASE("generated tokens are a function of seed, sample and position") {
     Sampling sampling;
     sampling.seed = seed;
     std::vector<int> ids;
-    generate(trainer.gpt(), tape, s.config.context, {0}, count, sampling, sample, [&](int id) {
+    generate(trainer.gpt(), tape, std::vector<int>{0}, count, sampling, {sample, 1}, [&](std::uint64_t, int id) {
       ids.push_back(id);
       return true;
     });
@@ -266,6 +266,6 @@ TEST_CASE("generated tokens are a function of seed, sample and position") {
   CHECK(write(40, 1, 1) != ids);
   CHECK(write(0, 1, 0).empty());
   long calls = 0;
-  generate(trainer.gpt(), tape, s.config.context, {0}, 40, {}, 0, [&](int) { return ++calls < 3; });
+  generate(trainer.gpt(), tape, std::vector<int>{0}, 40, {}, {}, [&](std::uint64_t, int) { return ++calls < 3; });
   CHECK(calls == 3);
 }

@@ -11,6 +11,7 @@
 #include "autograd/error.h"
 #include "data/token_file.h"
 #include "data/utf8.h"
+#include "train/program/run_options.h"
 #include "train/run/loaded_run.h"
 
 namespace primer::train {
@@ -55,7 +56,8 @@ std::vector<int> beginning(const LoadedRun& run, std::string* shown) {
 }  // namespace
 
 void write_samples(const std::string& run, const Excerpt& excerpt) {
-  const auto loaded = load_run(run);
+  const auto loaded = load_run(run, excerpt.checkpoint);
+  warn(loaded->warnings);
   if (loaded->config.objective != "lm") {
     throw Error(Fault::usage, data::printable(run) + " holds a masked model, which fills gaps and cannot go on with a "
                                   "text; train with --objective lm to sample");
@@ -64,22 +66,23 @@ void write_samples(const std::string& run, const Excerpt& excerpt) {
   std::vector<int> prompt = loaded->tokenizer->encode(excerpt.prompt);
   if (prompt.empty()) prompt = beginning(*loaded, &shown);
 
+  // Samples side by side cost little more than one, but each has keys and values (512 MiB for all is enough), and the
+  // text of all but the first is held back.
+  const nn::GptConfig& shape = loaded->gpt->config;
+  const long most_by_cache = (long{512} << 20) / (shape.layers * shape.context * 2 * shape.channels * 4 + 1);
+  const long most_by_text = 4'000'000 / std::max(excerpt.tokens, 1L);
+  const long group = std::clamp(std::min(most_by_cache, most_by_text), 1L, 8L);
   const bool terminal = ::isatty(STDOUT_FILENO) == 1;
-  const auto show = [terminal](const std::string& text) { return put(terminal ? for_terminal(text) : text); };
+  SampleWriter writer(loaded->tokenizer, shown, excerpt.stop, [terminal](const std::string& text) {
+    return put(terminal ? for_terminal(text) : text);
+  });
   autograd::Tape<float> tape;
-  bool is_read = true;
-  for (long sample = 0; sample < excerpt.samples && is_read; ++sample) {
-    if (sample > 0) is_read = put("---------------\n");
-    is_read = is_read && show(shown);
-    data::StreamDecoder decoder(loaded->tokenizer);
-    StopFilter filter(excerpt.stop);
-    generate(*loaded->gpt, tape, loaded->config.context, prompt, excerpt.tokens, excerpt.sampling,
-             static_cast<std::uint64_t>(sample), [&](int id) {
-               is_read = is_read && show(filter.feed(decoder.feed(id)));
-               return is_read && !filter.stopped();
-             });
-    // What the decoder still holds is the beginning of a character that never came: it is not shown.
-    is_read = is_read && show(filter.finish()) && put("\n");
+  for (long first = 0; first < excerpt.samples && writer.is_read(); first += group) {
+    const SampleRange range{static_cast<std::uint64_t>(first), std::min(group, excerpt.samples - first)};
+    writer.begin(static_cast<std::size_t>(range.count));
+    generate(*loaded->gpt, tape, prompt, excerpt.tokens, excerpt.sampling, range,
+             [&](std::uint64_t sample, int id) { return writer.feed(sample - range.first, id); });
+    writer.end();
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "train/run/checkpoint.h"
 #include "train/run/generate.h"
 
 namespace primer::train {
@@ -17,6 +18,7 @@ void use_threads(long threads);
 
 /// What sample writes.
 struct Excerpt {
+  Choice checkpoint;
   std::string prompt;
   std::string stop;
   long tokens = 500;
@@ -24,9 +26,10 @@ struct Excerpt {
   Sampling sampling;
 };
 
-/// Writes samples of a run's model to standard output as they come: the prompt, its continuation, a line feed; several
-/// are separated by a line of dashes. Without a prompt the text begins after a line feed if the vocabulary has one,
-/// else with the first token of the training text. Throws what loading throws, and Fault::usage for a masked model.
+/// Writes samples of a run's model to standard output: the prompt, its continuation, a line feed; several are separated
+/// by a line of dashes. Several are made at once; the first that has not ended is written as it comes. Without a prompt
+/// the text begins after a line feed if the vocabulary has one, else with the first token of the training text. Throws
+/// what loading throws, and Fault::usage for a masked model.
 void write_samples(const std::string& run, const Excerpt& excerpt);
 
 }  // namespace primer::train

@@ -11,8 +11,9 @@
 namespace primer::train {
 
 /// Adds --checkpoint; parse_choice() reads what it holds.
-inline void add_checkpoint_option(CLI::App& command, std::string& checkpoint) {
-  command.add_option("--checkpoint", checkpoint, "which state of the run: best (lowest validation loss), last, or a step [best]")
+inline CLI::Option* add_checkpoint_option(CLI::App& command, std::string& checkpoint) {
+  return command
+      .add_option("--checkpoint", checkpoint, "which state of a run: best (lowest validation loss), last, or a step [best]")
       ->type_name("best|last|STEP");
 }
 

@@ -5,12 +5,13 @@
 #include "train/program/help.h"
 #include "train/program/number_option.h"
 #include "train/program/output.h"
+#include "train/program/run_options.h"
 
 namespace primer::train {
 
 void add_sample(CLI::App& root) {
   struct SampleOptions {
-    std::string run;
+    std::string run, checkpoint = "best";
     Excerpt excerpt;
     long seed = 1337;
     long threads = 0;
@@ -25,7 +26,8 @@ void add_sample(CLI::App& root) {
                                         "  primer sample runs/book --greedy --stop \".\"");
   command->add_option("RUN", options->run, "a trained run")->required();
   command->add_option("--prompt", options->excerpt.prompt, "the text to go on with")->type_name("S");
-  add_integer(*command, "--tokens", options->excerpt.tokens, 0, 1'000'000'000, "tokens of each sample");
+  add_integer(*command, "--tokens", options->excerpt.tokens, 0, 1'000'000'000,
+              "tokens of each sample; where these outgrow the context, the last half of it is kept");
   add_integer(*command, "--samples", options->excerpt.samples, 1, 1'000'000'000, "how many samples");
   add_number(*command, "--temperature", options->excerpt.sampling.temperature, 0, 1000,
              "below 1 safer, above 1 bolder; 0 as --greedy");
@@ -34,11 +36,13 @@ void add_sample(CLI::App& root) {
   add_number(*command, "--top-p", options->excerpt.sampling.top_p, 0, 1,
              "choose among the fewest tokens that have this probability together");
   command->add_flag("--greedy", options->greedy, "always the most probable token");
-  command->add_option("--stop", options->excerpt.stop, "end before this text")->type_name("S");
+  command->add_option("--stop", options->excerpt.stop, "end each sample before this text")->type_name("S");
+  add_checkpoint_option(*command, options->checkpoint);
   add_integer(*command, "--seed", options->seed, 0, 9007199254740991,
               "of the choices; the same seed writes the same text");
   add_integer(*command, "--threads", options->threads, 0, 4096, "processor threads; 0: all");
   command->callback([options] {
+    options->excerpt.checkpoint = parse_choice(options->checkpoint);
     use_threads(options->threads);
     if (options->greedy) options->excerpt.sampling.temperature = 0;
     options->excerpt.sampling.seed = static_cast<std::uint64_t>(options->seed);

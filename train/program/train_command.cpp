@@ -1,4 +1,5 @@
 #include <memory>
+#include <optional>
 
 #include "autograd/error.h"
 #include "data/text.h"
@@ -7,6 +8,7 @@
 #include "train/program/config_options.h"
 #include "train/program/help.h"
 #include "train/program/output.h"
+#include "train/program/run_options.h"
 #include "train/run/plan.h"
 #include "train/run/progress.h"
 #include "train/run/loaded_run.h"
@@ -20,8 +22,9 @@ namespace {
 struct TrainOptions {
   ConfigOptions config;
   std::vector<std::string> texts;
-  std::string run;
+  std::string run, init_from, checkpoint = "best";
   const CLI::Option* run_option = nullptr;  // tells an empty name from none
+  const CLI::Option* checkpoint_option = nullptr;
   bool resume = false, force = false, quiet = false, dry_run = false, json = false;
 };
 
@@ -77,12 +80,14 @@ void show_excerpt(const OpenRun& run) {
 }
 
 void resume(const TrainOptions& options) {
-  if (!options.texts.empty() || options.force || options.dry_run) {
-    throw autograd::Error(autograd::Fault::usage,
-                          "--resume goes on with a run's own text: it goes with -o RUN and more --steps, not with " +
-                              (options.force     ? std::string("--force")
-                               : options.dry_run ? std::string("--dry-run")
-                                                 : data::printable(options.texts.front())));
+  const std::string foreign = options.force                ? "--force"
+                              : options.dry_run            ? "--dry-run"
+                              : !options.init_from.empty() ? "--init-from"
+                              : !options.texts.empty()     ? data::printable(options.texts.front())
+                                                           : "";
+  if (!foreign.empty()) {
+    throw autograd::Error(autograd::Fault::usage, "--resume goes on with a run's own text and weights: it goes with -o "
+                                                  "RUN and more --steps, not with " + foreign);
   }
   if (options.run_option->count() == 0) {
     throw autograd::Error(autograd::Fault::usage, "--resume needs -o RUN: which run to go on with");
@@ -101,7 +106,18 @@ void begin(const TrainOptions& options) {
   if (options.texts.empty()) {
     throw autograd::Error(autograd::Fault::usage, "TEXT is missing: a file, a folder, or - for standard input");
   }
-  const Config wishes = resolve(options.config);
+  if (options.checkpoint_option->count() > 0 && options.init_from.empty()) {
+    throw autograd::Error(autograd::Fault::usage, "--checkpoint goes with --init-from");
+  }
+  Config wishes = resolve(options.config);
+  std::optional<Checkpoint> initial;
+  if (!options.init_from.empty()) {
+    std::vector<std::string> warnings;
+    initial = choose_checkpoint(CheckpointStore(find_run(options.init_from).checkpoints()),
+                                parse_choice(options.checkpoint), warnings);
+    warn(warnings);
+    wishes = inherit_model(wishes, initial->config, data::printable(options.init_from));
+  }
   use_threads(wishes.threads);
   const std::string name = options.run_option->count() > 0 ? options.run : default_run(options.texts);
   NewRun new_run(name, options.force || options.dry_run);
@@ -112,7 +128,7 @@ void begin(const TrainOptions& options) {
   const std::string spool = reads_stdin ? new_run.staging().spool() : std::string();
   const data::Sources sources = data::collect_sources(options.texts, spool);
   const data::TextFacts facts = data::survey(sources);
-  Plan plan = make_plan(wishes, facts);
+  Plan plan = make_plan(wishes, facts, initial ? initial->tokenizer : nullptr);
 
   if (options.dry_run) {
     put(options.json ? plan_json(plan) + "\n" : plan_text(plan));
@@ -123,7 +139,7 @@ void begin(const TrainOptions& options) {
     say(plan_text(plan));
   }
   const bool was_timed = plan.timed;
-  prepare_run(new_run.staging(), plan, sources, facts);
+  prepare_run(new_run.staging(), plan, sources, facts, initial ? &*initial : nullptr);
   if (was_timed && !options.quiet) {
     say("speed  " + std::to_string(plan.config.steps) + " steps fit into the time\n");
   }
@@ -161,11 +177,15 @@ void add_train(CLI::App& root) {
       "  zcat log.gz | primer train - -o runs/log       from a pipe\n"
       "  primer train --resume -o runs/book             go on where it stopped, after Ctrl-C or a power cut\n"
       "  primer train --resume -o runs/book --steps 9000\n"
+      "  primer train letters.txt --init-from runs/book --lr 1e-4\n"
       "  primer train book.txt --dry-run                only say what would be done");
   command->add_option("TEXT", options->texts, "files, folders (every text file below), or - for standard input");
   options->run_option = command->add_option("-o", options->run, "the run, a new directory [runs/<name of the text>]")
                             ->type_name("RUN");
   command->add_flag("--resume", options->resume, "go on with the run of -o, exactly where it stopped");
+  command->add_option("--init-from", options->init_from, "begin with the weights and tokenizer of another run")
+      ->type_name("RUN");
+  options->checkpoint_option = add_checkpoint_option(*command, options->checkpoint);
   command->add_flag("--force", options->force, "move an existing run aside; nothing is deleted");
   command->add_flag("-q,--quiet", options->quiet, "no plan and no progress");
   command->add_flag("--dry-run", options->dry_run, "print the plan and stop");

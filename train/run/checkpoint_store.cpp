@@ -17,6 +17,9 @@ namespace {
 
 constexpr std::string_view prefix = "step-";
 constexpr std::string_view unevaluated = "-unevaluated";
+constexpr std::string_view temporary_ending = ".tmp";      // being written
+constexpr std::string_view removed_ending = ".old";        // to be removed
+constexpr std::string_view replaced_ending = ".replaced";  // whole, until another of the same moment has its name
 constexpr std::size_t digits = 9;  // at least; so that names sort by step
 
 std::string name_of(CheckpointId id) {
@@ -65,12 +68,46 @@ void check_file(const std::string& path, const Manifest::File& expected, data::D
 
 std::string CheckpointStore::path(CheckpointId id) const { return folder_ + "/" + name_of(id); }
 
-void CheckpointStore::save(CheckpointId id, const std::vector<File>& files) {
+std::string CheckpointStore::hidden(CheckpointId id, std::string_view ending) const {
+  return folder_ + "/." + name_of(id) + std::string(ending);
+}
+
+bool CheckpointStore::is_there(const std::string& path) const {
+  data::FileStatus status;
+  const int result = disk_.status(path, false, status);
+  if (result < 0 && result != -ENOENT) fail(path, "cannot be looked at", -result);
+  return result == 0;
+}
+
+void CheckpointStore::rename(const std::string& from, const std::string& to) {
+  if (const int result = try_to_rename(from, to); result < 0) fail(from, "cannot be renamed", -result);
+}
+
+int CheckpointStore::try_to_rename(const std::string& from, const std::string& to) {
+  int result;
+  do result = disk_.rename(from, to);
+  while (result == -EINTR);
+  return result;
+}
+
+void CheckpointStore::make_folder() {
   const int made = disk_.make_folder(folder_);
   if (made < 0 && made != -EEXIST) fail(folder_, "cannot be created", -made);
-  if (made == 0) data::sync_folder(data::folder_of(folder_), disk_);
+  // Also when it was there: whoever made it may have been killed before its name was on the disk.
+  if (made == 0) folder_is_durable_ = false;
+  if (folder_is_durable_) return;
+  try {
+    data::sync_folder(data::folder_of(folder_), disk_);
+  } catch (const Error&) {
+    disk_.remove_folder(folder_);  // if empty; what a failed sync forgot must be made anew
+    throw;
+  }
+  folder_is_durable_ = true;
+}
 
-  const std::string temporary = folder_ + "/." + name_of(id) + ".tmp";
+void CheckpointStore::save(CheckpointId id, const std::vector<File>& files) {
+  make_folder();
+  const std::string temporary = hidden(id, temporary_ending), replaced = hidden(id, replaced_ending);
   data::remove_all(temporary, disk_);
   try {
     if (const int result = disk_.make_folder(temporary); result < 0) fail(path(id), "cannot be created", -result);
@@ -83,24 +120,43 @@ void CheckpointStore::save(CheckpointId id, const std::vector<File>& files) {
     };
     for (const File& file : files) write(file.name, file.write);
     write("manifest", [text = to_text(manifest)](data::OutputFile& file) { file.append(text); });
-    verify_folder(temporary, id);
+    read_back(temporary, id);
     data::sync_folder(temporary, disk_);
-    data::FileStatus status;
-    if (disk_.status(path(id), false, status) == 0) set_aside(id, nullptr);
-    if (const int result = disk_.rename(temporary, path(id)); result < 0) fail(path(id), "cannot be renamed", -result);
+    if (is_there(path(id))) {
+      // It keeps another name until the new one is safe. If it has one already, then this one never became safe.
+      rename(path(id), is_there(replaced) ? hidden(id, removed_ending) : replaced);
+      data::sync_folder(folder_, disk_);
+    }
+    rename(temporary, path(id));
   } catch (...) {
     data::remove_all(temporary, disk_);
+    try_to_rename(replaced, path(id));  // refused when there is none, or when the name was not given up
     throw;
   }
   data::sync_folder(folder_, disk_);
+  data::remove_all(replaced, disk_);
+  data::remove_all(hidden(id, removed_ending), disk_);
 }
 
-std::vector<CheckpointId> CheckpointStore::list() const {
+void CheckpointStore::read_back(const std::string& path, CheckpointId id) const {
+  try {
+    verify_folder(path, id);
+  } catch (const Error& error) {
+    if (error.fault() == Fault::io) throw;
+    throw Error(Fault::io, std::string("what was written is read back otherwise: ") + error.what());
+  }
+}
+
+std::vector<std::string> CheckpointStore::names() const {
   std::vector<std::string> names;
   const int result = disk_.names(folder_, names);
   if (result < 0 && result != -ENOENT) fail(folder_, "cannot be read", -result);
+  return names;
+}
+
+std::vector<CheckpointId> CheckpointStore::list() const {
   std::vector<CheckpointId> ids;
-  for (const std::string& name : names) {
+  for (const std::string& name : names()) {
     if (const auto id = id_of(name)) ids.push_back(*id);
   }
   std::sort(ids.begin(), ids.end());
@@ -118,26 +174,36 @@ Manifest CheckpointStore::verify_folder(const std::string& path, CheckpointId id
   return manifest;
 }
 
-void CheckpointStore::set_aside(CheckpointId id, std::string* name) {
+std::string CheckpointStore::set_aside(CheckpointId id) {
   std::string aside = path(id) + ".broken";
-  data::FileStatus status;
-  for (long number = 2; disk_.status(aside, false, status) != -ENOENT && number < 1000; ++number) {
-    aside = path(id) + ".broken." + std::to_string(number);
-  }
-  if (const int result = disk_.rename(path(id), aside); result < 0) fail(path(id), "cannot be set aside", -result);
+  for (long number = 2; is_there(aside); ++number) aside = path(id) + ".broken." + std::to_string(number);
+  rename(path(id), aside);
   data::sync_folder(folder_, disk_);
-  if (name) *name = aside;
+  return aside;
+}
+
+void CheckpointStore::tidy() {
+  std::vector<std::string> leftovers;
+  for (const std::string& name : names()) {
+    if (name.starts_with("." + std::string(prefix))) leftovers.push_back(name);
+  }
+  for (const std::string& name : leftovers) {
+    if (!name.ends_with(replaced_ending)) continue;
+    const auto id = id_of(name.substr(1, name.size() - 1 - replaced_ending.size()));
+    if (id && !is_there(path(*id))) rename(folder_ + "/" + name, path(*id));
+  }
+  // Names first: no checkpoint may keep its name when its files go, and none that is found may lose it later.
+  data::sync_folder(folder_, disk_);
+  for (const std::string& name : leftovers) data::remove_all(folder_ + "/" + name, disk_);
 }
 
 CheckpointStore::Recovered CheckpointStore::recover() {
   Recovered recovered;
-  std::vector<std::string> names;
-  if (disk_.names(folder_, names) == 0) {
-    for (const std::string& name : names) {
-      if (name.starts_with("." + std::string(prefix))) data::remove_all(folder_ + "/" + name, disk_);
-    }
+  std::vector<CheckpointId> ids;
+  if (is_there(folder_)) {
+    tidy();
+    ids = list();
   }
-  std::vector<CheckpointId> ids = list();
   bool unreadable = false;
   for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
     try {
@@ -149,10 +215,8 @@ CheckpointStore::Recovered CheckpointStore::recover() {
     } catch (const Error& error) {
       std::string warning = error.what();
       if (error.fault() == Fault::checkpoint) {
-        std::string aside;
         try {
-          set_aside(*id, &aside);
-          warning += "; it is now " + printable(aside);
+          warning += "; it is now " + printable(set_aside(*id));
         } catch (const Error&) {  // where nothing can be renamed, going on is still right
         }
       } else {
@@ -169,18 +233,16 @@ CheckpointStore::Recovered CheckpointStore::recover() {
 void CheckpointStore::prune(CheckpointId newest, std::optional<CheckpointId> best, long keep) {
   try {
     std::vector<CheckpointId> ids = list();
+    if (!std::binary_search(ids.begin(), ids.end(), newest)) return;
     std::erase_if(ids, [&](CheckpointId id) { return id >= newest || id == best; });
     const auto kept = static_cast<std::size_t>(std::max(keep, 0L));
     ids.resize(ids.size() - std::min(ids.size(), kept));
-    std::vector<std::string> hidden;
     for (const CheckpointId id : ids) {
-      hidden.push_back(folder_ + "/." + name_of(id) + ".old");
-      data::remove_all(hidden.back(), disk_);
-      if (disk_.rename(path(id), hidden.back()) < 0) hidden.pop_back();
+      const std::string removed = hidden(id, removed_ending);
+      data::remove_all(removed, disk_);
+      try_to_rename(path(id), removed);
     }
-    // A checkpoint loses its name for good before it loses its files: none is ever seen in part.
-    if (!hidden.empty()) data::sync_folder(folder_, disk_);
-    for (const std::string& path : hidden) data::remove_all(path, disk_);
+    tidy();
   } catch (const Error&) {  // an old checkpoint too many harms nobody
   }
 }

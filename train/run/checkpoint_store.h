@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/file.h"
@@ -33,8 +34,9 @@ class CheckpointStore {
   explicit CheckpointStore(std::string folder, data::Disk& disk = data::system_disk())
       : folder_(std::move(folder)), disk_(disk) {}
 
-  /// Writes a checkpoint. When this returns it is on the disk, read back and verified, whatever happens next; when it
-  /// throws, it is not there, and everything older is as it was. Fault::io.
+  /// Writes a checkpoint, in place of one of the same moment too. When this returns it is on the disk, read back and
+  /// verified, whatever happens next. When it throws, everything that was there is as it was; the new one may be there
+  /// too, whole, when the last step alone failed. Fault::io, and what a File's `write` throws.
   ///
   /// The order: every file written and synced; the manifest last; all read back; the folder synced; renamed; its parent
   /// synced. Pillai et al.: All File Systems Are Not Created Equal (OSDI 2014).
@@ -45,8 +47,9 @@ class CheckpointStore {
 
   std::string path(CheckpointId id) const;  // of the checkpoint's folder
 
-  /// Compares every file with the manifest: length, CRC32C, step. Fault::checkpoint says what is wrong; Fault::io when
-  /// the disk fails; NewerFormat.
+  /// Compares every file with the manifest: length, CRC32C, step. A file that the manifest does not name is no part of
+  /// the checkpoint and is not looked at. Fault::checkpoint says what is wrong; Fault::io when the disk fails;
+  /// NewerFormat.
   Manifest verify(CheckpointId id) const;
 
   struct Recovered {
@@ -54,21 +57,31 @@ class CheckpointStore {
     std::vector<std::string> warnings;  // one line each
   };
 
-  /// Removes what interrupted saves left behind and finds the newest checkpoint that verifies. A broken one is renamed
-  /// to <name>.broken, never deleted; one that the disk does not give out is passed over and stays.
-  /// None at all: Fault::checkpoint, or Fault::io when one could not be read.
+  /// Removes what interrupted saves left behind and finds the newest checkpoint that verifies; from then on its name
+  /// survives a power loss. A broken one is renamed to <name>.broken, never deleted; one that the disk does not give out
+  /// is passed over and stays. None at all: Fault::checkpoint, or Fault::io when one could not be read.
+  /// NewerFormat: nothing of a later program is touched.
   Recovered recover();
 
   /// Removes all older than `newest`, which was just saved, but `best` and the `keep` newest of them. What cannot be
-  /// removed stays: the next call tries again.
+  /// removed stays: the next call tries again. Without `newest` nothing is removed.
   void prune(CheckpointId newest, std::optional<CheckpointId> best, long keep);
 
  private:
+  std::string hidden(CheckpointId id, std::string_view ending) const;  // a path that is no checkpoint's
+  std::vector<std::string> names() const;
+  bool is_there(const std::string& path) const;
+  void rename(const std::string& from, const std::string& to);
+  int try_to_rename(const std::string& from, const std::string& to);  // 0 or -errno
+  void make_folder();
   Manifest verify_folder(const std::string& path, CheckpointId id) const;
-  void set_aside(CheckpointId id, std::string* name);
+  void read_back(const std::string& path, CheckpointId id) const;
+  std::string set_aside(CheckpointId id);
+  void tidy();
 
   std::string folder_;
   data::Disk& disk_;
+  bool folder_is_durable_ = false;  // its own name
 };
 
 }  // namespace primer::train

@@ -1,10 +1,12 @@
 #include "train/run/config.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <vector>
 
 #include "autograd/error.h"
+#include "data/utf8.h"
 #include "train/run/nearest.h"
 
 namespace primer::train {
@@ -47,7 +49,8 @@ std::vector<std::string> split_choices(std::string_view choices) {
 }
 
 [[noreturn]] void refuse(std::string_view shown, std::string_view text, const std::string& expected) {
-  throw Error(Fault::usage, std::string(shown) + " " + std::string(text) + ": expected " + expected);
+  throw Error(Fault::usage,
+              std::string(shown) + " " + data::printable(text.substr(0, 100)) + ": expected " + expected);
 }
 
 std::string range_text(const Field& field) {
@@ -143,6 +146,26 @@ Source source_of(const Config& config, Field::Member member) {
     if (field.member == member) return config.sources[static_cast<std::size_t>(field.index)];
   }
   throw Error(Fault::bug, "a member of the configuration is not in its list");
+}
+
+Config inherit_model(const Config& wishes, const Config& source, std::string_view run) {
+  constexpr std::string_view shape[] = {"tokenizer",    "layers", "heads",    "channels", "context",   "ffn_channels",
+                                        "bias",         "position", "norm",   "tie",      "activation"};
+  Config config = wishes;
+  std::string conflicts;
+  for (const std::string_view key : shape) {
+    const Field& field = *find_field(key);
+    const std::string wish = value_text(wishes, field), own = value_text(source, field);
+    if (source_of(wishes, field.member) > Source::fitted && wish != own) {
+      conflicts += (conflicts.empty() ? "--" : ", --") + field.option() + " " + wish + " (the model has " + own + ")";
+    }
+    set(config, field, own, Source::file, key);
+  }
+  if (!conflicts.empty()) {
+    throw Error(Fault::usage, "the model of " + std::string(run) + " keeps its shape, so leave out " + conflicts);
+  }
+  if (source_of(wishes, &Config::objective) == Source::fitted) config.objective = source.objective;
+  return config;
 }
 
 nn::GptConfig gpt_config(const Config& config, long vocabulary) {

@@ -120,6 +120,10 @@ std::string to_json(const Config& config, Layout layout = Layout::lines);
 /// wrong types, values out of range; nothing is changed then.
 void read_json(Config& config, std::string_view text, const std::string& name, Source source);
 
+/// The wishes for a training that begins with the model of `source`, a run named `run`: the fields that shape the model
+/// are its own, and so is the objective unless it is chosen. Wishes that ask for another shape: Fault::usage.
+Config inherit_model(const Config& wishes, const Config& source, std::string_view run);
+
 /// The model that the configuration describes, over `vocabulary` tokens. Throws Fault::usage when heads do not
 /// divide the channels.
 nn::GptConfig gpt_config(const Config& config, long vocabulary);

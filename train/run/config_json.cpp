@@ -1,9 +1,9 @@
 // The configuration as a file: JSON with comments allowed, one flat object.
-#include <nlohmann/json.hpp>
-#include <set>
 #include <vector>
 
 #include "autograd/error.h"
+#include "data/strict_json.h"
+#include "data/utf8.h"
 #include "train/run/config.h"
 #include "train/run/nearest.h"
 
@@ -11,59 +11,50 @@ namespace primer::train {
 
 using autograd::Error;
 using autograd::Fault;
-using Json = nlohmann::ordered_json;
+using data::JsonValue;
 
 namespace {
 
 constexpr std::size_t longest_file = 1 << 20;  // bytes
 
-// nlohmann's messages begin with "[json.exception.parse_error.101] ": a line for people does not.
-std::string reason(const std::exception& error) {
-  const std::string what = error.what();
-  const auto bracket = what.find("] ");
-  return bracket == std::string::npos ? what : what.substr(bracket + 2);
-}
+// A string of the file for a message: in quotes, cut, and fit for one line.
+std::string shown_string(const std::string& text) { return data::printable(data::json_quoted(text.substr(0, 100))); }
 
-// A flat object with distinct keys; the callback sees a repeated or nested key that the finished object would hide.
-Json parse_flat(std::string_view text, const std::string& name) {
-  if (text.size() > longest_file) {
-    throw Error(Fault::usage,
-                name + ": longer than a configuration can be (" + std::to_string(longest_file) + " bytes)");
-  }
-  std::set<std::string> seen;
-  const auto watch = [&](int depth, Json::parse_event_t event, Json& value) {
-    if (depth > 1 || (depth == 1 && event == Json::parse_event_t::array_start)) {
-      throw Error(Fault::usage,
-                  name + ": a configuration is one flat object {\"key\": value, ...}, and this one is nested");
-    }
-    if (event == Json::parse_event_t::key && !seen.insert(value.get<std::string>()).second) {
-      throw Error(Fault::usage, name + ": the key " + value.dump() + " stands there twice");
-    }
-    return true;
-  };
-  try {
-    Json json = Json::parse(text.begin(), text.end(), watch, true, true);
-    if (!json.is_object()) throw Error(Fault::usage, name + ": a configuration is an object {\"key\": value, ...}");
-    return json;
-  } catch (const Json::exception& error) {
-    throw Error(Fault::usage, name + ": not JSON: " + reason(error));
+std::string shown_value(const JsonValue& value) {
+  switch (value.kind) {
+    case JsonValue::Kind::string: return shown_string(value.text);
+    case JsonValue::Kind::boolean: return value.boolean ? "true" : "false";
+    case JsonValue::Kind::null: return "null";
+    default: return value.text;
   }
 }
 
-std::string text_of(const Json& value, const Field& field, const std::string& shown) {
+// The value as `set` reads it. A whole number is written with digits alone: not 4.0, not 1e3.
+std::string text_of(const JsonValue& value, const Field& field, const std::string& shown) {
   using Kind = Field::Kind;
-  const bool right = field.kind == Kind::integer   ? value.is_number_integer()
-                     : field.kind == Kind::number  ? value.is_number()
-                     : field.kind == Kind::switch_ ? value.is_boolean()
-                                                   : value.is_string();
+  const bool number = value.kind == JsonValue::Kind::integer || value.kind == JsonValue::Kind::number;
+  const bool whole = number && value.text.find_first_of(".eE") == std::string::npos;
+  const bool right = field.kind == Kind::integer   ? whole
+                     : field.kind == Kind::number  ? number
+                     : field.kind == Kind::switch_ ? value.kind == JsonValue::Kind::boolean
+                                                   : value.kind == JsonValue::Kind::string;
   if (!right) {
     const char* expected = field.kind == Kind::integer   ? "a whole number"
                            : field.kind == Kind::number  ? "a number"
                            : field.kind == Kind::switch_ ? "true or false"
                                                          : "a word in quotes";
-    throw Error(Fault::usage, shown + " " + value.dump() + ": expected " + expected);
+    throw Error(Fault::usage, shown + " " + shown_value(value) + ": expected " + expected);
   }
-  return field.kind == Kind::word ? value.get<std::string>() : value.dump();
+  return field.kind == Kind::word ? value.text : shown_value(value);
+}
+
+const Field& field_named(const std::string& key, const std::string& name) {
+  if (const Field* const field = find_field(key)) return *field;
+  std::vector<std::string> known;
+  for (const Field& field : fields()) known.emplace_back(field.key);
+  const std::string near = nearest(key, known);
+  throw Error(Fault::usage, name + ": unknown key " + shown_string(key) +
+                                (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
 }
 
 }  // namespace
@@ -83,19 +74,29 @@ std::string to_json(const Config& config, Layout layout) {
 }
 
 void read_json(Config& config, std::string_view text, const std::string& name, Source source) {
+  if (text.size() > longest_file) {
+    throw Error(Fault::usage,
+                name + ": longer than a configuration can be (" + std::to_string(longest_file) + " bytes)");
+  }
   Config result = config;
-  const Json json = parse_flat(text, name);
-  for (const auto& [key, value] : json.items()) {
-    const Field* field = find_field(key);
-    if (!field) {
-      std::vector<std::string> known;
-      for (const Field& other : fields()) known.emplace_back(other.key);
-      const std::string near = nearest(key, known);
-      throw Error(Fault::usage, name + ": unknown key " + Json(key).dump() +
-                                    (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+  const auto take = [&](const data::JsonPath& at, const JsonValue& value) {
+    const bool nests = value.kind == JsonValue::Kind::object || value.kind == JsonValue::Kind::array;
+    if (at.empty()) {
+      if (value.kind == JsonValue::Kind::object) return;
+      throw Error(Fault::usage, name + ": a configuration is an object {\"key\": value, ...}");
     }
-    const std::string shown = name + ": \"" + key + "\"";
-    set(result, *field, text_of(value, *field, shown), source, shown);
+    if (nests) {
+      throw Error(Fault::usage,
+                  name + ": a configuration is one flat object {\"key\": value, ...}, and this one is nested");
+    }
+    const Field& field = field_named(at[0], name);
+    const std::string shown = name + ": \"" + at[0] + "\"";
+    set(result, field, text_of(value, field, shown), source, shown);
+  };
+  try {
+    data::read_json(text, {.depth = 2, .keys = longest_file, .comments = true}, take);
+  } catch (const data::JsonError& error) {
+    throw Error(Fault::usage, name + ": " + error.what());
   }
   config = result;
 }

@@ -1,15 +1,14 @@
 #include "train/run/plan.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 
 #include "autograd/error.h"
+#include "autograd/parallel.h"
 #include "data/token_file.h"
 #include "nn/gpt.h"
+#include "train/run/memory.h"
 #include "train/run/objective.h"
 
 namespace primer::train {
@@ -61,6 +60,7 @@ std::uint64_t tokens_in(const data::FileFacts& file, const data::Tokenizer& toke
 
 void choose_tokenizer(Plan& plan, const data::TextFacts& facts) {
   Config& config = plan.config;
+  if (plan.tokenizer) return;
   if (fitted(config, &Config::tokenizer)) {
     config.tokenizer = facts.alphabet.size() <= most_characters ? "char" : "byte";
   }
@@ -198,34 +198,17 @@ void count_parameters(Plan& plan) {
   plan.flop_per_token = 6 * number(plan.parameters_without_positions) +
                         12 * number(config.layers) * number(config.channels) * number(config.context);
 
-  // Values, gradients and the optimizer's moments; then what a batch keeps for the backward pass: about 12 rows of
-  // C a block (norms, q, k, v, attention, residuals) and the working space of the widest layer and of the loss.
-  const double tokens = number(config.batch) * number(config.context);
-  const double hidden = number(gpt.config.hidden());
-  const double moments = config.optimizer == "sgd" ? 1 : 2;
-  const double floats = number(plan.parameters) * (2 + moments) +
-                        tokens * (number(config.layers) * 12 * number(config.channels) + 4 * number(config.channels)) +
-                        std::min(tokens, 1024.0) * hidden +
-                        std::min(tokens * number(plan.tokenizer->vocabulary_size()), 26e6);
-  const double bytes = 4 * floats;
-  plan.memory_bytes = bytes < 1e18 ? static_cast<std::uint64_t>(bytes) : std::uint64_t{1'000'000'000'000'000'000};
-
-  double available = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
-    available = std::min(available, static_cast<double>(limit.rlim_cur));
-  }
-  if (bytes > available) {
-    throw Error(Fault::memory, "training would take about " + short_number(bytes) + "B of memory and there are " +
-                                   short_number(available) + "B: choose a smaller --batch, --context or --channels");
-  }
+  const MemoryNeed need = memory_need(config, gpt.config, plan.parameters, autograd::threads());
+  plan.memory_bytes = static_cast<std::uint64_t>(std::min(need.total(), 1e18));
+  refuse_beyond_memory(config, gpt.config, plan.parameters, available_memory());
 }
 
 }  // namespace
 
-Plan make_plan(const Config& wishes, const data::TextFacts& facts) {
+Plan make_plan(const Config& wishes, const data::TextFacts& facts, std::shared_ptr<const data::Tokenizer> tokenizer) {
   Plan plan;
   plan.config = wishes;
+  plan.tokenizer = std::move(tokenizer);
   plan.text_bytes = facts.bytes;
   choose_tokenizer(plan, facts);
   choose_parts(plan, facts);

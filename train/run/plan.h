@@ -31,9 +31,11 @@ struct Plan {
 };
 
 /// Completes `wishes`: what nobody chose is fitted to the text. Unless minutes were asked for, the steps are settled.
+/// With a `tokenizer` the text is encoded by it; without, by a new one.
 /// Fault::input: the text is too short, also for a context that was chosen; Fault::usage: choices that exclude each
 /// other; Fault::memory: the model does not fit this machine.
-Plan make_plan(const Config& wishes, const data::TextFacts& facts);
+Plan make_plan(const Config& wishes, const data::TextFacts& facts,
+               std::shared_ptr<const data::Tokenizer> tokenizer = nullptr);
 
 /// Turns a time limit into steps: the most that fit, evaluations included, and at least one. Afterwards the
 /// configuration says steps only. Seconds are measured; they are not looked at when no minutes were asked for.

@@ -1,0 +1,90 @@
+// What attention has computed already: the keys and values of past tokens. With them the next token costs one row of
+// work in each layer, and not all rows again.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "autograd/ops/attention.h"
+#include "autograd/parameters.h"
+#include "nn/gpt_config.h"
+
+namespace primer::nn {
+
+/// One layer's part; without rows there is none.
+template <class T>
+struct LayerCache {
+  autograd::Tensor<T> rows;  // [B, context, 2C]: keys, then values; on no tape
+  long past = 0;             // positions of each sequence that are filled
+
+  /// Puts the keys and values of a packed [B, n, 3C] behind the past ones, and lets its queries see all of them. They
+  /// have no gradient: the tape must be paused, else Error(usage).
+  void join(autograd::AttentionLayout<T>& at) const {
+    if (at.q.tape->recording()) autograd::refuse("kv_cache", "what is kept has no gradient; pause the tape");
+    const long n = at.queries, C = at.H * at.D;
+    at.apart = rows.shape[1];
+    for (long i = 0; i < at.B * n; ++i)
+      std::copy_n(at.k.data() + i * 3 * C + C, 2 * C, rows.data() + (i / n * at.apart + past + i % n) * 2 * C);
+    at.k = at.v = rows;
+    at.k_at = 0;
+    at.v_at = C;
+    at.k_stride = at.v_stride = 2 * C;
+    at.keys = past + n;
+  }
+};
+
+/// Every layer's keys and values for up to `most` sequences, all of one length, up to the context. The memory is
+/// reserved once; what no position has filled takes none.
+template <class T>
+class KvCache {
+ public:
+  /// For a model of this shape; empty, with `most` sequences to come. Throws Error(memory).
+  KvCache(const GptConfig& c, long most)
+      : context_(c.context), width_(2 * c.channels), most_(most),
+        block_(std::max(1L, c.layers * most * context_ * width_)), nodes_(c.layers) {
+    for (long i = 0; i < c.layers; ++i) nodes_[i].value = block_.data() + i * most * context_ * width_;
+    clear(most);
+  }
+
+  long sequences() const { return sequences_; }  // B
+  long past() const { return past_; }            // positions of each that are filled
+
+  bool fits(const GptConfig& c) const {
+    return c.layers == static_cast<long>(nodes_.size()) && c.context == context_ && 2 * c.channels == width_;
+  }
+
+  LayerCache<T> layer(long i) { return {{nullptr, &nodes_[i], {sequences_, context_, width_}}, past_}; }
+  void advance(long n) { past_ += n; }  // every layer has n positions more
+
+  /// Forgets all; so many sequences come next. Error(usage) when these are more than `most`.
+  void clear(long sequences) {
+    past_ = 0;
+    repeat(sequences);
+  }
+
+  /// So many sequences that have all begun as the first one. Error(usage) as above.
+  void repeat(long sequences) {
+    if (sequences < 0 || sequences > most_)
+      autograd::refuse("kv_cache", "expected " + std::to_string(most_) + " sequences or fewer, got " +
+                                       std::to_string(sequences));
+    sequences_ = sequences;
+    for (long b = 1; b < sequences; ++b) copy(0, b);
+  }
+
+  /// Gives up sequence b; the last one takes its place.
+  void drop(long b) {
+    if (b != --sequences_) copy(sequences_, b);
+  }
+
+ private:
+  void copy(long from, long to) {
+    for (const autograd::Node<T>& n : nodes_)
+      std::copy_n(n.value + from * context_ * width_, past_ * width_, n.value + to * context_ * width_);
+  }
+
+  long context_, width_, most_, sequences_ = 0, past_ = 0;
+  autograd::FlatBlock<T> block_;          // [layers, most, context, 2C]
+  std::vector<autograd::Node<T>> nodes_;  // [layers]
+};
+
+}  // namespace primer::nn

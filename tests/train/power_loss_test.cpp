@@ -1,0 +1,53 @@
+// The power fails at any call: whatever was not synced may be gone, torn or out of order.
+#include <doctest/doctest.h>
+
+#include "tests/train/store_sweeps.h"
+
+namespace primer::test {
+
+namespace {
+
+const Protocol protocol = primer_protocol();
+
+template <class Sweep>
+void check_all(const std::string& what, Sweep sweep) {
+  Findings findings;
+  for (const Scenario& s : scenarios(protocol)) findings += sweep(s);
+  MESSAGE(what << ": " << findings.cases << " states");
+  CAPTURE(findings.first);
+  CHECK(findings.cases > 1000);
+  CHECK(findings.violations == 0);
+}
+
+}  // namespace
+
+TEST_CASE("after a power loss at any call of a save, the old checkpoint or the new one is there, whole") {
+  check_all("power lost in a save", [](const Scenario& s) { return sweep_power_loss(s, protocol, 4000); });
+}
+
+TEST_CASE("after a power loss at any call of a recovery, what it has found or would have found is there") {
+  check_all("power lost in a recovery", [](const Scenario& s) { return sweep_power_loss_in_recovery(s, protocol, 5); });
+}
+
+TEST_CASE("after a power loss, and another in the recovery from it, a whole checkpoint is there") {
+  check_all("power lost twice", [](const Scenario& s) { return sweep_power_loss_twice(s, protocol, 2); });
+}
+
+TEST_CASE("after a failed call and a power loss, what was reported as saved is there") {
+  check_all("power lost after a failure",
+            [](const Scenario& s) { return sweep_failure_and_power_loss(s, protocol, EIO, 2); });
+}
+
+TEST_SUITE("long") {
+TEST_CASE("after a power loss in whatever moment, many states of each, nothing is lost") {
+  check_all("power lost in a recovery",
+            [](const Scenario& s) { return sweep_power_loss_in_recovery(s, protocol, 100); });
+  check_all("power lost twice", [](const Scenario& s) { return sweep_power_loss_twice(s, protocol, 12); });
+  for (const int error : {EIO, EINTR}) {
+    check_all("power lost after a failure",
+              [&](const Scenario& s) { return sweep_failure_and_power_loss(s, protocol, error, 30); });
+  }
+}
+}
+
+}  // namespace primer::test

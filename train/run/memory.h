@@ -1,0 +1,43 @@
+// How much memory a training takes, told before it begins, and how much there is.
+#pragma once
+
+#include <string>
+
+#include "nn/gpt_config.h"
+#include "train/run/config.h"
+
+namespace primer::train {
+
+/// Bytes that a training holds at its highest.
+struct MemoryNeed {
+  double parameters = 0;  // one flat block of them
+  double blocks = 0;      // such blocks: values, gradients and the optimizer's moments
+  double copy = 0;        // of values and moments: the best model, while it waits to be saved
+  double values = 0;      // what the forward pass makes and the backward pass reads: the tape's arena
+  double gradients = 0;   // the tape's pool at its fullest: live gradients and working space
+  double batches = 0;     // token ids and targets
+  double program = 0;     // the program itself, and what BLAS packs matrices into
+
+  double total() const { return parameters * blocks + copy + values + gradients + batches + program; }
+};
+
+/// What training `gpt`, of so many parameters, with this configuration on `threads` threads takes.
+MemoryNeed memory_need(const Config& config, const nn::GptConfig& gpt, long parameters, int threads);
+
+/// What may be taken, and by whose leave.
+struct MemoryLimit {
+  double bytes = 0;
+  std::string reason;  // "are free", "the limit of the control group allows", ...
+};
+
+/// The memory that this process may still take: the least of what the machine has free (MemAvailable in /proc/meminfo),
+/// what its control groups allow (versions 1 and 2, file cache not counted as used) and its limit on data (ulimit -d).
+/// `root` stands before every path.
+MemoryLimit available_memory(const std::string& root = "");
+
+/// Throws Fault::memory when the training would not fit, naming the largest --batch that does, and Fault::usage when a
+/// batch has more tokens than BLAS can count. Takes, and gives back at once, the address space of the training: that is
+/// how limits on it (ulimit -v) are found. None of it is touched.
+void refuse_beyond_memory(const Config& config, const nn::GptConfig& gpt, long parameters, const MemoryLimit& limit);
+
+}  // namespace primer::train
