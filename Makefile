@@ -1,5 +1,5 @@
 # The usual commands; CMakeLists.txt does the work.
-.PHONY: all demo test test-long sanitize bench dependencies check clean
+.PHONY: all demo test test-long sanitize fuzz bench dependencies check clean
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 CONFIGURE = @cmake -S . -G Ninja --log-level=NOTICE
 BUILD = @cmake --build $(1) -j $(JOBS)
@@ -34,6 +34,19 @@ sanitize: check  # the quick tests, with every access and every undefined operat
 	ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1 \
 	UBSAN_OPTIONS=print_stacktrace=1 $(TEST) build-sanitize
 
+FUZZ_SECONDS ?= 60
+fuzz:  # looks for files that break a reader, FUZZ_SECONDS for each; needs clang, and installs it
+	@sh dependencies.sh install clang libclang-rt-14-dev libomp-14-dev
+	$(CONFIGURE) -B build-fuzz -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+	  -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g -fsanitize=fuzzer-no-link" -DPRIMER_SANITIZE=address,undefined -DPRIMER_FUZZ=ON
+	@cmake --build build-fuzz -j $(JOBS) --target fuzzers
+	@for name in config manifest safetensors state tokenizer; do \
+	  mkdir -p build-fuzz/corpus/$$name; \
+	  build-fuzz/fuzz_$$name build-fuzz/corpus/$$name tests/fuzz/corpus/$$name \
+	    -dict=tests/fuzz/dictionaries/$$name.dict -artifact_prefix=build-fuzz/$$name- -max_total_time=$(FUZZ_SECONDS) \
+	    -max_len=8192 -timeout=5 -rss_limit_mb=512 -malloc_limit_mb=64 -print_final_stats=1 || exit 1; \
+	done
+
 bench: all
 	build/primer bench
 
@@ -44,4 +57,4 @@ check:
 	@sh dependencies.sh check
 
 clean:
-	rm -rf build build-sanitize
+	rm -rf build build-sanitize build-fuzz

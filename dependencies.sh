@@ -1,9 +1,14 @@
 #!/bin/sh
 # Installs the Debian packages that primer is built from, where they are missing; does nothing when none is.
 # `dependencies.sh check` only says what is missing and how to get it. Elsewhere than on Debian it lists them.
+# `dependencies.sh install PACKAGE...` installs those too.
 set -eu
 
-packages="g++ cmake ninja-build libopenblas-openmp-dev libcli11-dev nlohmann-json3-dev libcereal-dev doctest-dev"
+packages="g++ cmake ninja-build libopenblas-openmp-dev libcli11-dev nlohmann-json3-dev libcereal-dev doctest-dev strace"
+if [ "${1:-}" = install ]; then
+  shift
+  packages="$packages $*"
+fi
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   if ! command -v cmake >/dev/null || [ "${1:-}" != check ]; then

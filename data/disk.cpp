@@ -87,6 +87,9 @@ class SystemDisk final : public Disk {
   int remove(const std::string& path) override { return with_error(::unlink(path.c_str())); }
   int remove_folder(const std::string& path) override { return with_error(::rmdir(path.c_str())); }
   int make_folder(const std::string& path) override { return with_error(::mkdir(path.c_str(), 0777)); }
+  int access(const std::string& folder) override {
+    return with_error(::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS));
+  }
 };
 
 }  // namespace

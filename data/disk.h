@@ -51,6 +51,7 @@ class Disk {
   virtual int remove(const std::string& path) = 0;         // a file
   virtual int remove_folder(const std::string& path) = 0;  // an empty one
   virtual int make_folder(const std::string& path) = 0;
+  virtual int access(const std::string& folder) = 0;  // faccessat: may names be made and removed there?
 };
 
 /// The disk of this machine.

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <unordered_set>
+#include <optional>
 #include <utility>
 
+#include "autograd/random.h"
 #include "data/utf8.h"
 
 namespace primer::data {
@@ -13,12 +14,40 @@ namespace {
 
 using Json = nlohmann::json;
 
+/// Refuses what would make the parser collect more characters at once than the limits allow.
+void check_lengths(std::string_view text, const JsonLimits& limits) {
+  bool in_string = false;
+  std::size_t run = 0;  // characters of a string so far, or of a number or word
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"') {
+      in_string = !in_string;
+      run = 0;
+    } else if (in_string) {
+      if (++run > limits.string) {
+        throw JsonError("a string has more than " + std::to_string(limits.string) + " bytes");
+      }
+      if (c == '\\') ++i;
+    } else if (std::string_view(" \t\r\n,:[]{}").find(c) != std::string_view::npos) {
+      run = 0;
+    } else if (++run > limits.number && !limits.comments) {  // a comment's words may be long
+      throw JsonError("a number has more than " + std::to_string(limits.number) + " characters");
+    }
+  }
+}
+
+/// An object that has two keys of this hash.
+struct Repeated {
+  std::uint64_t hash;
+};
+
 /// Receives the parser's events. The parser keeps its own stack on the heap, one bit for each level.
 class Events final : public nlohmann::json_sax<Json> {
  public:
-  Events(std::string_view json, const JsonLimits& limits,
-         const std::function<void(const JsonPath&, const JsonValue&)>& each)
-      : json_(json), limits_(limits), each_(each) {}
+  using Each = std::function<void(const JsonPath&, const JsonValue&)>;
+
+  Events(std::string_view json, const JsonLimits& limits, const Each& each, std::optional<Repeated> wanted = {})
+      : json_(json), limits_(limits), each_(each), wanted_(wanted) {}
 
   bool null() override { return report({}); }
   bool boolean(bool value) override { return report({JsonValue::Kind::boolean, {}, 0, value}); }
@@ -43,7 +72,14 @@ class Events final : public nlohmann::json_sax<Json> {
 
   bool start_object(std::size_t) override { return open(JsonValue::Kind::object); }
   bool start_array(std::size_t) override { return open(JsonValue::Kind::array); }
-  bool end_object() override { return close(); }
+  bool end_object() override {
+    // Hashes, 8 bytes a key. Different keys of one hash are refused too: nobody meets them who does not look for them.
+    std::vector<std::uint64_t>& keys = levels_.back().keys;
+    std::sort(keys.begin(), keys.end());
+    const auto twice = std::adjacent_find(keys.begin(), keys.end());
+    if (twice != keys.end()) throw Repeated{*twice};
+    return close();
+  }
   bool end_array() override { return close(); }
 
   bool key(string_t& key) override {
@@ -51,7 +87,8 @@ class Events final : public nlohmann::json_sax<Json> {
     if (level.keys.size() == limits_.keys) {
       throw JsonError("an object has more than " + std::to_string(limits_.keys) + " keys");
     }
-    if (!level.keys.insert(key).second) {
+    level.keys.push_back(autograd::hash(key));
+    if (wanted_ && wanted_->hash == level.keys.back()) {
       throw JsonError("the key \"" + printable(key.substr(0, 256)) + "\" occurs twice");
     }
     path_.back() = std::move(key);
@@ -66,8 +103,8 @@ class Events final : public nlohmann::json_sax<Json> {
  private:
   struct Level {
     bool array = false;
-    std::size_t elements = 0;                // of an array, so far
-    std::unordered_set<std::string> keys{};  // of an object, so far
+    std::size_t elements = 0;           // of an array, so far
+    std::vector<std::uint64_t> keys{};  // of an object, so far: their hashes
   };
 
   bool report(const JsonValue& value) {
@@ -94,10 +131,17 @@ class Events final : public nlohmann::json_sax<Json> {
 
   const std::string_view json_;
   const JsonLimits limits_;
-  const std::function<void(const JsonPath&, const JsonValue&)>& each_;
+  const Each& each_;
+  const std::optional<Repeated> wanted_;  // the key to be named, on a second reading
   std::vector<Level> levels_;
   JsonPath path_;  // as long as levels_
 };
+
+void parse(std::string_view text, const JsonLimits& limits, const Events::Each& each,
+           std::optional<Repeated> wanted = {}) {
+  Events events(text, limits, each, wanted);
+  Json::sax_parse(text.begin(), text.end(), &events, Json::input_format_t::json, true, limits.comments);
+}
 
 }  // namespace
 
@@ -106,8 +150,12 @@ void read_json(std::string_view text, const JsonLimits& limits,
   // The parser would take a NUL byte for the end of the text and skip a byte order mark.
   if (text.find('\0') != std::string_view::npos) throw JsonError("it holds a NUL byte");
   if (text.starts_with("\xEF\xBB\xBF")) throw JsonError("it begins with a byte order mark");
-  Events events(text, limits, each);
-  Json::sax_parse(text.begin(), text.end(), &events, Json::input_format_t::json, true, limits.comments);
+  check_lengths(text, limits);
+  try {
+    parse(text, limits, each);
+  } catch (const Repeated& repeated) {
+    parse(text, limits, [](const JsonPath&, const JsonValue&) {}, repeated);
+  }
 }
 
 std::string json_quoted(std::string_view text) {

@@ -48,7 +48,7 @@ class ByteTokenizer final : public Tokenizer {
 class CharacterTokenizer final : public Tokenizer {
  public:
   CharacterTokenizer(const std::vector<Symbol>& alphabet, const std::vector<std::string>& specials)
-      : Tokenizer(tokens_of(alphabet), specials), alphabet_(alphabet) {
+      : Tokenizer(tokens_of(alphabet, specials.size()), specials), alphabet_(alphabet) {
     Symbol largest = 0;
     for (const Symbol symbol : alphabet) largest = std::max(largest, symbol);
     ids_.assign(largest + 1, -1);
@@ -109,13 +109,14 @@ class CharacterTokenizer final : public Tokenizer {
     return "the symbol \"" + printable(symbol_bytes(symbol)) + "\" " + code;
   }
 
-  static std::vector<std::string> tokens_of(const std::vector<Symbol>& alphabet) {
+  static std::vector<std::string> tokens_of(const std::vector<Symbol>& alphabet, std::size_t specials) {
     if (alphabet.empty()) throw Error(Fault::input, "the vocabulary is empty; give a text with something in it");
     if (alphabet.size() > vocabulary_limit) {
       throw Error(Fault::input, "the text has " + std::to_string(alphabet.size()) + " distinct symbols, the limit is " +
                                     std::to_string(vocabulary_limit) + "; use --tokenizer byte");
     }
     std::vector<std::string> tokens;
+    tokens.reserve(alphabet.size() + specials);
     for (const Symbol symbol : alphabet) tokens.push_back(symbol_bytes(symbol));
     return tokens;
   }

@@ -36,20 +36,40 @@ struct AddedToken {
   std::optional<std::string> content;
 };
 
+/// An ordinary token. Both kinds of tokenizer have tokens of one symbol.
+struct Token {
+  std::uint32_t id;
+  Symbol symbol;
+};
+
 /// What a tokenizer.json says, before it is judged.
 struct Contents {
-  std::vector<std::pair<std::uint64_t, std::string>> vocabulary;  // id, name
+  std::vector<Token> vocabulary;
   std::vector<AddedToken> added;
   Settings settings;  // everything else
 };
+
+/// The symbol that a token is named after.
+Symbol symbol_named(const std::string& name) {
+  const Decoded whole = name.empty() ? Decoded{} : decode_symbol(name, true);
+  if (!name.empty() && static_cast<std::size_t>(whole.width) == name.size() && !is_stray(whole.symbol)) {
+    return whole.symbol;
+  }
+  for (Symbol symbol = first_stray + 0x80; symbol < symbol_count; ++symbol) {
+    if (name == stray_name(symbol)) return symbol;
+  }
+  throw JsonError("the token \"" + printable(name.substr(0, 100)) + "\" is neither one character nor a stray byte");
+}
 
 /// Sorts one value of the file to its place.
 void take(const JsonPath& at, const JsonValue& value, Contents& out) {
   if (at.size() == 3 && at[0] == "model" && at[1] == "vocab") {
     if (value.kind != Kind::integer) throw JsonError("a token's id is not a whole number");
     if (out.vocabulary.size() == vocabulary_limit) throw JsonError("the vocabulary is too large");
-    if (at[2].size() > token_limit) throw JsonError("a token is longer than 4096 bytes");
-    out.vocabulary.emplace_back(value.integer, at[2]);
+    if (value.integer >= vocabulary_limit) {
+      throw JsonError("the ids of the tokens have a gap: one is " + std::to_string(value.integer));
+    }
+    out.vocabulary.push_back({static_cast<std::uint32_t>(value.integer), symbol_named(at[2])});
   } else if (at.size() >= 2 && at[0] == "added_tokens") {
     if (at.size() == 2) {
       if (value.kind != Kind::object) throw JsonError("an added token is not an object");
@@ -75,20 +95,9 @@ void take(const JsonPath& at, const JsonValue& value, Contents& out) {
 
 Contents contents_of(std::string_view json) {
   Contents contents;
-  read_json(json, {}, [&](const JsonPath& at, const JsonValue& value) { take(at, value, contents); });
+  read_json(json, {.keys = vocabulary_limit, .string = token_limit},
+            [&](const JsonPath& at, const JsonValue& value) { take(at, value, contents); });
   return contents;
-}
-
-/// The symbol that a token of a character vocabulary stands for.
-Symbol symbol_named(const std::string& name) {
-  const Decoded whole = name.empty() ? Decoded{} : decode_symbol(name, true);
-  if (!name.empty() && static_cast<std::size_t>(whole.width) == name.size() && !is_stray(whole.symbol)) {
-    return whole.symbol;
-  }
-  for (Symbol symbol = first_stray + 0x80; symbol < symbol_count; ++symbol) {
-    if (name == stray_name(symbol)) return symbol;
-  }
-  throw JsonError("the token \"" + printable(name.substr(0, 100)) + "\" is neither one character nor a stray byte");
 }
 
 std::shared_ptr<const Tokenizer> tokenizer_from(const Contents& contents) {
@@ -100,14 +109,13 @@ std::shared_ptr<const Tokenizer> tokenizer_from(const Contents& contents) {
     throw JsonError("its model is " + printable(setting("model.type").substr(0, 100)) + ", \"BPE\" was expected");
   }
   const std::size_t size = contents.vocabulary.size();
-  std::vector<std::string> names(size);  // by id
-  std::vector<bool> taken(size, false);
-  for (const auto& [id, name] : contents.vocabulary) {
+  constexpr Symbol none = symbol_count;
+  std::vector<Symbol> alphabet(size, none);  // by id
+  for (const auto& [id, symbol] : contents.vocabulary) {
     if (id >= size) throw JsonError("the ids of " + std::to_string(size) + " tokens have a gap: one is " +
                                     std::to_string(id));
-    if (taken[id]) throw JsonError("two tokens have the id " + std::to_string(id));
-    taken[id] = true;
-    names[id] = name;
+    if (alphabet[id] != none) throw JsonError("two tokens have the id " + std::to_string(id));
+    alphabet[id] = symbol;
   }
   std::vector<std::string> specials;
   for (const AddedToken& token : contents.added) {
@@ -122,15 +130,13 @@ std::shared_ptr<const Tokenizer> tokenizer_from(const Contents& contents) {
   if (setting("pre_tokenizer.type") == "\"ByteLevel\"") {
     if (size != 256) throw JsonError("a byte vocabulary has 256 tokens, not " + std::to_string(size));
     for (int byte = 0; byte < 256; ++byte) {
-      if (names[static_cast<std::size_t>(byte)] != symbol_bytes(byte_level_symbol(static_cast<unsigned char>(byte)))) {
+      if (alphabet[static_cast<std::size_t>(byte)] != byte_level_symbol(static_cast<unsigned char>(byte))) {
         throw JsonError("the token " + std::to_string(byte) + " is not that of the byte " + std::to_string(byte));
       }
     }
     return make_byte_tokenizer(specials);
   }
   if (setting("pre_tokenizer") != "null") throw JsonError("it cuts text in a way this program does not know");
-  std::vector<Symbol> alphabet;
-  for (const std::string& name : names) alphabet.push_back(symbol_named(name));
   return make_character_tokenizer(alphabet, specials);
 }
 
@@ -179,7 +185,8 @@ std::shared_ptr<const Tokenizer> parse_tokenizer(std::string_view json, const st
     const Contents contents = contents_of(json);
     auto tokenizer = tokenizer_from(contents);
     // Whatever else the file says must be what this program would have written: nothing is read and then ignored.
-    const Settings expected = contents_of(tokenizer->json()).settings;
+    const auto alike = tokenizer->kind() == "byte" ? make_byte_tokenizer() : make_character_tokenizer({'a'});
+    const Settings expected = contents_of(alike->json()).settings;
     for (const auto& [key, value] : contents.settings) {
       const auto found = expected.find(key);
       if (found == expected.end() || found->second != value) {

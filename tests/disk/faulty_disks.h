@@ -45,6 +45,7 @@ class PassingDisk : public data::Disk {
   int remove(const std::string& path) override { return under_.remove(path); }
   int remove_folder(const std::string& path) override { return under_.remove_folder(path); }
   int make_folder(const std::string& path) override { return under_.make_folder(path); }
+  int access(const std::string& folder) override { return under_.access(folder); }
 
  protected:
   bool is_folder(int descriptor) const { return opened_.at(descriptor).second == Open::folder; }
@@ -117,6 +118,7 @@ struct WrittenInPlace final : PassingDisk {
   int remove(const std::string& path) override { return under_.remove(final_path(path)); }
   int remove_folder(const std::string& path) override { return under_.remove_folder(final_path(path)); }
   int make_folder(const std::string& path) override { return under_.make_folder(final_path(path)); }
+  int access(const std::string& folder) override { return under_.access(final_path(folder)); }
   using PassingDisk::status;
 
  private:

@@ -1,11 +1,12 @@
 // Files and folders in memory, each twice: as processes see them, and as they are on the disk. A sync makes them equal;
-// a power loss leaves the second, with any part of what was not synced.
+// a power loss leaves the second, with any part of what was not synced. Copies are cheap: they share what stays equal.
 #pragma once
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -42,12 +43,20 @@ class FileTree {
     int node = -ENOENT;
   };
 
-  FileTree() { nodes_[root].is_folder = true; }
+  FileTree() : nodes_(root + 1) {
+    nodes_[root] = std::make_shared<Node>();
+    nodes_[root]->is_folder = true;
+  }
 
   // ---- as processes see it ---------------------------------------------------------------------------------------
 
-  Node& node(int number) { return nodes_.at(number); }
-  const Node& node(int number) const { return nodes_.at(number); }
+  const Node& node(int number) const { return *nodes_.at(static_cast<std::size_t>(number)); }
+
+  Node& edit(int number) {  // for this tree alone
+    std::shared_ptr<Node>& shared = nodes_.at(static_cast<std::size_t>(number));
+    if (shared.use_count() > 1) shared = std::make_shared<Node>(*shared);
+    return *shared;
+  }
 
   /// 0, or -errno where a folder on the way is none. A last name that is not there is no error: place.node is -ENOENT.
   int locate(const std::string& path, Place& place) const {
@@ -60,14 +69,14 @@ class FileTree {
       begin = end + 1;
       if (name.empty()) continue;
       if (place.node < 0) return -ENOENT;
-      if (!nodes_.at(place.node).is_folder) return -ENOTDIR;
+      if (!node(place.node).is_folder) return -ENOTDIR;
       if (name.size() > 255) return -ENAMETOOLONG;
       if (name == "." || name == "..") {
         if (name == ".." && way.size() > 1) way.pop_back();
         place = {way.back(), "", way.back()};
         continue;
       }
-      const auto& names = nodes_.at(place.node).names;
+      const auto& names = node(place.node).names;
       const auto found = names.find(name);
       place = {place.node, name, found == names.end() ? -ENOENT : found->second};
       way.push_back(place.node);
@@ -85,21 +94,23 @@ class FileTree {
   /// Whether `number` is `folder` or stands somewhere below it.
   bool inside(int number, int folder) const {
     if (number == folder) return true;
-    if (folder < 0 || !nodes_.at(folder).is_folder) return false;
-    const auto& names = nodes_.at(folder).names;
+    if (folder < 0 || !node(folder).is_folder) return false;
+    const auto& names = node(folder).names;
     return std::any_of(names.begin(), names.end(), [&](const auto& name) { return inside(number, name.second); });
   }
 
   int make(const Place& place, bool is_folder) {
-    nodes_[next_].is_folder = is_folder;
-    nodes_[next_].modified = ++clock_;
-    change({-1, "", place.folder, place.name, next_});
-    return next_++;
+    const int number = static_cast<int>(nodes_.size());
+    nodes_.push_back(std::make_shared<Node>());
+    nodes_.back()->is_folder = is_folder;
+    nodes_.back()->modified = ++clock_;
+    change({-1, "", place.folder, place.name, number});
+    return number;
   }
 
   void change(const NameChange& change) {
-    if (change.from_folder >= 0) nodes_.at(change.from_folder).names.erase(change.from);
-    if (change.to_folder >= 0) nodes_.at(change.to_folder).names[change.to] = change.node;
+    if (change.from_folder >= 0) edit(change.from_folder).names.erase(change.from);
+    if (change.to_folder >= 0) edit(change.to_folder).names[change.to] = change.node;
     changes_.push_back(change);
   }
 
@@ -137,13 +148,14 @@ class FileTree {
 
   // ---- as it is on the disk --------------------------------------------------------------------------------------
 
-  const std::map<int, Node>& nodes() const { return nodes_; }
+  int end() const { return static_cast<int>(nodes_.size()); }  // of the numbers, from root
+  bool has(int number) const { return nodes_.at(static_cast<std::size_t>(number)) != nullptr; }
   const std::vector<NameChange>& unsynced_changes() const { return changes_; }
 
   /// Of a file its bytes, of a folder its names. One that does not arrive is forgotten all the same, so that the next
   /// sync has nothing to do. Rebello et al.: Can Applications Recover from fsync Failures? (ATC 2020).
   void sync(int number, bool arrives) {
-    Node& n = nodes_.at(number);
+    Node& n = edit(number);
     if (arrives && !n.is_folder) {
       n.durable_bytes.resize(n.bytes.size());
       for (const std::size_t s : n.unsynced) {
@@ -155,7 +167,7 @@ class FileTree {
     n.unsynced.clear();
     std::erase_if(changes_, [&](const NameChange& c) {
       if (c.from_folder != number && c.to_folder != number) return false;
-      if (arrives) apply(c, [&](int folder) -> Names& { return nodes_.at(folder).durable_names; });
+      if (arrives) apply(c, [&](int folder) -> Names& { return edit(folder).durable_names; });
       return true;
     });
   }
@@ -167,7 +179,9 @@ class FileTree {
   }
 
   void settle() {  // everything is synced
-    for (auto& [number, n] : nodes_) {
+    for (int number = root; number < end(); ++number) {
+      if (!has(number)) continue;
+      Node& n = edit(number);
       n.durable_bytes = n.bytes, n.durable_names = n.names;
       n.unsynced.clear();
     }
@@ -177,13 +191,14 @@ class FileTree {
   /// What a power loss leaves when of the unsynced changes of names these were written, in this order, and the files
   /// with these numbers hold these bytes. All else is as the last syncs left it.
   FileTree after_power_loss(const std::vector<std::size_t>& changes, const std::map<int, std::string>& files) const {
-    std::map<int, Names> names;  // of each folder
-    for (const auto& [number, n] : nodes_) {
-      if (n.is_folder) names[number] = n.durable_names;
-    }
-    for (const std::size_t i : changes) apply(changes_[i], [&](int folder) -> Names& { return names.at(folder); });
+    std::map<int, Names> names;  // of the folders that they change
+    const auto names_of = [&](int folder) -> Names& {
+      return names.try_emplace(folder, node(folder).durable_names).first->second;
+    };
+    for (const std::size_t i : changes) apply(changes_[i], names_of);
     FileTree left;
-    left.next_ = next_, left.clock_ = clock_;
+    left.nodes_.resize(nodes_.size());
+    left.clock_ = clock_;
     left.adopt(root, *this, names, files);
     return left;
   }
@@ -200,7 +215,7 @@ class FileTree {
       if (found != names.end() && found->second == c.node) names.erase(found);
     }
     if (c.to_folder < 0) return;
-    if (nodes_.at(c.node).is_folder) {
+    if (node(c.node).is_folder) {
       std::erase_if(names_of(c.to_folder), [&](const auto& name) { return name.second == c.node; });
     }
     names_of(c.to_folder)[c.to] = c.node;
@@ -208,22 +223,24 @@ class FileTree {
 
   void adopt(int number, const FileTree& from, const std::map<int, Names>& names,
              const std::map<int, std::string>& files) {
-    const Node& old = from.nodes_.at(number);
-    Node& n = nodes_[number];
-    n.is_folder = old.is_folder;
-    n.modified = old.modified;
-    if (old.is_folder) {
-      n.names = n.durable_names = names.at(number);
-      for (const auto& [name, below] : n.names) adopt(below, from, names, files);
+    const Node& old = from.node(number);
+    const auto changed = names.find(number);
+    const auto chosen = files.find(number);
+    const Names& its_names = changed == names.end() ? old.durable_names : changed->second;
+    const std::string& its_bytes = chosen == files.end() ? old.durable_bytes : chosen->second;
+    std::shared_ptr<Node>& n = nodes_.at(static_cast<std::size_t>(number));
+    if (its_names == old.durable_names && its_names == old.names && its_bytes == old.durable_bytes &&
+        its_bytes == old.bytes && old.unsynced.empty()) {
+      n = from.nodes_.at(static_cast<std::size_t>(number));
     } else {
-      const auto chosen = files.find(number);
-      n.bytes = n.durable_bytes = chosen == files.end() ? old.durable_bytes : chosen->second;
+      n = std::make_shared<Node>(Node{old.is_folder, its_bytes, its_bytes, {}, its_names, its_names, old.modified});
     }
+    for (const auto& [name, below] : its_names) adopt(below, from, names, files);
   }
 
   template <class Visit>
   void walk(int number, std::string& path, Visit& visit) const {
-    const Node& n = nodes_.at(number);
+    const Node& n = node(number);
     if (n.is_folder) path += '/';
     visit(std::as_const(path), n);
     const std::size_t length = path.size();
@@ -234,9 +251,8 @@ class FileTree {
     }
   }
 
-  std::map<int, Node> nodes_;
+  std::vector<std::shared_ptr<Node>> nodes_;  // by number; none where a power loss left no name
   std::vector<NameChange> changes_;  // not yet on the disk, in the order in which they were made
-  int next_ = root + 1;
   std::int64_t clock_ = 0;
 };
 

@@ -20,7 +20,7 @@ struct Trouble {
   enum class Kind { none, error, shortened, kill_before, kill_after };
   enum class Repeat { once, every_other, for_ever };
   enum class Call { open, close, read, write, allocate, truncate, sync, lock, status, names, rename, remove,
-                    remove_folder, make_folder };
+                    remove_folder, make_folder, access };
   Kind kind = Kind::none;
   long at = 1;               // counted from arm(), the first call is 1
   Repeat repeat = Repeat::once;
@@ -42,7 +42,7 @@ class MemoryDisk final : public data::Disk {
   /// The bytes of a file, nullptr where there is none. To write through it is the disk's own damage.
   std::string* file(const std::string& path) {
     const int number = tree_.find(path);
-    return number < 0 || tree_.node(number).is_folder ? nullptr : &tree_.node(number).bytes;
+    return number < 0 || tree_.node(number).is_folder ? nullptr : &tree_.edit(number).bytes;
   }
 
   void arm(const Trouble& trouble) { trouble_ = trouble, counted_ = 0, struck_ = false; }
@@ -89,7 +89,7 @@ class MemoryDisk final : public data::Disk {
     return call(Call::close, let_go, [&](int error) {
       // A file system of a network says here that what was written, though synced, did not arrive.
       const Descriptor* const d = open_as(descriptor);
-      if (d && d->written && error != EINTR) tree_.lose(tree_.node(d->node));
+      if (d && d->written && error != EINTR) tree_.lose(tree_.edit(d->node));
       let_go();  // a descriptor is gone also when its close fails
     });
   }
@@ -112,7 +112,7 @@ class MemoryDisk final : public data::Disk {
       Descriptor* const d = open_as(descriptor);
       if (!d || !writes(*d)) return -EBADF;
       if (count == 0) return 0;
-      FileTree::Node& node = tree_.node(d->node);
+      FileTree::Node& node = tree_.edit(d->node);
       const std::size_t before = node.bytes.size(), space = room();
       const std::size_t most = space > SIZE_MAX - before ? SIZE_MAX : before + space;
       if (offset >= most) return -ENOSPC;
@@ -131,7 +131,7 @@ class MemoryDisk final : public data::Disk {
       if (!d) return -EBADF;
       if (bytes == 0) return -EINVAL;
       if (!writes(*d)) return -EBADF;
-      FileTree::Node& node = tree_.node(d->node);
+      FileTree::Node& node = tree_.edit(d->node);
       if (bytes <= node.bytes.size()) return 0;
       if (bytes - node.bytes.size() > room()) return -ENOSPC;
       tree_.resize(node, bytes);
@@ -144,7 +144,7 @@ class MemoryDisk final : public data::Disk {
       const Descriptor* const d = open_as(descriptor);
       if (!d) return -EBADF;
       if (!writes(*d)) return -EINVAL;
-      tree_.resize(tree_.node(d->node), bytes);
+      tree_.resize(tree_.edit(d->node), bytes);
       return 0;
     });
   }
@@ -224,6 +224,14 @@ class MemoryDisk final : public data::Disk {
       if (place.node >= 0) return -EEXIST;
       tree_.make(place, true);
       return 0;
+    });
+  }
+
+  int access(const std::string& folder) override {
+    return call(Call::access, [&] {
+      FileTree::Place place;
+      if (const int error = tree_.locate(folder, place); error < 0) return error;
+      return place.node < 0 ? -ENOENT : 0;
     });
   }
 

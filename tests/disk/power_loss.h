@@ -32,7 +32,9 @@ class PowerLoss {
   /// `most`: about how many states of one moment are tried.
   PowerLoss(const FileTree& tree, std::size_t most, unsigned seed) : tree_(tree), most_(most), random_(seed) {
     choose_changes();
-    for (const auto& [number, node] : tree.nodes()) {
+    for (int number = FileTree::root; number < tree.end(); ++number) {
+      if (!tree.has(number)) continue;
+      const FileTree::Node& node = tree.node(number);
       if (!node.is_folder && (!node.unsynced.empty() || node.bytes.size() != node.durable_bytes.size())) {
         files_.emplace_back(number, contents(node));
       }

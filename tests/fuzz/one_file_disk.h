@@ -39,6 +39,7 @@ class OneFileDisk final : public data::Disk {
   int remove(const std::string&) override { return -EROFS; }
   int remove_folder(const std::string&) override { return -EROFS; }
   int make_folder(const std::string&) override { return -EROFS; }
+  int access(const std::string&) override { return -EROFS; }
 
  private:
   static constexpr int descriptor = 3;

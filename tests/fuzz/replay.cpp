@@ -1,5 +1,8 @@
 // Gives every file of the corpora to its fuzz target: what once was found, or shows the way to it, stays tested.
+#include <unistd.h>
+
 #include <algorithm>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -42,6 +45,16 @@ std::size_t alive = 0, most_alive = 0;  // AddressSanitizer has its own heap
 
 namespace {
 
+std::string current;  // the file that is replayed
+
+// A target ends the program when something is wrong: then the file is named.
+extern "C" void name_current(int signal) {
+  const auto ignored = ::write(2, current.data(), current.size());
+  (void)ignored;
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
 constexpr std::size_t most_memory = 64u << 20;  // bytes that reading a file may take, beside its size
 using Target = int (*)(const std::uint8_t*, std::size_t);
 
@@ -59,22 +72,23 @@ bool replay(const std::string& name, Target target) {
   for (const std::filesystem::path& path : files) {
     std::ifstream in(path, std::ios::binary);
     const std::vector<char> bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-    std::fprintf(stderr, "\r%s/%s", name.c_str(), path.filename().c_str());  // stays there when the target ends us
+    current = path.string() + "\n";
     const std::size_t before = most_alive = alive;
     target(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
     most = std::max(most, most_alive - before);
     if (most_alive - before > bytes.size() + most_memory) {
-      std::fprintf(stderr, ": takes %zu bytes of memory for a file of %zu\n", most_alive - before, bytes.size());
+      std::fprintf(stderr, "%s: takes %zu bytes of memory\n", path.c_str(), most_alive - before);
       return false;
     }
   }
-  std::fprintf(stderr, "\r%s: %zu files, at most %zu KiB of memory\n", name.c_str(), files.size(), most >> 10);
+  std::printf("%s: %zu files, at most %zu KiB of memory\n", name.c_str(), files.size(), most >> 10);
   return true;
 }
 
 }  // namespace
 
 int main() {
+  for (const int signal : {SIGABRT, SIGSEGV, SIGFPE, SIGILL}) std::signal(signal, name_current);
   bool all = true;
 #define X(name) all = replay(#name, fuzz_##name) && all;
   PRIMER_FUZZ_TARGETS

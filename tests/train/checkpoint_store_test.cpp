@@ -100,6 +100,7 @@ TEST_CASE("a checkpoint that failed in its last step, saved again, replaces what
     attempt(disk, [&] { store.save({2}, writers_of(files_of({2}))); });
     if (!disk.struck()) break;
     store.save({2}, writers_of(files_of({2})));
+    for (const auto& [path, bytes] : disk.tree().paths()) CHECK(path.find("/.") == std::string::npos);
     const Expected expected{{{{2}, {files_of({2})}}, {{1}, {files_of({1})}}}, CheckpointId{2}, {{1}, {2}}};
     CHECK(violation(disk, primer_protocol(), expected) == "");
     MemoryDisk left(disk.tree().after_power_loss({}, {}));

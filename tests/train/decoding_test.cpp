@@ -11,6 +11,7 @@
 
 #include "data/utf8.h"
 #include "tests/nn/small_model.h"
+#include "tests/threads.h"
 #include "train/run/generate.h"
 
 using namespace primer::test;
@@ -27,6 +28,7 @@ GptConfig shape(long context, Position position = Position::learned) {
 
 /// A model whose texts do not repeat themselves soon.
 struct Writer : SmallModel<float> {
+  Threads one{1};  // more of them only meet at barriers in so small a model
   explicit Writer(const GptConfig& config) : SmallModel<float>(config) { stir(); }
 
   std::map<std::uint64_t, Ids> write(const Ids& prompt, long count, const Sampling& sampling, SampleRange range) {

@@ -1,6 +1,7 @@
 // A run that begins with another one's weights.
 #include <doctest/doctest.h>
 
+#include "tests/threads.h"
 #include "tests/train/trained_run.h"
 
 using namespace primer::train;
@@ -26,6 +27,7 @@ RunPaths begin_from(const TrainedRun& source, const SurveyedText& text, const Co
 }  // namespace
 
 TEST_CASE("fine-tuning begins with the source's weights, tokenizer and shape, and with a fresh optimizer") {
+  const primer::test::Threads threads(1);
   const TrainedRun source(prose(3000), small);
   const long best = source.train().best_step;
   const SurveyedText text(prose(500));
@@ -62,6 +64,7 @@ TEST_CASE("fine-tuning begins with the source's weights, tokenizer and shape, an
 }
 
 TEST_CASE("a model keeps its shape, and its vocabulary is all it can read") {
+  const primer::test::Threads threads(1);
   const TrainedRun source(prose(3000), small);
   source.train();
   const SurveyedText text(prose(500));

@@ -12,7 +12,7 @@ const Protocol protocol = primer_protocol();
 template <class Sweep>
 void check_all(const std::string& what, Sweep sweep) {
   Findings findings;
-  for (const Scenario& s : scenarios(protocol)) findings += sweep(s);
+  for (const Scenario& s : quick_scenarios(protocol)) findings += sweep(s);
   MESSAGE(what << ": " << findings.cases << " states");
   CAPTURE(findings.first);
   CHECK(findings.cases > 1000);
@@ -34,8 +34,15 @@ TEST_CASE("after a power loss, and another in the recovery from it, a whole chec
 }
 
 TEST_CASE("after a failed call and a power loss, what was reported as saved is there") {
-  check_all("power lost after a failure",
-            [](const Scenario& s) { return sweep_failure_and_power_loss(s, protocol, EIO, 2); });
+  check_all("power lost after a failure", [](const Scenario& s) {
+    return sweep_trouble_and_power_loss(s, protocol, {.kind = Trouble::Kind::error}, 1);
+  });
+}
+
+TEST_CASE("after a killed process, another one, and a power loss, what the second reported as saved is there") {
+  check_all("power lost after a kill", [](const Scenario& s) {
+    return sweep_trouble_and_power_loss(s, protocol, {.kind = Trouble::Kind::kill_before}, 1);
+  });
 }
 
 TEST_SUITE("long") {
@@ -43,9 +50,10 @@ TEST_CASE("after a power loss in whatever moment, many states of each, nothing i
   check_all("power lost in a recovery",
             [](const Scenario& s) { return sweep_power_loss_in_recovery(s, protocol, 100); });
   check_all("power lost twice", [](const Scenario& s) { return sweep_power_loss_twice(s, protocol, 12); });
-  for (const int error : {EIO, EINTR}) {
-    check_all("power lost after a failure",
-              [&](const Scenario& s) { return sweep_failure_and_power_loss(s, protocol, error, 30); });
+  for (const auto kind : {Trouble::Kind::error, Trouble::Kind::kill_before, Trouble::Kind::kill_after}) {
+    check_all("power lost after trouble", [&](const Scenario& s) {
+      return sweep_trouble_and_power_loss(s, protocol, {.kind = kind}, 25);
+    });
   }
 }
 }

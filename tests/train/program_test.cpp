@@ -1,31 +1,18 @@
 // The program as people meet it: exit codes, streams and files.
 #include <doctest/doctest.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "tests/train/planned.h"
+#include "tests/train/process.h"
 
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
 namespace {
-
-struct Outcome {
-  int code;
-  std::string out, err;
-};
-
-// Runs `primer ARGUMENTS` by the shell in `here`, so that redirections work; `before` is put in front of the program.
-Outcome run_primer(const FreshDirectory& here, const std::string& arguments, const std::string& before = "") {
-  const std::string command = "cd '" + here.path + "' && " + before + " OMP_NUM_THREADS=1 '" PRIMER_BINARY_DIR
-                              "/primer' " + arguments + " >'" + here.path + "/.out' 2>'" + here.path + "/.err'";
-  const int status = std::system(("{ " + command + "; } </dev/null").c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, file_bytes(here / ".out"), file_bytes(here / ".err")};
-}
 
 // One clear line, and nothing that could command a terminal.
 void check_refusal(const FreshDirectory& here, const std::string& arguments, int code, const std::string& part) {

@@ -103,10 +103,12 @@ Findings hunt(const Protocol& protocol, bool all) {
     if (findings.violations > 0 && !all) findings.first = std::string(what) + ": " + findings.first;
   };
   step("bits", [&] { return sweep_flips(scenario(protocol, "", {{1}}, {2}, 0, {}, 0, {}), protocol); });
-  step("kills", [&] { return sweep_kills(s, protocol, false); });
+  step("kills", [&] { return sweep_kills(s, protocol); });
   step("power loss", [&] { return sweep_power_loss(s, protocol, 100); });
   step("failures", [&] { return sweep_failing_saves(s, protocol, failures()); });
-  step("failures and power loss", [&] { return sweep_failure_and_power_loss(s, protocol, EIO, 2); });
+  step("failures and power loss", [&] {
+    return sweep_trouble_and_power_loss(s, protocol, {.kind = Trouble::Kind::error}, 2);
+  });
   return findings;
 }
 

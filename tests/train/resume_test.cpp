@@ -141,6 +141,7 @@ TEST_CASE("an extended run keeps its schedule, and its rate then stays at the mi
 }
 
 TEST_CASE("what belongs to a run cannot be changed when it goes on") {
+  const Threads threads(1);
   const TrainedRun run(prose(1200), small({{"steps", "3"}}));
   run.train();
   for (const auto& [key, value] : Options{{"lr", "0.5"}, {"layers", "2"}, {"seed", "5"}, {"eval_every", "2"}}) {
@@ -156,6 +157,7 @@ TEST_CASE("what belongs to a run cannot be changed when it goes on") {
 }
 
 TEST_CASE("a checkpoint is never combined with other tokens, nor with a changed configuration") {
+  const Threads threads(1);
   const TrainedRun run(prose(1200), small({{"steps", "3"}})), other(prose(1300), small({{"steps", "3"}}));
   const auto refuse = [&](const std::string& part) {
     CHECK_THROWS_WITH_AS(run.train(), doctest::Contains(part.c_str()), primer::autograd::Error);

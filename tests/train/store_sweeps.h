@@ -54,9 +54,8 @@ inline std::optional<MemoryDisk> killed_before(const Scenario& s, const Protocol
   return disk;
 }
 
-/// The process is killed before and after each call of a save with its pruning; with `compound` also the process that
-/// recovers, before and after each of its calls.
-inline Findings sweep_kills(const Scenario& s, const Protocol& protocol, bool compound) {
+/// The process is killed before and after each call of a save with its pruning.
+inline Findings sweep_kills(const Scenario& s, const Protocol& protocol) {
   Findings findings;
   for (const auto kind : {Trouble::Kind::kill_before, Trouble::Kind::kill_after}) {
     for (long call = 1;; ++call) {
@@ -66,16 +65,26 @@ inline Findings sweep_kills(const Scenario& s, const Protocol& protocol, bool co
       attempt(disk, [&] { s.run(disk, protocol, reported); });
       if (!disk.struck()) break;
       findings.add(violation(disk, protocol, s.expected(reported)), at_call(s, "killed at", call));
-      for (const auto second : {Trouble::Kind::kill_before, Trouble::Kind::kill_after}) {
-        for (long later = 1; compound; ++later) {
-          MemoryDisk again = disk;
-          again.restart();
-          again.arm({.kind = second, .at = later});
-          attempt(again, [&] { protocol.recover(again); });
-          if (!again.struck()) break;
-          findings.add(violation(again, protocol, s.expected(reported)),
-                       at_call(s, "killed at", call) + " and recovery at " + std::to_string(later));
-        }
+    }
+  }
+  return findings;
+}
+
+/// The process is killed before each of its calls, and so is the one that recovers, and the one after it.
+inline Findings sweep_kills_in_recovery(const Scenario& s, const Protocol& protocol) {
+  Findings findings;
+  bool reported = false;
+  for (long call = 1; const auto killed = killed_before(s, protocol, call, reported); ++call) {
+    bool struck = true;
+    for (long later = 1; struck; ++later) {
+      MemoryDisk disk = *killed;
+      for (const long at : {later, later / 2 + 1}) {
+        disk.restart();
+        disk.arm({.kind = Trouble::Kind::kill_before, .at = at});
+        attempt(disk, [&] { protocol.recover(disk); });
+        if (at == later) struck = disk.struck();
+        findings.add(violation(disk, protocol, s.expected(reported)),
+                     at_call(s, "killed at", call) + ", recovery at " + std::to_string(later));
       }
     }
   }
@@ -142,33 +151,38 @@ inline Findings sweep_power_loss_twice(const Scenario& s, const Protocol& protoc
   return findings;
 }
 
-/// A call fails, once; the process goes on, and the power fails at the end, also after one more save of the same.
-inline Findings sweep_failure_and_power_loss(const Scenario& s, const Protocol& protocol, int error, std::size_t most) {
+/// Something goes wrong at a call, once: it fails, or the process dies and another one recovers. Then the same is saved
+/// again. The power fails after the first, before each call of the second, and at the end.
+inline Findings sweep_trouble_and_power_loss(const Scenario& s, const Protocol& protocol, Trouble trouble,
+                                             std::size_t most) {
   Findings findings;
-  for (long call = 1;; ++call) {
+  for (trouble.at = 1;; ++trouble.at) {
     MemoryDisk disk = s.before;
-    disk.arm({.kind = Trouble::Kind::error, .at = call, .error = error});
+    disk.arm(trouble);
     bool reported = false;
     attempt(disk, [&] { s.run(disk, protocol, reported); });
-    const bool struck = disk.struck();
-    disk.heal();
+    const bool struck = disk.struck(), died = disk.dead();
     const auto lose_power = [&](const char* what) {
-      PowerLoss(disk.tree(), most, static_cast<unsigned>(call)).each([&](FileTree left) {
+      PowerLoss(disk.tree(), most, static_cast<unsigned>(trouble.at)).each([&](FileTree left) {
         findings.add(violation(MemoryDisk(std::move(left)), protocol, s.expected(reported), 1),
-                     at_call(s, what, call) + (reported ? ", reported" : ""));
+                     at_call(s, what, trouble.at) + (reported ? ", reported" : ""));
       });
     };
-    lose_power("an error and a power loss at");
+    lose_power("trouble and a power loss at");
     if (!struck) return findings;
+    if (died) {
+      disk.restart();
+      attempt(disk, [&] { protocol.recover(disk); });
+    }
     for (long later = 1;; ++later) {
-      MemoryDisk kept = disk;
+      const MemoryDisk kept = disk;
       const bool was_reported = reported;
       disk.arm({.kind = Trouble::Kind::kill_before, .at = later});
       attempt(disk, [&] { s.run(disk, protocol, reported); });
       const bool stopped = disk.struck();
-      lose_power("saved again after an error at");
+      lose_power("saved again after trouble at");
       if (!stopped) break;
-      disk = std::move(kept);
+      disk = kept;
       reported = was_reported;
     }
   }

@@ -23,7 +23,7 @@ struct InfoOptions {
 };
 
 struct Info {
-  std::unique_ptr<data::SafetensorsFile> file;
+  std::shared_ptr<const data::SafetensorsFile> file;
   std::string config;                                    // JSON, "" if unknown
   std::shared_ptr<const data::Tokenizer> tokenizer;      // of a run
   std::string checkpoint;                                // of a run: the folder that is shown
@@ -45,7 +45,6 @@ std::string checked_config(const std::string& json) {
 
 Info look(const std::string& path, const std::string& choice) {
   Info info;
-  std::string model = path;
   if (data::kind_of(path, true) == data::FileKind::folder) {
     const CheckpointStore store(find_run(path).checkpoints());
     std::vector<std::string> warnings;
@@ -57,9 +56,10 @@ Info look(const std::string& path, const std::string& choice) {
     for (const CheckpointId id : store.list()) {
       info.others += (info.others.empty() ? "" : ", ") + std::to_string(id.step) + (id.evaluated ? "" : " (unevaluated)");
     }
-    model = checkpoint.model();
+    info.file = checkpoint.model;
+  } else {
+    info.file = std::make_shared<data::SafetensorsFile>(path);
   }
-  info.file = std::make_unique<data::SafetensorsFile>(model);
   for (const data::TensorEntry& tensor : info.file->tensors()) {
     info.parameters += tensor.count();
     if (tensor.name == "position.weight") info.positions += tensor.count();

@@ -9,9 +9,10 @@
 #include "train/program/help.h"
 #include "train/program/output.h"
 #include "train/program/run_options.h"
+#include "train/run/loaded_run.h"
+#include "train/run/memory.h"
 #include "train/run/plan.h"
 #include "train/run/progress.h"
-#include "train/run/loaded_run.h"
 #include "train/run/run_directory.h"
 #include "train/run/training.h"
 
@@ -79,6 +80,18 @@ void show_excerpt(const OpenRun& run) {
   write_samples(run.paths.directory, excerpt);
 }
 
+void refuse_beyond_memory(const OpenRun& run) {
+  const Config& config = run.checkpoint.config;
+  autograd::Parameters<float> parameters;  // never built: declared only
+  const nn::Gpt<float> gpt(parameters, gpt_config(config, run.checkpoint.tokenizer->vocabulary_size()));
+  try {
+    train::refuse_beyond_memory(config, gpt.config, parameters.count(), available_memory());
+  } catch (const autograd::Error& error) {
+    throw autograd::Error(error.fault(), std::string(error.what()) + "; a run keeps the one it has, a new run by "
+                                                                     "--init-from may have another");
+  }
+}
+
 void resume(const TrainOptions& options) {
   const std::string foreign = options.force                ? "--force"
                               : options.dry_run            ? "--dry-run"
@@ -98,6 +111,7 @@ void resume(const TrainOptions& options) {
   Signals signals;
   OpenRun run = open_run(paths, wishes);
   use_threads(run.checkpoint.config.threads);
+  if (!run.is_finished()) refuse_beyond_memory(run);
   go_on(run, signals, options.quiet);
   show_excerpt(run);
 }

@@ -117,7 +117,7 @@ void save_checkpoint(CheckpointStore& store, const Snapshot& snapshot, const aut
 }
 
 Checkpoint open_checkpoint(const CheckpointStore& store, CheckpointId id) {
-  Checkpoint checkpoint{id, store.path(id), {}, {}, {}};
+  Checkpoint checkpoint{id, store.path(id), {}, {}, {}, {}, {}};
   const auto path = [&](const char* name) { return checkpoint.path + "/" + name; };
   read_own([&] {
     const std::string state = path(state_name), config = path(config_name);
@@ -125,6 +125,8 @@ Checkpoint open_checkpoint(const CheckpointStore& store, CheckpointId id) {
     read_json(checkpoint.config, data::read_file(config, 1 << 20, Fault::checkpoint), data::printable(config),
               Source::file);
     checkpoint.tokenizer = data::load_tokenizer(path(tokenizer_name));
+    checkpoint.model = std::make_shared<data::SafetensorsFile>(path(model_name));
+    checkpoint.moments = std::make_shared<data::SafetensorsFile>(path(optimizer_name));
   });
   if (checkpoint.state.trainer.step != id.step) {
     throw Error(Fault::checkpoint, data::printable(path(state_name)) + ": it is that of step " +
@@ -135,11 +137,8 @@ Checkpoint open_checkpoint(const CheckpointStore& store, CheckpointId id) {
 
 void restore_trainer(const Checkpoint& checkpoint, Trainer<float>& trainer) {
   auto& parameters = trainer.parameters();
-  const auto read = [&](const std::string& path, const std::vector<NamedBlock>& blocks) {
-    read_blocks(data::SafetensorsFile(path), parameters, blocks);
-  };
-  read(checkpoint.model(), model_blocks(parameters));
-  read(checkpoint.optimizer(), moment_blocks(trainer.optimizer()));
+  read_blocks(*checkpoint.model, parameters, model_blocks(parameters));
+  read_blocks(*checkpoint.moments, parameters, moment_blocks(trainer.optimizer()));
   trainer.optimizer().set_updates(checkpoint.state.updates);
   trainer.restore(checkpoint.state.trainer);
 }
@@ -156,16 +155,21 @@ Choice parse_choice(const std::string& text) {
 }
 
 Checkpoint choose_checkpoint(const CheckpointStore& store, Choice choice, std::vector<std::string>& warnings) {
+  constexpr int most_attempts = 1000;
   for (int attempt = 1;; ++attempt) {
     const std::vector<CheckpointId> before = store.list();
+    // Where anything is amiss, a training may have pruned what we were reading: then there is something newer.
+    const auto is_over = [&] { return attempt == most_attempts || store.list() == before; };
     try {
       std::vector<std::string> found;
       Checkpoint checkpoint = choose(store, choice, found);
+      if (!found.empty() && !is_over()) continue;
       warnings.insert(warnings.end(), found.begin(), found.end());
       return checkpoint;
+    } catch (const NewerFormat&) {
+      throw;
     } catch (const Error&) {
-      // A training may have replaced what we were reading by something newer: then we read that.
-      if (attempt == 10 || store.list() == before) throw;
+      if (is_over()) throw;
     }
   }
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "data/safetensors.h"
 #include "data/tokenizer.h"
 #include "train/run/checkpoint_store.h"
 #include "train/run/config.h"
@@ -13,16 +14,14 @@
 
 namespace primer::train {
 
-/// A verified checkpoint, its small files read.
+/// A verified checkpoint, its small files read and its large ones open: what is open can be read when it was pruned too.
 struct Checkpoint {
   CheckpointId id;
   std::string path;  // of its folder
   Config config;
   std::shared_ptr<const data::Tokenizer> tokenizer;
   TrainingState state;
-
-  std::string model() const { return path + "/model.safetensors"; }          // the parameters
-  std::string optimizer() const { return path + "/optimizer.safetensors"; }  // the moments
+  std::shared_ptr<const data::SafetensorsFile> model, moments;  // the parameters; what the optimizer keeps of them
 };
 
 /// A moment of a training, to be saved. The blocks point into the trainer, or at a copy of what was there.
@@ -66,8 +65,8 @@ struct Choice {
 Choice parse_choice(const std::string& text);
 
 /// Finds, verifies and opens a checkpoint, while a training may save and prune: the best one is that of the lowest
-/// validation loss so far (the last one where nothing is validated), the last one the newest that is whole. What had to
-/// be passed over is added to `warnings`. A step that was not kept: Fault::input, naming those that are there; a broken
+/// validation loss so far (the last one where nothing is validated), the last one the newest that is whole. What is
+/// broken and had to be passed over is added to `warnings`. A step that was not kept: Fault::input, naming those that are there; a broken
 /// one, or none: Fault::checkpoint; NewerFormat.
 Checkpoint choose_checkpoint(const CheckpointStore& store, Choice choice, std::vector<std::string>& warnings);
 

@@ -237,11 +237,7 @@ void CheckpointStore::prune(CheckpointId newest, std::optional<CheckpointId> bes
     std::erase_if(ids, [&](CheckpointId id) { return id >= newest || id == best; });
     const auto kept = static_cast<std::size_t>(std::max(keep, 0L));
     ids.resize(ids.size() - std::min(ids.size(), kept));
-    for (const CheckpointId id : ids) {
-      const std::string removed = hidden(id, removed_ending);
-      data::remove_all(removed, disk_);
-      try_to_rename(path(id), removed);
-    }
+    for (const CheckpointId id : ids) try_to_rename(path(id), hidden(id, removed_ending));
     tidy();
   } catch (const Error&) {  // an old checkpoint too many harms nobody
   }

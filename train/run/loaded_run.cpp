@@ -29,7 +29,6 @@ std::unique_ptr<LoadedRun> load_run(const std::string& directory, Choice choice)
   loaded->paths = find_run(directory);
   static_cast<Checkpoint&>(*loaded) =
       choose_checkpoint(CheckpointStore(loaded->paths.checkpoints()), choice, loaded->warnings);
-  const data::SafetensorsFile file(loaded->model());
   try {
     loaded->gpt = std::make_unique<nn::Gpt<float>>(
         loaded->parameters, gpt_config(loaded->config, loaded->tokenizer->vocabulary_size()));
@@ -37,9 +36,9 @@ std::unique_ptr<LoadedRun> load_run(const std::string& directory, Choice choice)
     throw Error(error.fault() == Fault::usage ? Fault::checkpoint : error.fault(),
                 data::printable(loaded->path) + ": " + error.what());
   }
-  check_blocks(file, loaded->parameters, {{"", nullptr}});
+  check_blocks(*loaded->model, loaded->parameters, {{"", nullptr}});
   loaded->parameters.build(0);
-  read_blocks(file, loaded->parameters, model_blocks(loaded->parameters));
+  read_blocks(*loaded->model, loaded->parameters, model_blocks(loaded->parameters));
   return loaded;
 }
 

@@ -10,6 +10,7 @@
 #include "nn/gpt.h"
 #include "train/run/memory.h"
 #include "train/run/objective.h"
+#include "train/run/timing.h"
 
 namespace primer::train {
 
@@ -190,14 +191,9 @@ void count_parameters(Plan& plan) {
   const Config& config = plan.config;
   autograd::Parameters<float> parameters;  // never built: declared only
   const nn::Gpt<float> gpt(parameters, gpt_config(config, plan.tokenizer->vocabulary_size()));
-  plan.parameters = plan.parameters_without_positions = parameters.count();
-  for (const auto& entry : parameters.entries()) {
-    if (entry.path == "position.weight") plan.parameters_without_positions -= entry.shape.size();
-  }
-  const auto number = [](long value) { return static_cast<double>(value); };
-  plan.flop_per_token = 6 * number(plan.parameters_without_positions) +
-                        12 * number(config.layers) * number(config.channels) * number(config.context);
-
+  plan.parameters = parameters.count();
+  plan.parameters_without_positions = count_without_positions(parameters);
+  plan.flop_per_token = flop_per_token(config, parameters);
   const MemoryNeed need = memory_need(config, gpt.config, plan.parameters, autograd::threads());
   plan.memory_bytes = static_cast<std::uint64_t>(std::min(need.total(), 1e18));
   refuse_beyond_memory(config, gpt.config, plan.parameters, available_memory());

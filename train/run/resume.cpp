@@ -1,5 +1,7 @@
 #include "train/run/resume.h"
 
+#include <cerrno>
+
 #include "data/checksum.h"
 #include "data/utf8.h"
 
@@ -65,6 +67,23 @@ void merge_wishes(Config& config, const Config& wishes, const RunPaths& run) {
   }
 }
 
+// Better now than after hours of training. A full disk is another matter: it may have room by then.
+void check_writable(const std::string& folder) {
+  const int result = data::system_disk().access(folder);
+  if (result < 0 && result != -ENOENT) {
+    throw Error(Fault::io, printable(folder) + " cannot be written: " + data::reason(-result));
+  }
+}
+
+// Removes what killed processes left of files that they were writing.
+void tidy(const std::string& directory) {
+  std::vector<std::string> names;
+  data::system_disk().names(directory, names);
+  for (const std::string& name : names) {
+    if (name.starts_with(".") && name.ends_with(".tmp")) data::remove_all(directory + "/" + name);
+  }
+}
+
 std::unique_ptr<data::TokenFile> open_tokens(const OpenRun& open) {
   const std::string shown = printable(open.paths.tokens());
   try {
@@ -86,6 +105,8 @@ std::unique_ptr<data::TokenFile> open_tokens(const OpenRun& open) {
 }  // namespace
 
 OpenRun open_run(const RunPaths& run, const Config& wishes) {
+  check_writable(run.checkpoints());
+  tidy(run.directory);
   OpenRun open{run, CheckpointStore(run.checkpoints()), {}, {}, {}};
   CheckpointStore::Recovered recovered = open.store.recover();
   open.notes = std::move(recovered.warnings);
@@ -111,6 +132,12 @@ OpenRun open_run(const RunPaths& run, const Config& wishes) {
     }
   } catch (const Error& error) {
     open.notes.push_back(error.what());
+  }
+  if (open.is_finished()) {
+    // It may have been killed after its last save and before this.
+    std::optional<CheckpointId> best;
+    if (open.checkpoint.state.best_step >= 0) best = CheckpointId{open.checkpoint.state.best_step, true};
+    open.store.prune(open.checkpoint.id, best, config.keep);
   }
   return open;
 }

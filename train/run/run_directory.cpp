@@ -19,10 +19,14 @@ using data::printable;
 
 namespace {
 
-// Also true for a link that leads nowhere and for what may not be looked at: the name is taken.
+// Also true for a link that leads nowhere. Where nothing may be looked at: Fault::io.
 bool is_taken(const std::string& path) {
-  std::error_code error;
-  return fs::symlink_status(path, error).type() != fs::file_type::not_found;
+  data::FileStatus status;
+  const int result = data::system_disk().status(path, false, status);
+  if (result < 0 && result != -ENOENT && result != -ENOTDIR) {
+    throw Error(Fault::io, printable(path) + " cannot be looked at: " + data::reason(-result));
+  }
+  return result == 0;
 }
 
 void rename_directory(const std::string& from, const std::string& to) {
@@ -35,12 +39,18 @@ void rename_directory(const std::string& from, const std::string& to) {
 std::optional<RunLock> lock_existing(const std::string& path) {
   const RunPaths run{path};
   if (!is_taken(run.lock())) return {};
-  return RunLock(run.lock());
+  try {
+    return RunLock(run.lock());
+  } catch (const Error& error) {
+    if (error.fault() == Fault::io && !is_taken(path)) return {};  // it was moved away since
+    throw;
+  }
 }
 
 // Creates the folder and those above it, durably.
 void create_folders(const fs::path& folder) {
-  if (folder.empty() || fs::is_directory(folder)) return;
+  std::error_code unknown;  // what may not be looked at cannot be created either, and that says why
+  if (folder.empty() || fs::is_directory(folder, unknown)) return;
   create_folders(folder.parent_path());
   const int result = data::system_disk().make_folder(folder.string());
   if (result < 0 && result != -EEXIST) {
@@ -50,6 +60,12 @@ void create_folders(const fs::path& folder) {
 }
 
 }  // namespace
+
+data::FileIdentity place_of(const std::string& directory) {
+  data::FileStatus status;
+  data::system_disk().status(directory, true, status);
+  return {status.identity.device, status.identity.inode, 0, 0};
+}
 
 std::string default_run(const std::vector<std::string>& texts) {
   if (texts.empty() || texts.front() == "-") return "runs/stdin";
@@ -109,7 +125,10 @@ void NewRun::remove_stale() const {
     const std::string found = (fs::path(prefix).parent_path() / name).string();
     if (!found.starts_with(prefix)) continue;
     try {
-      if (const auto lock = lock_existing(found)) data::remove_all(found);  // its process lives no more
+      // Without a lock too: its process was killed before it had one, or is about to take one, and then makes another
+      // directory.
+      const RunLock lock(RunPaths{found}.lock());
+      data::remove_all(found);  // its process lives no more
     } catch (const Error&) {  // somebody is at work there
     }
   }
@@ -119,40 +138,47 @@ const RunPaths& NewRun::staging() {
   if (!staging_.directory.empty()) return staging_;
   create_folders(fs::path(path_).parent_path());
   remove_stale();
-  const std::string directory = staging_prefix(path_) + std::to_string(::getpid());
+  const std::string process = staging_prefix(path_) + std::to_string(::getpid());
   for (int attempt = 1; !lock_; ++attempt) {
+    const std::string directory = attempt == 1 ? process : process + "-" + std::to_string(attempt);
     const int result = data::system_disk().make_folder(directory);
-    if (result < 0 && result != -EEXIST) {
+    if (result == -EEXIST && attempt < 100) continue;  // of a process with our number, on another machine perhaps
+    if (result < 0) {
       throw Error(Fault::io, "cannot create a run at " + printable(path_) + ": " + data::reason(-result));
     }
     try {
       lock_.emplace(RunPaths{directory}.lock());
+      staging_.directory = directory;
     } catch (const Error&) {  // another process took it for a killed one's, in the moment before it was locked
-      if (attempt == 10) throw;
+      data::system_disk().remove_folder(directory);
+      if (attempt >= 100) throw;
     }
   }
-  staging_.directory = directory;
   return staging_;
 }
 
 RunPaths NewRun::publish(std::string* moved_to) {
   data::sync_folder(staging().directory);
-  refuse_existing();
   if (moved_to) moved_to->clear();
-  if (is_taken(path_)) {
-    const auto lock = lock_existing(path_);
-    long number = 1;
-    while (is_taken(path_ + "." + std::to_string(number))) ++number;
-    const std::string aside = path_ + "." + std::to_string(number);
-    rename_directory(path_, aside);
-    if (moved_to) *moved_to = aside;
+  for (int attempt = 1; !published_; ++attempt) {
+    refuse_existing();
+    if (is_taken(path_)) {
+      const data::FileIdentity place = place_of(path_);
+      const auto lock = lock_existing(path_);
+      if (!lock && place_of(path_) != place) continue;  // another process has just moved it aside
+      long number = 1;
+      while (is_taken(path_ + "." + std::to_string(number))) ++number;
+      const std::string aside = path_ + "." + std::to_string(number);
+      rename_directory(path_, aside);
+      if (moved_to) *moved_to = aside;
+    }
+    const int result = data::system_disk().rename(staging_.directory, path_);
+    published_ = result == 0;
+    const bool appeared = result == -EEXIST || result == -ENOTEMPTY || result == -ENOTDIR;  // another was faster
+    if (!published_ && (!appeared || attempt == 100)) {
+      throw Error(Fault::io, "cannot create a run at " + printable(path_) + ": " + data::reason(-result));
+    }
   }
-  const int result = data::system_disk().rename(staging_.directory, path_);
-  if (result == -EEXIST || result == -ENOTEMPTY || result == -ENOTDIR) refuse_existing();
-  if (result < 0) {
-    throw Error(Fault::io, "cannot create a run at " + printable(path_) + ": " + data::reason(-result));
-  }
-  published_ = true;
   data::sync_folder(data::folder_of(path_));
   return {path_};
 }

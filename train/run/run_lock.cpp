@@ -64,9 +64,11 @@ int take(const std::string& path, data::Disk& disk) {
 
 RunLock::RunLock(const std::string& path, data::Disk& disk) : disk_(disk), descriptor_(take(path, disk)) {
   // For people: a full disk is no reason not to train.
+  // Written before it is cut, so that it never names nobody.
   const std::string owner = this_process();
-  disk_.truncate(descriptor_, 0);
-  disk_.write(descriptor_, owner.data(), owner.size(), 0);
+  const auto bytes = static_cast<std::int64_t>(owner.size());
+  const bool written = disk_.write(descriptor_, owner.data(), owner.size(), 0) == bytes;
+  disk_.truncate(descriptor_, written ? owner.size() : 0);
 }
 
 RunLock::RunLock(RunLock&& other) noexcept : disk_(other.disk_), descriptor_(other.descriptor_) {

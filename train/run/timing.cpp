@@ -23,13 +23,18 @@ double product_rate(long m, long n, long k, int runs) {
   return best;
 }
 
-double flop_per_token(const Config& config, const autograd::Parameters<float>& parameters) {
+long count_without_positions(const autograd::Parameters<float>& parameters) {
   long count = parameters.count();
   for (const auto& entry : parameters.entries()) {
     if (entry.path == "position.weight") count -= entry.shape.size();
   }
+  return count;
+}
+
+double flop_per_token(const Config& config, const autograd::Parameters<float>& parameters) {
   const auto number = [](long value) { return static_cast<double>(value); };
-  return 6 * number(count) + 12 * number(config.layers) * number(config.channels) * number(config.context);
+  return 6 * number(count_without_positions(parameters)) +
+         12 * number(config.layers) * number(config.channels) * number(config.context);
 }
 
 TimingLog::Before TimingLog::read_before(const std::string& path, long step) {

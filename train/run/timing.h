@@ -23,6 +23,9 @@ class Stopwatch {
 /// FLOP a second that a single-precision product of [m, k] by [k, n] reaches here and now: the best of `runs`.
 double product_rate(long m, long n, long k, int runs);
 
+/// Parameters but for those of a learned table of positions, which cost nothing to multiply by.
+long count_without_positions(const autograd::Parameters<float>& parameters);
+
 /// What training on a token takes: 6 N + 12 L C T FLOP, N parameters without positions. PaLM (2022), appendix B.
 double flop_per_token(const Config& config, const autograd::Parameters<float>& parameters);
 

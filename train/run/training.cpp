@@ -73,6 +73,7 @@ class Training {
         state_(run.checkpoint.state),
         progress_(progress),
         interruption_(interruption),
+        place_(place_of(run.paths.directory)),
         trainer_(config_, *run.checkpoint.tokenizer, run.tokens->train(), state_.schedule_steps),
         metrics_(run.paths.metrics(), state_.metrics_bytes),
         timing_(run.paths.timing(), state_.trainer.step, flop_per_token(config_, trainer_.parameters()),
@@ -80,6 +81,7 @@ class Training {
         saver_(config_.save_every, run.checkpoint.id, [this](CheckpointId) { save(); },
                [this](const std::string& text) { progress_.note(text); }) {
     restore_trainer(run.checkpoint, trainer_);
+    run.checkpoint.model = run.checkpoint.moments = nullptr;  // once pruned, open files would go on taking the disk's room
   }
 
   TrainingResult operator()() {
@@ -192,6 +194,11 @@ class Training {
   }
 
   void save() {
+    // Where it was moved away from there may be another run by now, which is not ours to write to.
+    if (place_of(run_.paths.directory) != place_) {
+      throw Error(Fault::io, "the run is no longer at " + data::printable(run_.paths.directory) +
+                                 ": it was moved or removed");
+    }
     // The checkpoint will say how long the log is: it must be there when that is read.
     metrics_.sync();
     const auto save_one = [this](const Snapshot& moment) {
@@ -211,6 +218,7 @@ class Training {
   TrainingState state_;  // but for what the trainer, the optimizer and the logs know better
   Progress& progress_;
   Interruption& interruption_;
+  data::FileIdentity place_;
   Trainer<float> trainer_;
   LineLog metrics_;
   TimingLog timing_;
@@ -232,7 +240,7 @@ void prepare_run(const RunPaths& run, Plan& plan, const data::Sources& sources, 
 
   Trainer<float> trainer(plan.config, *plan.tokenizer, tokens.train());
   if (initial) {
-    read_blocks(data::SafetensorsFile(initial->model()), trainer.parameters(), model_blocks(trainer.parameters()));
+    read_blocks(*initial->model, trainer.parameters(), model_blocks(trainer.parameters()));
   }
   TrainingState state;
   state.schedule_steps = plan.config.steps;

@@ -1,0 +1,151 @@
+// Signals to the program while it trains.
+#include "tests/train/planned.h"
+#include "tests/train/process.h"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string run_name = "it's a \"run\" of $1";  // that a shell must be told with care
+const std::string in_quotes = "\"it's a \\\"run\\\" of \\$1\"";
+
+// The command that is printed for going on, "" if there is none.
+std::string resume_command(const std::string& err) {
+  const std::string words = "to go on: ";
+  const auto at = err.rfind(words);
+  if (at == std::string::npos) return {};
+  const auto begin = at + words.size();
+  return err.substr(begin, err.find('\n', begin) - begin);
+}
+
+// Stops trainings by signals at random moments, and goes on by the command that they print.
+void stop_at_random(const FreshDirectory& here, const std::string& options, double reach, long stops, unsigned seed) {
+  here.write("t.txt", prose(1200));
+  const Unbroken unbroken(here, options);
+  const std::string begin = "exec primer train t.txt -o " + in_quotes + options;
+  std::mt19937 random(seed);
+  std::uniform_real_distribution<double> time(0, reach * unbroken.seconds);
+  std::string command = begin;
+  long stopped = 0, endings = 0;
+  while (stopped < stops || command != begin) {
+    const int signal = std::vector<int>{SIGTERM, SIGINT, SIGHUP}[random() % 3];
+    Process process(here, command);
+    process.run_for(time(random));
+    process.send(signal);
+    const Outcome outcome = process.wait();
+    CAPTURE(command);
+    CAPTURE(outcome.err);
+    if (const std::string next = resume_command(outcome.err); !next.empty()) {
+      REQUIRE(outcome.code == 128 + signal);
+      REQUIRE(next == "primer train --resume -o 'it'\\''s a \"run\" of $1'");
+      command = "exec " + next;
+      ++stopped;
+    } else if (outcome.code != 0) {
+      REQUIRE(outcome.code == 128 + signal);  // before there was anything to save
+      REQUIRE((command != begin || !fs::exists(here / run_name)));
+    } else {
+      REQUIRE(difference(unbroken.tree, tree_of(here / run_name)) == "");
+      fs::remove_all(here / run_name);
+      command = begin;
+      ++endings;
+    }
+  }
+  MESSAGE(stopped << " stops, " << endings << " endings");
+  CHECK(endings > 0);
+}
+
+const std::string endless = small_run + "--steps 10000000 --schedule constant --val-fraction 0 ";
+
+// Waits until `count` lines more are in the log.
+bool goes_on(Process& process, const std::string& log, long count) {
+  const long before = line_count(log);
+  return process.until([&] { return line_count(log) >= before + count; });
+}
+
+// Signals a training twice. The first signal comes when `ready(process)` says so.
+template <class Ready>
+void signal_twice(const FreshDirectory& here, const std::string& arguments, Ready ready) {
+  Process process(here, "exec primer train " + arguments);
+  REQUIRE(process.until([&] { return fs::exists(here / "run/metrics.jsonl"); }));
+  REQUIRE(ready(process));
+  process.send(SIGINT);
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  process.send(SIGTERM);
+  const auto second = std::chrono::steady_clock::now();
+  const Outcome outcome = process.wait();
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - second).count();
+  MESSAGE("code " << outcome.code << ", " << 1000 * seconds << " ms after the second signal");
+  CAPTURE(outcome.err);
+  // The first one alone may have ended it, if it had little left to do.
+  CHECK((outcome.code == 128 + SIGTERM || outcome.code == 128 + SIGINT));
+  if (outcome.code == 128 + SIGTERM) CHECK(resume_command(outcome.err) == "");
+  CHECK(seconds < (has_address_sanitizer ? 5 : 1));
+}
+
+}  // namespace
+
+TEST_CASE("a training that signals stop is gone on with by the command it prints") {
+  stop_at_random(FreshDirectory(), small_run + "--steps 300", 0.8, 10, 1);
+}
+
+TEST_CASE("SIGUSR1 saves and goes on; a SIGHUP that was ignored stays ignored") {
+  const FreshDirectory here;
+  here.write("t.txt", prose(1200));
+  Process process(here, "trap '' HUP && exec primer train t.txt -o run" + endless);
+  const std::string log = here / "run/metrics.jsonl";
+  REQUIRE(goes_on(process, log, 5));
+  CHECK(listing(here / "run/checkpoints") == "step-000000000");
+  std::string newest = "step-000000000";
+  for (int time = 1; time <= 2; ++time) {
+    process.send(SIGUSR1);
+    const auto is_newer = [&] {
+      const std::string all = listing(here / "run/checkpoints");
+      const std::string last = all.substr(all.rfind(' ') + 1);
+      if (!last.starts_with("step-") || last <= newest) return false;
+      newest = last;
+      return true;
+    };
+    REQUIRE(process.until(is_newer));
+    REQUIRE(goes_on(process, log, 5));
+  }
+  process.send(SIGHUP);
+  REQUIRE(goes_on(process, log, 50));
+  process.send(SIGTERM);
+  const Outcome outcome = process.wait();
+  CHECK(outcome.code == 128 + SIGTERM);
+  CHECK(outcome.err.find("saved  step") != std::string::npos);
+  CHECK(resume_command(outcome.err) == "primer train --resume -o run");
+}
+
+TEST_CASE("a second signal ends a training at once, whatever it is doing") {
+  const FreshDirectory here;
+  here.write("t.txt", prose(300'000));
+  const std::string step = "t.txt -o run --layers 4 --channels 256 --heads 4 --context 256 --batch 32 --steps 9 ";
+  SUBCASE("a step of some seconds") {
+    signal_twice(here, step + "--val-fraction 0", [](Process&) { return true; });
+    REQUIRE(run_primer(here, "info run").code == 0);
+  }
+  SUBCASE("an evaluation") {
+    signal_twice(here, step + "--val-fraction 0.5 --eval-batches 0", [](Process&) { return true; });
+  }
+  SUBCASE("a save") {
+    const std::string model = "t.txt -o run --layers 2 --channels 256 --heads 4 --context 8 --batch 1 ";
+    signal_twice(here, model + "--steps 100000 --save-every 1 --val-fraction 0", [&](Process& process) {
+      return process.until([&] { return fs::exists(here / "run/checkpoints/step-000000003"); }) &&
+             process.until([&] { return listing(here / "run/checkpoints").find(".tmp") != std::string::npos; });
+    });
+    Process resumed(here, "exec primer train --resume -o run --save-every 1000000");
+    REQUIRE(goes_on(resumed, here / "run/metrics.jsonl", 1));
+    resumed.send(SIGTERM);
+    CHECK(resumed.wait().code == 128 + SIGTERM);
+    CHECK(listing(here / "run/checkpoints").find(".tmp") == std::string::npos);
+  }
+}
+
+TEST_SUITE("long") {
+  TEST_CASE("a hundred stops by signals at random moments change nothing") {
+    stop_at_random(MemoryDirectory(), small_run + "--steps 400", 0.6, 50, 2);
+    stop_at_random(FreshDirectory(), small_run + "--steps 400 --save-every 7", 0.4, 30, 3);
+    stop_at_random(MemoryDirectory(), small_run + "--steps 400 --eval-batches 0 --eval-every 1", 0.5, 20, 4);
+  }
+}
