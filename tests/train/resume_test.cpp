@@ -105,6 +105,7 @@ TEST_CASE("a signal during an evaluation ends it, and the resumed run writes the
       unevaluated = true;
       CHECK(ids.back().step == 7);
       CHECK(cut.metrics().find("\"step\":7,") == std::string::npos);
+      CHECK(!open_run(cut.paths, {}).is_finished());  // the last step was made, and not yet evaluated
     }
     cut.train();
     CHECK(essence(cut, 7) == essence(whole, 7));

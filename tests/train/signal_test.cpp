@@ -30,8 +30,11 @@ void stop_at_random(const FreshDirectory& here, const std::string& options, doub
   while (stopped < stops || command != begin) {
     const int signal = std::vector<int>{SIGTERM, SIGINT, SIGHUP}[random() % 3];
     Process process(here, command);
-    process.run_for(time(random));
-    process.send(signal);
+    // From some number on it may end.
+    if (stopped < 2 * stops) {
+      process.run_for(time(random));
+      process.send(signal);
+    }
     const Outcome outcome = process.wait();
     CAPTURE(command);
     CAPTURE(outcome.err);
@@ -54,6 +57,10 @@ void stop_at_random(const FreshDirectory& here, const std::string& options, doub
   CHECK(endings > 0);
 }
 
+const std::string evaluates_always = [] {
+  std::string options = small_run;
+  return options.replace(options.find("--eval-every 20"), 15, "--eval-every 1");
+}();
 const std::string endless = small_run + "--steps 10000000 --schedule constant --val-fraction 0 ";
 
 // Waits until `count` lines more are in the log.
@@ -144,8 +151,8 @@ TEST_CASE("a second signal ends a training at once, whatever it is doing") {
 
 TEST_SUITE("long") {
   TEST_CASE("a hundred stops by signals at random moments change nothing") {
-    stop_at_random(MemoryDirectory(), small_run + "--steps 400", 0.6, 50, 2);
-    stop_at_random(FreshDirectory(), small_run + "--steps 400 --save-every 7", 0.4, 30, 3);
-    stop_at_random(MemoryDirectory(), small_run + "--steps 400 --eval-batches 0 --eval-every 1", 0.5, 20, 4);
+    stop_at_random(MemoryDirectory(), small_run + "--steps 2000", 1, 50, 2);
+    stop_at_random(FreshDirectory(), small_run + "--steps 1000 --save-every 7", 1, 30, 3);
+    stop_at_random(MemoryDirectory(), evaluates_always + "--steps 400 --eval-batches 0", 1, 20, 4);
   }
 }

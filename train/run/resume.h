@@ -11,6 +11,11 @@
 
 namespace primer::train {
 
+/// Nothing is left to do after `step`: neither a step nor the evaluation that one of them was due.
+inline bool is_finished(const TrainingState& state, long step, const Config& config) {
+  return !state.unevaluated && (state.stopped_early || step >= config.steps);
+}
+
 /// A run that can be trained. Whoever holds one holds the run's lock.
 struct OpenRun {
   RunPaths paths;
@@ -20,7 +25,7 @@ struct OpenRun {
   std::vector<std::string> notes;           // for people, one line each
 
   bool is_finished() const {
-    return checkpoint.state.stopped_early || checkpoint.state.trainer.step >= checkpoint.config.steps;
+    return train::is_finished(checkpoint.state, checkpoint.state.trainer.step, checkpoint.config);
   }
 };
 

@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 
 #include "autograd/error.h"
 #include "data/file.h"
@@ -35,17 +37,41 @@ void rename_directory(const std::string& from, const std::string& to) {
   }
 }
 
-// The lock of the run at `path`, if there is a run.
+// Empty when there is no lock to take. Throws Fault::busy when the run is being trained.
 std::optional<RunLock> lock_existing(const std::string& path) {
   const RunPaths run{path};
-  if (!is_taken(run.lock())) return {};
-  try {
-    return RunLock(run.lock());
-  } catch (const Error& error) {
-    if (error.fault() == Fault::io && !is_taken(path)) return {};  // it was moved away since
-    throw;
+  for (int attempt = 1; is_taken(run.lock()); ++attempt) {
+    try {
+      return RunLock(run.lock());
+    } catch (const Error& error) {  // it may have been moved away since, and another have taken its place
+      if (error.fault() != Fault::io || attempt == 10) throw;
+    }
   }
+  return {};
 }
+
+/// A turn to change names in a folder: two programs that publish runs there take turns. Where a folder cannot be locked,
+/// or another program keeps it, nobody waits for ever: then two runs that are forced into one place at the same instant
+/// may end up as one moved aside by the other.
+class Turn {
+ public:
+  explicit Turn(const std::string& folder)
+      : descriptor_(data::system_disk().open(folder, data::Disk::Open::folder)) {
+    for (int wait = 0; descriptor_ >= 0 && wait < 5000; ++wait) {
+      const int result = data::system_disk().lock(descriptor_);
+      if (result != -EWOULDBLOCK && result != -EINTR) break;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() {
+    if (descriptor_ >= 0) data::system_disk().close(descriptor_);
+  }
+
+ private:
+  int descriptor_;
+};
 
 // Creates the folder and those above it, durably.
 void create_folders(const fs::path& folder) {
@@ -160,25 +186,22 @@ const RunPaths& NewRun::staging() {
 RunPaths NewRun::publish(std::string* moved_to) {
   data::sync_folder(staging().directory);
   if (moved_to) moved_to->clear();
-  for (int attempt = 1; !published_; ++attempt) {
-    refuse_existing();
-    if (is_taken(path_)) {
-      const data::FileIdentity place = place_of(path_);
-      const auto lock = lock_existing(path_);
-      if (!lock && place_of(path_) != place) continue;  // another process has just moved it aside
-      long number = 1;
-      while (is_taken(path_ + "." + std::to_string(number))) ++number;
-      const std::string aside = path_ + "." + std::to_string(number);
-      rename_directory(path_, aside);
-      if (moved_to) *moved_to = aside;
-    }
-    const int result = data::system_disk().rename(staging_.directory, path_);
-    published_ = result == 0;
-    const bool appeared = result == -EEXIST || result == -ENOTEMPTY || result == -ENOTDIR;  // another was faster
-    if (!published_ && (!appeared || attempt == 100)) {
-      throw Error(Fault::io, "cannot create a run at " + printable(path_) + ": " + data::reason(-result));
-    }
+  const Turn turn(data::folder_of(path_));
+  refuse_existing();
+  if (is_taken(path_)) {
+    const auto lock = lock_existing(path_);
+    long number = 1;
+    while (is_taken(path_ + "." + std::to_string(number))) ++number;
+    const std::string aside = path_ + "." + std::to_string(number);
+    rename_directory(path_, aside);
+    if (moved_to) *moved_to = aside;
   }
+  const int result = data::system_disk().rename(staging_.directory, path_);
+  if (result == -EEXIST || result == -ENOTEMPTY || result == -ENOTDIR) refuse_existing();
+  if (result < 0) {
+    throw Error(Fault::io, "cannot create a run at " + printable(path_) + ": " + data::reason(-result));
+  }
+  published_ = true;
   data::sync_folder(data::folder_of(path_));
   return {path_};
 }

@@ -108,9 +108,7 @@ class Training {
 
  private:
   bool validates() const { return config_.val_fraction > 0; }
-  bool is_finished() const {
-    return !state_.unevaluated && (state_.stopped_early || trainer_.state().step >= config_.steps);
-  }
+  bool is_finished() const { return train::is_finished(state_, trainer_.state().step, config_); }
   bool is_stopped() {
     if (signal_ == 0) signal_ = interruption_.stop();
     return signal_ != 0;
