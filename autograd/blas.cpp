@@ -23,13 +23,37 @@ void gemm(long m, long n, long k, T scale, Operand<T> a, Operand<T> b, T beta, T
                 i(c_stride));
 }
 
+constexpr long few_rows = 8;  // up to so many, reading b takes longer than computing with it
+/// c = a b^T + beta c for few rows of a: b is read once, where BLAS would copy it into tiles first.
+template <class T>
+void dot_rows(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride) {
+  for (long j = 0; j < n; j += 4) {  // four rows of b at a time keep the adders busy
+    const auto row = [=](long q) { return b.data + std::min(j + q, n - 1) * b.stride; };
+    const T *b0 = row(0), *b1 = row(1), *b2 = row(2), *b3 = row(3);
+    for (long r = 0; r < m; ++r) {
+      const T* x = a.data + r * a.stride;
+      T s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+#pragma omp simd reduction(+ : s0, s1, s2, s3)
+      for (long i = 0; i < k; ++i) s0 += x[i] * b0[i], s1 += x[i] * b1[i], s2 += x[i] * b2[i], s3 += x[i] * b3[i];
+      T* y = c + r * c_stride;
+      for (long q = j; const T sum : {s0, s1, s2, s3})
+        if (q < n) y[q] = sum + (beta == 0 ? 0 : beta * y[q]), ++q;
+    }
+  }
+}
+
 template <class T>
 void product(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride) {
   for (const long extent : {m, n, k, a.stride, b.stride, c_stride})
     if (extent > INT_MAX)
       refuse("product", "an extent of " + std::to_string(extent) + " is beyond BLAS's 32 bits; take a smaller batch");
+  if (m <= few_rows && n > m && !a.is_transposed && b.is_transposed)
+    split(n, m * k, [=](long begin, long end, int) {
+      const Operand<T> rows{b.data + begin * b.stride, b.stride, true};
+      dot_rows(m, end - begin, k, a, rows, beta, c + begin, c_stride);
+    }, 16);
   // Borders at multiples of 16 keep the kernels' tiles whole.
-  if (m >= n)
+  else if (m >= n)
     split(m, n * k, [=](long begin, long end, int) {
       const Operand<T> rows{a.data + begin * (a.is_transposed ? 1 : a.stride), a.stride, a.is_transposed};
       gemm<T>(end - begin, n, k, 1, rows, b, beta, c + begin * c_stride, c_stride);

@@ -22,8 +22,9 @@ Operand<T> transposed(const T* data, long stride) { return {data, stride, true};
 template <class T>
 void gemm(long m, long n, long k, T scale, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride);
 
-/// The same, split over the threads along the longer side of c, once per thread: single-threaded BLAS inside, which
-/// on small products is 1.7 times as fast as OpenBLAS's own threads. Throws Error(usage) on extents beyond 32 bits.
+/// The same, split over the threads along the longer side of c (in a parallel region not at all), with single-threaded
+/// BLAS inside: on small products that is 1.7 times as fast as OpenBLAS's own threads. Few rows times a transposed b do
+/// without BLAS. Throws Error(usage) on extents beyond 32 bits.
 template <class T>
 void product(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride);
 

@@ -2,6 +2,7 @@
 // that a test can put another disk underneath: one in memory that fails, dies or loses power at any call.
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -53,6 +54,14 @@ class Disk {
   virtual int make_folder(const std::string& path) = 0;
   virtual int access(const std::string& folder) = 0;  // faccessat: may names be made and removed there?
 };
+
+/// Makes a call of a Disk again while a signal interrupts it.
+template <class Call>
+auto uninterrupted(Call call) {
+  auto result = call();
+  while (result == -EINTR) result = call();
+  return result;
+}
 
 /// The disk of this machine.
 Disk& system_disk();

@@ -48,14 +48,6 @@ ssize_t read_some(int descriptor, void* out, std::size_t count) {
   }
 }
 
-// Tries a system call again while a signal interrupts it.
-template <class Call>
-auto uninterrupted(Call call) {
-  auto result = call();
-  while (result == -EINTR) result = call();
-  return result;
-}
-
 }  // namespace
 
 std::string reason(int error) {

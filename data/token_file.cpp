@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <thread>
 
 #include "data/checksum.h"
 
@@ -242,7 +244,15 @@ void TokenFile::PartTokens::read(std::uint64_t begin, std::uint64_t count, int* 
   const auto step = static_cast<std::size_t>(width);
   const std::size_t bytes = static_cast<std::size_t>(count) * step;
   char* const narrow = reinterpret_cast<char*>(out) + static_cast<std::size_t>(count) * sizeof(int) - bytes;
-  file->read_exactly(narrow, bytes, offset + begin * step);
+  for (int attempt = 1;; ++attempt) {
+    try {
+      file->read_exactly(narrow, bytes, offset + begin * step);
+      break;
+    } catch (const autograd::Error& error) {  // a disk that fails once is no reason to end a training
+      if (error.fault() != autograd::Fault::io || attempt == 3) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }
   const std::uint32_t largest = width == 1   ? widen<std::uint8_t>(narrow, count, out)
                                 : width == 2 ? widen<std::uint16_t>(narrow, count, out)
                                              : widen<std::uint32_t>(narrow, count, out);

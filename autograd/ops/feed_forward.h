@@ -35,16 +35,11 @@ Tensor<T> feed_forward(Tensor<T> residual, Tensor<T> x, Tensor<T> up, Tensor<T> 
     for (long b = begin; b < end; b += block) {
       const long n = std::min(block, end - b);
       T *h = hidden + b * F, *r = y.data() + b * C;
-      const auto multiply = parts > 1 ? [](long m_, long n_, long k_, Operand<T> a, Operand<T> w,
-                                           T* c) { gemm<T>(m_, n_, k_, 1, a, w, 1, c, n_); }
-                                      : [](long m_, long n_, long k_, Operand<T> a, Operand<T> w, T* c) {
-                                          product<T>(m_, n_, k_, a, w, 1, c, n_);
-                                        };
       start_rows<T>(h, nullptr, up_bias ? up_bias.data() : nullptr, n, F);
-      multiply(n, F, C, as_is<T>(x.data() + b * C, C), transposed<T>(up.data(), C), h);
+      product<T>(n, F, C, as_is<T>(x.data() + b * C, C), transposed<T>(up.data(), C), 1, h, F);
       activate_row(activation, h, n * F, g);
       start_rows<T>(r, later ? nullptr : residual.data() + b * C, down_bias ? down_bias.data() : nullptr, n, C);
-      multiply(n, C, F, as_is<T>(g, F), transposed<T>(down.data(), F), r);
+      product<T>(n, C, F, as_is<T>(g, F), transposed<T>(down.data(), F), 1, r, C);
       if (later) mask.apply(b * C, n * C, r, residual.data() + b * C, r);
     }
   };

@@ -84,10 +84,7 @@ void CheckpointStore::rename(const std::string& from, const std::string& to) {
 }
 
 int CheckpointStore::try_to_rename(const std::string& from, const std::string& to) {
-  int result;
-  do result = disk_.rename(from, to);
-  while (result == -EINTR);
-  return result;
+  return data::uninterrupted([&] { return disk_.rename(from, to); });
 }
 
 void CheckpointStore::make_folder() {

@@ -71,12 +71,16 @@ JsonLine& JsonLine::add_json(std::string_view key, std::string_view json) {
 }
 
 LineLog::LineLog(const std::string& path, std::uint64_t keep, data::Disk& disk)
-    : disk_(disk), descriptor_(disk.open(path, data::Disk::Open::update)) {
+    : disk_(disk),
+      descriptor_(data::uninterrupted([&] { return disk.open(path, data::Disk::Open::update); })) {
   data::FileStatus status;
-  int result = descriptor_ < 0 ? descriptor_ : disk_.status(descriptor_, status);
+  int result = descriptor_;
+  if (result >= 0) result = data::uninterrupted([&] { return disk_.status(descriptor_, status); });
   if (result == 0 && status.kind != data::FileKind::regular) result = -EINVAL;
   size_ = std::min(keep, status.identity.size);
-  if (result == 0 && size_ < status.identity.size) result = disk_.truncate(descriptor_, size_);
+  if (result == 0 && size_ < status.identity.size) {
+    result = data::uninterrupted([&] { return disk_.truncate(descriptor_, size_); });
+  }
   if (result < 0) {
     if (descriptor_ >= 0) disk_.close(descriptor_);
     throw autograd::Error(autograd::Fault::io,

@@ -86,18 +86,11 @@ class Training {
 
   TrainingResult operator()() {
     if (const std::string other = other_machine(state_); !other.empty()) progress_.note("note   " + other);
-    if (const auto interrupted = state_.unevaluated) {
-      finish_step(*interrupted);
-    } else if (trainer_.state().step == 0 && validates()) {
-      JsonLine line;
-      line.add("step", 0L).add("tokens", 0L).add("epoch", 0.0);
-      if (evaluate(line)) metrics_.write(line.text());
-    }
-    while (!is_finished() && !is_stopped()) {
-      step();
-      if (interruption_.save() && saver_.save_now(now())) {
-        progress_.note("saved  step " + std::to_string(now().step));
-      }
+    try {
+      go_on();
+    } catch (const Error& error) {
+      if (error.fault() == Fault::io) saver_.save_now(now());  // the text cannot be read: what was computed stays
+      throw;
     }
     saver_.finish(now());
     if (metrics_.dropped() > 0) {
@@ -114,6 +107,22 @@ class Training {
     return signal_ != 0;
   }
   CheckpointId now() const { return {trainer_.state().step, !state_.unevaluated}; }
+
+  void go_on() {
+    if (const auto interrupted = state_.unevaluated) {
+      finish_step(*interrupted);
+    } else if (trainer_.state().step == 0 && validates()) {
+      JsonLine line;
+      line.add("step", 0L).add("tokens", 0L).add("epoch", 0.0);
+      if (evaluate(line)) metrics_.write(line.text());
+    }
+    while (!is_finished() && !is_stopped()) {
+      step();
+      if (interruption_.save() && saver_.save_now(now())) {
+        progress_.note("saved  step " + std::to_string(now().step));
+      }
+    }
+  }
 
   void step() {
     const Stopwatch watch;
