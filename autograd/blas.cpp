@@ -23,7 +23,6 @@ void gemm(long m, long n, long k, T scale, Operand<T> a, Operand<T> b, T beta, T
                 i(c_stride));
 }
 
-constexpr long few_rows = 8;  // up to so many, reading b takes longer than computing with it
 /// c = a b^T + beta c for few rows of a: b is read once, where BLAS would copy it into tiles first.
 template <class T>
 void dot_rows(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride) {
@@ -47,7 +46,7 @@ void product(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, l
   for (const long extent : {m, n, k, a.stride, b.stride, c_stride})
     if (extent > INT_MAX)
       refuse("product", "an extent of " + std::to_string(extent) + " is beyond BLAS's 32 bits; take a smaller batch");
-  if (m <= few_rows && n > m && !a.is_transposed && b.is_transposed)
+  if (m <= 8 && n > m && !a.is_transposed && b.is_transposed)  // reading b takes longer than computing with it
     split(n, m * k, [=](long begin, long end, int) {
       const Operand<T> rows{b.data + begin * b.stride, b.stride, true};
       dot_rows(m, end - begin, k, a, rows, beta, c + begin, c_stride);
