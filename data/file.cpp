@@ -74,7 +74,8 @@ InputFile::InputFile(const std::string& path, Fault fault, Disk& disk) : disk_(d
     const int error = -descriptor_;
     if (error == ENOENT || error == ENOTDIR) fail(fault, path, "there is no such file; check the name");
     if (error == ENXIO) fail(fault, path, not_regular(kind_of(path, true, disk_)));  // a socket, or a device without driver
-    fail(fault == Fault::checkpoint ? Fault::io : fault, path, "cannot be read: " + reason(error));
+    const bool is_slip = error == EACCES || error == EPERM || error == ELOOP || error == ENAMETOOLONG;  // or the disk's
+    fail(is_slip && fault != Fault::checkpoint ? fault : Fault::io, path, "cannot be read: " + reason(error));
   }
   FileStatus status;
   const int error = -disk_.status(descriptor_, status);
