@@ -5,6 +5,7 @@
 #include <climits>
 
 #include "autograd/error.h"
+#include "autograd/kernels/rows.h"
 #include "autograd/parallel.h"
 
 namespace primer::autograd {
@@ -15,30 +16,27 @@ void gemm(long m, long n, long k, T scale, Operand<T> a, Operand<T> b, T beta, T
   const auto ta = a.is_transposed ? CblasTrans : CblasNoTrans;
   const auto tb = b.is_transposed ? CblasTrans : CblasNoTrans;
   const auto i = [](long x) { return static_cast<blasint>(x); };
-  if constexpr (sizeof(T) == 4)
-    cblas_sgemm(CblasRowMajor, ta, tb, i(m), i(n), i(k), scale, a.data, i(a.stride), b.data, i(b.stride), beta, c,
-                i(c_stride));
-  else
-    cblas_dgemm(CblasRowMajor, ta, tb, i(m), i(n), i(k), scale, a.data, i(a.stride), b.data, i(b.stride), beta, c,
-                i(c_stride));
+  const auto multiply = [] { if constexpr (sizeof(T) == 4) return cblas_sgemm; else return cblas_dgemm; }();
+  multiply(CblasRowMajor, ta, tb, i(m), i(n), i(k), scale, a.data, i(a.stride), b.data, i(b.stride), beta, c,
+           i(c_stride));
 }
 
 /// c = a b^T + beta c for few rows of a: b is read once, where BLAS would copy it into tiles first.
 template <class T>
 void dot_rows(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride) {
-  for (long j = 0; j < n; j += 4) {  // four rows of b at a time keep the adders busy
-    const auto row = [=](long q) { return b.data + std::min(j + q, n - 1) * b.stride; };
-    const T *b0 = row(0), *b1 = row(1), *b2 = row(2), *b3 = row(3);
+  const auto put = [=](long r, long j, T sum) { c[r * c_stride + j] = sum + (beta ? beta * c[r * c_stride + j] : 0); };
+  long j = 0;
+  for (; m > 4 && j + 4 <= n; j += 4)  // four rows of b at a time keep the adders busy
     for (long r = 0; r < m; ++r) {
-      const T* x = a.data + r * a.stride;
+      const T *x = a.data + r * a.stride, *b0 = b.data + j * b.stride, *b1 = b0 + b.stride, *b2 = b1 + b.stride;
+      const T* b3 = b2 + b.stride;
       T s0 = 0, s1 = 0, s2 = 0, s3 = 0;
 #pragma omp simd reduction(+ : s0, s1, s2, s3)
       for (long i = 0; i < k; ++i) s0 += x[i] * b0[i], s1 += x[i] * b1[i], s2 += x[i] * b2[i], s3 += x[i] * b3[i];
-      T* y = c + r * c_stride;
-      for (long q = j; const T sum : {s0, s1, s2, s3})
-        if (q < n) y[q] = sum + (beta == 0 ? 0 : beta * y[q]), ++q;
+      put(r, j, s0), put(r, j + 1, s1), put(r, j + 2, s2), put(r, j + 3, s3);
     }
-  }
+  for (; j < n; ++j)  // one at a time, as memory brings them
+    for (long r = 0; r < m; ++r) put(r, j, dot_row(a.data + r * a.stride, b.data + j * b.stride, k));
 }
 
 template <class T>

@@ -1,15 +1,21 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <map>
 #include <memory>
 
 #include "autograd/blas.h"
 #include "autograd/error.h"
 #include "autograd/parallel.h"
+#include "data/file.h"
+#include "data/strict_json.h"
+#include "data/utf8.h"
 #include "train/program/commands.h"
 #include "train/program/help.h"
 #include "train/program/output.h"
 #include "train/run/bench.h"
+#include "train/run/machine.h"
 #include "train/run/metrics.h"
 #include "train/run/progress.h"
 
@@ -18,6 +24,7 @@ namespace {
 
 struct BenchOptions {
   std::vector<std::string> cases = {"A", "B"};
+  std::string check;
   long threads = 0;
   bool json = false;
 };
@@ -25,8 +32,15 @@ struct BenchOptions {
 struct Report {
   double peak = 0;         // 10^9 operations a second, the best that was measured
   double moved = 0;        // how far the lowest measurement of the peak was below that, as a share
-  double bandwidth = 0;    // 10^9 bytes a second
+  double bandwidth = 0;    // 10^9 bytes a second, the best that was measured
   std::vector<BenchResult> results;
+
+  bool is_steady() const { return moved <= 0.1; }
+  double share_of_peak(const BenchResult& r) const { return r.gflops / peak; }
+  /// Of what holds the case back: the bandwidth where bytes are counted, else the peak.
+  double share_of_limit(const BenchResult& r) const {
+    return r.gb_per_s > 0 ? r.gb_per_s / bandwidth : share_of_peak(r);
+  }
 };
 
 std::string format(const char* form, auto... values) {
@@ -50,12 +64,24 @@ std::vector<BenchCase> chosen_cases(const std::vector<std::string>& names) {
 
 Report measure(const std::vector<BenchCase>& cases) {
   Report report;
-  report.bandwidth = triad_bandwidth();
-  std::vector<double> peaks = {sgemm_peak()};
+  std::vector<double> peaks;
+  const auto look_at_machine = [&] {  // before, between and after the cases
+    report.bandwidth = std::max(report.bandwidth, triad_bandwidth());
+    peaks.push_back(sgemm_peak());
+  };
+  look_at_machine();
   for (const BenchCase& bench : cases) {
     say("case " + bench.name + " ...\n");
     report.results.push_back(run_case(bench));
-    peaks.push_back(sgemm_peak());
+    look_at_machine();
+  }
+  for (const BenchCase& bench : cases) {
+    if (bench.config.dropout > 0) continue;  // samples are drawn without
+    say("sampling " + bench.name + " ...\n");
+    for (const long sequences : {1L, 8L}) {
+      for (const BenchResult& part : run_sampling(bench, sequences)) report.results.push_back(part);
+    }
+    look_at_machine();
   }
   report.peak = *std::max_element(peaks.begin(), peaks.end());
   report.moved = 1 - *std::min_element(peaks.begin(), peaks.end()) / report.peak;
@@ -68,7 +94,8 @@ std::string as_json(const Report& report) {
   for (const BenchResult& r : report.results) {
     JsonLine line;
     line.add_text("name", r.name).add("ms", r.ms).add("ms_spread", r.ms_spread).add("tokens_per_s", r.tokens_per_s);
-    line.add("gflops", r.gflops).add("share_of_peak", r.gflops / report.peak).add("peak_rss_mb", r.peak_rss_mb);
+    line.add("gflops", r.gflops).add("share_of_peak", report.share_of_peak(r)).add("gb_per_s", r.gb_per_s);
+    line.add("share_of_limit", report.share_of_limit(r)).add("peak_rss_mb", r.peak_rss_mb);
     cases += (cases.empty() ? "" : ",") + line.text();
   }
   JsonLine line;
@@ -78,37 +105,94 @@ std::string as_json(const Report& report) {
 }
 
 std::string as_text(const Report& report) {
-  const autograd::BlasInfo blas = autograd::blas_info();
-  std::string text = blas.config + ", core " + blas.core + ", " + std::to_string(autograd::threads()) + " threads\n";
+  std::string text = machine_text() + "\n";
+  for (const std::string& cause : slowed_by()) text += "note: " + cause + "\n";
   text += format("sgemm peak %.0f GFLOP/s, triad %.1f GB/s\n\n", report.peak, report.bandwidth);
-  text += format("%-10s %10s %8s %12s %10s %8s %10s\n", "case", "ms/step", "spread", "tokens/s", "GFLOP/s", "of peak",
-                 "memory MB");
-  for (const BenchResult& r : report.results)
-    text += format("%-10s %10.2f %8.2f %12.0f %10.0f %7.1f%% %10.0f\n", r.name.c_str(), r.ms, r.ms_spread,
-                   r.tokens_per_s, r.gflops, 100 * r.gflops / report.peak, r.peak_rss_mb);
-  if (report.moved > 0.1)
-    text +=
-        format("\nThe peak moved by %.0f %% meanwhile: something else uses this machine, and the shares say little.\n",
-               100 * report.moved);
+  text += format("%-12s %10s %8s %10s %8s %8s %6s %9s %7s\n", "case", "ms", "spread", "tokens/s", "GFLOP/s", "of peak",
+                 "GB/s", "of triad", "MB");
+  for (const BenchResult& r : report.results) {
+    text += format("%-12s %10.2f %8.2f %10.0f %8.0f %7.1f%%", r.name.c_str(), r.ms, r.ms_spread, r.tokens_per_s,
+                   r.gflops, 100 * report.share_of_peak(r));
+    if (r.gb_per_s > 0) {
+      text += format(" %6.1f %8.1f%%", r.gb_per_s, 100 * report.share_of_limit(r));
+    } else {
+      text += format(" %6s %9s", "", "");
+    }
+    text += format(" %7.0f\n", r.peak_rss_mb);
+  }
+  if (!report.is_steady()) {
+    text += format("\nThe peak moved by %.0f %% meanwhile: something else uses this machine, and the shares say little.\n",
+                   100 * report.moved);
+  }
   return text;
+}
+
+/// The shares in an earlier run's --json: name -> share_of_limit. Fault::input.
+std::map<std::string, double> read_shares(const std::string& path) {
+  std::map<std::string, double> shares;
+  std::string name;
+  try {
+    const std::string json = data::read_file(path, 1 << 20);
+    data::read_json(json, {}, [&](const data::JsonPath& at, const data::JsonValue& value) {
+      if (at.size() != 3 || at[0] != "cases") return;
+      if (at[2] == "name") name = value.text;
+      if (at[2] == "share_of_limit") shares[name] = std::strtod(value.text.c_str(), nullptr);
+    });
+  } catch (const data::JsonError& error) {
+    throw autograd::Error(autograd::Fault::input, data::printable(path) + ": " + error.what());
+  }
+  if (shares.empty()) {
+    throw autograd::Error(autograd::Fault::input, data::printable(path) + ": it has no cases; primer bench --json makes "
+                                                                          "such a file");
+  }
+  return shares;
+}
+
+/// Compares shares, not times: a machine may be slower, the program's use of it may not.
+void check(const Report& report, const std::map<std::string, double>& before) {
+  std::string lost;
+  for (const BenchResult& r : report.results) {
+    const auto found = before.find(r.name);
+    if (found == before.end()) continue;
+    const double now = report.share_of_limit(r);
+    const bool is_less = now < 0.9 * found->second;
+    say(format("%-12s %6.1f %% of its limit, %6.1f %% before%s\n", r.name.c_str(), 100 * now, 100 * found->second,
+               is_less ? ": LESS" : ""));
+    if (is_less) lost += (lost.empty() ? "" : ", ") + r.name;
+  }
+  if (!report.is_steady()) {
+    say(format("the peak moved by %.0f %% meanwhile: this says nothing, try again when the machine is quiet\n",
+               100 * report.moved));
+    throw Different{};
+  }
+  if (lost.empty()) return;
+  say("more than a tenth is lost in " + lost + "\n");
+  throw Different{};
 }
 
 }  // namespace
 
 void add_bench(CLI::App& root) {
   const auto options = std::make_shared<BenchOptions>();
-  CLI::App* const command = add_command(root, "bench", "measure training steps beside the machine's limits",
+  CLI::App* const command = add_command(root, "bench", "measure training and sampling beside the machine's limits",
                                         "Examples:\n"
                                         "  primer bench                    nanoGPT's two settings for characters\n"
                                         "  primer bench --cases C,D        GPT-2 124M\n"
-                                        "  primer bench --json");
+                                        "  primer bench --json >before.json\n"
+                                        "  primer bench --check before.json");
   command->add_option("--cases", options->cases, "of A, B, C, D, B-dropout; A,B unless given")->delimiter(',');
   command->add_option("--threads", options->threads, "processor threads; 0: all")->check(CLI::Range(0, 4096));
+  command->add_option("--check", options->check,
+                      "an earlier --json: exit code 1 when a case lost more than a tenth of its share")
+      ->type_name("FILE");
   command->add_flag("--json", options->json, "one JSON object");
   command->callback([options] {
     use_threads(options->threads);
+    std::map<std::string, double> before;
+    if (!options->check.empty()) before = read_shares(options->check);
     const Report report = measure(chosen_cases(options->cases));
     put(options->json ? as_json(report) : as_text(report));
+    if (!options->check.empty()) check(report, before);
   });
 }
 

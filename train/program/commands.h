@@ -10,6 +10,9 @@ struct Stopped {
   int signal;
 };
 
+/// A comparison found what it was to find; all has been said. Exit code 1, as of diff and grep.
+struct Different {};
+
 void add_train(CLI::App& root);
 void add_sample(CLI::App& root);
 void add_eval(CLI::App& root);

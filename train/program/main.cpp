@@ -138,6 +138,8 @@ int main(int argc, char** argv) {
     return primer::train::run(argc, argv);
   } catch (const primer::train::Stopped& stopped) {
     return 128 + stopped.signal;
+  } catch (const primer::train::Different&) {
+    return 1;
   } catch (const Error& error) {
     return fail(error.fault(), error.what());
   } catch (const std::bad_alloc&) {

@@ -10,6 +10,7 @@
 #include "train/program/output.h"
 #include "train/program/run_options.h"
 #include "train/run/loaded_run.h"
+#include "train/run/machine.h"
 #include "train/run/memory.h"
 #include "train/run/plan.h"
 #include "train/run/progress.h"
@@ -37,6 +38,11 @@ void report_text(const data::Sources& sources, const data::TextFacts& facts) {
   if (facts.carriage_returns) found += ", CR LF line ends";
   if (!found.empty()) say("note   the text has " + found.substr(2) + "; they are kept as they are\n");
   if (facts.control_bytes * 10 > facts.bytes * 3) say("note   much of this is not text: is it the right file?\n");
+}
+
+void report_machine() {
+  say("using  " + machine_text() + "\n");
+  for (const std::string& cause : slowed_by()) say("note   " + cause + "\n");
 }
 
 // The word as a shell reads it.
@@ -111,7 +117,10 @@ void resume(const TrainOptions& options) {
   Signals signals;
   OpenRun run = open_run(paths, wishes);
   use_threads(run.checkpoint.config.threads);
-  if (!run.is_finished()) refuse_beyond_memory(run);
+  if (!run.is_finished()) {
+    refuse_beyond_memory(run);
+    if (!options.quiet) report_machine();
+  }
   go_on(run, signals, options.quiet);
   show_excerpt(run);
 }
@@ -151,6 +160,7 @@ void begin(const TrainOptions& options) {
   if (!options.quiet) {
     report_text(sources, facts);
     say(plan_text(plan));
+    report_machine();
   }
   const bool was_timed = plan.timed;
   prepare_run(new_run.staging(), plan, sources, facts, initial ? &*initial : nullptr);

@@ -8,6 +8,7 @@
 #include "autograd/random.h"
 #include "data/token_file.h"
 #include "data/tokenizer.h"
+#include "train/run/generate.h"
 #include "train/run/presets.h"
 #include "train/run/timing.h"
 #include "train/run/trainer.h"
@@ -52,6 +53,17 @@ std::shared_ptr<const data::Tokenizer> tokenizer_of(int vocabulary) {
   return data::make_character_tokenizer(alphabet);
 }
 
+/// All but what depends on the case's arithmetic, from the seconds that so many tokens took.
+BenchResult result_of(const std::string& name, std::vector<double> seconds, double tokens) {
+  std::sort(seconds.begin(), seconds.end());
+  BenchResult result{name};
+  result.ms = 1e3 * quantile(seconds, 0.5);
+  result.ms_spread = 1e3 * (quantile(seconds, 0.75) - quantile(seconds, 0.25));
+  result.tokens_per_s = 1e3 * tokens / result.ms;
+  result.peak_rss_mb = peak_memory_mb();
+  return result;
+}
+
 }  // namespace
 
 std::vector<BenchCase> bench_cases() {
@@ -85,21 +97,50 @@ BenchResult run_case(const BenchCase& bench) {
     trainer.step();
     if (step >= 0) times.push_back(watch.seconds());
   }
-  std::sort(times.begin(), times.end());
-  const double median = quantile(times, 0.5);
-
-  long parameters = trainer.parameters().count();
-  if (config.position == "learned") parameters -= config.context * config.channels;
-  const double operations = 6.0 * static_cast<double>(parameters) +
-                            12.0 * static_cast<double>(config.layers * config.channels * config.context);
-  BenchResult result;
-  result.name = bench.name;
-  result.ms = median * 1e3;
-  result.ms_spread = (quantile(times, 0.75) - quantile(times, 0.25)) * 1e3;
-  result.tokens_per_s = static_cast<double>(step_tokens) / median;
-  result.gflops = operations * result.tokens_per_s / 1e9;
-  result.peak_rss_mb = peak_memory_mb();
+  BenchResult result = result_of(bench.name, times, static_cast<double>(step_tokens));
+  result.gflops = 1e-9 * flop_per_token(config, trainer.parameters()) * result.tokens_per_s;
   return result;
+}
+
+std::vector<BenchResult> run_sampling(const BenchCase& bench, long sequences) {
+  restart_peak_memory();
+  Config config = bench.config;
+  config.dropout = 0;
+  autograd::Parameters<float> parameters;
+  const nn::Gpt<float> gpt(parameters, gpt_config(config, bench.vocabulary));
+  parameters.build(1);
+  autograd::Tape<float> tape;
+  const long length = config.context * 3 / 4, count = std::min(config.context - length, 40L);
+  const std::vector<int> prompt = random_tokens(length, bench.vocabulary);
+
+  std::vector<double> prefills, decodes;
+  for (int run = 0; run < 4; ++run) {  // the first one warms up
+    Stopwatch watch;
+    bool is_first = true;
+    generate(gpt, tape, prompt, count, {}, {0, sequences}, [&](std::uint64_t sample, int) {
+      if (sample + 1 < static_cast<std::uint64_t>(sequences)) return true;
+      if (run > 0) (is_first ? prefills : decodes).push_back(watch.seconds());
+      is_first = false;
+      watch = {};
+      return true;
+    });
+  }
+
+  // Each position and token has its own row of a table; of those one is read.
+  const auto number = [](long value) { return static_cast<double>(value); };
+  const double head = number(bench.vocabulary * config.channels);
+  const double body = number(count_without_positions(parameters)) - head * (config.tie ? 1 : 2);
+  const double kept = 2 * number(config.layers * config.channels);  // keys and values of a position
+  const double seen = number(length) + number(count) / 2;           // positions, on average
+  const std::string ending = "-" + std::to_string(sequences);
+  const double batch = number(sequences);
+
+  BenchResult prefill = result_of(bench.name + "-prefill" + ending, prefills, number(length));
+  prefill.gflops = 1e-6 * ((2 * body + 2 * kept * number(length)) * number(length) + 2 * head) / prefill.ms;
+  BenchResult decode = result_of(bench.name + "-decode" + ending, decodes, batch);
+  decode.gflops = 1e-6 * batch * (2 * body + 2 * kept * seen + 2 * head) / decode.ms;
+  decode.gb_per_s = 1e-6 * sizeof(float) * (body + head + kept * seen * batch) / decode.ms;
+  return {prefill, decode};
 }
 
 double sgemm_peak() {

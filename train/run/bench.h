@@ -21,17 +21,26 @@ struct BenchCase {
 /// A: nanoGPT's small setting for characters; B: its large one; C and D: GPT-2 124M with contexts of 256 and 64.
 std::vector<BenchCase> bench_cases();
 
+/// What was measured of a case: a training step, or a part of sampling.
 struct BenchResult {
   std::string name;
-  double ms = 0;             // a step, the median
+  double ms = 0;             // a step, a prompt, a token of every sequence: the median
   double ms_spread = 0;      // between the first and the third quartile
   double tokens_per_s = 0;
-  double gflops = 0;         // 10^9 operations a second, counted as (6 N + 12 L C T) a token, N without positions
+  double gflops = 0;         // 10^9 operations a second
+  double gb_per_s = 0;       // 10^9 bytes a second that must be read, where that is the limit; else 0
   double peak_rss_mb = 0;    // of the process while the case ran, in 2^20 bytes
 };
 
-/// Forward, backward, clipping and update of every step, as train does them.
+/// Forward, backward, clipping and update of every step, as train does them: 6 N + 12 L C T operations a token, N
+/// without positions.
 BenchResult run_case(const BenchCase& bench);
+
+/// Samples of `sequences` texts at once, with all that generate() does for each token. First NAME-prefill-SEQUENCES: one
+/// prompt of 3/4 of the context for all of them, up to the first token; 2 N + 4 L C T operations a token, the head
+/// once. Then NAME-decode-SEQUENCES: the tokens after it, each of which reads the weights, and every sequence's keys
+/// and values.
+std::vector<BenchResult> run_sampling(const BenchCase& bench, long sequences);
 
 /// The most 10^9 operations a second that the product of large matrices reaches: the best of three sizes.
 double sgemm_peak();
