@@ -1,5 +1,5 @@
 # The usual commands; CMakeLists.txt does the work.
-.PHONY: all demo test test-long sanitize fuzz bench dependencies check clean
+.PHONY: all demo test test-long sanitize fuzz bench bench-check dependencies check clean
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 CONFIGURE = @cmake -S . -G Ninja --log-level=NOTICE
 BUILD = @cmake --build $(1) -j $(JOBS)
@@ -49,6 +49,9 @@ fuzz:  # looks for files that break a reader, FUZZ_SECONDS for each; needs clang
 
 bench: all
 	build/primer bench
+
+bench-check: all  # fails when a training step's share of the peak is a tenth below what was committed
+	build/primer bench --cases B,C --check tests/bench/shares.json
 
 dependencies:
 	@sh dependencies.sh

@@ -114,7 +114,8 @@ std::vector<BenchResult> run_sampling(const BenchCase& bench, long sequences) {
   const std::vector<int> prompt = random_tokens(length, bench.vocabulary);
 
   std::vector<double> prefills, decodes;
-  for (int run = 0; run < 4; ++run) {  // the first one warms up
+  const Stopwatch all;
+  for (int run = 0; run < 4 || all.seconds() < 1; ++run) {  // the first one warms up
     Stopwatch watch;
     bool is_first = true;
     generate(gpt, tape, prompt, count, {}, {0, sequences}, [&](std::uint64_t sample, int) {
