@@ -85,8 +85,8 @@ struct Product {
 TEST_CASE_TEMPLATE("a product equals three loops: transposed, odd sizes, strides, beta 0 over NaN", T, float, double) {
   for (const int count : {1, 2}) {
     const Threads scope(count);
-    for (const long m : {0, 1, 2, 3, 17, 64, 65})
-      for (const long n : {0, 1, 2, 3, 17, 64, 65})
+    for (const long m : {0, 1, 2, 3, 5, 8, 17, 64, 65})
+      for (const long n : {0, 1, 2, 3, 19, 64, 65})
         for (const long k : {0, 1, 3, 17, 65})
           for (const int transposition : {0, 1, 2, 3})
             for (const T beta : {T(0), T(1)}) {

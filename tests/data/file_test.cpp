@@ -10,6 +10,7 @@
 
 #include "data/checksum.h"
 #include "tests/data/fixture.h"
+#include "tests/disk/memory_disk.h"
 
 namespace primer::data {
 
@@ -27,6 +28,25 @@ TEST_CASE("crc32c of two pieces continues, wherever the cut is") {
     const std::string_view whole = text;
     CHECK(crc32c(whole.substr(cut), crc32c(whole.substr(0, cut))) == crc32c(whole));
   }
+}
+
+TEST_CASE("a file that may not be opened is the reader's matter, one that the disk does not give out is the disk's") {
+  const auto fault_of = [](int error, Fault fault) {
+    test::MemoryDisk disk;
+    disk.arm({.kind = test::Trouble::Kind::error, .error = error});
+    try {
+      InputFile("f", fault, disk);
+    } catch (const autograd::Error& refusal) {
+      return refusal.fault();
+    }
+    return Fault::bug;
+  };
+  for (const Fault fault : {Fault::input, Fault::checkpoint}) {
+    for (const int error : {EIO, ENOSPC, EMFILE}) CHECK(fault_of(error, fault) == Fault::io);
+    CHECK(fault_of(ENOENT, fault) == fault);
+  }
+  CHECK(fault_of(EACCES, Fault::input) == Fault::input);
+  CHECK(fault_of(EACCES, Fault::checkpoint) == Fault::io);
 }
 
 TEST_CASE("a file written atomically is there complete, with nothing beside it") {

@@ -284,4 +284,13 @@ TEST_CASE("few open files, little memory, streams that are closed or full") {
     CAPTURE(kilobytes);
     CHECK((code == 0 || code == 8));
   }
+  // Memory is counted before a training goes on, too; what there is stays.
+  REQUIRE(run_primer(here, "train t.txt -q -o run" + options).code == 0);
+  const Tree before = tree_of(here / "run");
+  const Outcome refused = run_primer(here, "train -q --resume -o run --steps 40", "ulimit -v 250000 &&");
+  CHECK(refused.code == 8);
+  CHECK(refused.err.find("ulimit -v") != std::string::npos);
+  CHECK(refused.err.find("--init-from") != std::string::npos);
+  CHECK(file_bytes(here / "run/metrics.jsonl") == before.at("metrics.jsonl"));
+  CHECK(run_primer(here, "train -q --resume -o run --steps 40").code == 0);
 }

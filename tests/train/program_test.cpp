@@ -111,6 +111,7 @@ TEST_CASE("a text becomes a run that samples, evaluates and tells what it holds"
   CAPTURE(trained.err);
   REQUIRE(trained.code == 0);
   CHECK_FALSE(trained.out.empty());
+  CHECK(trained.err.find("using  OpenBLAS") != std::string::npos);
   CHECK(trained.err.find('\r') == std::string::npos);
   CHECK(trained.err.find('\x1b') == std::string::npos);
   const std::string run = here / "runs/book";

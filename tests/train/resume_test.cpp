@@ -1,12 +1,21 @@
 // A training that was cut goes on as if nothing had happened: the same bytes, wherever the cut was.
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <unistd.h>
 
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <optional>
 #include <set>
+#include <thread>
 
 #include "tests/threads.h"
 #include "tests/train/trained_run.h"
 
 using namespace primer::train;
+using primer::autograd::Error;
+using primer::autograd::Fault;
 using primer::test::Threads;
 
 namespace {
@@ -111,6 +120,97 @@ TEST_CASE("a signal during an evaluation ends it, and the resumed run writes the
     CHECK(essence(cut, 7) == essence(whole, 7));
   }
   CHECK(unevaluated);
+}
+
+namespace {
+
+// Does something to the run at the n-th time it is asked, counted from 0.
+class At : public Interruption {
+ public:
+  At(long asked, std::function<void()> act) : left_(asked), act_(std::move(act)) {}
+  int stop() override {
+    if (left_-- == 0) act_();
+    return 0;
+  }
+
+ private:
+  long left_;
+  std::function<void()> act_;
+};
+
+// From now on, reading what this process has open under that path fails; until it is mended.
+class Unreadable {
+ public:
+  explicit Unreadable(const std::string& path) {
+    const std::string wanted = std::filesystem::canonical(path).string();
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+      std::error_code gone;
+      if (std::filesystem::read_symlink(entry, gone) == wanted) open_ = std::stoi(entry.path().filename());
+    }
+    REQUIRE(open_ >= 0);
+    kept_ = ::dup(open_);
+    const int nothing = ::open("/dev/null", O_WRONLY);
+    ::dup2(nothing, open_);
+    ::close(nothing);
+  }
+  Unreadable(const Unreadable&) = delete;
+  Unreadable& operator=(const Unreadable&) = delete;
+  ~Unreadable() { ::close(kept_); }
+  void mend() { ::dup2(kept_, open_); }
+
+ private:
+  int open_ = -1, kept_ = -1;
+};
+
+// Trains until the text is lost, gets it back, goes on.
+void lose_text(long asked, Fault fault, const std::function<void(const TrainedRun&)>& lose) {
+  const Threads threads(1);
+  const Options options = small({{"steps", "20"}});
+  const TrainedRun whole(prose(1200), options), cut(prose(1200), options);
+  whole.train();
+  const std::string tokens = file_bytes(cut.paths.tokens());
+  At loss(asked, [&] { lose(cut); });
+  CAPTURE(asked);
+  try {
+    cut.train(loss);
+    FAIL_CHECK("the text was not missed");
+  } catch (const Error& error) {
+    CHECK(error.fault() == fault);
+    CHECK(std::string(error.what()).find("tokens") != std::string::npos);
+  }
+  CHECK(CheckpointStore(cut.paths.checkpoints()).list().back().step >= 4);  // that it was at, and not only step 0
+  primer::data::write_file_atomically(cut.paths.tokens(), tokens);
+  cut.train();
+  CHECK(essence(cut, 20) == essence(whole, 20));
+}
+
+}  // namespace
+
+TEST_CASE("a text that is lost while a training reads it costs nothing that was computed") {
+  for (const long asked : {20L, 21L, 30L}) {  // in an evaluation and between them
+    lose_text(asked, Fault::io, [](const TrainedRun& run) { Unreadable(run.paths.tokens()); });
+    lose_text(asked, Fault::input,
+              [](const TrainedRun& run) { std::filesystem::resize_file(run.paths.tokens(), 200); });
+  }
+}
+
+TEST_CASE("a text that cannot be read for a moment changes nothing") {
+  const Threads threads(1);
+  const Options options = small({{"steps", "20"}});
+  const TrainedRun whole(prose(1200), options), shaken(prose(1200), options);
+  whole.train();
+  std::optional<Unreadable> text;
+  std::thread mender;
+  At shock(21, [&] {
+    text.emplace(shaken.paths.tokens());
+    mender = std::thread([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      text->mend();
+    });
+  });
+  CHECK_NOTHROW(shaken.train(shock));
+  mender.join();
+  CHECK(essence(shaken, 20) == essence(whole, 20));
 }
 
 TEST_CASE("an extended run keeps its schedule, and its rate then stays at the minimum") {

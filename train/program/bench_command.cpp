@@ -1,7 +1,4 @@
-#include <algorithm>
-#include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <memory>
 
@@ -9,7 +6,6 @@
 #include "autograd/error.h"
 #include "autograd/parallel.h"
 #include "data/file.h"
-#include "data/strict_json.h"
 #include "data/utf8.h"
 #include "train/program/commands.h"
 #include "train/program/help.h"
@@ -27,20 +23,6 @@ struct BenchOptions {
   std::string check;
   long threads = 0;
   bool json = false;
-};
-
-struct Report {
-  double peak = 0;         // 10^9 operations a second, the best that was measured
-  double moved = 0;        // how far the lowest measurement of the peak was below that, as a share
-  double bandwidth = 0;    // 10^9 bytes a second, the best that was measured
-  std::vector<BenchResult> results;
-
-  bool is_steady() const { return moved <= 0.1; }
-  double share_of_peak(const BenchResult& r) const { return r.gflops / peak; }
-  /// Of what holds the case back: the bandwidth where bytes are counted, else the peak.
-  double share_of_limit(const BenchResult& r) const {
-    return r.gb_per_s > 0 ? r.gb_per_s / bandwidth : share_of_peak(r);
-  }
 };
 
 std::string format(const char* form, auto... values) {
@@ -62,18 +44,13 @@ std::vector<BenchCase> chosen_cases(const std::vector<std::string>& names) {
   return chosen;
 }
 
-Report measure(const std::vector<BenchCase>& cases) {
-  Report report;
-  std::vector<double> peaks;
-  const auto look_at_machine = [&] {  // before, between and after the cases
-    report.bandwidth = std::max(report.bandwidth, triad_bandwidth());
-    peaks.push_back(sgemm_peak());
-  };
-  look_at_machine();
+BenchReport measure(const std::vector<BenchCase>& cases) {
+  BenchReport report;
+  report.look_at_machine();
   for (const BenchCase& bench : cases) {
     say("case " + bench.name + " ...\n");
     report.results.push_back(run_case(bench));
-    look_at_machine();
+    report.look_at_machine();
   }
   for (const BenchCase& bench : cases) {
     if (bench.config.dropout > 0) continue;  // samples are drawn without
@@ -81,14 +58,12 @@ Report measure(const std::vector<BenchCase>& cases) {
     for (const long sequences : {1L, 8L}) {
       for (const BenchResult& part : run_sampling(bench, sequences)) report.results.push_back(part);
     }
-    look_at_machine();
+    report.look_at_machine();
   }
-  report.peak = *std::max_element(peaks.begin(), peaks.end());
-  report.moved = 1 - *std::min_element(peaks.begin(), peaks.end()) / report.peak;
   return report;
 }
 
-std::string as_json(const Report& report) {
+std::string as_json(const BenchReport& report) {
   const autograd::BlasInfo blas = autograd::blas_info();
   std::string cases;
   for (const BenchResult& r : report.results) {
@@ -100,14 +75,14 @@ std::string as_json(const Report& report) {
   }
   JsonLine line;
   line.add_text("blas", blas.config).add_text("core", blas.core).add("threads", static_cast<long>(autograd::threads()));
-  line.add("sgemm_peak_gflops", report.peak).add("sgemm_peak_moved", report.moved).add("triad_gb_s", report.bandwidth);
+  line.add("sgemm_peak_gflops", report.peak()).add("sgemm_peak_moved", report.moved()).add("triad_gb_s", report.bandwidth);
   return line.add_json("cases", "[" + cases + "]").text() + "\n";
 }
 
-std::string as_text(const Report& report) {
+std::string as_text(const BenchReport& report) {
   std::string text = machine_text() + "\n";
   for (const std::string& cause : slowed_by()) text += "note: " + cause + "\n";
-  text += format("sgemm peak %.0f GFLOP/s, triad %.1f GB/s\n\n", report.peak, report.bandwidth);
+  text += format("sgemm peak %.0f GFLOP/s, triad %.1f GB/s\n\n", report.peak(), report.bandwidth);
   text += format("%-12s %10s %8s %10s %8s %8s %6s %9s %7s\n", "case", "ms", "spread", "tokens/s", "GFLOP/s", "of peak",
                  "GB/s", "of triad", "MB");
   for (const BenchResult& r : report.results) {
@@ -122,49 +97,26 @@ std::string as_text(const Report& report) {
   }
   if (!report.is_steady()) {
     text += format("\nThe peak moved by %.0f %% meanwhile: something else uses this machine, and the shares say little.\n",
-                   100 * report.moved);
+                   100 * report.moved());
   }
   return text;
 }
 
-/// The shares in an earlier run's --json: name -> share_of_limit. Fault::input.
-std::map<std::string, double> read_shares(const std::string& path) {
-  std::map<std::string, double> shares;
-  std::string name;
-  try {
-    const std::string json = data::read_file(path, 1 << 20);
-    data::read_json(json, {}, [&](const data::JsonPath& at, const data::JsonValue& value) {
-      if (at.size() != 3 || at[0] != "cases") return;
-      if (at[2] == "name") name = value.text;
-      if (at[2] == "share_of_limit") shares[name] = std::strtod(value.text.c_str(), nullptr);
-    });
-  } catch (const data::JsonError& error) {
-    throw autograd::Error(autograd::Fault::input, data::printable(path) + ": " + error.what());
-  }
-  if (shares.empty()) {
-    throw autograd::Error(autograd::Fault::input, data::printable(path) + ": it has no cases; primer bench --json makes "
-                                                                          "such a file");
-  }
-  return shares;
-}
-
-/// Compares shares, not times: a machine may be slower, the program's use of it may not.
-void check(const Report& report, const std::map<std::string, double>& before) {
-  std::string lost;
+/// Says how each case compares with an earlier run, and throws Different when one lost more than a tenth, or when this
+/// machine was too busy to tell.
+void check(const BenchReport& report, const std::map<std::string, double>& before) {
   for (const BenchResult& r : report.results) {
     const auto found = before.find(r.name);
     if (found == before.end()) continue;
-    const double now = report.share_of_limit(r);
-    const bool is_less = now < 0.9 * found->second;
-    say(format("%-12s %6.1f %% of its limit, %6.1f %% before%s\n", r.name.c_str(), 100 * now, 100 * found->second,
-               is_less ? ": LESS" : ""));
-    if (is_less) lost += (lost.empty() ? "" : ", ") + r.name;
+    say(format("%-12s %6.1f %% of its limit, %6.1f %% before\n", r.name.c_str(), 100 * report.share_of_limit(r),
+               100 * found->second));
   }
   if (!report.is_steady()) {
     say(format("the peak moved by %.0f %% meanwhile: this says nothing, try again when the machine is quiet\n",
-               100 * report.moved));
+               100 * report.moved()));
     throw Different{};
   }
+  const std::string lost = lost_cases(report, before);
   if (lost.empty()) return;
   say("more than a tenth is lost in " + lost + "\n");
   throw Different{};
@@ -189,8 +141,8 @@ void add_bench(CLI::App& root) {
   command->callback([options] {
     use_threads(options->threads);
     std::map<std::string, double> before;
-    if (!options->check.empty()) before = read_shares(options->check);
-    const Report report = measure(chosen_cases(options->cases));
+    if (!options->check.empty()) before = read_shares(data::read_file(options->check, 1 << 20), data::printable(options->check));
+    const BenchReport report = measure(chosen_cases(options->cases));
     put(options->json ? as_json(report) : as_text(report));
     if (!options->check.empty()) check(report, before);
   });

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
+#include <cstdlib>
 
+#include "autograd/error.h"
 #include "autograd/parallel.h"
 #include "autograd/random.h"
+#include "data/strict_json.h"
 #include "data/token_file.h"
 #include "data/tokenizer.h"
 #include "train/run/generate.h"
@@ -142,6 +144,43 @@ std::vector<BenchResult> run_sampling(const BenchCase& bench, long sequences) {
   decode.gflops = 1e-6 * batch * (2 * body + 2 * kept * seen + 2 * head) / decode.ms;
   decode.gb_per_s = 1e-6 * sizeof(float) * (body + head + kept * seen * batch) / decode.ms;
   return {prefill, decode};
+}
+
+void BenchReport::look_at_machine() {
+  bandwidth = std::max(bandwidth, triad_bandwidth());
+  peaks.push_back(sgemm_peak());
+}
+
+double BenchReport::peak() const { return *std::max_element(peaks.begin(), peaks.end()); }
+
+double BenchReport::moved() const { return 1 - *std::min_element(peaks.begin(), peaks.end()) / peak(); }
+
+std::map<std::string, double> read_shares(const std::string& json, const std::string& name) {
+  std::map<std::string, double> shares;
+  std::string bench;
+  try {
+    data::read_json(json, {}, [&](const data::JsonPath& at, const data::JsonValue& value) {
+      if (at.size() != 3 || at[0] != "cases") return;
+      if (at[2] == "name") bench = value.text;
+      if (at[2] == "share_of_limit") shares[bench] = std::strtod(value.text.c_str(), nullptr);
+    });
+  } catch (const data::JsonError& error) {
+    throw autograd::Error(autograd::Fault::input, name + ": " + error.what());
+  }
+  if (shares.empty()) {
+    throw autograd::Error(autograd::Fault::input, name + ": it has no cases; primer bench --json makes such a file");
+  }
+  return shares;
+}
+
+std::string lost_cases(const BenchReport& report, const std::map<std::string, double>& before) {
+  std::string lost;
+  for (const BenchResult& r : report.results) {
+    const auto found = before.find(r.name);
+    if (found == before.end() || report.share_of_limit(r) >= 0.9 * found->second) continue;
+    lost += (lost.empty() ? "" : ", ") + r.name;
+  }
+  return lost;
 }
 
 double sgemm_peak() {

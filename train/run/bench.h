@@ -2,7 +2,7 @@
 // measured in one process.
 #pragma once
 
-#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -41,6 +41,29 @@ BenchResult run_case(const BenchCase& bench);
 /// once. Then NAME-decode-SEQUENCES: the tokens after it, each of which reads the weights, and every sequence's keys
 /// and values.
 std::vector<BenchResult> run_sampling(const BenchCase& bench, long sequences);
+
+struct BenchReport {
+  std::vector<double> peaks;  // sgemm_peak() before, between and after the cases
+  double bandwidth = 0;       // triad_bandwidth(), the best of as many
+  std::vector<BenchResult> results;
+
+  void look_at_machine();
+  double peak() const;   // the best
+  double moved() const;  // how far the lowest was below that, as a share
+  bool is_steady() const { return moved() <= 0.1; }
+  double share_of_peak(const BenchResult& r) const { return r.gflops / peak(); }
+  /// Of what holds the case back: the bandwidth where bytes are counted, else the peak.
+  double share_of_limit(const BenchResult& r) const {
+    return r.gb_per_s > 0 ? r.gb_per_s / bandwidth : share_of_peak(r);
+  }
+};
+
+/// The shares in what `bench --json` wrote: name -> share_of_limit. `name` is the file's, for messages. Fault::input.
+std::map<std::string, double> read_shares(const std::string& json, const std::string& name);
+
+/// The cases whose share is more than a tenth below what it was, "B, C" or "". Shares are compared, and not times: a
+/// machine may be slower, the program's use of it may not.
+std::string lost_cases(const BenchReport& report, const std::map<std::string, double>& before);
 
 /// The most 10^9 operations a second that the product of large matrices reaches: the best of three sizes.
 double sgemm_peak();

@@ -87,12 +87,6 @@ void create_folders(const fs::path& folder) {
 
 }  // namespace
 
-data::FileIdentity place_of(const std::string& directory) {
-  data::FileStatus status;
-  data::system_disk().status(directory, true, status);
-  return {status.identity.device, status.identity.inode, 0, 0};
-}
-
 std::string default_run(const std::vector<std::string>& texts) {
   if (texts.empty() || texts.front() == "-") return "runs/stdin";
   std::error_code error;

@@ -23,9 +23,6 @@ struct RunPaths {
   std::string spool() const { return directory + "/.text"; }               // standard input, while it is encoded
 };
 
-/// Tells a directory from another that takes its name later. Nothing there: the identity of nothing.
-data::FileIdentity place_of(const std::string& directory);
-
 /// runs/<name of the first text>: its file name without the ending, the folder's name for a folder, "stdin" for "-".
 /// Control characters and leading dots are replaced.
 std::string default_run(const std::vector<std::string>& texts);

@@ -65,6 +65,13 @@ std::string other_machine(const TrainingState& before) {
          now.blas_core + ": from here on its last digits may differ from those of an unbroken run";
 }
 
+// Tells the run's directory from another that takes its name later.
+data::FileIdentity place_of(const std::string& directory) {
+  data::FileStatus status;
+  data::system_disk().status(directory, true, status);
+  return {status.identity.device, status.identity.inode, 0, 0};
+}
+
 class Training {
  public:
   Training(OpenRun& run, Progress& progress, Interruption& interruption)
@@ -89,7 +96,8 @@ class Training {
     try {
       go_on();
     } catch (const Error& error) {
-      if (error.fault() == Fault::io) saver_.save_now(now());  // the text cannot be read: what was computed stays
+      // The text cannot be read any more, or was cut: what was computed stays.
+      if (error.fault() == Fault::io || error.fault() == Fault::input) saver_.save_now(now());
       throw;
     }
     saver_.finish(now());
