@@ -1,4 +1,4 @@
-// BLAS, behind one door. Everything that multiplies matrices comes through here.
+// BLAS, behind one door. What it is for is in product.h.
 #pragma once
 
 #include <string>
@@ -18,15 +18,9 @@ template <class T>
 Operand<T> transposed(const T* data, long stride) { return {data, stride, true}; }
 
 /// c = scale a b + beta c on the calling thread; a is [m, k], b [k, n], c [m, n] with rows c_stride apart.
-/// With beta 0, c is only written: what it held, NaN too, is gone. Extents must fit 32 bits (see product).
+/// With beta 0, c is only written: what it held, NaN too, is gone. Extents must fit 32 bits.
 template <class T>
 void gemm(long m, long n, long k, T scale, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride);
-
-/// The same, split over the threads along the longer side of c (in a parallel region not at all), with single-threaded
-/// BLAS inside: on small products that is 1.7 times as fast as OpenBLAS's own threads. Few rows times a transposed b do
-/// without BLAS. Throws Error(usage) on extents beyond 32 bits.
-template <class T>
-void product(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride);
 
 /// What the loader gave us.
 struct BlasInfo {

@@ -18,6 +18,7 @@
 
 #include "autograd/arena.h"
 #include "autograd/into.h"
+#include "autograd/op_clock.h"
 #include "autograd/pool.h"
 #include "autograd/tensor.h"
 
@@ -62,6 +63,7 @@ class Tape {
   bool training = true;              // dropout is active
   Noise noise;
   Observer<T>* observer = nullptr;   // null: nobody watches, at the cost of this check
+  OpClock* clock = nullptr;          // null: nobody asks where the time goes
 #ifdef NDEBUG
   bool poison = false;               // new memory is filled with NaN: an element left unwritten shows
 #else
@@ -95,7 +97,9 @@ class Tape {
     for (Step* step = last_; step; step = step->previous) {
       Node<T>* y = step->output;
       if (!y->grad) continue;
+      if (clock) clock->start();
       step->play(step, y->grad);
+      if (clock) clock->backward(step->op);
       if (!y->keep) drop_gradient(y);
     }
   }
@@ -178,6 +182,7 @@ class Tape {
 
   /// An unwritten result that depends on `inputs`.
   Tensor<T> output(Shape shape, std::initializer_list<Tensor<T>> inputs) {
+    if (clock) clock->start();
     const bool needs = recording_ && std::any_of(inputs.begin(), inputs.end(), [](const Tensor<T>& x) {
                          return x.node && x.node->needs_grad;
                        });
@@ -189,6 +194,7 @@ class Tape {
   template <class Play>
   Tensor<T> record(const char* op, Tensor<T> y, Play play) {
     static_assert(std::is_trivially_destructible_v<Play>, "a step owns nothing: nobody destroys it");
+    if (clock) clock->forward(op);
     if (!y.node->needs_grad) return y;
     struct Recorded : Step {
       Play play_it;

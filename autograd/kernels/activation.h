@@ -38,4 +38,29 @@ void activate_row_backward(Activation kind, const T* x, const T* dy, long n, T* 
   }
 }
 
+/// Both at once, since value and slope share most of their work: y[i] = f(x[i]) and d[i] *= f'(x[i]).
+template <class T, class F, class G>
+void map_and_slope_row(const T* x, long n, T* y, T* d, F f, G slope) {
+#pragma omp simd
+  for (long i = 0; i < n; ++i) {
+    const T v = x[i];
+    y[i] = f(v);
+    d[i] *= slope(v);
+  }
+}
+
+template <class T>
+void activate_row_again(Activation kind, const T* x, long n, T* y, T* d) {
+  switch (kind) {
+    case Activation::gelu:
+      return map_and_slope_row(x, n, y, d, [](T v) { return fast::gelu(v); }, [](T v) { return fast::gelu_grad(v); });
+    case Activation::gelu_erf:
+      return map_and_slope_row(x, n, y, d, [](T v) { return fast::gelu_erf(v); },
+                               [](T v) { return fast::gelu_erf_grad(v); });
+    case Activation::relu:
+      return map_and_slope_row(x, n, y, d, [](T v) { return v < 0 ? T(0) : v; },
+                               [](T v) { return v > 0 ? T(1) : T(0); });
+  }
+}
+
 }  // namespace primer::autograd

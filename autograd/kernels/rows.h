@@ -39,6 +39,13 @@ T exp_row(const T* x, T shift, long n, T* y) {
   return total;
 }
 
+/// y[i] += factor x[i]
+template <class T>
+void add_row(const T* x, T factor, long n, T* y) {
+#pragma omp simd
+  for (long i = 0; i < n; ++i) y[i] += factor * x[i];
+}
+
 /// x[i] *= factor
 template <class T>
 void scale_row(T* x, T factor, long n) {

@@ -89,7 +89,7 @@ Tensor<T> attention(const AttentionLayout<T>& at, const AttentionOptions& option
   };
   const long cost = 4 * queries * keys * at.D;  // of one head
   {
-    const long each_scratch = Head<T>::block * keys + keys * at.D;
+    const long each_scratch = head(0, 0).forward_scratch();
     const auto scratch = tape.scratch(threads() * each_scratch);
     each_unequal(B * H, cost, [=, s = scratch.data()](long i, int thread) {
       const long b = i / H, n = i % H;
@@ -102,7 +102,7 @@ Tensor<T> attention(const AttentionLayout<T>& at, const AttentionOptions& option
     const auto dq = t->grad(at.q);
     const auto dk = at.k.node == at.q.node ? dq : t->grad(at.k);
     const auto dv = at.v.node == at.q.node ? dq : at.v.node == at.k.node ? dk : t->grad(at.v);
-    const long each_scratch = 3 * Head<T>::block * keys;
+    const long each_scratch = head(0, 0).backward_scratch();
     const auto scratch = t->scratch(threads() * each_scratch);
     each_unequal(B * H, 3 * cost, [=, s = scratch.data()](long i, int thread) {
       const long b = i / H, n = i % H;

@@ -11,7 +11,7 @@ namespace primer::autograd {
 /// biases [F] and [C] or none. Vaswani et al. 2017, equation 2, with the activation f of choice.
 ///
 /// Only the hidden layer before f is kept, [rows, F]; f of it is made again in backward, so that a block keeps one
-/// wide array instead of two. Forward goes through 256 rows at a time, while they are in the cache.
+/// wide array instead of two. Forward goes through 1024 rows at a time, while they are in the last cache.
 template <class T>
 Tensor<T> feed_forward(Tensor<T> residual, Tensor<T> x, Tensor<T> up, Tensor<T> up_bias, Tensor<T> down,
                        Tensor<T> down_bias, Activation activation, Dropout dropout = {}) {
@@ -27,24 +27,26 @@ Tensor<T> feed_forward(Tensor<T> residual, Tensor<T> x, Tensor<T> up, Tensor<T> 
   const bool later = mask.active();
   T* hidden = tape.template keep<T>(rows * F);  // [rows, F], before the activation
 
-  constexpr long block = 256;
-  const long parts = rows >= 64 ? threads() : 1;  // few rows: the products are split instead
-  const auto activated = tape.scratch(parts * block * F);
-  const auto forward = [=, g_all = activated.data()](long begin, long end, int thread) {
-    T* g = g_all + thread * block * F;  // [block, F]
-    for (long b = begin; b < end; b += block) {
-      const long n = std::min(block, end - b);
-      T *h = hidden + b * F, *r = y.data() + b * C;
-      start_rows<T>(h, nullptr, up_bias ? up_bias.data() : nullptr, n, F);
-      product<T>(n, F, C, as_is<T>(x.data() + b * C, C), transposed<T>(up.data(), C), 1, h, F);
-      activate_row(activation, h, n * F, g);
-      start_rows<T>(r, later ? nullptr : residual.data() + b * C, down_bias ? down_bias.data() : nullptr, n, C);
-      product<T>(n, C, F, as_is<T>(g, F), transposed<T>(down.data(), F), 1, r, C);
-      if (later) mask.apply(b * C, n * C, r, residual.data() + b * C, r);
-    }
-  };
-  if (parts > 1) split(rows, 4 * C * F, forward, 16);
-  else forward(0, rows, 0);
+  constexpr long block = 1024;
+  const auto activated = tape.scratch(std::min(block, rows) * F);
+  for (long at = 0; at < rows; at += block) {
+    const long n = std::min(block, rows - at);
+    T *h = hidden + at * F, *g = activated.data(), *r = y.data() + at * C;  // [n, F], [n, F], [n, C]
+    if (up_bias) split(n, F, [=, b = up_bias.data()](long begin, long end, int) {
+      start_rows<T>(h + begin * F, nullptr, b, end - begin, F);
+    });
+    product<T>(n, F, C, as_is<T>(x.data() + at * C, C), transposed<T>(up.data(), C), up_bias ? 1 : 0, h, F);
+    split(n, 20 * F, [=](long begin, long end, int) {
+      activate_row(activation, h + begin * F, (end - begin) * F, g + begin * F);
+      start_rows<T>(r + begin * C, later ? nullptr : residual.data() + (at + begin) * C,
+                    down_bias ? down_bias.data() : nullptr, end - begin, C);
+    });
+    product<T>(n, C, F, as_is<T>(g, F), transposed<T>(down.data(), F), 1, r, C);
+    if (later) split(n, 8 * C, [=](long begin, long end, int) {
+      T* row = r + begin * C;
+      mask.apply((at + begin) * C, (end - begin) * C, row, residual.data() + (at + begin) * C, row);
+    });
+  }
 
   return tape.record("feed_forward", y, [=, t = &tape](const T* dy) {
     const auto dropped = t->scratch(mask.active() ? rows * C : 0);  // dy m
@@ -62,8 +64,7 @@ Tensor<T> feed_forward(Tensor<T> residual, Tensor<T> x, Tensor<T> up, Tensor<T> 
       product<T>(rows, F, C, as_is(d, C), as_is<T>(down.data(), F), 0, dh, F);  // d f = d down
       split(rows, 40 * F, [=, gs = g.data(), dhs = dh.data()](long begin, long end, int) {
         const long i = begin * F, n = (end - begin) * F;
-        activate_row(activation, hidden + i, n, gs + i);
-        activate_row_backward(activation, hidden + i, dhs + i, n, dhs + i);
+        activate_row_again(activation, hidden + i, n, gs + i, dhs + i);
       });
       if (auto dw = t->grad(down))  // d down [C, F] = d^T f(hidden)
         product<T>(C, F, rows, transposed(d, C), as_is<T>(g, F), dw.beta(), dw.data, F);

@@ -30,18 +30,21 @@ Tensor<T> layer_norm(Tensor<T> x, Tensor<T> weight, Tensor<T> bias = {}, double 
 
   return tape.record("layer_norm", y, [=, t = &tape](const T* dy) {
     const auto dx = t->grad(x), dw = t->grad(weight), db = t->grad(bias);
-    // each thread sums the columns of its own rows; then the sums are added in the order of threads
-    const long parts = threads();
+    // the columns of each part of the rows are summed apart, then the parts in their order, for any number of threads
+    constexpr long parts = 16;
     const auto sums = t->scratch(parts * 2 * C);
     std::fill_n(sums.data(), parts * 2 * C, T(0));
-    split(rows, 12 * C, [=, p = x.data(), w = weight.data(), s = sums.data()](long begin, long end, int thread) {
-      T* sum_w = s + thread * 2 * C;
+    const auto backward_rows = [=, p = x.data(), w = weight.data()](long begin, long end, T* sum_w) {
       for (long i = begin; i < end; ++i) {
         layer_norm_columns(p + i * C, dy + i * C, mean[i], inverse[i], C, sum_w, sum_w + C);
         if (!dx) continue;
         if (dx.add) layer_norm_row_backward<true>(p + i * C, w, dy + i * C, mean[i], inverse[i], C, dx.data + i * C);
         else layer_norm_row_backward<false>(p + i * C, w, dy + i * C, mean[i], inverse[i], C, dx.data + i * C);
       }
+    };
+    split(parts, 12 * C * rows / parts, [=, s = sums.data()](long begin, long end, int) {
+      for (long part = begin; part < end; ++part)
+        backward_rows(rows * part / parts, rows * (part + 1) / parts, s + part * 2 * C);
     });
     const auto gather_sums = [&](Into<T> into, long skip) {
       into.visit([&](auto put) {

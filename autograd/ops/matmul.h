@@ -1,7 +1,7 @@
 // matmul: products of matrices, one or a batch of them.
 #pragma once
 
-#include "autograd/blas.h"
+#include "autograd/product.h"
 #include "autograd/example.h"
 #include "autograd/expect.h"
 

@@ -67,7 +67,7 @@ TEST_CASE("a training step and sampling are measured") {
   small.config.layers = 1;
   small.config.context = 16;
   small.steps = 3;
-  const BenchResult step = run_case(small);
+  const BenchResult step = run_case(small, 40);
   CHECK(step.ms > 0);
   CHECK(step.tokens_per_s == doctest::Approx(1e3 * 12 * 16 / step.ms));
   const auto parts = run_sampling(small, 2);

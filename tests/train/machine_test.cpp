@@ -25,6 +25,14 @@ TEST_CASE("another build of BLAS and a foreign cache size are named") {
   CHECK(slowed_by(BlasInfo{"OpenBLAS 0.3.21", "Zen", false}, Width::avx512, true, true).size() == 3);
 }
 
+TEST_CASE("a program that was built for less than the processor has is told so") {
+  CHECK(slowed_by(Width::avx512, Width::avx512).empty());
+  CHECK(slowed_by(Width::avx512, Width::avx2).empty());
+  REQUIRE(slowed_by(Width::avx2, Width::avx512).size() == 1);
+  CHECK(slowed_by(Width::avx2, Width::avx512)[0] ==
+        "this program was built for AVX2, this processor has AVX-512: build it on this machine");
+}
+
 TEST_CASE("the machine is told in one line") {
   const std::string text = machine_text();
   CHECK(text.starts_with("OpenBLAS 0."));

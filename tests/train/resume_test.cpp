@@ -213,6 +213,30 @@ TEST_CASE("a text that cannot be read for a moment changes nothing") {
   CHECK(essence(shaken, 20) == essence(whole, 20));
 }
 
+TEST_CASE("a training has the same bits for 1, 2, 3 and 4 threads, and may go on with others than it began with") {
+  const Options options = small({{"steps", "12"}, {"dropout", "0.1"}, {"bias", "true"}, {"batch", "5"}, {"channels", "48"}});
+  const TrainedRun alone(prose(1200), options), changing(prose(1200), options);
+  {
+    const Threads one(1);
+    alone.train();
+    RaiseAt stop(9, SIGTERM);
+    changing.train(stop);
+  }
+  for (const int count : {2, 3, 4}) {
+    CAPTURE(count);
+    const Threads threads(count);
+    const TrainedRun together(prose(1200), options);
+    together.train();
+    for (const char* file : {"model.safetensors", "optimizer.safetensors"}) {
+      CHECK(together.checkpoint(12, file) == alone.checkpoint(12, file));
+    }
+    CHECK(together.metrics() == alone.metrics());
+  }
+  const Threads three(3);
+  changing.train();
+  CHECK(changing.checkpoint(12, "model.safetensors") == alone.checkpoint(12, "model.safetensors"));
+}
+
 TEST_CASE("an extended run keeps its schedule, and its rate then stays at the minimum") {
   const Threads threads(1);
   const Options options = small({{"steps", "20"}, {"lr", "0.01"}, {"min_lr", "0.001"}, {"warmup", "2"}});

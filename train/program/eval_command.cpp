@@ -1,12 +1,9 @@
-#include <unistd.h>
-
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 
 #include "autograd/error.h"
+#include "data/scratch_folder.h"
 #include "data/text.h"
 #include "data/token_file.h"
 #include "train/program/commands.h"
@@ -30,27 +27,6 @@ struct EvalOptions {
   bool json = false;
 };
 
-// A directory of our own for the encoded text, removed at the end.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    path_ = (std::filesystem::temp_directory_path() / "primer-eval-XXXXXX").string();
-    if (!::mkdtemp(path_.data())) {
-      throw autograd::Error(autograd::Fault::io, "cannot create a temporary directory like " + path_);
-    }
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 Evaluation evaluate_part(LoadedRun& run, const data::TokenSequence& tokens, std::uint64_t bytes) {
   const auto fewest = static_cast<std::uint64_t>(fewest_tokens(run.config));
   if (tokens.size() < fewest) {
@@ -64,7 +40,7 @@ Evaluation evaluate_part(LoadedRun& run, const data::TokenSequence& tokens, std:
 }
 
 Evaluation evaluate_texts(LoadedRun& run, const std::vector<std::string>& texts) {
-  const TemporaryDirectory directory;
+  const data::ScratchFolder directory("eval");
   const data::Sources sources = data::collect_sources(texts, directory.path() + "/text");
   const std::string path = directory.path() + "/tokens";
   data::build_token_file(path, sources, data::survey(sources), *run.tokenizer, 0);

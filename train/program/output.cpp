@@ -40,6 +40,11 @@ void use_threads(long threads) {
   omp_set_num_threads(std::min(wanted, omp_get_thread_limit()));
 }
 
+void use_machine(const Config& config) {
+  use_threads(config.threads);
+  autograd::use(config.deterministic ? autograd::Products::tiles : autograd::Products::blas);
+}
+
 namespace {
 
 // A text begins after a line feed; one without line feeds begins as the training text does.

@@ -16,6 +16,9 @@ bool put(const std::string& text);
 /// Limits the parallel regions to `threads`; 0 leaves all processors that this process may use.
 void use_threads(long threads);
 
+/// What a training computes with: its threads, and products that depend on them or not.
+void use_machine(const Config& config);
+
 /// What sample writes.
 struct Excerpt {
   Choice checkpoint;

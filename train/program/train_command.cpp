@@ -116,7 +116,7 @@ void resume(const TrainOptions& options) {
   const RunLock lock(paths.lock());
   Signals signals;
   OpenRun run = open_run(paths, wishes);
-  use_threads(run.checkpoint.config.threads);
+  use_machine(run.checkpoint.config);
   if (!run.is_finished()) {
     refuse_beyond_memory(run);
     if (!options.quiet) report_machine();
@@ -141,7 +141,7 @@ void begin(const TrainOptions& options) {
     warn(warnings);
     wishes = inherit_model(wishes, initial->config, data::printable(options.init_from));
   }
-  use_threads(wishes.threads);
+  use_machine(wishes);
   const std::string name = options.run_option->count() > 0 ? options.run : default_run(options.texts);
   NewRun new_run(name, options.force || options.dry_run);
   if (!options.dry_run) new_run.refuse_busy();

@@ -57,6 +57,7 @@ enum class Source : std::uint8_t { fitted, preset, file, flag };
   INTEGER(eval_batches, 0, 0, 1000000000000, FITS, "Run", "batches of an evaluation; 0: the whole validation part")   \
   INTEGER(save_every, 0, 0, 1000000000000, FIXED, "Run", "steps between checkpoints; 0: about every minute")          \
   INTEGER(keep, 1, 0, 1000000, FIXED, "Run", "older checkpoints that stay, beside the best and the last one")         \
+  SWITCH(deterministic, true, "Run", "the same numbers for any number of threads; off: products by BLAS")             \
   INTEGER(threads, 0, 0, 4096, FIXED, "Run", "processor threads; 0: all")
 
 /// A resolved or partly resolved configuration. The members are the names above.

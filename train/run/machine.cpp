@@ -3,7 +3,9 @@
 #include <cstdlib>
 #include <map>
 
+#include "autograd/kernels/tile.h"
 #include "autograd/parallel.h"
+#include "autograd/product.h"
 
 namespace primer::train {
 
@@ -27,11 +29,17 @@ std::string name_of(Width width) {
 
 }  // namespace
 
+std::string products_name() {
+  if (autograd::used_products() == autograd::Products::blas) return autograd::blas_info().core.substr(0, 31);
+  return "tiles of " + std::to_string(autograd::Tile<float>::bytes) + " bytes";
+}
+
 std::string machine_text() {
   const autograd::BlasInfo blas = autograd::blas_info();
   std::string name = blas.config.substr(0, blas.config.find(' ', blas.config.find(' ') + 1));  // and the version
   const int threads = autograd::threads();
-  return name + ", core " + blas.core + ", " + std::to_string(threads) + (threads == 1 ? " thread" : " threads");
+  return name + ", core " + blas.core + ", " + std::to_string(threads) + (threads == 1 ? " thread" : " threads") +
+         "; products by " + products_name();
 }
 
 Width processor_width() {
@@ -41,6 +49,18 @@ Width processor_width() {
   if (__builtin_cpu_supports("avx")) return Width::avx;
 #endif
   return Width::sse;
+}
+
+Width built_width() {
+#if defined(__AVX512F__) && defined(__AVX512VL__)
+  return Width::avx512;
+#elif defined(__AVX2__) && defined(__FMA__)
+  return Width::avx2;
+#elif defined(__AVX__)
+  return Width::avx;
+#else
+  return Width::sse;
+#endif
 }
 
 std::vector<std::string> slowed_by(const autograd::BlasInfo& blas, Width processor, bool asks_core, bool asks_cache) {
@@ -57,9 +77,20 @@ std::vector<std::string> slowed_by(const autograd::BlasInfo& blas, Width process
   return causes;
 }
 
+std::vector<std::string> slowed_by(Width built, Width processor) {
+  if (built >= processor) return {};
+  return {"this program was built for " + name_of(built) + ", this processor has " + name_of(processor) +
+          ": build it on this machine"};
+}
+
 std::vector<std::string> slowed_by() {
-  return slowed_by(autograd::blas_info(), processor_width(), std::getenv("OPENBLAS_CORETYPE") != nullptr,
-                   std::getenv("OPENBLAS_L2_SIZE") != nullptr);
+  std::vector<std::string> causes = slowed_by(built_width(), processor_width());
+  if (autograd::used_products() == autograd::Products::tiles) return causes;  // BLAS has nothing to do
+  const std::vector<std::string> more = slowed_by(autograd::blas_info(), processor_width(),
+                                                  std::getenv("OPENBLAS_CORETYPE") != nullptr,
+                                                  std::getenv("OPENBLAS_L2_SIZE") != nullptr);
+  causes.insert(causes.end(), more.begin(), more.end());
+  return causes;
 }
 
 }  // namespace primer::train

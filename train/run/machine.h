@@ -8,7 +8,10 @@
 
 namespace primer::train {
 
-/// "OpenBLAS 0.3.21, core Haswell, 2 threads".
+/// What makes the products: "tiles of 64 bytes", as wide as this program was built for, or BLAS's core, "Haswell".
+std::string products_name();
+
+/// "OpenBLAS 0.3.21, core Haswell, 2 threads; products by tiles of 64 bytes".
 std::string machine_text();
 
 /// How wide a processor computes, the later the wider. BLAS has kernels for each.
@@ -17,11 +20,17 @@ enum class Width { sse, avx, avx2, avx512 };
 /// What this processor can do; `sse` where that is not known.
 Width processor_width();
 
-/// Why products are slower than this machine could make them, each with its cure, one line each. `asks_core` and
+/// What this program was built for.
+Width built_width();
+
+/// Why BLAS's products are slower than this machine could make them, each with its cure, one line each. `asks_core` and
 /// `asks_cache`: whether the environment has OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE.
 std::vector<std::string> slowed_by(const autograd::BlasInfo& blas, Width processor, bool asks_core, bool asks_cache);
 
-/// The same for this process.
+/// Why everything else is.
+std::vector<std::string> slowed_by(Width built, Width processor);
+
+/// What slows this process.
 std::vector<std::string> slowed_by();
 
 }  // namespace primer::train

@@ -8,6 +8,7 @@
 #include <deque>
 
 #include "autograd/error.h"
+#include "autograd/kernels/attention.h"
 #include "autograd/parallel.h"
 #include "autograd/region.h"
 #include "data/masking.h"
@@ -21,8 +22,8 @@ using autograd::Fault;
 namespace {
 
 constexpr double MiB = 1 << 20;
-constexpr double program_bytes = 32 * MiB;          // code, tables, and the ends of huge pages that stay unused
-constexpr double program_bytes_per_thread = MiB;    // where BLAS packs what it multiplies
+constexpr double program_bytes = 36 * MiB;          // code, tables, packed factors, unused ends of huge pages
+constexpr double program_bytes_per_thread = MiB;    // where products pack what they multiply
 // Of address space. OpenBLAS tries for ever to map a buffer where a limit forbids it: better too much than too little.
 constexpr double mapped_bytes = 64 * MiB;             // small things
 constexpr double mapped_bytes_per_thread = 160 * MiB;  // a stack of 8, OpenBLAS's buffer of 128
@@ -76,7 +77,7 @@ double values_of(const Sizes& s, const nn::GptConfig& gpt) {
 
 /// Floats of the pool where it is fullest: at the loss, or in the backward step of a block's feed-forward part or
 /// attention.
-double gradients_of(const Sizes& s, double threads) {
+double gradients_of(const Sizes& s, const nn::GptConfig& gpt, double threads) {
   const double row = s.R * s.C;
   const double chunk = std::min(s.S, std::max(std::floor(26e6 / s.V), 64.0));
   const double loss = s.S * s.C + chunk * s.V + 2 * s.S;  // the gradient of x, logits of a chunk, losses and hits
@@ -89,10 +90,12 @@ double gradients_of(const Sizes& s, double threads) {
   const double holes = s.norm == nn::Norm::pre ? row : 3 * row;
   // Of the hidden layer and of what follows the activation; that of the input comes in the place of the latter.
   const double feed_forward = s.F > 0 ? outer + holes + s.R * s.F + std::max(s.R * s.F, row) : 0;
-  // Of the heads' result, of queries, keys and values; three strips of patterns a thread.
-  const double attention = outer + holes + 3 * row + threads * 3 * 64 * s.T;
-  // Working space of forward: strips of a pattern and values; 256 rows of the hidden layer, by one thread if few.
-  const double forward = std::max(threads * (64 * s.T + s.T * s.C / s.H), (s.R < 64 ? 1 : threads) * 256 * s.F);
+  // Of the heads' result, of queries, keys and values; what a head is packed into and its patterns, for each thread.
+  autograd::Head<float> head{};
+  head.keys = gpt.context, head.D = gpt.channels / gpt.heads;
+  const double attention = outer + holes + 3 * row + threads * number(head.backward_scratch());
+  // Working space of forward: the same of attention; 1024 rows of the hidden layer.
+  const double forward = std::max(threads * number(head.forward_scratch()), std::min(s.R, 1024.0) * s.F);
   return std::max({loss, after_loss, feed_forward, attention, forward});
 }
 
@@ -136,7 +139,7 @@ MemoryNeed memory_need(const Config& config, const nn::GptConfig& gpt, long para
   need.blocks = config.optimizer == "sgd" ? 3 : 4;  // values, gradients, one moment or two
   if (config.val_fraction > 0) need.copy = need.parameters * (need.blocks - 1);
   need.values = bytes_per_float * values_of(sizes, gpt);
-  need.gradients = bytes_per_float * gradients_of(sizes, threads);
+  need.gradients = bytes_per_float * gradients_of(sizes, gpt, threads);
   need.batches = bytes_per_id * (2 * sizes.R + number(config.batch)) * number(config.accumulate);
   need.program = program_bytes + threads * program_bytes_per_thread;
   return need;

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "autograd/blas.h"
+#include "autograd/product.h"
 #include "autograd/error.h"
 #include "data/file.h"
 

@@ -60,11 +60,13 @@ StepReport Trainer<T>::step() {
   report.lr = schedule_.rate(state_.step);
   report.step = state_.step + 1;
   long targets = 0;
-  for (data::Batch& batch : batches_) {
-    windows_.next(config_.batch, batch);
-    targets += batch.target_count();
-    for (const int length : batch.lengths) report.tokens += static_cast<std::uint64_t>(length);
-  }
+  autograd::timed(tape_.clock, "batch", [&] {
+    for (data::Batch& batch : batches_) {
+      windows_.next(config_.batch, batch);
+      targets += batch.target_count();
+      for (const int length : batch.lengths) report.tokens += static_cast<std::uint64_t>(length);
+    }
+  });
 
   parameters_.zero_grad();
   tape_.training = true;
@@ -84,9 +86,11 @@ StepReport Trainer<T>::step() {
   parameters_.settle();
 
   report.loss = score.nll / static_cast<double>(targets);
-  report.grad_norm = optim::gradient_norm(parameters_);
+  autograd::timed(tape_.clock, "gradient_norm", [&] { report.grad_norm = optim::gradient_norm(parameters_); });
   report.skipped = !std::isfinite(report.loss) || !std::isfinite(report.grad_norm);
-  if (!report.skipped) optimizer_->update(report.lr, optim::clip_factor(report.grad_norm, config_.clip));
+  autograd::timed(tape_.clock, "update", [&] {
+    if (!report.skipped) optimizer_->update(report.lr, optim::clip_factor(report.grad_norm, config_.clip));
+  });
 
   ++state_.step;
   state_.tokens += report.tokens;

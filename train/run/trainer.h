@@ -67,6 +67,8 @@ class Trainer {
   autograd::Parameters<T>& parameters() { return parameters_; }
   optim::Optimizer<T>& optimizer() { return *optimizer_; }
   nn::Gpt<T>& gpt() { return gpt_; }
+  /// From now on the time of each op, and of what a step does besides, is added up there; null: no longer.
+  void time_ops(autograd::OpClock* clock) { tape_.clock = clock; }
 
  private:
   Config config_;

@@ -4,11 +4,12 @@
 
 #include <optional>
 
-#include "autograd/blas.h"
+#include "autograd/product.h"
 #include "autograd/error.h"
 #include "data/file.h"
 #include "data/token_file.h"
 #include "data/utf8.h"
+#include "train/run/machine.h"
 #include "train/run/metrics.h"
 #include "train/run/model_file.h"
 #include "train/run/saver.h"
@@ -52,17 +53,18 @@ void measure(Plan& plan, const data::TokenFile& tokens) {
 
 void note_machine(TrainingState& state) {
   state.threads = omp_get_max_threads();
-  state.blas_core = autograd::blas_info().core.substr(0, 31);
+  state.products = products_name();
 }
 
-// "" if the training goes on as it was: the same number of threads adds up in the same order.
+// "" if the training goes on as it was: by tiles for any number of threads, by BLAS for as many.
 std::string other_machine(const TrainingState& before) {
   TrainingState now;
   note_machine(now);
-  if (before.trainer.step == 0 || (now.threads == before.threads && now.blas_core == before.blas_core)) return {};
-  return "the run was trained with " + std::to_string(before.threads) + " threads on " +
-         data::printable(before.blas_core) + " and goes on with " + std::to_string(now.threads) + " on " +
-         now.blas_core + ": from here on its last digits may differ from those of an unbroken run";
+  const bool as_many = now.threads == before.threads || autograd::used_products() == autograd::Products::tiles;
+  if (before.trainer.step == 0 || (as_many && now.products == before.products)) return {};
+  return "the run was trained with " + std::to_string(before.threads) + " threads and products by " +
+         data::printable(before.products) + " and goes on with " + std::to_string(now.threads) + " and by " +
+         now.products + ": from here on its last digits may differ from those of an unbroken run";
 }
 
 // Tells the run's directory from another that takes its name later.

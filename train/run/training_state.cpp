@@ -46,7 +46,7 @@ struct Record {
   std::uint64_t metrics_bytes = 0;
   std::array<std::uint32_t, 4> fingerprint{};
   std::int64_t threads = 0;
-  std::array<char, 32> blas_core{};
+  std::array<char, 32> products{};
 
   template <class Archive>
   void serialize(Archive& archive) {
@@ -55,7 +55,7 @@ struct Record {
     archive(step, epoch, position, tokens, bad_in_a_row, bad_steps, updates, schedule_steps, best_val_loss, best_step,
             without_better, stopped_early, is_unevaluated, unevaluated_skipped, unevaluated_loss, unevaluated_lr,
             unevaluated_grad_norm, unevaluated_tokens, metrics_bytes, fingerprint, threads,
-            blas_core);
+            products);
   }
 };
 
@@ -109,8 +109,8 @@ Record record_of(const TrainingState& state) {
   record.metrics_bytes = state.metrics_bytes;
   record.fingerprint = state.tokens;
   record.threads = state.threads;
-  std::copy_n(state.blas_core.begin(), std::min(state.blas_core.size(), record.blas_core.size() - 1),
-              record.blas_core.begin());
+  std::copy_n(state.products.begin(), std::min(state.products.size(), record.products.size() - 1),
+              record.products.begin());
   return record;
 }
 
@@ -140,7 +140,7 @@ TrainingState state_of(const Record& record) {
   state.metrics_bytes = record.metrics_bytes;
   state.tokens = record.fingerprint;
   state.threads = record.threads;
-  state.blas_core = record.blas_core.data();  // its last character is 0: checked
+  state.products = record.products.data();  // its last character is 0: checked
   return state;
 }
 
@@ -151,8 +151,8 @@ void check(const Record& r, const std::string& name) {
                          in(r.schedule_steps, 0, most_steps) && in(r.best_step, -1, r.step) &&
                          in(r.without_better, 0, most_steps) && in(r.bad_in_a_row, 0, 100);
   const bool switches_fit = r.stopped_early <= 1 && r.is_unevaluated <= 1 && r.unevaluated_skipped <= 1;
-  const bool core_ends = r.blas_core.back() == 0 && in(r.threads, 0, 1 << 20);
-  if (!steps_fit || !switches_fit || !core_ends || std::isnan(r.best_val_loss)) {
+  const bool products_end = r.products.back() == 0 && in(r.threads, 0, 1 << 20);
+  if (!steps_fit || !switches_fit || !products_end || std::isnan(r.best_val_loss)) {
     refuse(name, "it holds numbers that no training has");
   }
 }

@@ -26,7 +26,7 @@ struct TrainingState {
   std::uint64_t metrics_bytes = 0;        // length of metrics.jsonl
   std::array<std::uint32_t, 4> tokens{};  // checksums that tell the token file: see fingerprint()
   long threads = 0;                       // that made the last steps
-  std::string blas_core;                  // likewise: OpenBLAS's name for its kernels, at most 31 characters
+  std::string products;                   // likewise: see products_name(); at most 31 characters
 };
 
 /// What tells a token file from every other: checksums of its parts, of the text and of the tokenizer.

@@ -6,9 +6,9 @@
 #include <limits>
 #include <vector>
 
-#include "autograd/blas.h"
 #include "autograd/error.h"
 #include "autograd/parallel.h"
+#include "autograd/product.h"
 #include "autograd/random.h"
 #include "tests/threads.h"
 
@@ -24,6 +24,13 @@ std::vector<T> numbers(long n, const char* purpose) {
   for (long i = 0; i < n; ++i) x[i] = static_cast<T>(2 * random.uniform(i) - 1);
   return x;
 }
+
+/// Products are made so until it goes.
+struct Using {
+  explicit Using(Products products) { use(products); }
+  ~Using() { use(before); }
+  Products before = used_products();
+};
 
 /// One product and what it should be.
 template <class T>
@@ -83,8 +90,9 @@ struct Product {
 }  // namespace
 
 TEST_CASE_TEMPLATE("a product equals three loops: transposed, odd sizes, strides, beta 0 over NaN", T, float, double) {
-  for (const int count : {1, 2}) {
+  for (const auto& [count, products] : {std::pair{1, Products::tiles}, {2, Products::tiles}, {2, Products::blas}}) {
     const Threads scope(count);
+    const Using way(products);
     for (const long m : {0, 1, 2, 3, 5, 8, 17, 64, 65})
       for (const long n : {0, 1, 2, 3, 19, 64, 65})
         for (const long k : {0, 1, 3, 17, 65})
@@ -104,18 +112,49 @@ TEST_CASE_TEMPLATE("a product equals three loops: transposed, odd sizes, strides
   }
 }
 
+namespace {
+
+// Larger than the part of the right factor that is packed at a time, in both directions; rows 2048 bytes apart.
+template <class T>
+const std::vector<Product<T>> large_products = {
+    {129, 37, 64, false, true, 0},  {37, 131, 50, true, false, 5},  {200, 200, 33, true, true, 1},
+    {30, 1100, 40, false, true, 2}, {26, 35, 1300, false, false, 0}, {13, 40, 1030, true, false, 0},
+    {40, 70, 512, false, true, 0},  {3, 1090, 530, false, false, 1}};
+
+}  // namespace
+
 TEST_CASE_TEMPLATE("larger products agree for 1 to 4 threads, and repeat to the bit", T, float, double) {
-  const std::vector<Product<T>> products = {
-      {129, 37, 64, false, true, 0}, {37, 131, 50, true, false, 5}, {200, 200, 33, true, true, 1}};
-  for (const Product<T>& p : products) {
+  for (const Products products : {Products::tiles, Products::blas}) {
+    const Using way(products);
+    for (const Product<T>& p : large_products<T>) {
+      CAPTURE(p.m);
+      for (const int count : {1, 2, 3, 4}) {
+        CAPTURE(count);
+        const Threads scope(count);
+        CHECK(p.error(0) < 1);
+        CHECK(p.error(1) < 1);
+        CHECK(p.run(1) == p.run(1));
+      }
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("by tiles a product has the same bits for any number of threads, in a parallel region too", T, float,
+                   double) {
+  for (const Product<T>& p : large_products<T>) {
     CAPTURE(p.m);
-    for (const int count : {1, 2, 3, 4}) {
+    const Threads one(1);
+    const std::vector<T> alone = p.run(1);
+    for (const int count : {2, 3, 4}) {
       CAPTURE(count);
       const Threads scope(count);
-      CHECK(p.error(0) < 1);
-      CHECK(p.error(1) < 1);
-      CHECK(p.run(1) == p.run(1));
+      CHECK(p.run(1) == alone);
     }
+    const Threads two(2);
+    std::vector<std::vector<T>> inside(2);
+#pragma omp parallel
+    inside[omp_get_thread_num()] = p.run(1);
+    for (const std::vector<T>& result : inside) CHECK(result == alone);
   }
 }
 

@@ -1,0 +1,159 @@
+#include "autograd/product.h"
+
+#include <atomic>
+#include <climits>
+#include <memory>
+
+#include "autograd/error.h"
+#include "autograd/kernels/rows.h"
+#include "autograd/kernels/tile.h"
+#include "autograd/parallel.h"
+#include "autograd/region.h"
+
+namespace primer::autograd {
+namespace {
+
+std::atomic<Products> used{Products::tiles};
+
+// The part of b that is packed at a time: a depth whose strip of a stays in the first cache, and columns that stay in
+// the second one.
+constexpr long most_depth = 512, most_columns = 1024;
+
+/// Room for two packed parts of b: while one is read, who is done already packs the next. Each calling thread's own.
+template <class T>
+T* packing_space() {
+  static constexpr std::size_t bytes = 2 * most_depth * most_columns * sizeof(T);
+  thread_local const auto region = [] {
+    auto space = std::make_unique<Region>(bytes);
+    space->open(bytes);
+    return space;
+  }();
+  return reinterpret_cast<T*>(region->data());
+}
+
+/// A strip of a, [rows, depth], for tiles to read: where it stands, unless its rows would fall into the same sets of the
+/// first cache; then side by side in `space`.
+template <class T>
+Left<T> gather_strip(Operand<T> a, long row, long rows, long from, long depth, T* space) {
+  constexpr long most = Tile<T>::rows, stride = most_depth + 16;
+  if (a.is_transposed) {
+    const T* x = a.data + from * a.stride + row;
+    if (rows == most)
+      for (long l = 0; l < depth; ++l) std::copy_n(x + l * a.stride, most, space + l * most);
+    else
+      for (long l = 0; l < depth; ++l) std::copy_n(x + l * a.stride, rows, space + l * most);
+    return {space, 1, most};
+  }
+  const T* x = a.data + row * a.stride + from;
+  if (a.stride * sizeof(T) % 2048 != 0) return {x, a.stride, 1};
+  for (long r = 0; r < rows; ++r) std::copy_n(x + r * a.stride, depth, space + r * stride);
+  return {space, stride, 1};
+}
+
+/// One thread's share of a product by tiles. The units of work are tiles of c, row by row.
+template <class T>
+void tiles_of_thread(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride, T* packed,
+                     int thread, int team) {
+  constexpr long rows = Tile<T>::rows, columns = Tile<T>::columns;
+  alignas(64) T strip[rows * (most_depth + 16)];
+  const long strips = (m + rows - 1) / rows;
+  const long parts = (k + most_depth - 1) / most_depth, even = (k + parts - 1) / std::max(parts, 1L);
+  const long depth = (even + 15) / 16 * 16;
+  bool second = false;
+  for (long j = 0; j < n; j += most_columns)
+    for (long from = 0; from < k; from += depth, second = !second) {
+      const long some = std::min(most_columns, n - j), deep = std::min(depth, k - from);
+      const long panels = (some + columns - 1) / columns;
+      T* part = packed + (second ? most_depth * most_columns : 0);
+      for (long p = panels * thread / team; p < panels * (thread + 1) / team; ++p) {
+        const long at = j + p * columns;
+        const T* data = b.data + (b.is_transposed ? at * b.stride + from : from * b.stride + at);
+        pack_panel<T>({data, b.stride, b.is_transposed}, deep, std::min(columns, n - at), 1, part + p * columns * deep);
+      }
+      if (team > 1) {
+#pragma omp barrier
+      }
+      const long units = strips * panels, end = units * (thread + 1) / team;
+      for (long u = units * thread / team; u < end;) {
+        const long s = u / panels, p = u % panels, last = std::min(panels, p + end - u);  // panels p ... last-1 of strip s
+        const long row = s * rows, count = std::min(rows, m - row);
+        const Left<T> left = gather_strip(a, row, count, from, deep, strip);
+        multiply_strip<T>(count, std::min(last * columns, some) - p * columns, deep, left, part + p * columns * deep, deep,
+                          from > 0 || beta != 0, c + row * c_stride + j + p * columns, c_stride);
+        u += last - p;
+      }
+    }
+}
+
+/// c = a b^T + beta c for few rows of a: b is read once, where tiles and BLAS would copy it first.
+template <class T>
+void dot_rows(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride) {
+  const auto put = [=](long r, long j, T sum) { c[r * c_stride + j] = sum + (beta ? beta * c[r * c_stride + j] : 0); };
+  long j = 0;
+  for (; m > 4 && j + 4 <= n; j += 4)  // four rows of b at a time keep the adders busy
+    for (long r = 0; r < m; ++r) {
+      const T *x = a.data + r * a.stride, *b0 = b.data + j * b.stride, *b1 = b0 + b.stride, *b2 = b1 + b.stride;
+      const T* b3 = b2 + b.stride;
+      T s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+#pragma omp simd reduction(+ : s0, s1, s2, s3)
+      for (long i = 0; i < k; ++i) s0 += x[i] * b0[i], s1 += x[i] * b1[i], s2 += x[i] * b2[i], s3 += x[i] * b3[i];
+      put(r, j, s0), put(r, j + 1, s1), put(r, j + 2, s2), put(r, j + 3, s3);
+    }
+  for (; j < n; ++j)  // one at a time, as memory brings them
+    for (long r = 0; r < m; ++r) put(r, j, dot_row(a.data + r * a.stride, b.data + j * b.stride, k));
+}
+
+template <class T>
+void product_by_tiles(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride) {
+  if (m <= 0 || n <= 0) return;
+  if (k <= 0) {
+    for (long r = 0; r < m && beta == 0; ++r) std::fill_n(c + r * c_stride, n, T(0));
+    return;
+  }
+  T* const packed = packing_space<T>();
+  if (threads() == 1 || m * n * k < worth_a_region || omp_in_parallel())
+    return tiles_of_thread(m, n, k, a, b, beta, c, c_stride, packed, 0, 1);
+#pragma omp parallel
+  tiles_of_thread(m, n, k, a, b, beta, c, c_stride, packed, omp_get_thread_num(), omp_get_num_threads());
+}
+
+template <class T>
+void product_by_blas(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride) {
+  // Borders at multiples of 16 keep the kernels' tiles whole.
+  if (m >= n)
+    split(m, n * k, [=](long begin, long end, int) {
+      const Operand<T> rows{a.data + begin * (a.is_transposed ? 1 : a.stride), a.stride, a.is_transposed};
+      gemm<T>(end - begin, n, k, 1, rows, b, beta, c + begin * c_stride, c_stride);
+    }, 16);
+  else
+    split(n, m * k, [=](long begin, long end, int) {
+      const Operand<T> columns{b.data + begin * (b.is_transposed ? b.stride : 1), b.stride, b.is_transposed};
+      gemm<T>(m, end - begin, k, 1, a, columns, beta, c + begin, c_stride);
+    }, 16);
+}
+
+}  // namespace
+
+void use(Products products) { used = products; }
+Products used_products() { return used; }
+
+template <class T>
+void product(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride) {
+  for (const long extent : {m, n, k, a.stride, b.stride, c_stride})
+    if (extent > INT_MAX)
+      refuse("product", "an extent of " + std::to_string(extent) + " is beyond BLAS's 32 bits; take a smaller batch");
+  if (m <= 8 && n > m && !a.is_transposed && b.is_transposed)  // reading b takes longer than computing with it
+    split(n, m * k, [=](long begin, long end, int) {
+      const Operand<T> rows{b.data + begin * b.stride, b.stride, true};
+      dot_rows(m, end - begin, k, a, rows, beta, c + begin, c_stride);
+    }, 16);
+  else if (used == Products::tiles)
+    product_by_tiles(m, n, k, a, b, beta, c, c_stride);
+  else
+    product_by_blas(m, n, k, a, b, beta, c, c_stride);
+}
+
+template void product<float>(long, long, long, Operand<float>, Operand<float>, float, float*, long);
+template void product<double>(long, long, long, Operand<double>, Operand<double>, double, double*, long);
+
+}  // namespace primer::autograd

@@ -1,0 +1,66 @@
+#include <algorithm>
+#include <cmath>
+
+#include "autograd/op_clock.h"
+#include "data/token_file.h"
+#include "train/run/bench_limits.h"
+#include "train/run/bench_measure.h"
+#include "train/run/timing.h"
+#include "train/run/trainer.h"
+
+namespace primer::train {
+namespace {
+
+/// A step's parts, the longest first, and "outside": what of `step_ms`, all steps together, none of them took.
+std::vector<PartTime> parts_of(const autograd::OpClock& clock, double step_ms, double steps) {
+  std::vector<PartTime> parts;
+  PartTime outside{"outside", step_ms / steps};
+  for (const auto& [name, time] : clock.times()) {
+    parts.push_back({std::string(name), 1e3 * time.forward / steps, 1e3 * time.backward / steps});
+    outside.forward_ms -= parts.back().forward_ms + parts.back().backward_ms;
+  }
+  std::sort(parts.begin(), parts.end(), [](const PartTime& a, const PartTime& b) {
+    return a.forward_ms + a.backward_ms > b.forward_ms + b.backward_ms;
+  });
+  parts.push_back(outside);
+  return parts;
+}
+
+/// Of how many positions of a step the next token, or the hidden one, is asked.
+long targets_of(const Config& config) {
+  const double length = static_cast<double>(config.context);
+  const double asked = config.objective == "mlm" ? std::max(1.0, std::round(0.15 * length)) : length;
+  return config.batch * static_cast<long>(asked);
+}
+
+}  // namespace
+
+BenchResult run_case(const BenchCase& bench, double bandwidth) {
+  restart_peak_memory();
+  const Config& config = bench.config;
+  const auto tokenizer = bench_tokenizer(bench);
+  const long step_tokens = config.batch * config.context, targets = targets_of(config);
+  const data::TokenVector tokens(random_tokens(step_tokens * (bench.steps + 3), bench.vocabulary));
+  Trainer<float> trainer(config, *tokenizer, tokens);
+  autograd::OpClock clock;
+  std::vector<double> times;
+  double all = 0;
+  for (long step = -2; step < bench.steps; ++step) {
+    trainer.time_ops(step < 0 ? nullptr : &clock);
+    const Stopwatch watch;
+    trainer.step();
+    if (step < 0) continue;
+    times.push_back(watch.seconds());
+    all += 1e3 * times.back();
+  }
+  BenchResult result = result_of(bench.name, times, static_cast<double>(step_tokens));
+  const long unasked = config.channels * bench.vocabulary * (step_tokens - targets);  // of the head, in a step
+  const double flop = flop_per_token(config, trainer.parameters()) * static_cast<double>(step_tokens) -
+                      6 * static_cast<double>(unasked);
+  result.gflops = 1e-6 * flop / result.ms;
+  result.bound_ms = step_bound(config, bench.vocabulary, targets, trainer.parameters().count(), bandwidth);
+  result.parts = parts_of(clock, all, static_cast<double>(bench.steps));
+  return result;
+}
+
+}  // namespace primer::train
