@@ -1,11 +1,12 @@
 # The usual commands; CMakeLists.txt does the work.
-.PHONY: all demo test test-long sanitize fuzz bench bench-check dependencies check clean
+.PHONY: all demo test test-long sanitize fuzz bench bench-check portable test-portable aarch64 \
+  dependencies check clean
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 CONFIGURE = @cmake -S . -G Ninja --log-level=NOTICE
 BUILD = @cmake --build $(1) -j $(JOBS)
 TEST = ctest --output-on-failure --no-tests=error --timeout 900 --test-dir
 # On a busy machine threads that spin while they wait make a small model many times slower; asleep they cost little.
-demo test test-long sanitize: export OMP_WAIT_POLICY ?= passive
+demo test test-long sanitize test-portable: export OMP_WAIT_POLICY ?= passive
 
 all: check  # the program: build/primer
 	$(CONFIGURE) -B build
@@ -53,6 +54,24 @@ bench: all
 bench-check: all  # fails when a training step's share of the peak is a tenth below what was committed
 	build/primer bench --cases B,C --check tests/bench/shares.json
 
+LEVELS ?= x86-64 x86-64-v3 x86-64-v4
+portable: check  # a program for any x86-64, with a library for each of LEVELS: build-portable/bin/primer
+	@for level in $(LEVELS); do \
+	  cmake -S . -B build-portable/$$level -G Ninja --log-level=NOTICE -DPRIMER_ARCH=$$level && \
+	  cmake --build build-portable/$$level -j $(JOBS) --target primer && \
+	  cmake --install build-portable/$$level --prefix build-portable || exit 1; \
+	done
+
+test-portable: portable  # the quick tests at each of LEVELS; this machine must have them
+	@for level in $(LEVELS); do \
+	  cmake --build build-portable/$$level -j $(JOBS) && $(TEST) build-portable/$$level || exit 1; \
+	done
+
+aarch64:  # compiles program and tests for 64-bit ARM with Debian's cross compiler, and installs what that needs
+	@sh dependencies.sh install g++-aarch64-linux-gnu libopenblas-openmp-dev:arm64
+	$(CONFIGURE) -B build-aarch64 --toolchain cmake/aarch64.cmake
+	$(call BUILD,build-aarch64)
+
 dependencies:
 	@sh dependencies.sh
 
@@ -60,4 +79,4 @@ check:
 	@sh dependencies.sh check
 
 clean:
-	rm -rf build build-sanitize build-fuzz
+	rm -rf build build-sanitize build-fuzz build-portable build-aarch64

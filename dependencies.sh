@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs the Debian packages that primer is built from, where they are missing; does nothing when none is.
 # `dependencies.sh check` only says what is missing and how to get it. Elsewhere than on Debian it lists them.
-# `dependencies.sh install PACKAGE...` installs those too.
+# `dependencies.sh install PACKAGE...` installs those too; PACKAGE:arm64 is one of another architecture, which Debian
+# can have beside its own.
 set -eu
 
 packages="g++ cmake ninja-build libopenblas-openmp-dev libcli11-dev nlohmann-json3-dev libcereal-dev doctest-dev strace"
@@ -43,6 +44,14 @@ say_and_run() {
 }
 install="env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends"
 update="env DEBIAN_FRONTEND=noninteractive apt-get update"
+
+for package in $missing; do
+  architecture=${package##*:}
+  if [ "$architecture" != "$package" ] && ! dpkg --print-foreign-architectures | grep -qx "$architecture"; then
+    say_and_run $root dpkg --add-architecture "$architecture"
+    say_and_run $root $update
+  fi
+done
 
 # A fresh machine has no package lists, an old one has lists of files that are gone: both need an update first.
 if ! find /var/lib/apt/lists -name '*_Packages*' 2>/dev/null | grep -q .; then

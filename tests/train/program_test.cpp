@@ -303,7 +303,7 @@ TEST_CASE("help begins with examples, and the version tells what the program sta
   const Outcome version = run_primer(here, "--version");
   CHECK(version.code == 0);
   CHECK(version.out.starts_with("primer "));
-  for (const char* word : {"compiler", "blas", "threads"}) CHECK(version.out.find(word) != std::string::npos);
+  for (const char* word : {"compiler", "code      -march=", "blas", "threads"}) CHECK(version.out.find(word) != std::string::npos);
 }
 
 TEST_CASE("a closed standard output or error does not stop a training") {

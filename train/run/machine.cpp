@@ -34,12 +34,14 @@ std::string products_name() {
   return "tiles of " + std::to_string(autograd::Tile<float>::bytes) + " bytes";
 }
 
+std::string machine_code() { return PRIMER_ARCH; }
+
 std::string machine_text() {
   const autograd::BlasInfo blas = autograd::blas_info();
   std::string name = blas.config.substr(0, blas.config.find(' ', blas.config.find(' ') + 1));  // and the version
   const int threads = autograd::threads();
   return name + ", core " + blas.core + ", " + std::to_string(threads) + (threads == 1 ? " thread" : " threads") +
-         "; products by " + products_name();
+         ", -march=" + machine_code() + "; products by " + products_name();
 }
 
 Width processor_width() {

@@ -11,7 +11,10 @@ namespace primer::train {
 /// What makes the products: "tiles of 64 bytes", as wide as this program was built for, or BLAS's core, "Haswell".
 std::string products_name();
 
-/// "OpenBLAS 0.3.21, core Haswell, 2 threads; products by tiles of 64 bytes".
+/// The processors that this code was compiled for, as the compiler's -march names them: "native", "x86-64-v3".
+std::string machine_code();
+
+/// "OpenBLAS 0.3.21, core Haswell, 2 threads, -march=native; products by tiles of 64 bytes".
 std::string machine_text();
 
 /// How wide a processor computes, the later the wider. BLAS has kernels for each.
