@@ -12,16 +12,25 @@ namespace primer::autograd {
 
 /// Philox 4x32 with 10 rounds: four random words from a 128-bit counter and a 64-bit key.
 /// Salmon, Moraes, Dror, Shaw: Parallel Random Numbers: As Easy as 1, 2, 3 (SC 2011), section 3.3.
-inline std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) {
+/// The counter is a, b, c, d, of which the lower 32 bits count: so a loop over counters is vector code without shuffles.
+inline void philox(std::uint64_t& a, std::uint64_t& b, std::uint64_t& c, std::uint64_t& d, std::uint32_t key0,
+                   std::uint32_t key1) {
+#pragma GCC unroll 10
   for (int round = 0; round < 10; ++round) {
-    const std::uint64_t p0 = 0xD2511F53ull * counter[0];
-    const std::uint64_t p1 = 0xCD9E8D57ull * counter[2];
-    counter = {static_cast<std::uint32_t>(p1 >> 32) ^ counter[1] ^ key[0], static_cast<std::uint32_t>(p1),
-               static_cast<std::uint32_t>(p0 >> 32) ^ counter[3] ^ key[1], static_cast<std::uint32_t>(p0)};
-    key[0] += 0x9E3779B9u;  // the golden ratio
-    key[1] += 0xBB67AE85u;  // sqrt(3) - 1
+    const std::uint64_t p0 = 0xD2511F53ull * (a & 0xFFFFFFFFull), p1 = 0xCD9E8D57ull * (c & 0xFFFFFFFFull);
+    a = (p1 >> 32) ^ b ^ key0;
+    b = p1;
+    c = (p0 >> 32) ^ d ^ key1;
+    d = p0;
+    key0 += 0x9E3779B9u;  // the golden ratio
+    key1 += 0xBB67AE85u;  // sqrt(3) - 1
   }
-  return counter;
+}
+inline std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) {
+  std::uint64_t a = counter[0], b = counter[1], c = counter[2], d = counter[3];
+  philox(a, b, c, d, key[0], key[1]);
+  return {static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(b), static_cast<std::uint32_t>(c),
+          static_cast<std::uint32_t>(d)};
 }
 
 /// FNV-1a, 64 bits: the fixed hash that turns a path such as "blocks.3.attention.dropout" into a purpose.
@@ -50,6 +59,22 @@ class Random {
   std::array<std::uint32_t, 4> block(std::uint64_t block) const {
     return philox({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
                    static_cast<std::uint32_t>(step_), static_cast<std::uint32_t>(step_ >> 32)}, key_);
+  }
+
+  /// The words 64 group ... 64 group + 63, ordered so that 16 counters run side by side in vector registers: the first
+  /// words of 16 blocks, then their second ones, ...
+  void group(std::uint64_t group, std::uint32_t* words) const {
+    const std::uint64_t first = 16 * group, step = step_;
+    const std::uint32_t key0 = key_[0], key1 = key_[1];
+#pragma omp simd
+    for (int lane = 0; lane < 16; ++lane) {
+      std::uint64_t a = first + lane, b = a >> 32, c = step, d = step >> 32;
+      philox(a, b, c, d, key0, key1);
+      words[lane] = static_cast<std::uint32_t>(a);
+      words[16 + lane] = static_cast<std::uint32_t>(b);
+      words[32 + lane] = static_cast<std::uint32_t>(c);
+      words[48 + lane] = static_cast<std::uint32_t>(d);
+    }
   }
 
   std::uint32_t word(std::uint64_t index) const { return block(index / 4)[index % 4]; }

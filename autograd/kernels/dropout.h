@@ -16,18 +16,6 @@ struct Dropout {
   std::uint64_t purpose = 0;
 };
 
-/// The words 64 group ... 64 group + 63 of a stream, ordered so that 16 counters run side by side in vector registers.
-inline void random_group(const Random& random, std::uint64_t group, std::uint32_t* words) {
-#pragma omp simd
-  for (int lane = 0; lane < 16; ++lane) {
-    const auto block = random.block(group * 16 + lane);
-    words[lane] = block[0];
-    words[16 + lane] = block[1];
-    words[32 + lane] = block[2];
-    words[48 + lane] = block[3];
-  }
-}
-
 /// Factors of 0 and 1/(1-p), by the element's index in the whole step's batch.
 template <class T>
 class DropoutMask {
@@ -49,7 +37,7 @@ class DropoutMask {
     for (long done = 0; done < n;) {
       const std::uint64_t index = first + done;
       const long skip = static_cast<long>(index % 64), count = std::min(64 - skip, n - done);
-      random_group(random_, index / 64, words.data());
+      random_.group(index / 64, words.data());
 #pragma omp simd
       for (long i = 0; i < count; ++i) out[done + i] = words[skip + i] >= threshold_ ? factor_ : T(0);
       done += count;

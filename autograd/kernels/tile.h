@@ -44,17 +44,26 @@ template <int bit, class T>
 void swap_bit(typename Tile<T>::Vector* x) {
   using V = typename Tile<T>::Vector;
   constexpr int n = Tile<T>::width;
+#ifndef __clang__  // which has no such function, and finds the shuffle in the loop below
   decltype(V{} < V{}) low{}, high{};
   for (int i = 0; i < n; ++i) {
     low[i] = i & bit ? n + (i ^ bit) : i;
     high[i] = i & bit ? n + i : i | bit;
   }
+#endif
 #pragma GCC unroll 16
   for (int i = 0; i < n; ++i) {
     if (i & bit) continue;
     const V a = x[i], b = x[i | bit];
+#ifdef __clang__
+    for (int j = 0; j < n; ++j) {
+      x[i][j] = j & bit ? b[j ^ bit] : a[j];
+      x[i | bit][j] = j & bit ? b[j] : a[j | bit];
+    }
+#else
     x[i] = __builtin_shuffle(a, b, low);
     x[i | bit] = __builtin_shuffle(a, b, high);
+#endif
   }
 }
 

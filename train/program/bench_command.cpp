@@ -77,6 +77,10 @@ BenchReport measure(const BenchOptions& options) {
     say("tokenizers ...\n");
     add(run_tokenizers());
   }
+  if (asks("growth")) {
+    say("growth ...\n");
+    add(run_growth());
+  }
   if (asks("ops")) {
     say("ops ...\n");
     report.ops = run_ops(report.peak(), report.bandwidth);
@@ -100,7 +104,7 @@ std::string as_json(const BenchReport& report) {
         JsonLine one;
         append(parts, one.add_text("name", part.name).add("forward_ms", part.forward_ms).add("backward_ms", part.backward_ms));
       }
-      line.add("bound_ms", r.bound_ms).add_json("parts", "[" + parts + "]");
+      line.add("bound_ms", r.bound_ms).add("blas_ms", r.blas_ms).add_json("parts", "[" + parts + "]");
     }
     append(cases, line);
   }
@@ -120,9 +124,9 @@ std::string training_text(const BenchReport& report) {
   std::string text, parts;
   for (const BenchResult& r : report.results) {
     if (r.parts.empty()) continue;
-    text += format("%-14s %10.2f %8.2f %10.0f %8.0f %7.1f%% %9.2f %8.1f%% %7.0f\n", r.name.c_str(), r.ms, r.ms_spread,
-                   r.tokens_per_s, r.gflops, 100 * report.share_of_peak(r), r.bound_ms, 100 * r.bound_ms / r.ms,
-                   r.peak_rss_mb);
+    text += format("%-14s %10.2f %8.2f %10.0f %8.0f %7.1f%% %9.2f %8.1f%% %9.2f %+6.1f%% %7.0f\n", r.name.c_str(), r.ms,
+                   r.ms_spread, r.tokens_per_s, r.gflops, 100 * report.share_of_peak(r), r.bound_ms,
+                   100 * r.bound_ms / r.ms, r.blas_ms, 100 * (r.ms / r.blas_ms - 1), r.peak_rss_mb);
     parts += format("\n%-20s %10s %10s %7s\n", ("time in " + r.name).c_str(), "forward", "backward", "share");
     for (const PartTime& part : r.parts) {
       parts += format("  %-18s %10.3f %10.3f %6.1f%%\n", part.name.c_str(), part.forward_ms, part.backward_ms,
@@ -130,8 +134,9 @@ std::string training_text(const BenchReport& report) {
     }
   }
   if (text.empty()) return text;
-  return format("\n%-14s %10s %8s %10s %8s %8s %9s %9s %7s\n", "training", "ms", "spread", "tokens/s", "GFLOP/s",
-                "of peak", "bound", "of bound", "MB") + text + parts;
+  return format("\n%-14s %10s %8s %10s %8s %8s %9s %9s %9s %7s %7s\n", "training", "ms", "spread", "tokens/s", "GFLOP/s",
+                "of peak", "bound", "of bound", "by BLAS", "cost", "MB") + text + parts +
+         "\nThe cost is that of the same numbers for any number of threads: a step by tiles against one by BLAS.\n";
 }
 
 /// Everything else: beside the peak, or beside the rate at which bytes can move.
@@ -205,9 +210,9 @@ void add_bench(CLI::App& root) {
                                         "  primer bench --json >before.json\n"
                                         "  primer bench --check before.json");
   command->add_option("--cases", options->cases, "of A, B, C, D, each with -masked too, and B-dropout; A,B unless given")->delimiter(',');
-  command->add_option("--parts", options->parts, "of training, sampling, files, ops; all unless given")
+  command->add_option("--parts", options->parts, "of training, sampling, files, ops, growth; all but the last unless given")
       ->delimiter(',')
-      ->check(CLI::IsMember({"training", "sampling", "files", "ops"}));
+      ->check(CLI::IsMember({"training", "sampling", "files", "ops", "growth"}));
   command->add_option("--threads", options->threads, "processor threads; 0: all")->check(CLI::Range(0, 4096));
   command->add_option("--check", options->check,
                       "an earlier --json: exit code 1 when a case lost more than a tenth of its share")

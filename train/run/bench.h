@@ -41,6 +41,7 @@ struct BenchResult {
   double gb_per_s = 0;        // 10^9 bytes a second that must be moved, where that is the limit; else 0
   double limit_gb_per_s = 0;  // how fast such bytes could move; 0: as fast as the triad
   double bound_ms = 0;        // of a training step: see step_bound
+  double blas_ms = 0;         // of a training step, its products made by BLAS, which is what --no-deterministic does
   double peak_rss_mb = 0;     // of the process while the case ran, in 2^20 bytes
   std::vector<PartTime> parts = {};  // of a training step: the longest first, "outside" what none of them took
 };
@@ -62,6 +63,10 @@ std::vector<BenchResult> run_tokenizers();
 /// once. Then NAME-decode-SEQUENCES: the tokens after it, each of which reads the weights, and every sequence's keys
 /// and values.
 std::vector<BenchResult> run_sampling(const BenchCase& bench, long sequences);
+
+/// How a step grows, at the width of case C: with the batch (batch-1 ... of 256 tokens each), with the context
+/// (context-128 ... 2048, as many tokens each time), with threads (threads-1 ... all, each beside its sgemm_peak).
+std::vector<BenchResult> run_growth();
 
 struct BenchReport {
   std::vector<double> peaks;  // sgemm_peak() before, between and after the cases

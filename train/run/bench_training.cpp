@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "autograd/op_clock.h"
+#include "autograd/product.h"
 #include "data/token_file.h"
 #include "train/run/bench_limits.h"
 #include "train/run/bench_measure.h"
@@ -40,20 +41,30 @@ BenchResult run_case(const BenchCase& bench, double bandwidth) {
   const Config& config = bench.config;
   const auto tokenizer = bench_tokenizer(bench);
   const long step_tokens = config.batch * config.context, targets = targets_of(config);
-  const data::TokenVector tokens(random_tokens(step_tokens * (bench.steps + 3), bench.vocabulary));
+  const data::TokenVector tokens(random_tokens(step_tokens * (2 * bench.steps + 3), bench.vocabulary));
   Trainer<float> trainer(config, *tokenizer, tokens);
   autograd::OpClock clock;
-  std::vector<double> times;
-  double all = 0;
-  for (long step = -2; step < bench.steps; ++step) {
-    trainer.time_ops(step < 0 ? nullptr : &clock);
+  const auto timed_step = [&] {
     const Stopwatch watch;
     trainer.step();
-    if (step < 0) continue;
-    times.push_back(watch.seconds());
+    return watch.seconds();
+  };
+  for (int warm = 0; warm < 2; ++warm) trainer.step();
+  // Both ways of making products take turns, so that what else the machine does meets both.
+  std::vector<double> times, by_blas;
+  double all = 0;
+  for (long step = 0; step < bench.steps; ++step) {
+    trainer.time_ops(&clock);
+    times.push_back(timed_step());
     all += 1e3 * times.back();
+    trainer.time_ops(nullptr);
+    if (step % 2 == 1) continue;
+    autograd::use(autograd::Products::blas);
+    by_blas.push_back(timed_step());
+    autograd::use(autograd::Products::tiles);
   }
   BenchResult result = result_of(bench.name, times, static_cast<double>(step_tokens));
+  result.blas_ms = result_of("", by_blas, 0).ms;
   const long unasked = config.channels * bench.vocabulary * (step_tokens - targets);  // of the head, in a step
   const double flop = flop_per_token(config, trainer.parameters()) * static_cast<double>(step_tokens) -
                       6 * static_cast<double>(unasked);
