@@ -52,7 +52,7 @@ bench: all
 	build/primer bench
 
 bench-check: all  # fails when a training step's share of the peak is a tenth below what was committed
-	build/primer bench --cases B,C --check tests/bench/shares.json
+	build/primer bench --cases B,C --parts training --check tests/bench/shares.json
 
 LEVELS ?= x86-64 x86-64-v3 x86-64-v4
 portable: check  # a program for any x86-64, with a library for each of LEVELS: build-portable/bin/primer

@@ -38,6 +38,6 @@ TEST_CASE("the machine is told in one line") {
   CHECK(text.starts_with("OpenBLAS 0."));
   CHECK(text.find(", core ") != std::string::npos);
   CHECK(text.find(" thread") != std::string::npos);
-  CHECK(text.ends_with(", -march=" + machine_code()));
+  CHECK(text.ends_with(", -march=" + machine_code() + "; products by " + products_name()));
   CHECK(text.find('\n') == std::string::npos);
 }
