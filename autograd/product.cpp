@@ -15,8 +15,8 @@ namespace {
 
 std::atomic<Products> used{Products::tiles};
 
-// The part of b that is packed at a time: a depth whose strip of a stays in the first cache, and columns that stay in
-// the second one.
+// The part of b that is packed at a time: a depth whose strip of a stays in the first cache, and columns (2 MiB of floats
+// with that depth) that stay in the last one, from where they are read in order.
 constexpr long most_depth = 512, most_columns = 1024;
 
 /// Room for two packed parts of b: while one is read, who is done already packs the next. Each calling thread's own.
