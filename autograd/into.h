@@ -12,7 +12,7 @@ struct Into {
 
   explicit operator bool() const { return data != nullptr; }
 
-  /// For BLAS, which with 0 does not read.
+  /// For products, which with 0 do not read.
   T beta() const { return add ? T(1) : T(0); }
 
   /// Calls f(put), where put(i, v) is data[i] = v or data[i] += v: two loops from one source.

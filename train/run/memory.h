@@ -16,7 +16,7 @@ struct MemoryNeed {
   double values = 0;      // what the forward pass makes and the backward pass reads: the tape's arena
   double gradients = 0;   // the tape's pool at its fullest: live gradients and working space
   double batches = 0;     // token ids and targets
-  double program = 0;     // the program itself, and what BLAS packs matrices into
+  double program = 0;     // the program itself, and what products pack matrices into
 
   double total() const { return parameters * blocks + copy + values + gradients + batches + program; }
 };
