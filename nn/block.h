@@ -6,7 +6,7 @@
 
 #include "nn/attention.h"
 #include "nn/feed_forward.h"
-#include "nn/gpt_config.h"
+#include "nn/model_config.h"
 #include "nn/layer_norm.h"
 
 namespace primer::nn {
@@ -24,13 +24,15 @@ struct Block {
   SelfAttention<T> attention;
   FeedForward<T> feed_forward;                     // without parameters in an attention-only model
 
-  Block(Parameters<T>& parameters, const std::string& path_, const GptConfig& c) : path(path_), norm(c.norm) {
+  Block(Parameters<T>& parameters, const std::string& path_, const ModelConfig& c) : path(path_), norm(c.norm) {
     const double residual = residual_deviation(c.layers);
-    if (norm != Norm::none) attention_norm = {parameters, path + ".attention_norm", c.channels, c.bias};
+    if (norm != Norm::none) attention_norm = {parameters, path + ".attention_norm", c.channels, c.bias, c.norm_epsilon};
     attention = {parameters, path + ".attention", c.channels,     c.heads, c.causal,
                  c.bias,     c.dropout,           init_deviation, residual};
     if (c.hidden() == 0) return;
-    if (norm != Norm::none) feed_forward_norm = {parameters, path + ".feed_forward_norm", c.channels, c.bias};
+    if (norm != Norm::none) {
+      feed_forward_norm = {parameters, path + ".feed_forward_norm", c.channels, c.bias, c.norm_epsilon};
+    }
     feed_forward = {parameters, path + ".feed_forward", c.channels, c.hidden(), c.activation, c.bias,
                     c.dropout,  init_deviation,         residual};
   }

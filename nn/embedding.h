@@ -9,7 +9,7 @@
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/gather.h"
 #include "autograd/ops/layout.h"
-#include "nn/gpt_config.h"
+#include "nn/model_config.h"
 #include "nn/linear.h"
 
 namespace primer::nn {

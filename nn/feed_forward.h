@@ -5,7 +5,7 @@
 
 #include "autograd/ops/feed_forward.h"
 #include "autograd/random.h"
-#include "nn/gpt_config.h"
+#include "nn/model_config.h"
 #include "nn/linear.h"
 
 namespace primer::nn {

@@ -1,40 +1,27 @@
-// The GPT: embeddings, blocks, and the projection to logits. With causal = false the same stack reads in both
-// directions, for the masked objective.
+// The GPT: a transformer whose every output predicts a token. Radford et al. 2018, 2019.
 #pragma once
 
 #include <algorithm>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "autograd/expect.h"
 #include "autograd/ops/cross_entropy.h"
-#include "nn/block.h"
-#include "nn/embedding.h"
+#include "nn/counted_rows.h"
+#include "nn/transformer.h"
 
 namespace primer::nn {
 
 using autograd::Score;
 
 template <class T>
-struct Gpt {
-  GptConfig config;
-  Embedding<T> token;               // [V, C]
-  PositionalEncoding<T> position;   // [T, C]
-  std::vector<Block<T>> blocks;
-  LayerNorm<T> norm;                // after the last block of a pre-norm model
-  Tensor<T> head;                   // [V, C]: the token embedding itself if tied
-  Dropout embedding_dropout;
+struct Gpt : Transformer<T> {
+  using Transformer<T>::config, Transformer<T>::token;
+  Tensor<T> head;  // [V, C]: the token embedding itself if tied
 
   /// Declares all parameters; parameters.build(seed) then gives them numbers. Throws Error(usage) on a
   /// configuration that makes no model.
-  Gpt(Parameters<T>& parameters, const GptConfig& c)
-      : config(c), embedding_dropout{c.dropout, autograd::hash("embedding.dropout")} {
-    c.check();
-    token = {parameters, "token", c.vocabulary, c.channels, init_deviation};
-    position = {parameters, "position", c.position, c.context, c.channels, init_deviation};
-    for (long i = 0; i < c.layers; ++i) blocks.emplace_back(parameters, "blocks." + std::to_string(i), c);
-    if (c.norm == Norm::pre) norm = {parameters, "norm", c.channels, c.bias};
+  Gpt(Parameters<T>& parameters, const ModelConfig& c) : Transformer<T>(parameters, c) {
     head = c.tie ? token.weight : parameters.declare("head.weight", {c.vocabulary, c.channels}, {init_deviation}, true);
   }
 
@@ -43,18 +30,7 @@ struct Gpt {
   /// ones; see decode. Throws Error(usage).
   Tensor<T> hidden(Tape<T>& tape, std::span<const int> tokens, long batch, long length,
                    std::span<const int> lengths = {}, KvCache<T>* cache = nullptr) const {
-    if (static_cast<long>(tokens.size()) != batch * length)
-      autograd::refuse("gpt",
-                       "expected " + std::to_string(batch * length) + " tokens, got " + std::to_string(tokens.size()));
-    const long past = cache ? cache->past() : 0;
-    if (past + length > config.context)
-      autograd::refuse("gpt", "a sequence of " + std::to_string(past + length) + " is longer than the context of " +
-                                  std::to_string(config.context));
-    Tensor<T> x = dropout(position(token(tape, tokens, batch, length), past), embedding_dropout);
-    x = tape.watch(x, "embedding", "output");
-    for (long i = 0; i < config.layers; ++i) x = blocks[i](x, lengths, cache ? cache->layer(i) : LayerCache<T>{});
-    if (cache) cache->advance(length);
-    return norm(x);
+    return Transformer<T>::hidden(tape, {tokens, batch, length, lengths}, cache, "gpt");
   }
 
   /// The logits of every position: [B, T, V].
@@ -100,18 +76,8 @@ struct Gpt {
       autograd::refuse("gpt", "expected " + std::to_string(tokens.size()) + " targets, one a token, got " +
                                   std::to_string(targets.size()));
     const Tensor<T> x = hidden(tape, tokens, batch, length, lengths);
-    const auto counts = [](int target) { return target != -1; };
-    const long count = std::count_if(targets.begin(), targets.end(), counts);
-    if (count * 2 > static_cast<long>(targets.size())) return cross_entropy(x, head, targets, scale, score);
-    // few positions count, as in the masked objective: only their logits are made
-    const std::span<int> rows(tape.template keep<int>(count), count), chosen(tape.template keep<int>(count), count);
-    for (long i = 0, k = 0; k < count; ++i)
-      if (counts(targets[i])) {
-        rows[k] = static_cast<int>(i);
-        chosen[k++] = targets[i];
-      }
-    const Tensor<T> flat = reshape(x, {x.shape.rows(), config.channels});
-    return cross_entropy<T>(gather<T>(tape, flat, rows), head, chosen, scale, score);
+    const Counted<T> at = counted_rows(x, targets);
+    return cross_entropy(at.x, head, at.targets, scale, score);
   }
 };
 

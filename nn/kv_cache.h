@@ -7,7 +7,7 @@
 
 #include "autograd/ops/attention.h"
 #include "autograd/parameters.h"
-#include "nn/gpt_config.h"
+#include "nn/model_config.h"
 
 namespace primer::nn {
 
@@ -39,7 +39,7 @@ template <class T>
 class KvCache {
  public:
   /// For a model of this shape; empty, with `most` sequences to come. Throws Error(memory).
-  KvCache(const GptConfig& c, long most)
+  KvCache(const ModelConfig& c, long most)
       : context_(c.context), width_(2 * c.channels), most_(most),
         block_(std::max(1L, c.layers * most * context_ * width_)), nodes_(c.layers) {
     for (long i = 0; i < c.layers; ++i) nodes_[i].value = block_.data() + i * most * context_ * width_;
@@ -49,7 +49,7 @@ class KvCache {
   long sequences() const { return sequences_; }  // B
   long past() const { return past_; }            // positions of each that are filled
 
-  bool fits(const GptConfig& c) const {
+  bool fits(const ModelConfig& c) const {
     return c.layers == static_cast<long>(nodes_.size()) && c.context == context_ && 2 * c.channels == width_;
   }
 

@@ -10,7 +10,7 @@
 int main() {
   const std::string text = "the cat sat on the mat. the dog sat on the log. ";
   const long B = 4, T = 12;  // sequences in a batch, tokens in a sequence
-  primer::nn::GptConfig config{.vocabulary = 128, .context = T, .layers = 2, .heads = 2, .channels = 32};
+  primer::nn::ModelConfig config{.vocabulary = 128, .context = T, .layers = 2, .heads = 2, .channels = 32};
   primer::autograd::Parameters<float> parameters;
   const primer::nn::Gpt<float> model(parameters, config);
   parameters.build(1337);

@@ -78,7 +78,7 @@ long minor_faults() {
 /// What ten steps of training ask for after the second step. With one thread that is exact. With more, a thread that
 /// has its first turn at a product or an attention head late touches its stack and OpenBLAS's packing buffer, which
 /// is not ours, for the first time: then the next ten steps are counted, a few times over.
-Asked count(const nn::GptConfig& config, const std::vector<int>& targets, int threads) {
+Asked count(const nn::ModelConfig& config, const std::vector<int>& targets, int threads) {
   const int threads_before = autograd::threads();
   omp_set_num_threads(threads);
   constexpr long batch = 6;
@@ -126,7 +126,7 @@ TEST_CASE("after its second step a training step makes no allocation, no mapping
   const Asked here{allocations, mappings, 0};
   std::free(std::malloc(10));
   CHECK(allocations > here.allocations);  // the counters count
-  nn::GptConfig config{.vocabulary = 31, .context = 48, .layers = 2, .heads = 2, .channels = 32, .dropout = 0.1,
+  nn::ModelConfig config{.vocabulary = 31, .context = 48, .layers = 2, .heads = 2, .channels = 32, .dropout = 0.1,
                        .bias = true};
   std::vector<int> all(6 * config.context), few(6 * config.context, -1);
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int>(i % 31);

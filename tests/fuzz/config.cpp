@@ -26,6 +26,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     read_json(again, to_json(config, layout), "again", train::Source::file);
     fuzz::demand(to_json(again) == to_json(config), "what was written reads back the same");
   }
-  fuzz::accepts({autograd::Fault::usage}, [&] { gpt_config(config, 65).check(); });
+  fuzz::accepts({autograd::Fault::usage}, [&] { model_config(config, 65).check(); });
   return 0;
 }

@@ -1,4 +1,4 @@
-"""Writes the golden files beside this script: what PyTorch computes for small GPTs and single functions, in double.
+"""Writes the golden files beside this script: what PyTorch computes for small models and single functions, in double.
 
 Run without arguments; needs PyTorch 1.13 and nothing else. The files are the same bytes on every run with one version
 of PyTorch on one machine; elsewhere the last digits may differ.
@@ -43,6 +43,8 @@ class Config:
         self.norm, self.position, self.activation = "pre", "learned", "gelu"
         self.sequences = 3  # B
         self.lengths = False  # sequences shorter than T
+        self.segments, self.embedding_norm, self.norm_epsilon = 0, False, 1e-5  # these and what follows: BERT
+        self.masked_head, self.pooling, self.labels = False, "none", 0
         self.__dict__.update(changed)
 
     def hidden(self):  # F
@@ -50,7 +52,12 @@ class Config:
 
     def metadata(self):
         fields = ("vocabulary context layers heads channels ffn_channels bias tie causal norm position activation")
+        if self.is_bert():
+            fields += " segments embedding_norm norm_epsilon masked_head pooling labels"
         return {field: str(getattr(self, field)).lower() for field in fields.split()}
+
+    def is_bert(self):
+        return self.masked_head or self.labels > 0
 
 
 def initial_parameters(config):
@@ -58,18 +65,22 @@ def initial_parameters(config):
     C, hidden = config.channels, config.hidden()
     shapes = {"token.weight": (config.vocabulary, C)}
 
-    def linear(path, rows, columns):
+    def linear(path, rows, columns, bias=config.bias):
         shapes[path + ".weight"] = (rows, columns)
-        if config.bias:
+        if bias:
             shapes[path + ".bias"] = (rows,)
 
-    def norm(path):
+    def norm(path, bias=config.bias):
         shapes[path + ".weight"] = (C,)
-        if config.bias:
+        if bias:
             shapes[path + ".bias"] = (C,)
 
     if config.position == "learned":
         shapes["position.weight"] = (config.context, C)
+    if config.segments > 0:
+        shapes["segment.weight"] = (config.segments, C)
+    if config.embedding_norm:
+        norm("embedding_norm")
     for i in range(config.layers):
         block = "blocks.%d." % i
         if config.norm != "none":
@@ -83,7 +94,15 @@ def initial_parameters(config):
             linear(block + "feed_forward.down", C, hidden)
     if config.norm == "pre":
         norm("norm")
-    if not config.tie:
+    if config.masked_head:
+        linear("masked.transform", C, C, True)
+        norm("masked.norm", True)
+        shapes["masked.decoder.bias"] = (config.vocabulary,)
+    if config.pooling == "first":
+        linear("pooler", C, C, True)
+    if config.labels > 0:
+        linear("label", config.labels, C, True)
+    if not config.tie and not config.is_bert():
         shapes["head.weight"] = (config.vocabulary, C)
     parameters = {}
     for path, shape in shapes.items():
@@ -117,15 +136,24 @@ def attend(q, k, v, heads, allowed):
     return (pattern @ v).transpose(1, 2).reshape(B, T, C)
 
 
-def forward(config, parameters, tokens, lengths):
-    """tokens [B, T], lengths [B] -> logits [B, T, V]"""
+def linear_at(parameters, path, x):
+    return F.linear(x, parameters[path + ".weight"], parameters.get(path + ".bias"))
+
+
+def norm_at(config, parameters, path, x):
+    weight, bias = parameters[path + ".weight"], parameters.get(path + ".bias")
+    return F.layer_norm(x, (config.channels,), weight, bias, config.norm_epsilon)
+
+
+def hidden_of(config, parameters, tokens, lengths, segments=None):
+    """tokens [B, T], lengths [B], segments [B, T] -> what the blocks make of them [B, T, C]"""
     T, C = tokens.shape[1], config.channels
 
     def linear(path, x):
-        return F.linear(x, parameters[path + ".weight"], parameters.get(path + ".bias"))
+        return linear_at(parameters, path, x)
 
     def norm(path, x):
-        return F.layer_norm(x, (C,), parameters[path + ".weight"], parameters.get(path + ".bias"), 1e-5)
+        return norm_at(config, parameters, path, x)
 
     allowed = (torch.arange(T) < lengths[:, None])[:, None, None, :].expand(-1, 1, T, T)  # [B, 1, T, T]
     if config.causal:
@@ -144,6 +172,10 @@ def forward(config, parameters, tokens, lengths):
         x = x + parameters["position.weight"][:T]
     if config.position == "sinusoidal":
         x = x + sinusoids(config.context, C)[:T]
+    if config.segments > 0:
+        x = x + F.embedding(segments, parameters["segment.weight"])
+    if config.embedding_norm:
+        x = norm("embedding_norm", x)
     parts = [("attention", attention)] + ([("feed_forward", feed_forward)] if config.hidden() > 0 else [])
     for i in range(config.layers):
         block = "blocks.%d." % i
@@ -156,7 +188,31 @@ def forward(config, parameters, tokens, lengths):
                 x = x + part(block, x)
     if config.norm == "pre":
         x = norm("norm", x)
+    return x
+
+
+def forward(config, parameters, tokens, lengths):
+    """tokens [B, T], lengths [B] -> logits [B, T, V]"""
+    x = hidden_of(config, parameters, tokens, lengths)
     return F.linear(x, parameters["token.weight" if config.tie else "head.weight"])
+
+
+def bert_forward(config, parameters, tokens, lengths, segments):
+    """-> logits of the masked head [B, T, V] or None, logits of the classes [B, K] or None"""
+    x = hidden_of(config, parameters, tokens, lengths, segments)
+    logits = classes = None
+    if config.masked_head:
+        h = activate(config.activation, linear_at(parameters, "masked.transform", x))
+        h = norm_at(config, parameters, "masked.norm", h)
+        logits = F.linear(h, parameters["token.weight"], parameters["masked.decoder.bias"])
+    if config.labels > 0:
+        if config.pooling == "first":
+            summed = torch.tanh(linear_at(parameters, "pooler", x[:, 0]))
+        else:
+            real = (torch.arange(tokens.shape[1]) < lengths[:, None]).unsqueeze(2)  # [B, T, 1]
+            summed = (x * real).sum(1) / lengths[:, None]
+        classes = linear_at(parameters, "label", summed)
+    return logits, classes
 
 
 def mean_loss(config, parameters, tokens, targets, lengths):
@@ -184,6 +240,26 @@ def make_batches(config, count=4):
     return tokens.contiguous(), targets.contiguous(), lengths
 
 
+def make_bert_batches(config, count=4):
+    """make_batches, and segments [count, B, T] that begin with 0, labels [count, B] of which one is -1."""
+    tokens, targets, lengths = make_batches(config, count)
+    T = config.context
+    border = torch.randint(1, T + 1, (count, config.sequences, 1))
+    segments = (torch.arange(T) >= border).long()
+    labels = torch.randint(config.labels, (count, config.sequences))
+    labels[1, 0] = -1
+    return tokens, targets, lengths, segments, labels
+
+
+def bert_loss(config, parameters, tokens, targets, lengths, segments, labels):
+    """The mean over the masked places, plus the mean over the sequences."""
+    logits, classes = bert_forward(config, parameters, tokens, lengths, segments)
+    loss = F.cross_entropy(classes, labels, ignore_index=-1)
+    if logits is not None:
+        loss = loss + F.cross_entropy(logits.reshape(-1, config.vocabulary), targets.reshape(-1), ignore_index=-1)
+    return loss, logits, classes
+
+
 # ---- training ------------------------------------------------------------------------------------------------------
 def cosine(steps, peak, least, warmup):
     """Linear to the peak within warmup steps, then half a cosine down to the least: the rate of each step, [steps]"""
@@ -197,16 +273,20 @@ def cosine(steps, peak, least, warmup):
     return rates
 
 
+def loss_of(config, parameters, batches, step):
+    """The loss of a step that goes through the batches in a circle."""
+    batch = [x[step % len(x)] for x in batches]
+    return (bert_loss if config.is_bert() else mean_loss)(config, parameters, *batch)[0]
+
+
 def train(config, parameters, optimizer, rates, clip, batches):
     """Steps through the batches in a circle: the loss and the gradient's norm before each update, [steps] each."""
-    tokens, targets, lengths = batches
     losses, norms = [], []
     for step, rate in enumerate(rates):
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad()
-        b = step % len(tokens)
-        loss, _ = mean_loss(config, parameters, tokens[b], targets[b], lengths[b])
+        loss = loss_of(config, parameters, batches, step)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(parameters.values(), clip)
         losses.append(loss.item())
@@ -227,17 +307,23 @@ def start(seed, config):
     """The arrays that every model's file begins with, the parameters and the batches."""
     torch.manual_seed(seed)
     parameters = initial_parameters(config)
-    batches = make_batches(config)
+    batches = make_bert_batches(config) if config.is_bert() else make_batches(config)
     arrays = {"param." + path: value.detach().clone() for path, value in parameters.items()}
-    arrays.update(zip(("tokens", "targets", "lengths"), batches))
+    arrays.update(zip(("tokens", "targets", "lengths", "segments", "labels"), batches))
     return parameters, batches, arrays
 
 
 def write_model(name, seed, config):
     parameters, batches, arrays = start(seed, config)
-    loss, logits = mean_loss(config, parameters, *(x[0] for x in batches))
+    if config.is_bert():
+        loss, logits, classes = bert_loss(config, parameters, *(x[0] for x in batches))
+        arrays["classes"] = classes
+    else:
+        loss, logits = mean_loss(config, parameters, *(x[0] for x in batches))
     loss.backward()
-    arrays.update({"logits": logits, "loss": loss.reshape(1)})
+    arrays["loss"] = loss.reshape(1)
+    if logits is not None:
+        arrays["logits"] = logits
     arrays.update({"grad." + path: value.grad.clone() for path, value in parameters.items()})
 
     rates = cosine(100, 1e-2, 1e-3, 10)  # tests/nn/golden_test.cpp checks primer's schedule against these
@@ -317,6 +403,10 @@ def main():
     write_model("odd_sizes", 8, Config(vocabulary=23, context=7, heads=3, channels=15, ffn_channels=29, bias=False,
                                        position="none", tie=False, sequences=5, lengths=True))
     write_model("attention_only", 9, Config(norm="none", ffn_channels=-1, bias=False, tie=False))
+    bert = {"causal": False, "lengths": True, "norm": "post", "activation": "gelu_erf", "segments": 2,
+            "embedding_norm": True, "norm_epsilon": 1e-12, "sequences": 5}
+    write_model("bert_pretraining", 12, Config(masked_head=True, pooling="first", labels=2, **bert))
+    write_model("bert_classifier", 13, Config(pooling="mean", labels=3, **bert))
     write_optimizers("sgd_adam", 10, Config(context=6, channels=8, heads=2))
     write_functions("op_values", 11)
 

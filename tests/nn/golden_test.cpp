@@ -7,145 +7,19 @@
 #include <string>
 #include <vector>
 
-#include "data/safetensors.h"
-#include "nn/gpt.h"
 #include "optim/adam.h"
 #include "optim/clip.h"
 #include "optim/schedule.h"
 #include "optim/sgd.h"
+#include "tests/nn/golden.h"
 
 using namespace primer;
+using namespace primer::test;
 
 namespace {
 
 const char* const models[] = {"gpt2",       "nanogpt", "untied_sinusoidal", "transformer",   "post_no_bias",
                               "masked_pre", "bert",    "odd_sizes",         "attention_only"};
-
-/// The configuration that a golden file carries as metadata. Every field must be there.
-nn::GptConfig read_config(const data::SafetensorsFile& file) {
-  const auto text = [&](const char* key) { return file.metadata().at(key); };
-  const auto number = [&](const char* key) { return std::stol(text(key)); };
-  nn::GptConfig config;
-  config.vocabulary = number("vocabulary");
-  config.context = number("context");
-  config.layers = number("layers");
-  config.heads = number("heads");
-  config.channels = number("channels");
-  config.ffn_channels = number("ffn_channels");
-  config.bias = text("bias") == "true";
-  config.tie = text("tie") == "true";
-  config.causal = text("causal") == "true";
-  config.norm = text("norm") == "pre" ? nn::Norm::pre : text("norm") == "post" ? nn::Norm::post : nn::Norm::none;
-  config.position = text("position") == "learned"      ? nn::Position::learned
-                    : text("position") == "sinusoidal" ? nn::Position::sinusoidal
-                                                       : nn::Position::none;
-  config.activation = text("activation") == "gelu"       ? nn::Activation::gelu
-                      : text("activation") == "gelu_erf" ? nn::Activation::gelu_erf
-                                                         : nn::Activation::relu;
-  return config;
-}
-
-std::vector<double> read_numbers(const data::SafetensorsFile& file, const std::string& name) {
-  const data::TensorEntry* entry = file.find(name);
-  REQUIRE_MESSAGE(entry != nullptr, name);
-  std::vector<double> numbers(entry->count());
-  file.read(name, numbers.data(), numbers.size());
-  return numbers;
-}
-
-std::vector<int> read_ids(const data::SafetensorsFile& file, const std::string& name) {
-  const std::vector<std::int64_t> wide = file.read_integers(name);
-  return {wide.begin(), wide.end()};
-}
-
-/// The largest difference, relative to the largest expected value; NaN if there is one anywhere.
-template <class T>
-double distance(const T* got, const std::vector<double>& expected) {
-  double difference = 0, largest = 0;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    const double d = std::abs(got[i] - expected[i]);
-    if (!(d <= difference)) difference = d;
-    if (std::isnan(difference)) return difference;
-    largest = std::max(largest, std::abs(expected[i]));
-  }
-  return difference / largest;
-}
-
-/// A golden file's model with its parameters at the start, and its batches.
-template <class T>
-struct Golden {
-  explicit Golden(const std::string& name)
-      : file(PRIMER_SOURCE_DIR "/tests/golden/" + name + ".safetensors"), config(read_config(file)),
-        model(parameters, config), tokens(read_ids(file, "tokens")), targets(read_ids(file, "targets")),
-        lengths(read_ids(file, "lengths")) {
-    const std::vector<long>& shape = file.find("tokens")->shape;  // [batches, B, T]
-    batches = shape[0], sequences = shape[1], length = shape[2];
-    parameters.build(1);
-    long given = 0;
-    for (const data::TensorEntry& entry : file.tensors()) given += entry.name.starts_with("param.");
-    REQUIRE(given == static_cast<long>(parameters.entries().size()));
-    for (const auto& entry : parameters.entries()) {
-      CAPTURE(entry.path);
-      const data::TensorEntry* start = file.find("param." + entry.path);
-      REQUIRE(start != nullptr);
-      REQUIRE(start->shape == std::vector<long>(entry.shape.extents.begin(),
-                                                entry.shape.extents.begin() + entry.shape.rank));
-      CHECK(entry.decay == (entry.shape.rank >= 2));
-      file.read(start->name, parameters.values() + entry.offset, start->count());
-    }
-  }
-
-  std::span<const int> part(const std::vector<int>& all, long batch, long size) const {
-    return std::span(all).subspan(batch * size, size);
-  }
-  std::span<const int> tokens_of(long batch) const { return part(tokens, batch, sequences * length); }    // [B, T]
-  std::span<const int> targets_of(long batch) const { return part(targets, batch, sequences * length); }  // [B, T]
-  std::span<const int> lengths_of(long batch) const { return part(lengths, batch, sequences); }           // [B]
-
-  /// Mean loss of a batch; leaves its gradients in the parameters.
-  double forward_backward(long batch) {
-    tape.reset();
-    parameters.zero_grad();
-    const auto wanted = targets_of(batch);
-    const long counted = std::count_if(wanted.begin(), wanted.end(), [](int id) { return id >= 0; });
-    nn::Score score;
-    auto loss = model.loss(tape, tokens_of(batch), wanted, sequences, length, lengths_of(batch), 1.0 / counted, &score);
-    CHECK(score.targets == counted);
-    CHECK(score.nll / counted == doctest::Approx(loss.item()).epsilon(1e-6));
-    tape.backward(loss);
-    parameters.settle();
-    return loss.item();
-  }
-
-  /// Compares every parameter's value or gradient with the file's arrays `prefix` + path.
-  void expect_parameters(const std::string& prefix, const T* block, double bound) {
-    for (const auto& entry : parameters.entries()) {
-      CAPTURE(entry.path);
-      CHECK(distance(block + entry.offset, read_numbers(file, prefix + entry.path)) <= bound);
-    }
-  }
-
-  /// Steps through the batches in a circle, as the golden run did. update(step) clips and updates, and returns the
-  /// gradient's norm. The losses' bound is relative, the norms' is ten times as wide.
-  template <class Update>
-  void expect_training(const std::string& prefix, double bound, Update update) {
-    const std::vector<double> losses = read_numbers(file, prefix + "losses");  // [steps]
-    const std::vector<double> norms = read_numbers(file, prefix + "norms");    // [steps]
-    for (std::size_t step = 0; step < losses.size(); ++step) {
-      CAPTURE(step);
-      CHECK(std::abs(forward_backward(step % batches) - losses[step]) <= bound * losses[step]);
-      CHECK(std::abs(update(step) - norms[step]) <= 10 * bound * norms[step]);
-    }
-  }
-
-  data::SafetensorsFile file;
-  nn::GptConfig config;
-  autograd::Parameters<T> parameters;
-  nn::Gpt<T> model;
-  autograd::Tape<T> tape;
-  std::vector<int> tokens, targets, lengths;  // [batches, B, T], [batches, B, T], [batches, B]
-  long batches, sequences, length;
-};
 
 }  // namespace
 

@@ -17,9 +17,9 @@ namespace {
 constexpr long V = 13, length = 6, batch = 3;
 
 /// Models that between them have every option.
-std::vector<GptConfig> zoo() {
-  const GptConfig base{.vocabulary = V, .context = length + 1, .layers = 2, .heads = 2, .channels = 6};
-  std::vector<GptConfig> all(9, base);
+std::vector<ModelConfig> zoo() {
+  const ModelConfig base{.vocabulary = V, .context = length + 1, .layers = 2, .heads = 2, .channels = 6};
+  std::vector<ModelConfig> all(9, base);
   all[1].bias = true;
   all[1].dropout = 0.3;
   all[2].tie = false;
@@ -56,7 +56,7 @@ struct Batch {
 }  // namespace
 
 TEST_CASE("the gradient of every parameter of a whole model agrees with finite differences to 1e-7") {
-  for (const GptConfig& config : zoo())
+  for (const ModelConfig& config : zoo())
     for (const bool few : {false, true}) {
       SmallModel<double> model(config);
       model.stir();
@@ -104,7 +104,7 @@ TEST_CASE("every op that a model records stands in the table of tested ops") {
     bool wants(std::string_view, std::string_view) override { return true; }
     Tensor<double> see(std::string_view, std::string_view, Tensor<double> x) override { return x; }
   } everything;
-  for (const GptConfig& config : zoo())
+  for (const ModelConfig& config : zoo())
     for (const bool watched : {false, true})
       for (const bool few : {false, true}) {
         SmallModel<double> model(config);
@@ -127,7 +127,7 @@ TEST_CASE("every op that a model records stands in the table of tested ops") {
 }
 
 TEST_CASE("float's loss and gradients are double's, to rounding") {
-  for (const GptConfig& config : zoo()) {
+  for (const ModelConfig& config : zoo()) {
     SmallModel<double> precise(config);
     SmallModel<float> model(config);
     precise.stir();

@@ -17,31 +17,31 @@ constexpr long V = 17, context = 70;  // attention goes through its queries in b
 
 struct Variant {
   std::string name;
-  GptConfig config;
+  ModelConfig config;
 };
 
 /// Every option that decides what a token sees or where it stands.
 std::vector<Variant> variants() {
-  const GptConfig base{.vocabulary = V, .context = context, .layers = 2, .heads = 2, .channels = 24};
+  const ModelConfig base{.vocabulary = V, .context = context, .layers = 2, .heads = 2, .channels = 24};
   std::vector<Variant> all;
-  const auto add = [&](const std::string& name, const std::function<void(GptConfig&)>& change) {
+  const auto add = [&](const std::string& name, const std::function<void(ModelConfig&)>& change) {
     all.push_back({name, base});
     change(all.back().config);
   };
   for (const long heads : {1L, 2L, 3L, 4L, 8L, 24L})
-    add(std::to_string(heads) + " heads", [&](GptConfig& c) { c.heads = heads; });
-  add("learned, biases, untied", [](GptConfig& c) { c.bias = true, c.tie = false; });
-  add("sinusoidal", [](GptConfig& c) { c.position = Position::sinusoidal; });
-  add("no positions", [](GptConfig& c) { c.position = Position::none; });
-  add("post-norm, relu", [](GptConfig& c) { c.norm = Norm::post, c.activation = primer::nn::Activation::relu; });
-  add("no norm, sinusoidal", [](GptConfig& c) { c.norm = Norm::none, c.position = Position::sinusoidal; });
-  add("attention only", [](GptConfig& c) { c.ffn_channels = -1, c.tie = false; });
-  add("attention only, no norms, no positions", [](GptConfig& c) {
+    add(std::to_string(heads) + " heads", [&](ModelConfig& c) { c.heads = heads; });
+  add("learned, biases, untied", [](ModelConfig& c) { c.bias = true, c.tie = false; });
+  add("sinusoidal", [](ModelConfig& c) { c.position = Position::sinusoidal; });
+  add("no positions", [](ModelConfig& c) { c.position = Position::none; });
+  add("post-norm, relu", [](ModelConfig& c) { c.norm = Norm::post, c.activation = primer::nn::Activation::relu; });
+  add("no norm, sinusoidal", [](ModelConfig& c) { c.norm = Norm::none, c.position = Position::sinusoidal; });
+  add("attention only", [](ModelConfig& c) { c.ffn_channels = -1, c.tie = false; });
+  add("attention only, no norms, no positions", [](ModelConfig& c) {
     c.ffn_channels = -1, c.norm = Norm::none, c.position = Position::none;
   });
-  add("five layers", [](GptConfig& c) { c.layers = 5; });
-  add("no layers", [](GptConfig& c) { c.layers = 0; });
-  add("dropout, which decoding leaves out", [](GptConfig& c) { c.dropout = 0.3; });
+  add("five layers", [](ModelConfig& c) { c.layers = 5; });
+  add("no layers", [](ModelConfig& c) { c.layers = 0; });
+  add("dropout, which decoding leaves out", [](ModelConfig& c) { c.dropout = 0.3; });
   return all;
 }
 
@@ -139,7 +139,7 @@ TEST_CASE_TEMPLATE("an observer sees the pattern of new tokens, and watching cha
       return x;
     }
   } watcher;
-  const GptConfig config{.vocabulary = V, .context = context, .layers = 2, .heads = 2, .channels = 24};
+  const ModelConfig config{.vocabulary = V, .context = context, .layers = 2, .heads = 2, .channels = 24};
   SmallModel<T> model(config);
   model.stir();
   const Ids tokens = random_ids(B * context, V, "tokens");
@@ -155,7 +155,7 @@ TEST_CASE_TEMPLATE("an observer sees the pattern of new tokens, and watching cha
 }
 
 TEST_CASE("sequences go on alone from a common beginning, and the others stay when one is dropped") {
-  const GptConfig config{.vocabulary = V, .context = context, .layers = 3, .heads = 2, .channels = 24};
+  const ModelConfig config{.vocabulary = V, .context = context, .layers = 3, .heads = 2, .channels = 24};
   SmallModel<double> model(config);
   model.stir();
   const Ids prompt = random_ids(7, V, "prompt");
@@ -201,7 +201,7 @@ TEST_CASE("sequences go on alone from a common beginning, and the others stay wh
 }
 
 TEST_CASE("an infinite number reaches the tokens after it and none before it") {
-  const GptConfig config{.vocabulary = V, .context = 8, .layers = 1, .heads = 1, .channels = 4,
+  const ModelConfig config{.vocabulary = V, .context = 8, .layers = 1, .heads = 1, .channels = 4,
                          .tie = false, .position = Position::none, .norm = Norm::none};
   SmallModel<double> model(config);
   model.stir();
@@ -213,7 +213,7 @@ TEST_CASE("an infinite number reaches the tokens after it and none before it") {
 }
 
 TEST_CASE("decoding refuses what it cannot do, and says why") {
-  GptConfig config{.vocabulary = V, .context = 4, .layers = 1, .heads = 1, .channels = 4};
+  ModelConfig config{.vocabulary = V, .context = 4, .layers = 1, .heads = 1, .channels = 4};
   SmallModel<float> model(config);
   KvCache<float> cache(config, 2);
   const auto refused = [&](const std::string& why, auto call) {

@@ -16,7 +16,7 @@ namespace {
 
 constexpr long B = 2, T_ = 5, V = 7, C = 6, H = 2, D = C / H;
 
-GptConfig attention_only() {
+ModelConfig attention_only() {
   return {.vocabulary = V, .context = T_, .layers = 2, .heads = H, .channels = C, .ffn_channels = -1, .tie = false,
           .position = Position::none, .norm = Norm::none};
 }
@@ -203,7 +203,7 @@ TEST_CASE("with a replaced head the gradients agree with finite differences") {
 
 TEST_CASE("the watched way equals the fused one in loss and gradients to 1e-12, dropout and padding included") {
   for (const bool causal : {true, false}) {
-    GptConfig config = small_config();
+    ModelConfig config = small_config();
     config.causal = causal;
     config.dropout = 0.25;
     SmallModel<double> model(config);

@@ -18,9 +18,9 @@ namespace {
 
 constexpr long V = 17, batch = 8, length = 12;
 
-GptConfig base() { return {.vocabulary = V, .context = length, .layers = 2, .heads = 2, .channels = 16, .bias = true}; }
+ModelConfig base() { return {.vocabulary = V, .context = length, .layers = 2, .heads = 2, .channels = 16, .bias = true}; }
 
-std::set<std::string> paths_of(const GptConfig& config) {
+std::set<std::string> paths_of(const ModelConfig& config) {
   Parameters<float> parameters;
   const Gpt<float> gpt(parameters, config);
   std::set<std::string> paths;
@@ -29,7 +29,7 @@ std::set<std::string> paths_of(const GptConfig& config) {
 }
 
 /// Parameters whose path contains `part`.
-long count_of(const GptConfig& config, const std::string& part) {
+long count_of(const ModelConfig& config, const std::string& part) {
   long n = 0;
   for (const std::string& path : paths_of(config)) n += path.find(part) != std::string::npos;
   return n;
@@ -53,7 +53,7 @@ struct Text {
 
 /// Losses before and after training on fresh batches.
 template <class T>
-std::pair<double, double> train(const GptConfig& config, long steps = 40) {
+std::pair<double, double> train(const ModelConfig& config, long steps = 40) {
   SmallModel<T> model(config);
   optim::Adam<T> adam(model.parameters, {.weight_decay = 0.01});
   const auto tested = [&] {
@@ -74,7 +74,7 @@ std::pair<double, double> train(const GptConfig& config, long steps = 40) {
 }  // namespace
 
 TEST_CASE("a model without norm, bias, feed-forward or positions has no parameters of theirs, and more is as it was") {
-  GptConfig config = base();
+  ModelConfig config = base();
   config.tie = false;
   const std::set<std::string> all = {
       "token.weight", "position.weight", "norm.weight", "norm.bias", "head.weight"};
@@ -84,7 +84,7 @@ TEST_CASE("a model without norm, bias, feed-forward or positions has no paramete
                               "feed_forward.up", "feed_forward.down"})
       for (const char* leaf : {".weight", ".bias"}) expected.insert(std::string(block) + layer + leaf);
   CHECK(paths_of(config) == expected);
-  GptConfig changed = config;
+  ModelConfig changed = config;
   changed.bias = false;
   CHECK(count_of(changed, "bias") == 0);
   changed = config;
@@ -107,7 +107,7 @@ TEST_CASE("a model without norm, bias, feed-forward or positions has no paramete
 }
 
 TEST_CASE("shapes are as documented, the feed-forward part four times as wide unless told") {
-  const auto shape_of = [](GptConfig config, const char* path) {
+  const auto shape_of = [](ModelConfig config, const char* path) {
     Parameters<float> parameters;
     const Gpt<float> gpt(parameters, config);
     return parameters.at(path).shape;
@@ -117,7 +117,7 @@ TEST_CASE("shapes are as documented, the feed-forward part four times as wide un
   CHECK(shape_of(base(), "blocks.1.attention.qkv.weight") == Shape{48, 16});
   CHECK(shape_of(base(), "blocks.1.attention.qkv.bias") == Shape{48});
   CHECK(shape_of(base(), "blocks.1.feed_forward.up.weight") == Shape{64, 16});
-  GptConfig narrow = base();
+  ModelConfig narrow = base();
   narrow.ffn_channels = 5;
   CHECK(shape_of(narrow, "blocks.1.feed_forward.down.weight") == Shape{16, 5});
 }
@@ -125,26 +125,26 @@ TEST_CASE("shapes are as documented, the feed-forward part four times as wide un
 TEST_CASE("every option builds a model that learns") {
   const auto learns = [](const char* what, auto change) {
     CAPTURE(what);
-    GptConfig config = base();
+    ModelConfig config = base();
     change(config);
     const auto [before, after] = train<float>(config);
     CHECK(std::abs(before - std::log(static_cast<double>(V))) < 0.15);
     CHECK(after < 0.6 * before);
   };
-  learns("as it is", [](GptConfig&) {});
-  learns("no norm", [](GptConfig& c) { c.norm = Norm::none; });
-  learns("no bias", [](GptConfig& c) { c.bias = false; });
-  learns("no feed-forward", [](GptConfig& c) { c.ffn_channels = -1; });
-  learns("no positions", [](GptConfig& c) { c.position = Position::none; });
-  learns("sinusoids", [](GptConfig& c) { c.position = Position::sinusoidal; });
-  learns("post-norm", [](GptConfig& c) { c.norm = Norm::post; });
-  learns("untied", [](GptConfig& c) { c.tie = false; });
-  learns("relu", [](GptConfig& c) { c.activation = primer::nn::Activation::relu; });
-  learns("erf", [](GptConfig& c) { c.activation = primer::nn::Activation::gelu_erf; });
-  learns("both directions", [](GptConfig& c) { c.causal = false; });
-  learns("dropout", [](GptConfig& c) { c.dropout = 0.1; });
-  learns("no blocks", [](GptConfig& c) { c.layers = 0; });
-  learns("attention only, nothing else", [](GptConfig& c) {
+  learns("as it is", [](ModelConfig&) {});
+  learns("no norm", [](ModelConfig& c) { c.norm = Norm::none; });
+  learns("no bias", [](ModelConfig& c) { c.bias = false; });
+  learns("no feed-forward", [](ModelConfig& c) { c.ffn_channels = -1; });
+  learns("no positions", [](ModelConfig& c) { c.position = Position::none; });
+  learns("sinusoids", [](ModelConfig& c) { c.position = Position::sinusoidal; });
+  learns("post-norm", [](ModelConfig& c) { c.norm = Norm::post; });
+  learns("untied", [](ModelConfig& c) { c.tie = false; });
+  learns("relu", [](ModelConfig& c) { c.activation = primer::nn::Activation::relu; });
+  learns("erf", [](ModelConfig& c) { c.activation = primer::nn::Activation::gelu_erf; });
+  learns("both directions", [](ModelConfig& c) { c.causal = false; });
+  learns("dropout", [](ModelConfig& c) { c.dropout = 0.1; });
+  learns("no blocks", [](ModelConfig& c) { c.layers = 0; });
+  learns("attention only, nothing else", [](ModelConfig& c) {
     c.norm = Norm::none;
     c.bias = false;
     c.ffn_channels = -1;
@@ -166,7 +166,7 @@ TEST_CASE("sinusoidal positions are Vaswani's") {
 
 TEST_CASE("a sequence may be shorter than the context: the first positions are used") {
   for (const Position position : {Position::learned, Position::sinusoidal, Position::none}) {
-    GptConfig config = base();
+    ModelConfig config = base();
     config.position = position;
     SmallModel<double> model(config);
     model.stir();
@@ -203,21 +203,21 @@ TEST_CASE("few targets take another way to the same loss and gradients") {
 
 TEST_CASE("a configuration that makes no model is refused") {
   const auto refused = [](auto change) {
-    GptConfig config = base();
+    ModelConfig config = base();
     change(config);
     Parameters<float> parameters;
     CHECK_THROWS_AS(Gpt<float>(parameters, config), Error);
     CHECK(parameters.entries().empty());
   };
-  refused([](GptConfig& c) { c.heads = 3; });
-  refused([](GptConfig& c) { c.heads = 0; });
-  refused([](GptConfig& c) { c.heads = -2; });
-  refused([](GptConfig& c) { c.channels = 0; });
-  refused([](GptConfig& c) { c.vocabulary = 0; });
-  refused([](GptConfig& c) { c.context = 0; });
-  refused([](GptConfig& c) { c.layers = -1; });
-  refused([](GptConfig& c) { c.dropout = 1; });
-  refused([](GptConfig& c) { c.dropout = std::nan(""); });
+  refused([](ModelConfig& c) { c.heads = 3; });
+  refused([](ModelConfig& c) { c.heads = 0; });
+  refused([](ModelConfig& c) { c.heads = -2; });
+  refused([](ModelConfig& c) { c.channels = 0; });
+  refused([](ModelConfig& c) { c.vocabulary = 0; });
+  refused([](ModelConfig& c) { c.context = 0; });
+  refused([](ModelConfig& c) { c.layers = -1; });
+  refused([](ModelConfig& c) { c.dropout = 1; });
+  refused([](ModelConfig& c) { c.dropout = std::nan(""); });
 }
 
 TEST_CASE("a batch that does not fit its model is refused") {

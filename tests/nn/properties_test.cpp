@@ -64,7 +64,7 @@ TEST_CASE_TEMPLATE("a permuted batch permutes the result", T, float, double) {
   constexpr long batch = 5, length = 70, V = 17;
   const std::vector<long> order = {3, 0, 4, 1, 2};
   for (const bool causal : {true, false}) {
-    GptConfig config = small_config();
+    ModelConfig config = small_config();
     config.causal = causal;
     SmallModel<T> model(config);
     model.stir();
@@ -90,7 +90,7 @@ TEST_CASE_TEMPLATE("a permuted batch permutes the result", T, float, double) {
 
 TEST_CASE_TEMPLATE("a batch of eight equals two at a time, accumulated four times, dropout and all", T, float, double) {
   constexpr long length = 33, V = 17;
-  GptConfig config = small_config();
+  ModelConfig config = small_config();
   config.dropout = 0.2;
   config.tie = true;
   SmallModel<T> model(config);
@@ -124,7 +124,7 @@ TEST_CASE_TEMPLATE("padding changes no real output and no gradient", T, float, d
   const Ids lengths = {70, 66, 7};
   for (const bool causal : {true, false}) {
     CAPTURE(causal);
-    GptConfig config = small_config();
+    ModelConfig config = small_config();
     config.causal = causal;
     SmallModel<T> model(config);
     model.stir();
@@ -224,7 +224,7 @@ TEST_CASE("parameters start as GPT-2's: 0.02, and less for what writes to the re
 }
 
 TEST_CASE("nanoGPT's character models have exactly its numbers of parameters") {
-  const auto without_positions = [](const GptConfig& config) {
+  const auto without_positions = [](const ModelConfig& config) {
     Parameters<float> parameters;
     const Gpt<float> gpt(parameters, config);
     return parameters.count() - config.context * config.channels;

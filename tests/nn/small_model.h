@@ -13,7 +13,7 @@ namespace primer::test {
 
 using namespace primer::autograd;
 using nn::Gpt;
-using nn::GptConfig;
+using nn::ModelConfig;
 using nn::Norm;
 using nn::Position;
 
@@ -57,7 +57,7 @@ struct SmallModel {
   Gpt<T> gpt;
   Tape<T> tape;
 
-  explicit SmallModel(const GptConfig& config, std::uint64_t seed = 1) : gpt(parameters, config) {
+  explicit SmallModel(const ModelConfig& config, std::uint64_t seed = 1) : gpt(parameters, config) {
     parameters.build(seed);
     tape.poison = true;
   }
@@ -102,7 +102,7 @@ struct SmallModel {
 };
 
 /// Two blocks with everything that a GPT-2 has, and an untied head.
-inline GptConfig small_config() {
+inline ModelConfig small_config() {
   return {.vocabulary = 17, .context = 150, .layers = 2, .heads = 2, .channels = 8, .bias = true, .tie = false};
 }
 

@@ -194,11 +194,11 @@ TEST_CASE("heads that do not divide the channels make no model") {
   Config config;
   config.channels = 128;
   config.heads = 3;
-  CHECK_THROWS_WITH_AS(gpt_config(config, 65),
+  CHECK_THROWS_WITH_AS(model_config(config, 65),
                        "--channels 128 is not a multiple of --heads 3: try --channels 129", Error);
   config.heads = 4;
-  CHECK(gpt_config(config, 65).vocabulary == 65);
-  CHECK(gpt_config(config, 65).causal);
+  CHECK(model_config(config, 65).vocabulary == 65);
+  CHECK(model_config(config, 65).causal);
   config.objective = "mlm";
-  CHECK_FALSE(gpt_config(config, 65).causal);
+  CHECK_FALSE(model_config(config, 65).causal);
 }

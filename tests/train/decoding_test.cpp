@@ -21,7 +21,7 @@ namespace {
 
 constexpr int V = 29;
 
-GptConfig shape(long context, Position position = Position::learned) {
+ModelConfig shape(long context, Position position = Position::learned) {
   return {.vocabulary = V, .context = context, .layers = 2, .heads = 2, .channels = 16, .bias = true, .tie = false,
           .position = position};
 }
@@ -29,7 +29,7 @@ GptConfig shape(long context, Position position = Position::learned) {
 /// A model whose texts do not repeat themselves soon.
 struct Writer : SmallModel<float> {
   Threads one{1};  // more of them only meet at barriers in so small a model
-  explicit Writer(const GptConfig& config) : SmallModel<float>(config) { stir(); }
+  explicit Writer(const ModelConfig& config) : SmallModel<float>(config) { stir(); }
 
   std::map<std::uint64_t, Ids> write(const Ids& prompt, long count, const Sampling& sampling, SampleRange range) {
     std::map<std::uint64_t, Ids> texts;
@@ -170,7 +170,7 @@ TEST_CASE("samples made at once are each what their numbers give, whoever of the
 }
 
 TEST_CASE("generating needs a causal model and a prompt") {
-  GptConfig both_ways = shape(8);
+  ModelConfig both_ways = shape(8);
   both_ways.causal = false;
   Writer masked(both_ways), writer(shape(8));
   CHECK_THROWS_AS(masked.write({1}, 5, {}, {}), Error);

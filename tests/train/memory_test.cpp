@@ -25,12 +25,12 @@ using Options = std::vector<std::pair<std::string, std::string>>;
 
 struct Model {
   Config config;
-  nn::GptConfig gpt;
+  nn::ModelConfig gpt;
   autograd::Parameters<float> parameters;
   nn::Gpt<float> model;
 
   explicit Model(const Options& options, long vocabulary = 65)
-      : config(wishes(options)), gpt(gpt_config(config, vocabulary)), model(parameters, gpt) {}
+      : config(wishes(options)), gpt(model_config(config, vocabulary)), model(parameters, gpt) {}
 
   MemoryNeed need(int threads = 2) const { return memory_need(config, gpt, parameters.count(), threads); }
 

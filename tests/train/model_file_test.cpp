@@ -15,8 +15,8 @@ using namespace primer;
 
 namespace {
 
-nn::GptConfig small() {
-  nn::GptConfig config;
+nn::ModelConfig small() {
+  nn::ModelConfig config;
   config.vocabulary = 11;
   config.context = 5;
   config.layers = 1;
@@ -28,7 +28,7 @@ nn::GptConfig small() {
 struct Model {
   autograd::Parameters<float> parameters;
   nn::Gpt<float> gpt;
-  explicit Model(const nn::GptConfig& config, std::uint64_t seed = 1) : gpt(parameters, config) {
+  explicit Model(const nn::ModelConfig& config, std::uint64_t seed = 1) : gpt(parameters, config) {
     parameters.build(seed);
   }
 };
@@ -92,7 +92,7 @@ TEST_CASE("moments are named after their parameters and come back too") {
 
 TEST_CASE("all that is missing, left over or of another shape is named at once") {
   const FreshDirectory here;
-  nn::GptConfig other = small();
+  nn::ModelConfig other = small();
   other.context = 9;
   other.bias = true;
   Model saved(other), loaded(small());
@@ -101,7 +101,7 @@ TEST_CASE("all that is missing, left over or of another shape is named at once")
   CHECK(message.find("position.weight has the shape [9, 6], expected [5, 6]") != std::string::npos);
   CHECK(message.find("norm.bias is not of this model") != std::string::npos);
 
-  nn::GptConfig untied = small();
+  nn::ModelConfig untied = small();
   untied.tie = false;
   Model larger(untied);
   Model tied(small());

@@ -73,7 +73,7 @@ void write_samples(const std::string& run, const Excerpt& excerpt) {
 
   // Samples side by side cost little more than one, but each has keys and values (512 MiB for all is enough), and the
   // text of all but the first is held back.
-  const nn::GptConfig& shape = loaded->gpt->config;
+  const nn::ModelConfig& shape = loaded->gpt->config;
   const long most_by_cache = (long{512} << 20) / (shape.layers * shape.context * 2 * shape.channels * 4 + 1);
   const long most_by_text = 4'000'000 / std::max(excerpt.tokens, 1L);
   const long group = std::clamp(std::min(most_by_cache, most_by_text), 1L, 8L);

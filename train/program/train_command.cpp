@@ -89,7 +89,7 @@ void show_excerpt(const OpenRun& run) {
 void refuse_beyond_memory(const OpenRun& run) {
   const Config& config = run.checkpoint.config;
   autograd::Parameters<float> parameters;  // never built: declared only
-  const nn::Gpt<float> gpt(parameters, gpt_config(config, run.checkpoint.tokenizer->vocabulary_size()));
+  const nn::Gpt<float> gpt(parameters, model_config(config, run.checkpoint.tokenizer->vocabulary_size()));
   try {
     train::refuse_beyond_memory(config, gpt.config, parameters.count(), available_memory());
   } catch (const autograd::Error& error) {

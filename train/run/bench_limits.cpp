@@ -96,7 +96,7 @@ std::vector<StepProduct> step_products(const Config& config, long vocabulary, lo
     products.push_back({rows, in, out, false, false, times});  // dx = dy weight
     products.push_back({out, in, rows, true, false, times});   // dweight = dy^T x
   };
-  const long rows = config.batch * config.context, C = config.channels, F = gpt_config(config, vocabulary).hidden();
+  const long rows = config.batch * config.context, C = config.channels, F = model_config(config, vocabulary).hidden();
   const double layers = number(config.layers);
   add_layer(rows, C, 3 * C, layers);
   add_layer(rows, C, C, layers);
@@ -110,7 +110,7 @@ std::vector<StepProduct> step_products(const Config& config, long vocabulary, lo
 
 double step_bytes(const Config& config, long parameters) {
   const double rows = number(config.batch * config.context), C = number(config.channels);
-  const double F = number(gpt_config(config, 1).hidden());
+  const double F = number(model_config(config, 1).hidden());
   const double norms = config.norm == "none" ? 0 : 2 * number(config.layers) + (config.norm == "pre" ? 1 : 0);
   return sizeof(float) * (rows * (norms * 6 * C + number(config.layers) * 6 * F) + 8 * number(parameters));
 }

@@ -10,7 +10,7 @@ std::vector<BenchResult> run_sampling(const BenchCase& bench, long sequences) {
   Config config = bench.config;
   config.dropout = 0;
   autograd::Parameters<float> parameters;
-  const nn::Gpt<float> gpt(parameters, gpt_config(config, bench.vocabulary));
+  const nn::Gpt<float> gpt(parameters, model_config(config, bench.vocabulary));
   parameters.build(1);
   autograd::Tape<float> tape;
   const long length = config.context * 3 / 4, count = std::min(config.context - length, 40L);

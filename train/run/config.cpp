@@ -168,13 +168,13 @@ Config inherit_model(const Config& wishes, const Config& source, std::string_vie
   return config;
 }
 
-nn::GptConfig gpt_config(const Config& config, long vocabulary) {
+nn::ModelConfig model_config(const Config& config, long vocabulary) {
   if (config.channels % config.heads != 0) {
     throw Error(Fault::usage, "--channels " + std::to_string(config.channels) + " is not a multiple of --heads " +
                                   std::to_string(config.heads) + ": try --channels " +
                                   std::to_string((config.channels / config.heads + 1) * config.heads));
   }
-  nn::GptConfig gpt;
+  nn::ModelConfig gpt;
   gpt.vocabulary = vocabulary;
   gpt.context = config.context;
   gpt.layers = config.layers;

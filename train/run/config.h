@@ -9,7 +9,7 @@
 #include <string_view>
 #include <variant>
 
-#include "nn/gpt_config.h"
+#include "nn/model_config.h"
 
 namespace primer::train {
 
@@ -127,7 +127,7 @@ Config inherit_model(const Config& wishes, const Config& source, std::string_vie
 
 /// The model that the configuration describes, over `vocabulary` tokens. Throws Fault::usage when heads do not
 /// divide the channels.
-nn::GptConfig gpt_config(const Config& config, long vocabulary);
+nn::ModelConfig model_config(const Config& config, long vocabulary);
 
 /// A number as text, the shortest that reads back to the same value, with no regard to the locale.
 std::string number_text(double value);

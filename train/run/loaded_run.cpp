@@ -31,7 +31,7 @@ std::unique_ptr<LoadedRun> load_run(const std::string& directory, Choice choice)
       choose_checkpoint(CheckpointStore(loaded->paths.checkpoints()), choice, loaded->warnings);
   try {
     loaded->gpt = std::make_unique<nn::Gpt<float>>(
-        loaded->parameters, gpt_config(loaded->config, loaded->tokenizer->vocabulary_size()));
+        loaded->parameters, model_config(loaded->config, loaded->tokenizer->vocabulary_size()));
   } catch (const Error& error) {
     throw Error(error.fault() == Fault::usage ? Fault::checkpoint : error.fault(),
                 data::printable(loaded->path) + ": " + error.what());

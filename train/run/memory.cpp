@@ -40,7 +40,7 @@ struct Sizes {
   nn::Norm norm;
 };
 
-Sizes sizes_of(const Config& config, const nn::GptConfig& gpt) {
+Sizes sizes_of(const Config& config, const nn::ModelConfig& gpt) {
   Sizes s{};
   s.T = number(gpt.context), s.C = number(gpt.channels), s.L = number(gpt.layers), s.H = number(gpt.heads);
   s.F = number(gpt.hidden()), s.V = number(gpt.vocabulary);
@@ -55,7 +55,7 @@ Sizes sizes_of(const Config& config, const nn::GptConfig& gpt) {
 }
 
 /// Floats that a recorded forward pass leaves in the arena; ids are as large as floats.
-double values_of(const Sizes& s, const nn::GptConfig& gpt) {
+double values_of(const Sizes& s, const nn::ModelConfig& gpt) {
   const double row = s.R * s.C;                            // [R, C]
   const double norm = row + 2 * s.R;                       // its result; mean and deviation of each row
   double embedding = row + s.R;                            // the tokens' rows; their ids
@@ -77,7 +77,7 @@ double values_of(const Sizes& s, const nn::GptConfig& gpt) {
 
 /// Floats of the pool where it is fullest: at the loss, or in the backward step of a block's feed-forward part or
 /// attention.
-double gradients_of(const Sizes& s, const nn::GptConfig& gpt, double threads) {
+double gradients_of(const Sizes& s, const nn::ModelConfig& gpt, double threads) {
   const double row = s.R * s.C;
   const double chunk = std::min(s.S, std::max(std::floor(26e6 / s.V), 64.0));
   const double loss = s.S * s.C + chunk * s.V + 2 * s.S;  // the gradient of x, logits of a chunk, losses and hits
@@ -132,7 +132,7 @@ std::string limit_of_process() {
 
 }  // namespace
 
-MemoryNeed memory_need(const Config& config, const nn::GptConfig& gpt, long parameters, int threads) {
+MemoryNeed memory_need(const Config& config, const nn::ModelConfig& gpt, long parameters, int threads) {
   const Sizes sizes = sizes_of(config, gpt);
   MemoryNeed need;
   need.parameters = bytes_per_float * number(parameters);
@@ -145,7 +145,7 @@ MemoryNeed memory_need(const Config& config, const nn::GptConfig& gpt, long para
   return need;
 }
 
-void refuse_beyond_memory(const Config& config, const nn::GptConfig& gpt, long parameters, const MemoryLimit& limit) {
+void refuse_beyond_memory(const Config& config, const nn::ModelConfig& gpt, long parameters, const MemoryLimit& limit) {
   if (number(config.batch) * number(config.context) > INT_MAX) {
     throw Error(Fault::usage, "--batch " + std::to_string(config.batch) + " times --context " +
                                   std::to_string(config.context) + " is more than the " + std::to_string(INT_MAX) +

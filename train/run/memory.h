@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "nn/gpt_config.h"
+#include "nn/model_config.h"
 #include "train/run/config.h"
 
 namespace primer::train {
@@ -22,7 +22,7 @@ struct MemoryNeed {
 };
 
 /// What training `gpt`, of so many parameters, with this configuration on `threads` threads takes.
-MemoryNeed memory_need(const Config& config, const nn::GptConfig& gpt, long parameters, int threads);
+MemoryNeed memory_need(const Config& config, const nn::ModelConfig& gpt, long parameters, int threads);
 
 /// What may be taken, and by whose leave.
 struct MemoryLimit {
@@ -38,6 +38,6 @@ MemoryLimit available_memory(const std::string& root = "");
 /// Throws Fault::memory when the training would not fit, naming the largest --batch that does, and Fault::usage when a
 /// batch has more tokens than BLAS can count. Takes, and gives back at once, the address space of the training: that is
 /// how limits on it (ulimit -v) are found. None of it is touched.
-void refuse_beyond_memory(const Config& config, const nn::GptConfig& gpt, long parameters, const MemoryLimit& limit);
+void refuse_beyond_memory(const Config& config, const nn::ModelConfig& gpt, long parameters, const MemoryLimit& limit);
 
 }  // namespace primer::train

@@ -190,7 +190,7 @@ void choose_evaluation(Plan& plan) {
 void count_parameters(Plan& plan) {
   const Config& config = plan.config;
   autograd::Parameters<float> parameters;  // never built: declared only
-  const nn::Gpt<float> gpt(parameters, gpt_config(config, plan.tokenizer->vocabulary_size()));
+  const nn::Gpt<float> gpt(parameters, model_config(config, plan.tokenizer->vocabulary_size()));
   plan.parameters = parameters.count();
   plan.parameters_without_positions = count_without_positions(parameters);
   plan.flop_per_token = flop_per_token(config, parameters);

@@ -41,7 +41,7 @@ Trainer<T>::Trainer(const Config& config, const data::Tokenizer& tokenizer, cons
     : config_(config),
       objective_(make_objective(config, tokenizer)),
       windows_(objective_->training(tokens)),
-      gpt_(parameters_, gpt_config(config, tokenizer.vocabulary_size())),
+      gpt_(parameters_, model_config(config, tokenizer.vocabulary_size())),
       schedule_(make_schedule(config, schedule_steps > 0 ? schedule_steps : config.steps)),
       batches_(static_cast<std::size_t>(config.accumulate)) {
   parameters_.build(static_cast<std::uint64_t>(config.seed));

@@ -1,4 +1,4 @@
-// The shape of a GPT: what must be known to build one, and to build the same one again.
+// The shape of a model: what must be known to build one, and to build the same one again.
 #pragma once
 
 #include <algorithm>
@@ -11,9 +11,11 @@ namespace primer::nn {
 
 enum class Position { learned, sinusoidal, none };
 enum class Norm { pre, post, none };
+/// What a sequence is summed up in: BERT's pooler on its first output, or the mean of its real outputs.
+enum class Pooling { none, first, mean };
 using autograd::Activation;
 
-struct GptConfig {
+struct ModelConfig {
   long vocabulary = 0;     // V, distinct tokens
   long context = 0;        // T, the longest sequence
   long layers = 4;         // blocks
@@ -28,20 +30,30 @@ struct GptConfig {
   Norm norm = Norm::pre;
   Activation activation = Activation::gelu;
 
+  // of a BERT only
+  long segments = 0;               // S, kinds of segments that an embedding tells apart; 0: none
+  bool embedding_norm = false;     // layer norm of the embeddings' sum
+  double norm_epsilon = 1e-5;      // added to the variance in every layer norm
+  bool masked_head = false;        // predicts tokens
+  Pooling pooling = Pooling::none;
+  long labels = 0;                 // K, classes of a head on what the sequence is summed up in; 0: no such head
+
   long hidden() const { return ffn_channels == 0 ? 4 * channels : std::max(ffn_channels, 0L); }  // F
 
   /// Throws Error(usage) on a shape that makes no model.
   void check() const {
     const auto need = [](bool holds, const char* what, long value) {
-      if (!holds) autograd::refuse("gpt", std::string("expected ") + what + ", got " + std::to_string(value));
+      if (!holds) autograd::refuse("model", std::string("expected ") + what + ", got " + std::to_string(value));
     };
     need(vocabulary > 0, "a vocabulary of 1 or more", vocabulary);
     need(context > 0, "a context of 1 or more", context);
     need(layers >= 0, "0 layers or more", layers);
     need(channels > 0, "1 channel or more", channels);
     need(heads > 0 && channels % heads == 0, "heads that divide the channels", heads);
+    need(segments >= 0, "0 segments or more", segments);
+    need(labels >= 0 && (labels == 0 || pooling != Pooling::none), "labels only with a pooling", labels);
     if (!(dropout >= 0 && dropout < 1))
-      autograd::refuse("gpt", "expected dropout in [0, 1), got " + std::to_string(dropout));
+      autograd::refuse("model", "expected dropout in [0, 1), got " + std::to_string(dropout));
   }
 };
 

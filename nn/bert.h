@@ -1,0 +1,117 @@
+// BERT: a transformer that reads in both directions, with a head that fills gaps and one that tells sequences apart.
+// Devlin, Chang, Lee, Toutanova: BERT (2018), section 3.
+#pragma once
+
+#include <algorithm>
+#include <span>
+#include <string>
+
+#include "autograd/ops/activate.h"
+#include "autograd/ops/cross_entropy.h"
+#include "autograd/ops/elementwise.h"
+#include "autograd/ops/matmul.h"
+#include "nn/counted_rows.h"
+#include "nn/transformer.h"
+
+namespace primer::nn {
+
+using autograd::Score;
+
+/// The path of the head on what a sequence is summed up in: whether B follows A, or a class of the user's.
+inline constexpr const char* label_head = "label";
+
+/// What the losses of one micro-batch are asked for. Targets and labels that are -1 do not count.
+struct BertTargets {
+  std::span<const int> tokens = {};  // [B, T], what stands at the masked places; none: no such loss
+  double token_scale = 0;            // 1 / (tokens that count in the whole step)
+  std::span<const int> labels = {};  // [B], in 0 ... K-1; none: no such loss
+  double label_scale = 0;            // 1 / (labels that count in the whole step)
+};
+
+template <class T>
+struct Bert : Transformer<T> {
+  using Transformer<T>::config, Transformer<T>::token, Transformer<T>::hidden;
+  Linear<T> transform;       // [C, C]   the masked head: logits = norm(f(transform(x))) decoder^T + decoder_bias
+  LayerNorm<T> transform_norm;
+  Tensor<T> decoder;         // [V, C], the token embedding itself if tied
+  Tensor<T> decoder_bias;    // [V]
+  Linear<T> pooler;          // [C, C]   tanh of it, on the first output
+  Linear<T> labels;          // [K, C]
+
+  /// Declares all parameters, as the configuration wants them; biases in the heads even in a model without.
+  Bert(Parameters<T>& parameters, const ModelConfig& c) : Transformer<T>(parameters, c) {
+    const long C = c.channels, V = c.vocabulary;
+    if (c.masked_head) {
+      transform = {parameters, "masked.transform", C, C, true, init_deviation};
+      transform_norm = {parameters, "masked.norm", C, true, c.norm_epsilon};
+      decoder = c.tie ? token.weight : parameters.declare("masked.decoder.weight", {V, C}, {init_deviation}, true);
+      decoder_bias = parameters.declare("masked.decoder.bias", {V}, {}, false);
+    }
+    if (c.pooling == Pooling::first) pooler = {parameters, "pooler", C, C, true, init_deviation};
+    if (c.labels > 0) labels = {parameters, label_head, C, c.labels, true, init_deviation};
+  }
+
+  /// What the masked head makes of hidden rows before the projection: [..., C] -> [..., C].
+  Tensor<T> transformed(Tensor<T> x) const {
+    if (!decoder) autograd::refuse("bert", "this model has no head that fills gaps");
+    return transform_norm(activate(transform(x), config.activation));
+  }
+
+  /// The logits of rows of hidden, for every token: [..., C] -> [..., V].
+  Tensor<T> logits(Tensor<T> x) const { return linear(transformed(x), decoder, decoder_bias); }
+
+  /// One vector for each sequence, of hidden x [B, T, C]: [B, C]. Throws Error(usage) if the model has no pooling.
+  Tensor<T> pooled(Tensor<T> x, std::span<const int> lengths = {}) const {
+    if (config.pooling == Pooling::none) autograd::refuse("bert", "this model sums no sequence up");
+    if (config.pooling == Pooling::mean) return mean_of_real(x, lengths);
+    const long B = x.shape[0], C = x.shape[2];
+    return tanh(pooler(reshape(slice(x, 1, 0, 1), {B, C})));
+  }
+
+  /// The logits of the classes, from pooled [B, C]: [B, K].
+  Tensor<T> label_logits(Tensor<T> pooled) const {
+    if (!labels.weight) autograd::refuse("bert", "this model has no classes");
+    return labels(dropout(pooled, {config.dropout, autograd::hash("label.dropout")}));
+  }
+
+  /// token_scale times the sum of -ln p(token) over the tokens that count, plus label_scale times that over the labels.
+  /// Adds the sums to the scores, if given. Devlin et al., appendix A.2: each loss is a mean, and their sum is trained.
+  Tensor<T> loss(Tape<T>& tape, const Sequences& in, const BertTargets& wanted, Score* tokens = nullptr,
+                 Score* label_score = nullptr) const {
+    if (!wanted.tokens.empty() && wanted.tokens.size() != in.tokens.size())
+      autograd::refuse("bert", "expected " + std::to_string(in.tokens.size()) + " targets, one a token, got " +
+                                   std::to_string(wanted.tokens.size()));
+    const Tensor<T> x = hidden(tape, in, nullptr, "bert");
+    Tensor<T> total;
+    if (!wanted.tokens.empty()) {
+      const Counted<T> at = counted_rows(x, wanted.tokens);
+      total = cross_entropy(transformed(at.x), decoder, at.targets, wanted.token_scale, tokens, decoder_bias);
+    }
+    if (!wanted.labels.empty()) {
+      if (!labels.weight) autograd::refuse("bert", "this model has no classes");
+      const Tensor<T> y = dropout(pooled(x, in.lengths), {config.dropout, autograd::hash("label.dropout")});
+      const Tensor<T> loss =
+          cross_entropy(y, labels.weight, wanted.labels, wanted.label_scale, label_score, labels.bias);
+      total = total ? add(total, loss) : loss;
+    }
+    if (!total) autograd::refuse("bert", "a loss needs targets or labels");
+    return total;
+  }
+
+ private:
+  /// x [B, T, C] -> [B, C], the mean over each sequence's real places.
+  static Tensor<T> mean_of_real(Tensor<T> x, std::span<const int> lengths) {
+    const long B = x.shape[0], places = x.shape[1];
+    Tape<T>& tape = *x.tape;
+    const std::span<T> weights(tape.template keep<T>(B * places), B * places);  // [B, 1, T]
+    std::fill(weights.begin(), weights.end(), T(0));
+    for (long b = 0; b < B; ++b) {
+      const long real = lengths.empty() ? places : lengths[b];
+      std::fill_n(weights.begin() + b * places, real, T(1) / static_cast<T>(real));
+    }
+    const Tensor<T> mean = matmul(tape.constant({B, 1, places}, weights), x);  // [B, 1, C]
+    return reshape(mean, {B, x.shape[2]});
+  }
+};
+
+}  // namespace primer::nn

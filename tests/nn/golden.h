@@ -1,0 +1,175 @@
+// What tests/golden holds of whole models, and a model beside it that starts with the same numbers.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "data/safetensors.h"
+#include "nn/bert.h"
+#include "nn/gpt.h"
+
+namespace primer::test {
+
+/// The configuration that a golden file carries as metadata. Every field must be there.
+inline nn::ModelConfig read_config(const data::SafetensorsFile& file) {
+  const auto text = [&](const char* key) { return file.metadata().at(key); };
+  const auto number = [&](const char* key) { return std::stol(text(key)); };
+  nn::ModelConfig config;
+  config.vocabulary = number("vocabulary");
+  config.context = number("context");
+  config.layers = number("layers");
+  config.heads = number("heads");
+  config.channels = number("channels");
+  config.ffn_channels = number("ffn_channels");
+  config.bias = text("bias") == "true";
+  config.tie = text("tie") == "true";
+  config.causal = text("causal") == "true";
+  config.norm = text("norm") == "pre" ? nn::Norm::pre : text("norm") == "post" ? nn::Norm::post : nn::Norm::none;
+  config.position = text("position") == "learned"      ? nn::Position::learned
+                    : text("position") == "sinusoidal" ? nn::Position::sinusoidal
+                                                       : nn::Position::none;
+  config.activation = text("activation") == "gelu"       ? nn::Activation::gelu
+                      : text("activation") == "gelu_erf" ? nn::Activation::gelu_erf
+                                                         : nn::Activation::relu;
+  if (!file.metadata().contains("masked_head")) return config;
+  config.segments = number("segments");
+  config.embedding_norm = text("embedding_norm") == "true";
+  config.norm_epsilon = std::stod(text("norm_epsilon"));
+  config.masked_head = text("masked_head") == "true";
+  config.pooling = text("pooling") == "first" ? nn::Pooling::first : nn::Pooling::mean;
+  config.labels = number("labels");
+  return config;
+}
+
+inline std::vector<double> read_numbers(const data::SafetensorsFile& file, const std::string& name) {
+  const data::TensorEntry* entry = file.find(name);
+  REQUIRE_MESSAGE(entry != nullptr, name);
+  std::vector<double> numbers(entry->count());
+  file.read(name, numbers.data(), numbers.size());
+  return numbers;
+}
+
+inline std::vector<int> read_ids(const data::SafetensorsFile& file, const std::string& name) {
+  const std::vector<std::int64_t> wide = file.read_integers(name);
+  return {wide.begin(), wide.end()};
+}
+
+/// The largest difference, relative to the largest expected value; NaN if there is one anywhere.
+template <class T>
+double distance(const T* got, const std::vector<double>& expected) {
+  double difference = 0, largest = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const double d = std::abs(got[i] - expected[i]);
+    if (!(d <= difference)) difference = d;
+    if (std::isnan(difference)) return difference;
+    largest = std::max(largest, std::abs(expected[i]));
+  }
+  return difference / largest;
+}
+
+/// A golden file's model with its parameters at the start, and its batches.
+template <class T, class Model = nn::Gpt<T>>
+struct Golden {
+  static constexpr bool is_bert = std::is_same_v<Model, nn::Bert<T>>;
+
+  explicit Golden(const std::string& name)
+      : file(PRIMER_SOURCE_DIR "/tests/golden/" + name + ".safetensors"), config(read_config(file)),
+        model(parameters, config), tokens(read_ids(file, "tokens")), targets(read_ids(file, "targets")),
+        lengths(read_ids(file, "lengths")) {
+    const std::vector<long>& shape = file.find("tokens")->shape;  // [batches, B, T]
+    batches = shape[0], sequences = shape[1], length = shape[2];
+    if (is_bert) {
+      segments = read_ids(file, "segments");
+      labels = read_ids(file, "labels");
+    }
+    parameters.build(1);
+    long given = 0;
+    for (const data::TensorEntry& entry : file.tensors()) given += entry.name.starts_with("param.");
+    REQUIRE(given == static_cast<long>(parameters.entries().size()));
+    for (const auto& entry : parameters.entries()) {
+      CAPTURE(entry.path);
+      const data::TensorEntry* start = file.find("param." + entry.path);
+      REQUIRE(start != nullptr);
+      REQUIRE(start->shape == std::vector<long>(entry.shape.extents.begin(),
+                                                entry.shape.extents.begin() + entry.shape.rank));
+      CHECK(entry.decay == (entry.shape.rank >= 2));
+      file.read(start->name, parameters.values() + entry.offset, start->count());
+    }
+  }
+
+  std::span<const int> part(const std::vector<int>& all, long batch, long size) const {
+    return std::span(all).subspan(batch * size, size);
+  }
+  std::span<const int> tokens_of(long batch) const { return part(tokens, batch, sequences * length); }    // [B, T]
+  std::span<const int> targets_of(long batch) const { return part(targets, batch, sequences * length); }  // [B, T]
+  std::span<const int> lengths_of(long batch) const { return part(lengths, batch, sequences); }           // [B]
+  nn::Sequences sequences_of(long batch) const {
+    return {tokens_of(batch), sequences, length, lengths_of(batch), part(segments, batch, sequences * length)};
+  }
+
+  /// Mean loss of a batch; leaves its gradients in the parameters.
+  double forward_backward(long batch) {
+    tape.reset();
+    parameters.zero_grad();
+    const auto mean_over = [](std::span<const int> wanted) {
+      return 1.0 / static_cast<double>(std::count_if(wanted.begin(), wanted.end(), [](int id) { return id >= 0; }));
+    };
+    const auto wanted = targets_of(batch);
+    const double scale = mean_over(wanted);
+    nn::Score score, label_score;
+    autograd::Tensor<T> loss;
+    if constexpr (is_bert) {
+      const auto classes = part(labels, batch, sequences);
+      const nn::BertTargets both{config.masked_head ? wanted : std::span<const int>{}, scale, classes,
+                                 mean_over(classes)};
+      loss = model.loss(tape, sequences_of(batch), both, &score, &label_score);
+      CHECK(label_score.targets == std::lround(1 / mean_over(classes)));
+    } else {
+      loss = model.loss(tape, tokens_of(batch), wanted, sequences, length, lengths_of(batch), scale, &score);
+    }
+    if (!is_bert || config.masked_head) CHECK(score.targets == std::lround(1 / scale));
+    const double parts = score.nll * scale + (label_score.targets ? label_score.nll / label_score.targets : 0);
+    CHECK(parts == doctest::Approx(loss.item()).epsilon(1e-6));
+    tape.backward(loss);
+    parameters.settle();
+    return loss.item();
+  }
+
+  /// Compares every parameter's value or gradient with the file's arrays `prefix` + path.
+  void expect_parameters(const std::string& prefix, const T* block, double bound) {
+    for (const auto& entry : parameters.entries()) {
+      CAPTURE(entry.path);
+      CHECK(distance(block + entry.offset, read_numbers(file, prefix + entry.path)) <= bound);
+    }
+  }
+
+  /// Steps through the batches in a circle, as the golden run did. update(step) clips and updates, and returns the
+  /// gradient's norm. The losses' bound is relative, the norms' is ten times as wide.
+  template <class Update>
+  void expect_training(const std::string& prefix, double bound, Update update) {
+    const std::vector<double> losses = read_numbers(file, prefix + "losses");  // [steps]
+    const std::vector<double> norms = read_numbers(file, prefix + "norms");    // [steps]
+    for (std::size_t step = 0; step < losses.size(); ++step) {
+      CAPTURE(step);
+      CHECK(std::abs(forward_backward(step % batches) - losses[step]) <= bound * losses[step]);
+      CHECK(std::abs(update(step) - norms[step]) <= 10 * bound * norms[step]);
+    }
+  }
+
+  data::SafetensorsFile file;
+  nn::ModelConfig config;
+  autograd::Parameters<T> parameters;
+  Model model;
+  autograd::Tape<T> tape;
+  std::vector<int> tokens, targets, lengths;  // [batches, B, T], [batches, B, T], [batches, B]
+  std::vector<int> segments, labels;          // of a BERT: [batches, B, T], [batches, B]
+  long batches, sequences, length;
+};
+
+}  // namespace primer::test
