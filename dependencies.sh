@@ -5,7 +5,7 @@
 # can have beside its own.
 set -eu
 
-packages="g++ cmake ninja-build libopenblas-openmp-dev libcli11-dev nlohmann-json3-dev libcereal-dev doctest-dev strace"
+packages="g++ cmake ninja-build libopenblas-openmp-dev libcli11-dev nlohmann-json3-dev libcereal-dev libutf8proc-dev doctest-dev strace"
 if [ "${1:-}" = install ]; then
   shift
   packages="$packages $*"

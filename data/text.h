@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,6 +61,7 @@ class TextReader {
 struct FileFacts {
   std::uint64_t bytes = 0;
   std::uint64_t symbols = 0;  // code points and stray bytes
+  std::optional<std::uint64_t> tokens;  // once a tokenizer has counted them: count_tokens, in token_file.h
 };
 
 /// What one pass over a text finds out.

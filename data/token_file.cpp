@@ -120,6 +120,16 @@ std::uint64_t training_share(std::uint64_t n, double fraction) {
   return std::min(n, static_cast<std::uint64_t>(share));
 }
 
+void count_tokens(const Sources& sources, TextFacts& facts, const Tokenizer& tokenizer) {
+  for (std::size_t i = 0; i < sources.files.size(); ++i) {
+    facts.files[i].tokens.reset();
+    if (tokenizer.count(facts.files[i])) continue;
+    std::uint64_t count = 0;
+    encode_file(sources.files[i], tokenizer, 0, [&](const std::vector<int>& ids) { count += ids.size(); });
+    facts.files[i].tokens = count;
+  }
+}
+
 TokenFileFacts build_token_file(const std::string& path, const Sources& sources, const TextFacts& facts,
                                 const Tokenizer& tokenizer, double validation_fraction) {
   std::vector<std::uint64_t> tokens;  // of each file

@@ -55,6 +55,10 @@ struct TokenFileFacts {
 /// `fraction` is in [0, 1), else Fault::usage.
 std::uint64_t training_share(std::uint64_t n, double fraction);
 
+/// Encodes the text once to find how many tokens each file gives, and writes that into its facts, unless the tokenizer
+/// knows without. What build_token_file says of a changed text or an unknown symbol holds here too.
+void count_tokens(const Sources& sources, TextFacts& facts, const Tokenizer& tokenizer);
+
 /// Encodes the text into the file `path`, atomically, in one pass (two for a tokenizer that cannot count in advance).
 /// `facts` is the survey of `sources`. Memory does not depend on the text's length. A text that changed since the
 /// survey, or holds a symbol outside the vocabulary: Fault::input, naming the file; the disk: Fault::io.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "data/byte_level.h"
 #include "data/tokenizer_json.h"
 
 namespace primer::data {
@@ -28,13 +29,14 @@ class ByteTokenizer final : public Tokenizer {
   std::optional<std::uint64_t> count(const FileFacts& facts) const override { return facts.bytes; }
 
   std::string json() const override {
-    std::vector<std::string> names;
+    TokenizerJson file;
     for (int byte = 0; byte < 256; ++byte) {
-      names.push_back(symbol_bytes(byte_level_symbol(static_cast<unsigned char>(byte))));
+      file.names.push_back(symbol_bytes(byte_level_symbol(static_cast<unsigned char>(byte))));
     }
-    constexpr const char* byte_level =
+    file.pre_tokenizer = file.decoder =
         R"({"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false})";
-    return write_tokenizer_json(names, byte_level, byte_level, specials());
+    file.specials = specials();
+    return write_tokenizer_json(file);
   }
 
  private:
@@ -64,11 +66,13 @@ class CharacterTokenizer final : public Tokenizer {
   std::optional<std::uint64_t> count(const FileFacts& facts) const override { return facts.symbols; }
 
   std::string json() const override {
-    std::vector<std::string> names;
+    TokenizerJson file;
     for (const Symbol symbol : alphabet_) {
-      names.push_back(is_stray(symbol) ? stray_name(symbol) : symbol_bytes(symbol));
+      file.names.push_back(is_stray(symbol) ? stray_name(symbol) : symbol_bytes(symbol));
     }
-    return write_tokenizer_json(names, "null", R"({"type":"Fuse"})", specials());
+    file.decoder = R"({"type":"Fuse"})";
+    file.specials = specials();
+    return write_tokenizer_json(file);
   }
 
  private:
@@ -127,19 +131,35 @@ class CharacterTokenizer final : public Tokenizer {
 
 }  // namespace
 
+namespace {
+
+void check_special_name(const std::string& name) {
+  std::size_t symbols = 0;
+  each_symbol(name, [&](Symbol symbol, int) { symbols += is_stray(symbol) ? 0 : 1; });
+  // Two symbols at least: so no special can be taken for a byte or a character.
+  if (symbols < 2 || name.size() > 256 || printable(name) != name || name.starts_with("<0x")) {
+    throw Error(Fault::input, "\"" + printable(name.substr(0, 256)) + "\" cannot be the name of a special token");
+  }
+}
+
+}  // namespace
+
 Tokenizer::Tokenizer(std::vector<std::string> tokens, const std::vector<std::string>& specials)
     : tokens_(std::move(tokens)) {
   for (const std::string& name : specials) {
-    std::size_t symbols = 0;
-    each_symbol(name, [&](Symbol symbol, int) { symbols += is_stray(symbol) ? 0 : 1; });
-    // Two symbols at least: so no special can be taken for a byte or a character.
-    if (symbols < 2 || name.size() > 256 || printable(name) != name || name.starts_with("<0x")) {
-      throw Error(Fault::input, "\"" + printable(name.substr(0, 256)) + "\" cannot be the name of a special token");
-    }
+    check_special_name(name);
     if (!specials_.emplace(name, vocabulary_size()).second) {
       throw Error(Fault::input, "the special token \"" + name + "\" is given twice");
     }
     tokens_.push_back(name);
+  }
+}
+
+Tokenizer::Tokenizer(std::vector<std::string> tokens, const Specials& specials)
+    : tokens_(std::move(tokens)), specials_(specials) {
+  for (const auto& [name, id] : specials_) {
+    check_special_name(name);
+    tokens_.at(static_cast<std::size_t>(id)) = name;
   }
 }
 
@@ -161,6 +181,31 @@ std::vector<int> Tokenizer::encode(std::string_view text) const {
   const auto encoding = encoder();
   encoding->feed(text, ids);
   encoding->finish(ids);
+  return ids;
+}
+
+std::vector<int> Tokenizer::encode_with_specials(std::string_view text) const {
+  std::vector<int> ids;
+  const auto plain = [&](std::string_view part) {
+    const std::vector<int> some = encode(part);
+    ids.insert(ids.end(), some.begin(), some.end());
+  };
+  std::size_t begin = 0;  // of what is not yet encoded
+  for (std::size_t at = 0; at < text.size();) {
+    const std::pair<const std::string, int>* longest = nullptr;
+    for (const auto& special : specials_) {
+      const bool fits = text.substr(at).starts_with(special.first);
+      if (fits && (!longest || special.first.size() > longest->first.size())) longest = &special;
+    }
+    if (!longest) {
+      ++at;
+      continue;
+    }
+    plain(text.substr(begin, at - begin));
+    ids.push_back(longest->second);
+    begin = at += longest->first.size();
+  }
+  plain(text.substr(begin));
   return ids;
 }
 

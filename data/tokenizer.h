@@ -1,4 +1,5 @@
-// Text to token ids and back, without loss: decode(encode(x)) == x for every byte string the vocabulary covers.
+// Text to token ids and back: bytes, characters and byte pairs without loss, decode(encode(x)) == x for every byte
+// string that the vocabulary covers; WordPiece with the loss that BERT's normaliser means.
 #pragma once
 
 #include <cstdint>
@@ -25,25 +26,35 @@ class Encoder {
   virtual void finish(std::vector<int>& ids) = 0;
 };
 
+/// Special tokens and their ids.
+using Specials = std::map<std::string, int, std::less<>>;
+
 /// A vocabulary and the way to cut text into it. Ids are 0 ... vocabulary_size() - 1. Immutable, safe to share.
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  virtual std::string_view kind() const = 0;  // "byte", "char"
+  virtual std::string_view kind() const = 0;  // "byte", "char", "bpe", "wordpiece"
+  /// Whether decode(encode(x)) == x.
+  virtual bool is_lossless() const { return true; }
   int vocabulary_size() const { return static_cast<int>(tokens_.size()); }
 
-  /// The bytes that a token stands for; for a special token its name. An id outside the vocabulary: Fault::usage.
+  /// The bytes that a token stands for; for a special token its name; for a WordPiece that begins a word, a space and
+  /// the word's beginning. An id outside the vocabulary: Fault::usage.
   const std::string& token_text(int id) const;
 
-  /// The id of a special token such as "[MASK]", or -1. Specials have the last ids; plain text never encodes to them.
+  /// The id of a special token such as "[MASK]", or -1. Those of new vocabularies have the last ids. Plain text never
+  /// encodes to a special token, but for WordPiece's [UNK].
   int special(std::string_view name) const;
-  const std::map<std::string, int, std::less<>>& specials() const { return specials_; }
+  const Specials& specials() const { return specials_; }
 
   /// A new encoder, which needs this tokenizer to live as long.
   virtual std::unique_ptr<Encoder> encoder() const = 0;
   std::vector<int> encode(std::string_view text) const;
-  std::string decode(std::span<const int> ids) const;
+  /// The same, but the names of special tokens in the text stand for these tokens, the first and then the longest that
+  /// fits; what is between them is encoded as texts of their own. For text that a user writes, not for data.
+  std::vector<int> encode_with_specials(std::string_view text) const;
+  virtual std::string decode(std::span<const int> ids) const;
 
   /// How many tokens a file of these facts gives, if that can be known without encoding it.
   virtual std::optional<std::uint64_t> count(const FileFacts& facts) const = 0;
@@ -54,10 +65,12 @@ class Tokenizer {
  protected:
   /// `tokens` are the bytes of the ordinary tokens by id; the specials follow them.
   Tokenizer(std::vector<std::string> tokens, const std::vector<std::string>& specials);
+  /// `tokens` are the bytes of all tokens by id; where a special has its id, its name replaces what is there.
+  Tokenizer(std::vector<std::string> tokens, const Specials& specials);
 
  private:
   std::vector<std::string> tokens_;
-  std::map<std::string, int, std::less<>> specials_;
+  Specials specials_;
 };
 
 /// 256 tokens, id = byte. Takes any text.
@@ -69,7 +82,9 @@ std::shared_ptr<const Tokenizer> make_character_tokenizer(const std::vector<Symb
                                                           const std::vector<std::string>& specials = {});
 
 /// Reads a tokenizer.json that json() wrote, or one of the same form. Everything is checked before it is used: a form
-/// this program does not know, a token or an id given twice, a gap between ids, a missing byte: Fault::input.
+/// this program does not know, a token or an id given twice, a gap between ids, a missing byte, a merge of unknown
+/// tokens: Fault::input. What a file says of truncation, padding and special tokens around a text (post_processor) is
+/// for who feeds a model, and changes nothing here.
 std::shared_ptr<const Tokenizer> load_tokenizer(const std::string& path);
 std::shared_ptr<const Tokenizer> parse_tokenizer(std::string_view json, const std::string& path);
 

@@ -1,23 +1,30 @@
-// The parts of Hugging Face's tokenizer.json that all of our tokenizers share.
+// Hugging Face's tokenizer.json, the form in which every tokenizer here is saved.
 // The format: https://github.com/huggingface/tokenizers, tokenizers/src/tokenizer/serialization.rs.
 #pragma once
 
-#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "data/utf8.h"
+#include "data/tokenizer.h"
 
 namespace primer::data {
 
-/// A tokenizer.json with a BPE model without merges: `names` are the ordinary tokens by id, as the format spells them;
-/// `pre_tokenizer` and `decoder` are JSON; the specials become added tokens.
-std::string write_tokenizer_json(const std::vector<std::string>& names, std::string_view pre_tokenizer,
-                                 std::string_view decoder, const std::map<std::string, int, std::less<>>& specials);
+/// What is to be written. The strings are JSON.
+struct TokenizerJson {
+  std::string normalizer = "null", pre_tokenizer = "null", post_processor = "null", decoder = "null";
+  std::string model = bpe;                   // what the model says before its vocabulary
+  std::vector<std::string> names;            // [tokens of the vocabulary], as the format spells them
+  Specials specials;                         // they become added tokens; those that `names` lacks follow it
+  std::optional<std::string> merges = "";    // after the vocabulary; WordPiece has none
 
-/// GPT-2's printable stand-in for a byte: itself where it is printable, else a code point from U+0100 on.
-Symbol byte_level_symbol(unsigned char byte);
+  static constexpr const char* bpe =
+      R"("type":"BPE","dropout":null,"unk_token":null,"continuing_subword_prefix":null,"end_of_word_suffix":null,)"
+      R"("fuse_unk":false,"byte_fallback":false,"ignore_merges":false)";
+};
+
+std::string write_tokenizer_json(const TokenizerJson& file);
 
 /// "<0xFF>" for the stray byte FF.
 std::string stray_name(Symbol symbol);

@@ -24,7 +24,7 @@ std::vector<int> concatenated(std::vector<int> a, const std::vector<int>& b) {
 class PairTokenizer final : public Tokenizer {
  public:
   explicit PairTokenizer(std::optional<std::uint64_t> count = {})
-      : Tokenizer({"aa", "ab", "ba", "bb", "a", "b"}, {}), count_(count) {}
+      : Tokenizer({"aa", "ab", "ba", "bb", "a", "b"}, Specials{}), count_(count) {}
   std::string_view kind() const override { return "pair"; }
   std::optional<std::uint64_t> count(const FileFacts&) const override { return count_; }
   std::string json() const override { return "{}"; }

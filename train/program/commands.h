@@ -17,6 +17,7 @@ void add_train(CLI::App& root);
 void add_sample(CLI::App& root);
 void add_eval(CLI::App& root);
 void add_info(CLI::App& root);
+void add_tokenize(CLI::App& root);
 void add_bench(CLI::App& root);
 
 }  // namespace primer::train

@@ -48,11 +48,21 @@ std::string version_text() {
   return text + "threads   " + std::to_string(autograd::threads()) + "\n";
 }
 
+// The command that was named, the innermost; `root` if none was.
+const CLI::App& selected(const CLI::App& root) {
+  const CLI::App* command = &root;
+  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+  return *command;
+}
+
+// "primer tokenize train"
+std::string full_name(const CLI::App& command) {
+  return (command.get_parent() ? full_name(*command.get_parent()) + " " : "") + command.get_name();
+}
+
 // Names the options that no command knows, with the nearest one that the command does know.
 std::string unknown_arguments(const CLI::App& root) {
-  const CLI::App* command = &root;
-  const auto selected = root.get_subcommands();
-  if (!selected.empty()) command = selected.front();
+  const CLI::App* const command = &selected(root);
   const std::vector<std::string> unknown = root.remaining(true);
   const std::string first = unknown.empty() ? std::string() : unknown.front();
   const std::string word = first.substr(0, first.find('='));
@@ -63,13 +73,13 @@ std::string unknown_arguments(const CLI::App& root) {
     }
     const std::string near = nearest(word, known);
     return "unknown option " + data::printable(word) +
-           (near.empty() ? "; primer " + command->get_name() + " --help lists them" : "; did you mean " + near + "?");
+           (near.empty() ? "; " + full_name(*command) + " --help lists them" : "; did you mean " + near + "?");
   }
-  for (const CLI::App* other : root.get_subcommands({})) known.push_back(other->get_name());
-  if (command != &root) return "unexpected argument " + data::printable(word);
+  for (const CLI::App* other : command->get_subcommands({})) known.push_back(other->get_name());
+  if (known.empty()) return "unexpected argument " + data::printable(word);
   const std::string near = nearest(word, known);
   return "unknown command " + data::printable(word) +
-         (near.empty() ? "; primer --help lists them" : "; did you mean " + near + "?");
+         (near.empty() ? "; " + full_name(*command) + " --help lists them" : "; did you mean " + near + "?");
 }
 
 int run(int argc, char** argv) {
@@ -87,6 +97,7 @@ int run(int argc, char** argv) {
   add_sample(root);
   add_eval(root);
   add_info(root);
+  add_tokenize(root);
   add_bench(root);
   if (argc < 2) {
     say(root.help());
@@ -94,14 +105,17 @@ int run(int argc, char** argv) {
   }
   try {
     root.parse(argc, argv);
-    if (root.get_subcommands().empty()) throw Error(Fault::usage, "no command; primer --help lists them");
+    const CLI::App& command = selected(root);
+    if (!command.get_subcommands({}).empty()) {
+      throw Error(Fault::usage, "no command; " + full_name(command) + " --help lists them");
+    }
     return 0;
   } catch (const CLI::CallForVersion&) {
     put(version_text());
     return 0;
   } catch (const CLI::CallForHelp&) {
-    const auto selected = root.get_subcommands();
-    put(selected.empty() ? root.help() : selected.front()->help("primer"));
+    const CLI::App& command = selected(root);
+    put(command.get_parent() ? command.help(full_name(*command.get_parent())) : root.help());
     return 0;
   } catch (const CLI::ExtrasError&) {
     return fail(Fault::usage, unknown_arguments(root));

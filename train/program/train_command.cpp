@@ -3,6 +3,7 @@
 
 #include "autograd/error.h"
 #include "data/text.h"
+#include "data/token_file.h"
 #include "data/utf8.h"
 #include "train/program/commands.h"
 #include "train/program/config_options.h"
@@ -150,8 +151,10 @@ void begin(const TrainOptions& options) {
   for (const std::string& text : options.texts) reads_stdin = reads_stdin || text == "-";
   const std::string spool = reads_stdin ? new_run.staging().spool() : std::string();
   const data::Sources sources = data::collect_sources(options.texts, spool);
-  const data::TextFacts facts = data::survey(sources);
-  Plan plan = make_plan(wishes, facts, initial ? initial->tokenizer : nullptr);
+  data::TextFacts facts = data::survey(sources);
+  const auto tokenizer = initial ? initial->tokenizer : make_tokenizer(wishes, sources);
+  if (tokenizer) data::count_tokens(sources, facts, *tokenizer);
+  Plan plan = make_plan(wishes, facts, tokenizer);
 
   if (options.dry_run) {
     put(options.json ? plan_json(plan) + "\n" : plan_text(plan));
@@ -197,6 +200,7 @@ void add_train(CLI::App& root) {
       "  primer train book.txt                          a model that fits the text, in runs/book\n"
       "  primer train . --minutes 5                     every text file of a folder, for five minutes\n"
       "  primer train poems.txt -o runs/deep --layers 8 --steps 5000\n"
+      "  primer train book.txt --tokenizer bpe:2000     tokens are pieces of words, learned from the text\n"
       "  primer train input.txt --preset nanogpt-cpu    nanoGPT's setting for character-level Shakespeare\n"
       "  zcat log.gz | primer train - -o runs/log       from a pipe\n"
       "  primer train --resume -o runs/book             go on where it stopped, after Ctrl-C or a power cut\n"

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "autograd/error.h"
+#include "data/bpe_training.h"
 #include "data/utf8.h"
 #include "train/run/nearest.h"
 
@@ -48,6 +49,12 @@ std::vector<std::string> split_choices(std::string_view choices) {
   return list;
 }
 
+bool is_choice(const std::string& choice, std::string_view text) {
+  if (choice == "PATH") return text.find_first_of("/.") != std::string_view::npos && data::printable(text) == text;
+  if (choice == "bpe:SIZE") return bpe_size(text) > 0;
+  return choice == text;
+}
+
 [[noreturn]] void refuse(std::string_view shown, std::string_view text, const std::string& expected) {
   throw Error(Fault::usage,
               std::string(shown) + " " + data::printable(text.substr(0, 100)) + ": expected " + expected);
@@ -59,6 +66,16 @@ std::string range_text(const Field& field) {
 }
 
 }  // namespace
+
+int bpe_size(std::string_view tokenizer) {
+  constexpr std::string_view name = "bpe:";
+  if (!tokenizer.starts_with(name)) return 0;
+  const char* const last = tokenizer.data() + tokenizer.size();
+  int size = 0;
+  const auto [end, error] = std::from_chars(tokenizer.data() + name.size(), last, size);
+  const bool fits = size >= data::fewest_bpe_tokens && size <= data::most_bpe_tokens;
+  return error == std::errc() && end == last && fits ? size : 0;
+}
 
 std::string number_text(double value) {
   char buffer[64];
@@ -118,9 +135,16 @@ void set(Config& config, const Field& field, std::string_view text, Source sourc
       break;
     case Field::Kind::word: {
       const std::vector<std::string> choices = split_choices(field.choices);
-      if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
+      if (std::none_of(choices.begin(), choices.end(), [&](const auto& choice) { return is_choice(choice, text); })) {
         std::string expected = "one of";
-        for (const std::string& choice : choices) expected += " " + choice;
+        for (const std::string& choice : choices) {
+          expected += " " + choice;
+          if (choice == "bpe:SIZE") {
+            expected += " (" + std::to_string(data::fewest_bpe_tokens) + " to " +
+                        std::to_string(data::most_bpe_tokens) + ")";
+          }
+          if (choice == "PATH") expected += " (with a / or a dot in it: ./NAME)";
+        }
         const std::string near = nearest(text, choices);
         refuse(shown, text, expected + (near.empty() ? "" : "; did you mean " + near + "?"));
       }

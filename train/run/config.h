@@ -20,10 +20,12 @@ enum class Source : std::uint8_t { fitted, preset, file, flag };
 //
 // INTEGER(name, default, lowest, highest, FITS or FIXED, group, help)    NUMBER: the same with a real number
 // SWITCH(name, default, group, help)
-// WORD(name, default, "a|b|c", FITS or FIXED, group, help)
+// WORD(name, default, "a|b|c", FITS or FIXED, group, help); bpe:SIZE among the choices stands for bpe: and a number of
+// tokens, PATH for any word with a slash or a dot
 #define PRIMER_CONFIG_FIELDS(INTEGER, NUMBER, SWITCH, WORD)                                                            \
   WORD(objective, "lm", "lm|mlm", FIXED, "Task", "lm: predict the next token; mlm: fill in hidden ones")              \
-  WORD(tokenizer, "char", "char|byte", FITS, "Task", "what a token is: a Unicode character or a byte")                \
+  WORD(tokenizer, "char", "char|byte|bpe:SIZE|PATH", FITS, "Task",                                                    \
+       "a token is a Unicode character, a byte, one of SIZE pieces learned from the text, or as a file says")         \
   NUMBER(val_fraction, 0.1, 0, 0.9, FITS, "Task", "last part of each file that is kept for validation")               \
   INTEGER(seed, 1337, 0, 9007199254740991, FIXED, "Task", "of initialisation, data order and dropout")                \
   INTEGER(layers, 4, 0, 1000, FITS, "Model", "blocks of attention and feed-forward")                                  \
@@ -111,6 +113,9 @@ std::string value_text(const Config& config, const Field& field);
 
 /// Who chose the value of a member, as in source_of(config, &Config::context).
 Source source_of(const Config& config, Field::Member member);
+
+/// The SIZE of a tokenizer bpe:SIZE, 0 for any other.
+int bpe_size(std::string_view tokenizer);
 
 /// The configuration as JSON in the order of the list, one field a line, or all of it in one line.
 enum class Layout { lines, one_line };

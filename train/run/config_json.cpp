@@ -68,7 +68,7 @@ std::string to_json(const Config& config, Layout layout) {
     text += lines ? "\n  \"" : field.index == 0 ? "\"" : " \"";
     text += field.key;
     text += "\": ";
-    text += field.kind == Field::Kind::word ? "\"" + value + "\"" : value;
+    text += field.kind == Field::Kind::word ? data::json_quoted(value) : value;
   }
   return text + (lines ? "\n}\n" : "}");
 }

@@ -10,8 +10,8 @@ namespace {
 // Pre-Training (2018), section 3.1.
 class NextToken final : public Objective {
  public:
-  explicit NextToken(const Config& config)
-      : context_(config.context), seed_(static_cast<std::uint64_t>(config.seed)) {}
+  NextToken(const Config& config, const data::Tokenizer& tokenizer)
+      : context_(config.context), seed_(static_cast<std::uint64_t>(config.seed)), lossless_(tokenizer.is_lossless()) {}
 
   data::TrainingWindows training(const data::TokenSequence& tokens) const override {
     return data::TrainingWindows(tokens, context_, seed_);
@@ -19,11 +19,12 @@ class NextToken final : public Objective {
   data::EvaluationWindows evaluation(const data::TokenSequence& tokens) const override {
     return data::EvaluationWindows(tokens, context_);
   }
-  bool is_a_code() const override { return true; }
+  bool is_a_code() const override { return lossless_; }
 
  private:
   long context_;
   std::uint64_t seed_;
+  bool lossless_;  // the tokens give the text back
 };
 
 // Predict hidden tokens from those on both sides. Devlin et al.: BERT (2018), section 3.1.
@@ -35,7 +36,8 @@ class Masked final : public Objective {
     masking_.vocabulary = tokenizer.vocabulary_size();
     if (masking_.mask < 0) {
       throw autograd::Error(autograd::Fault::input,
-                            "the tokenizer has no [MASK], which the objective mlm needs; train with a new tokenizer");
+                            "the tokenizer has no [MASK], which the objective mlm needs; train with a new tokenizer, or "
+                            "make one with primer tokenize train --special [MASK]");
     }
   }
 
@@ -62,7 +64,7 @@ long fewest_tokens(const Config& config) { return config.objective == "mlm" ? 1 
 
 std::unique_ptr<Objective> make_objective(const Config& config, const data::Tokenizer& tokenizer) {
   if (config.objective == "mlm") return std::make_unique<Masked>(config, tokenizer);
-  return std::make_unique<NextToken>(config);
+  return std::make_unique<NextToken>(config, tokenizer);
 }
 
 }  // namespace primer::train

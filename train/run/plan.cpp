@@ -56,7 +56,9 @@ const Row& row_for(std::uint64_t tokens) {
 }
 
 std::uint64_t tokens_in(const data::FileFacts& file, const data::Tokenizer& tokenizer) {
-  return tokenizer.count(file).value_or(file.bytes);
+  const auto count = tokenizer.count(file);
+  if (!count) autograd::refuse("make_plan", "the tokens of the text were not counted", Fault::bug);
+  return *count;
 }
 
 void choose_tokenizer(Plan& plan, const data::TextFacts& facts) {
@@ -64,6 +66,9 @@ void choose_tokenizer(Plan& plan, const data::TextFacts& facts) {
   if (plan.tokenizer) return;
   if (fitted(config, &Config::tokenizer)) {
     config.tokenizer = facts.alphabet.size() <= most_characters ? "char" : "byte";
+  }
+  if (config.tokenizer != "byte" && config.tokenizer != "char") {
+    autograd::refuse("make_plan", "the tokenizer " + config.tokenizer + " was not made", Fault::bug);
   }
   plan.tokenizer = config.tokenizer == "byte" ? data::make_byte_tokenizer(special_tokens(config))
                                               : data::make_character_tokenizer(facts.alphabet, special_tokens(config));

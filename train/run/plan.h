@@ -30,8 +30,13 @@ struct Plan {
   long sequences_per_step() const { return config.batch * config.accumulate; }
 };
 
+/// The tokenizer that the wishes name, where it takes more than facts about the text: learned from the text, all of it,
+/// or read from a file. Null where make_plan makes it. Throws what learning and reading throw.
+std::shared_ptr<const data::Tokenizer> make_tokenizer(const Config& wishes, const data::Sources& sources);
+
 /// Completes `wishes`: what nobody chose is fitted to the text. Unless minutes were asked for, the steps are settled.
-/// With a `tokenizer` the text is encoded by it; without, by a new one.
+/// With a `tokenizer` the text is encoded by it, and has been counted by it (data::count_tokens); without, by a new one
+/// of characters or bytes.
 /// Fault::input: the text is too short, also for a context that was chosen; Fault::usage: choices that exclude each
 /// other; Fault::memory: the model does not fit this machine.
 Plan make_plan(const Config& wishes, const data::TextFacts& facts,

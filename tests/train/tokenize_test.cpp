@@ -1,0 +1,128 @@
+// Tokenizers as people meet them: primer tokenize, and training with a tokenizer of one's own.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/train/planned.h"
+#include "tests/train/process.h"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string tiny = " --layers 1 --channels 16 --heads 2 --context 16 --batch 4 --steps 6 ";
+
+void check_refusal(const FreshDirectory& here, const std::string& arguments, int code, const std::string& part) {
+  CAPTURE(arguments);
+  const Outcome result = run_primer(here, arguments);
+  CAPTURE(result.err);
+  CHECK(result.code == code);
+  CHECK(result.out.empty());
+  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+  CHECK(result.err.find(part) != std::string::npos);
+}
+
+}  // namespace
+
+TEST_CASE("a tokenizer is learned, encodes, decodes and counts from the command line") {
+  const FreshDirectory here;
+  const std::string text = prose(20'000) + "\xE4\xBD\xA0\xFF \r\n";
+  here.write("t.txt", text);
+  const Outcome learned = run_primer(here, "tokenize train t.txt --tokenizer bpe:400 -o own.json --special '[MASK]'");
+  CAPTURE(learned.err);
+  REQUIRE(learned.code == 0);
+  CHECK(learned.err.find("401 tokens") != std::string::npos);
+  const Outcome encoded = run_primer(here, "tokenize encode t.txt --tokenizer own.json");
+  REQUIRE(encoded.code == 0);
+  CHECK(std::count(encoded.out.begin(), encoded.out.end(), '\n') == 1);
+  here.write("ids", encoded.out);
+  const Outcome decoded = run_primer(here, "tokenize decode ids --tokenizer own.json");
+  CHECK(decoded.code == 0);
+  CHECK(decoded.out == text);
+
+  const Outcome counted = run_primer(here, "tokenize stats t.txt --tokenizer own.json --json --top 3");
+  REQUIRE(counted.code == 0);
+  const auto stats = nlohmann::json::parse(counted.out);
+  CHECK(stats["bytes"] == text.size());
+  CHECK(stats["tokens"] == std::count(encoded.out.begin(), encoded.out.end(), ' ') + 1);
+  CHECK(stats["common"].size() == 3);
+  CHECK(stats["common"][0]["count"] >= stats["common"][1]["count"]);
+  CHECK(stats["long"][0]["token"].get<std::string>().size() >= stats["long"][1]["token"].get<std::string>().size());
+  CHECK(run_primer(here, "tokenize stats t.txt --tokenizer own.json").out.starts_with("tokenizer   bpe, vocabulary 401"));
+
+  here.write("masked", "a [MASK]");
+  CHECK(run_primer(here, "tokenize encode masked --tokenizer own.json --specials").out.ends_with(" 400\n"));
+  CHECK(run_primer(here, "tokenize encode masked --tokenizer own.json").out.find("400") == std::string::npos);
+}
+
+TEST_CASE("characters and bytes save themselves in the same form") {
+  const FreshDirectory here;
+  here.write("t.txt", "abc");
+  for (const std::string kind : {"char", "byte"}) {
+    REQUIRE(run_primer(here, "tokenize train t.txt -q --tokenizer " + kind + " -o " + kind + ".json").code == 0);
+    const std::string ids = kind == "char" ? "0 1 2\n" : "97 98 99\n";
+    CHECK(run_primer(here, "tokenize encode t.txt --tokenizer " + kind + ".json").out == ids);
+  }
+}
+
+TEST_CASE("wrong uses of tokenizers end with 2, wrong files with 3") {
+  const FreshDirectory here;
+  here.write("t.txt", prose(500));
+  here.write("bad.json", "{}");
+  here.write("ids", "x 1 2");
+  check_refusal(here, "tokenize", 2, "primer tokenize --help");
+  check_refusal(here, "tokenize trian", 2, "did you mean train?");
+  check_refusal(here, "tokenize encode t.txt", 2, "--tokenizer");
+  check_refusal(here, "tokenize encode t.txt --tokenzier x", 2, "--tokenizer");
+  check_refusal(here, "tokenize train t.txt --tokenizer bpe:256", 2, "257");
+  check_refusal(here, "tokenize train t.txt --tokenizer bpe:4k", 2, "bpe:SIZE");
+  check_refusal(here, "tokenize train t.txt -o bad.json", 2, "exists");
+  check_refusal(here, "tokenize train missing.txt", 3, "missing.txt");
+  check_refusal(here, "tokenize encode t.txt --tokenizer bad.json", 3, "bad.json");
+  check_refusal(here, "tokenize encode t.txt --tokenizer missing.json", 3, "no such file");
+  REQUIRE(run_primer(here, "tokenize train t.txt -q --tokenizer byte -o byte.json").code == 0);
+  check_refusal(here, "tokenize decode ids --tokenizer byte.json", 3, "\"x\" is no token");
+  check_refusal(here, "train t.txt --tokenizer bpe:x", 2, "bpe:SIZE (257 to 1000000)");
+  check_refusal(here, "train t.txt --tokenizer chra", 2, "did you mean char?");
+  check_refusal(here, "train t.txt --tokenizer ./missing.json", 3, "no such file");
+  check_refusal(here, "train t.txt -q --objective mlm --tokenizer ./byte.json", 3, "[MASK]");
+}
+
+TEST_CASE("a training with pieces of words is resumed to the same weights, and its samples are text") {
+  const FreshDirectory here;
+  here.write("t.txt", prose(30'000));
+  const std::string three = " --layers 1 --channels 16 --heads 2 --context 16 --batch 4 --schedule constant --warmup 0 "
+                            "--eval-every 3 ";
+  REQUIRE(run_primer(here, "train t.txt -q -o one --tokenizer bpe:300 --steps 6" + three).code == 0);
+  REQUIRE(run_primer(here, "train t.txt -q -o two --tokenizer bpe:300 --steps 3" + three).code == 0);
+  REQUIRE(run_primer(here, "train --resume -q -o two --steps 6").code == 0);
+  const std::string last = "/checkpoints/step-000000006/";
+  CHECK(file_bytes(here / ("one" + last + "tokenizer.json")) == file_bytes(here / ("two" + last + "tokenizer.json")));
+  CHECK(file_bytes(here / ("one" + last + "optimizer.safetensors")) ==
+        file_bytes(here / ("two" + last + "optimizer.safetensors")));
+  const auto info = nlohmann::json::parse(run_primer(here, "info one --json").out);
+  CHECK(info["tokenizer"] == "bpe");
+  CHECK(info["vocabulary"] == 300);
+  CHECK(info["config"]["tokenizer"] == "bpe:300");
+  const Outcome sample = run_primer(here, "sample one --tokens 20 --prompt 'ab c'");
+  CHECK(sample.code == 0);
+  CHECK(sample.out.starts_with("ab c"));
+  const auto evaluated = nlohmann::json::parse(run_primer(here, "eval one t.txt --json").out);
+  const double nats_per_byte = evaluated["bits_per_byte"].get<double>() * 0.693147;
+  CHECK(nats_per_byte < evaluated["loss"].get<double>());  // a token is more than a byte
+}
+
+TEST_CASE("a masked model is trained over pieces of words, and a run's tokenizer can be another's") {
+  const FreshDirectory here;
+  here.write("t.txt", prose(8'000));
+  REQUIRE(run_primer(here, "train t.txt -q -o run --objective mlm --tokenizer bpe:300" + tiny).code == 0);
+  CHECK(nlohmann::json::parse(run_primer(here, "info run --json").out)["vocabulary"] == 301);
+  const Outcome again = run_primer(here, "train t.txt -q -o again --objective mlm --tokenizer run/tokenizer.json" + tiny);
+  CAPTURE(again.err);
+  CHECK(again.code == 0);
+  CHECK(file_bytes(here / "run/tokenizer.json") == file_bytes(here / "again/tokenizer.json"));
+  here.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##a\n##b\nb\nc\n##c\n");
+  REQUIRE(run_primer(here, "train t.txt -q -o words --tokenizer vocab.txt --objective lm" + tiny).code == 0);
+  const auto evaluated = nlohmann::json::parse(run_primer(here, "eval words --json").out);
+  CHECK(evaluated["bits_per_byte"].is_null());  // what is left of the text is no code for it
+}
