@@ -42,6 +42,7 @@ class Parameters {
     Shape shape;
     Init init;
     bool decay;        // weight decay applies: matrices and embeddings, not biases and norms
+    bool frozen = false;  // keeps its numbers in training
     long offset = 0;   // in the flat blocks, in elements; a multiple of 64 bytes
   };
 
@@ -58,19 +59,29 @@ class Parameters {
     return {nullptr, &node, shape};
   }
 
-  /// Lays out all parameters, the decayed ones first, and initialises each from (seed, hash of its path): adding or
+  /// Only the parameters below `path` will be trained. Before build().
+  void freeze_all_but(std::string_view path) {
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      entries_[i].frozen = !entries_[i].path.starts_with(std::string(path) + ".");
+      nodes_[i].needs_grad = !entries_[i].frozen;
+    }
+  }
+
+  /// Lays out all parameters, the decayed ones first and the frozen ones last, and initialises each from (seed, hash of its path): adding or
   /// reordering parameters changes no other one's numbers.
   void build(std::uint64_t seed) {
     long offset = 0;
-    for (const bool decay : {true, false}) {
+    const auto lay_out = [&](auto belongs) {
       for (Entry& e : entries_) {
-        if (e.decay != decay) continue;
+        if (!belongs(e)) continue;
         e.offset = offset;
         offset += (e.shape.size() + alignment - 1) / alignment * alignment;
       }
-      if (decay) decayed_ = offset;
-    }
-    size_ = offset;
+      return offset;
+    };
+    decayed_ = lay_out([](const Entry& e) { return e.decay && !e.frozen; });
+    trained_ = lay_out([](const Entry& e) { return !e.decay && !e.frozen; });
+    size_ = lay_out([](const Entry& e) { return e.frozen; });
     values_ = std::make_unique<FlatBlock<T>>(size_);
     grads_ = std::make_unique<FlatBlock<T>>(size_);
     for (std::size_t i = 0; i < entries_.size(); ++i) {
@@ -93,16 +104,17 @@ class Parameters {
   /// After backward: gradients that nobody wrote become zero, so that the flat block is whole.
   void settle() {
     for (Node<T>& n : nodes_)
-      if (!std::exchange(n.written, true)) std::fill_n(n.grad, n.size, T(0));
+      if (n.needs_grad && !std::exchange(n.written, true)) std::fill_n(n.grad, n.size, T(0));
   }
 
   const std::vector<Entry>& entries() const { return entries_; }  // in order of declaration
   T* values() const { return values_->data(); }                   // [size()]
   T* grads() const { return grads_->data(); }                     // [size()]
   long size() const { return size_; }                             // elements, padding included (it stays zero)
-  long decayed() const { return decayed_; }                       // the first so many are decayed
+  long trained() const { return trained_; }                       // the first so many are trained
+  long decayed() const { return decayed_; }                       // of these the first so many are decayed
 
-  /// Numbers that are trained, without padding.
+  /// Numbers, without padding.
   long count() const {
     long n = 0;
     for (const Entry& e : entries_) n += e.shape.size();
@@ -122,7 +134,7 @@ class Parameters {
   std::vector<Entry> entries_;
   std::deque<Node<T>> nodes_;  // a deque: handles point into it
   std::unique_ptr<FlatBlock<T>> values_, grads_;
-  long size_ = 0, decayed_ = 0;
+  long size_ = 0, trained_ = 0, decayed_ = 0;
 };
 
 }  // namespace primer::autograd

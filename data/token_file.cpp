@@ -73,9 +73,9 @@ class PartWriter {
 
 /// Encodes one file, calling each(ids) for what every block gives. Returns the checksum of the text, continued.
 template <class Each>
-std::uint32_t encode_file(const Source& source, const Tokenizer& tokenizer, std::uint32_t checksum, Each&& each) {
+std::uint32_t encode_file(const Source& source, const TextReading& reading, std::uint32_t checksum, Each&& each) {
   TextReader reader(source);
-  const auto encoder = tokenizer.encoder();
+  const auto encoder = reading.encoder();
   std::vector<int> ids;
   const auto encode = [&](auto&& some) {
     ids.clear();
@@ -120,38 +120,67 @@ std::uint64_t training_share(std::uint64_t n, double fraction) {
   return std::min(n, static_cast<std::uint64_t>(share));
 }
 
-void count_tokens(const Sources& sources, TextFacts& facts, const Tokenizer& tokenizer) {
+void count_tokens(const Sources& sources, TextFacts& facts, const TextReading& reading) {
   for (std::size_t i = 0; i < sources.files.size(); ++i) {
     facts.files[i].tokens.reset();
-    if (tokenizer.count(facts.files[i])) continue;
+    if (reading.count(facts.files[i])) continue;
     std::uint64_t count = 0;
-    encode_file(sources.files[i], tokenizer, 0, [&](const std::vector<int>& ids) { count += ids.size(); });
+    encode_file(sources.files[i], reading, 0, [&](const std::vector<int>& ids) { count += ids.size(); });
     facts.files[i].tokens = count;
   }
 }
 
+namespace {
+
+/// The tokens of one file.
+struct FileShare {
+  std::uint64_t tokens = 0, train = 0;
+};
+
+/// How the tokens of a file are shared between training and validation. What has a form is cut behind a [SEP].
+FileShare share_of(const Source& source, const FileFacts& facts, const TextReading& reading, double fraction) {
+  FileShare share;
+  const auto known = reading.count(facts);
+  if (known) {
+    share.tokens = *known;
+  } else {
+    encode_file(source, reading, 0, [&](const std::vector<int>& ids) { share.tokens += ids.size(); });
+  }
+  share.train = training_share(share.tokens, fraction);
+  if (reading.form == TextForm::stream || share.train == share.tokens) return share;
+  const int sep = reading.tokenizer->special("[SEP]");
+  std::uint64_t at = 0, cut = share.tokens;
+  encode_file(source, reading, 0, [&](const std::vector<int>& ids) {
+    for (const int id : ids) {
+      ++at;
+      if (id == sep && at >= share.train) cut = std::min(cut, at);
+    }
+  });
+  share.train = cut;
+  return share;
+}
+
+}  // namespace
+
 TokenFileFacts build_token_file(const std::string& path, const Sources& sources, const TextFacts& facts,
-                                const Tokenizer& tokenizer, double validation_fraction) {
-  std::vector<std::uint64_t> tokens;  // of each file
+                                const TextReading& reading, double validation_fraction) {
+  std::vector<FileShare> shares;  // of each file
   std::uint64_t train = 0, total = 0;
   for (std::size_t i = 0; i < sources.files.size(); ++i) {
-    std::uint64_t count = 0;
-    if (const auto known = tokenizer.count(facts.files[i])) {
-      count = *known;
-    } else {
-      encode_file(sources.files[i], tokenizer, 0, [&](const std::vector<int>& ids) { count += ids.size(); });
-    }
-    tokens.push_back(count);
-    train += training_share(count, validation_fraction);
-    total += count;
+    shares.push_back(share_of(sources.files[i], facts.files[i], reading, validation_fraction));
+    train += shares.back().train;
+    total += shares.back().tokens;
   }
 
+  const Tokenizer& tokenizer = *reading.tokenizer;
   Header header;
   header.vocabulary = static_cast<std::uint64_t>(tokenizer.vocabulary_size());
+  if (reading.labels) header.vocabulary = std::max<std::uint64_t>(header.vocabulary, reading.labels->size());
   const int width = width_for(header.vocabulary);
   header.width = static_cast<std::uint32_t>(width);
   std::vector<std::size_t> text_bytes;  // of each token
   for (int id = 0; id < tokenizer.vocabulary_size(); ++id) text_bytes.push_back(tokenizer.token_text(id).size());
+  text_bytes.resize(header.vocabulary);
 
   AtomicFile file(path);
   const std::uint64_t step = static_cast<std::uint64_t>(width);
@@ -161,15 +190,15 @@ TokenFileFacts build_token_file(const std::string& path, const Sources& sources,
   std::uint32_t text_checksum = 0;
   bool miscounted = false;
   for (std::size_t i = 0; i < sources.files.size(); ++i) {
-    const std::uint64_t share = training_share(tokens[i], validation_fraction);
+    const std::uint64_t share = shares[i].train;
     std::uint64_t done = 0;  // tokens of this file
-    text_checksum = encode_file(sources.files[i], tokenizer, text_checksum, [&](const std::vector<int>& ids) {
+    text_checksum = encode_file(sources.files[i], reading, text_checksum, [&](const std::vector<int>& ids) {
       for (const int id : ids) {
         PartWriter& part = done++ < share ? train_part : validation_part;
         part.put(id, text_bytes[static_cast<std::size_t>(id)]);
       }
     });
-    miscounted = miscounted || done != tokens[i];
+    miscounted = miscounted || done != shares[i].tokens;
   }
   if (text_checksum != facts.checksum) {
     throw Error(Fault::input, "'" + printable(sources.files.front().path) +

@@ -4,13 +4,15 @@
 // 1, 2 or 4 bytes a token. The file is private to its run: what happens to the text later does not matter.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "data/file.h"
 #include "data/text.h"
-#include "data/tokenizer.h"
+#include "data/text_form.h"
 
 namespace primer::data {
 
@@ -34,6 +36,17 @@ class TokenVector final : public TokenSequence {
   std::vector<int> tokens_;
 };
 
+/// Calls f(first, ids) for all tokens, in blocks; `first` is the place of the block's first one.
+template <class F>
+void each_block(const TokenSequence& tokens, F f) {
+  std::vector<int> block(std::min<std::uint64_t>(tokens.size(), 1u << 16));
+  for (std::uint64_t first = 0; first < tokens.size(); first += block.size()) {
+    const std::uint64_t count = std::min<std::uint64_t>(block.size(), tokens.size() - first);
+    tokens.read(first, count, block.data());
+    f(first, std::span<const int>(block.data(), count));
+  }
+}
+
 enum class Part { train, validation };
 
 struct PartFacts {
@@ -45,7 +58,7 @@ struct PartFacts {
 /// The header.
 struct TokenFileFacts {
   int width = 1;                     // bytes a token: 1, 2 or 4
-  std::uint64_t vocabulary = 0;      // every token is below
+  std::uint64_t vocabulary = 0;      // every token is below, and every label
   PartFacts train, validation;
   std::uint32_t text_checksum = 0;       // CRC32C of the text
   std::uint32_t tokenizer_checksum = 0;  // CRC32C of the tokenizer's json()
@@ -57,13 +70,14 @@ std::uint64_t training_share(std::uint64_t n, double fraction);
 
 /// Encodes the text once to find how many tokens each file gives, and writes that into its facts, unless the tokenizer
 /// knows without. What build_token_file says of a changed text or an unknown symbol holds here too.
-void count_tokens(const Sources& sources, TextFacts& facts, const Tokenizer& tokenizer);
+void count_tokens(const Sources& sources, TextFacts& facts, const TextReading& reading);
 
-/// Encodes the text into the file `path`, atomically, in one pass (two for a tokenizer that cannot count in advance).
+/// Encodes the text into the file `path`, atomically, in one pass (two for what cannot be counted in advance; and in a
+/// text of sentences or labelled lines the validation part begins with one of these, the first that begins in it).
 /// `facts` is the survey of `sources`. Memory does not depend on the text's length. A text that changed since the
 /// survey, or holds a symbol outside the vocabulary: Fault::input, naming the file; the disk: Fault::io.
 TokenFileFacts build_token_file(const std::string& path, const Sources& sources, const TextFacts& facts,
-                                const Tokenizer& tokenizer, double validation_fraction);
+                                const TextReading& reading, double validation_fraction);
 
 /// A token file open for reading. Reads by pread, so a file cut short under us is an error and not a signal.
 class TokenFile {

@@ -38,6 +38,7 @@ struct ModelConfig {
   Pooling pooling = Pooling::none;
   long labels = 0;                 // K, classes of a head on what the sequence is summed up in; 0: no such head
 
+  bool is_bert() const { return masked_head || labels > 0; }
   long hidden() const { return ffn_channels == 0 ? 4 * channels : std::max(ffn_channels, 0L); }  // F
 
   /// Throws Error(usage) on a shape that makes no model.

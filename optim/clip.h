@@ -23,7 +23,7 @@ template <class T>
 double gradient_norm(const autograd::Parameters<T>& parameters) {
   constexpr long parts = 64;
   std::array<double, parts> sums{};
-  const long n = parameters.size(), part = (n + parts - 1) / parts;
+  const long n = parameters.trained(), part = (n + parts - 1) / parts;
   autograd::split(parts, part, [&](long begin, long end, int) {
     for (long p = begin; p < end; ++p)
       if (p * part < n) sums[p] = sum_of_squares(parameters.grads() + p * part, std::min(part, n - p * part));

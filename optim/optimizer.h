@@ -37,13 +37,13 @@ class Optimizer {
   autograd::Parameters<T>& parameters_;
   long updates_ = 0;
 
-  /// Calls f(begin, end, weight_decay) over parallel ranges of the flat block: decayed ones first, then the others.
+  /// Calls f(begin, end, weight_decay) over parallel ranges of what is trained: decayed ones first, then the others.
   template <class F>
   void each_range(double weight_decay, F f) const {
     const long border = parameters_.decayed();
     autograd::split(border, 10, [&](long begin, long end, int) { f(begin, end, weight_decay); }, 64);
     autograd::split(
-        parameters_.size() - border, 10, [&](long begin, long end, int) { f(border + begin, border + end, 0.0); }, 64);
+        parameters_.trained() - border, 10, [&](long begin, long end, int) { f(border + begin, border + end, 0.0); }, 64);
   }
 
  private:

@@ -35,15 +35,16 @@ Evaluation evaluate_part(LoadedRun& run, const data::TokenSequence& tokens, std:
                               " tokens, and at least " + std::to_string(fewest) + " are needed");
   }
   autograd::Tape<float> tape;
-  const auto objective = make_objective(run.config, *run.tokenizer);
-  return evaluate(*run.gpt, tape, *objective, tokens, bytes, run.config.batch, 0);
+  const Objective objective(run.config, *run.tokenizer, static_cast<long>(run.labels.size()));
+  return evaluate(*run.network, tape, objective, tokens, bytes, run.config.batch, 0);
 }
 
 Evaluation evaluate_texts(LoadedRun& run, const std::vector<std::string>& texts) {
   const data::ScratchFolder directory("eval");
   const data::Sources sources = data::collect_sources(texts, directory.path() + "/text");
   const std::string path = directory.path() + "/tokens";
-  data::build_token_file(path, sources, data::survey(sources), *run.tokenizer, 0);
+  const data::TextReading reading(*run.tokenizer, text_form(run.config), &run.labels);
+  data::build_token_file(path, sources, data::survey(sources), reading, 0);
   const data::TokenFile tokens(path);
   return evaluate_part(run, tokens.train(), tokens.train_bytes());
 }
@@ -66,20 +67,33 @@ void run_eval(const EvalOptions& options) {
         .add("bits_per_byte", result.bits_per_byte)
         .add("accuracy", result.accuracy)
         .add("tokens", result.targets);
+    if (result.has_both) {
+      line.add("masked_loss", result.token_loss)
+          .add("next_sentence_loss", result.label_loss)
+          .add("next_sentence_accuracy", result.label_accuracy);
+    }
     put(line.text() + "\n");
     return;
   }
+  const bool has_tokens = run->config.objective != "classify";
+  const double loss = result.has_both ? result.token_loss : result.loss;
   char text[256];
-  std::snprintf(text, sizeof text, "loss        %.4f nats per token\nperplexity  %.3f\n", result.loss,
-                std::exp(result.loss));
+  std::snprintf(text, sizeof text, "loss        %.4f nats per %s\nperplexity  %.3f\n", loss,
+                has_tokens ? "token" : "line", std::exp(loss));
   std::string out = text;
   if (std::isfinite(result.bits_per_byte)) {
     std::snprintf(text, sizeof text, "per byte    %.4f bits\n", result.bits_per_byte);
     out += text;
   }
-  std::snprintf(text, sizeof text, "accuracy    %.2f %%\ntokens      %llu\n", 100 * result.accuracy,
-                static_cast<unsigned long long>(result.targets));
-  put(out + text);
+  std::snprintf(text, sizeof text, "accuracy    %.2f %%\n%s      %llu\n", 100 * result.accuracy,
+                has_tokens ? "tokens" : "lines ", static_cast<unsigned long long>(result.targets));
+  out += text;
+  if (result.has_both) {
+    std::snprintf(text, sizeof text, "next sentence  loss %.4f, accuracy %.2f %%\n", result.label_loss,
+                  100 * result.label_accuracy);
+    out += text;
+  }
+  put(out);
 }
 
 }  // namespace

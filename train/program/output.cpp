@@ -64,8 +64,8 @@ void write_samples(const std::string& run, const Excerpt& excerpt) {
   const auto loaded = load_run(run, excerpt.checkpoint);
   warn(loaded->warnings);
   if (loaded->config.objective != "lm") {
-    throw Error(Fault::usage, data::printable(run) + " holds a masked model, which fills gaps and cannot go on with a "
-                                  "text; train with --objective lm to sample");
+    throw Error(Fault::usage, data::printable(run) + " holds a model that reads in both directions, which fills gaps or "
+                                  "tells texts apart and cannot go on with one; train with --objective lm to sample");
   }
   std::string shown = excerpt.prompt;
   std::vector<int> prompt = loaded->tokenizer->encode(excerpt.prompt);
@@ -73,7 +73,7 @@ void write_samples(const std::string& run, const Excerpt& excerpt) {
 
   // Samples side by side cost little more than one, but each has keys and values (512 MiB for all is enough), and the
   // text of all but the first is held back.
-  const nn::ModelConfig& shape = loaded->gpt->config;
+  const nn::ModelConfig& shape = loaded->network->config();
   const long most_by_cache = (long{512} << 20) / (shape.layers * shape.context * 2 * shape.channels * 4 + 1);
   const long most_by_text = 4'000'000 / std::max(excerpt.tokens, 1L);
   const long group = std::clamp(std::min(most_by_cache, most_by_text), 1L, 8L);
@@ -85,7 +85,7 @@ void write_samples(const std::string& run, const Excerpt& excerpt) {
   for (long first = 0; first < excerpt.samples && writer.is_read(); first += group) {
     const SampleRange range{static_cast<std::uint64_t>(first), std::min(group, excerpt.samples - first)};
     writer.begin(static_cast<std::size_t>(range.count));
-    generate(*loaded->gpt, tape, prompt, excerpt.tokens, excerpt.sampling, range,
+    generate(loaded->network->gpt(), tape, prompt, excerpt.tokens, excerpt.sampling, range,
              [&](std::uint64_t sample, int id) { return writer.feed(sample - range.first, id); });
     writer.end();
   }

@@ -90,9 +90,11 @@ void show_excerpt(const OpenRun& run) {
 void refuse_beyond_memory(const OpenRun& run) {
   const Config& config = run.checkpoint.config;
   autograd::Parameters<float> parameters;  // never built: declared only
-  const nn::Gpt<float> gpt(parameters, model_config(config, run.checkpoint.tokenizer->vocabulary_size()));
+  const nn::ModelConfig shape = model_config(config, run.checkpoint.tokenizer->vocabulary_size(),
+                                             static_cast<long>(run.checkpoint.labels.size()));
+  const Model<float> model(parameters, shape);
   try {
-    train::refuse_beyond_memory(config, gpt.config, parameters.count(), available_memory());
+    train::refuse_beyond_memory(config, shape, parameters.count(), available_memory());
   } catch (const autograd::Error& error) {
     throw autograd::Error(error.fault(), std::string(error.what()) + "; a run keeps the one it has, a new run by "
                                                                      "--init-from may have another");
@@ -142,6 +144,7 @@ void begin(const TrainOptions& options) {
     warn(warnings);
     wishes = inherit_model(wishes, initial->config, data::printable(options.init_from));
   }
+  check_choices(wishes, initial.has_value());
   use_machine(wishes);
   const std::string name = options.run_option->count() > 0 ? options.run : default_run(options.texts);
   NewRun new_run(name, options.force || options.dry_run);
@@ -153,8 +156,7 @@ void begin(const TrainOptions& options) {
   const data::Sources sources = data::collect_sources(options.texts, spool);
   data::TextFacts facts = data::survey(sources);
   const auto tokenizer = initial ? initial->tokenizer : make_tokenizer(wishes, sources);
-  if (tokenizer) data::count_tokens(sources, facts, *tokenizer);
-  Plan plan = make_plan(wishes, facts, tokenizer);
+  Plan plan = make_plan(wishes, facts, read_text(wishes, sources, facts, tokenizer));
 
   if (options.dry_run) {
     put(options.json ? plan_json(plan) + "\n" : plan_text(plan));

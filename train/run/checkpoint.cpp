@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "data/strict_json.h"
 #include "data/utf8.h"
 
 namespace primer::train {
@@ -27,6 +28,35 @@ auto read_own(Read read) {
     const bool ours = error.fault() == Fault::usage || error.fault() == Fault::input;
     throw Error(ours ? Fault::checkpoint : error.fault(), error.what());
   }
+}
+
+constexpr const char* labels_key = "labels";  // in the metadata of model.safetensors
+
+std::string labels_json(const std::vector<std::string>& labels) {
+  std::string json = "[";
+  for (const std::string& label : labels) json += (json.size() > 1 ? "," : "") + data::json_quoted(label);
+  return json + "]";
+}
+
+std::vector<std::string> labels_of(const Config& config, const data::SafetensorsFile& model) {
+  std::vector<std::string> labels;
+  if (config.objective != "classify") return labels;
+  const auto refuse = [&](const std::string& why) {
+    throw Error(Fault::checkpoint, data::printable(model.path()) + ": its labels: " + why);
+  };
+  const auto found = model.metadata().find(labels_key);
+  if (found == model.metadata().end()) refuse("there are none");
+  try {
+    data::read_json(found->second, {}, [&](const data::JsonPath& at, const data::JsonValue& value) {
+      const bool is_list = at.empty() && value.kind == data::JsonValue::Kind::array;
+      if (at.size() == 1 && value.kind == data::JsonValue::Kind::string) labels.push_back(value.text);
+      else if (!is_list) refuse("expected a list of names");
+    });
+  } catch (const data::JsonError& error) {
+    refuse(error.what());
+  }
+  if (labels.size() < 2) refuse("expected two or more");
+  return labels;
 }
 
 Checkpoint open_verified(const CheckpointStore& store, CheckpointId id) {
@@ -98,13 +128,15 @@ Snapshot snapshot(CheckpointId id, Trainer<float>& trainer, TrainingState state)
 }
 
 void save_checkpoint(CheckpointStore& store, const Snapshot& snapshot, const autograd::Parameters<float>& parameters,
-                     const Config& config, const data::Tokenizer& tokenizer) {
+                     const Config& config, const data::Tokenizer& tokenizer,
+                     const std::vector<std::string>& labels) {
   if (!all_finite(parameters, snapshot.model) || !all_finite(parameters, snapshot.moments)) {
     throw Error(Fault::diverged, "the training diverged: at step " + std::to_string(snapshot.id.step) +
                                      " a parameter is no longer a number; try a smaller --lr or a --clip");
   }
-  const std::map<std::string, std::string> metadata{{"step", std::to_string(snapshot.id.step)},
-                                                    {"config", to_json(config, Layout::one_line)}};
+  std::map<std::string, std::string> metadata{{"step", std::to_string(snapshot.id.step)},
+                                              {"config", to_json(config, Layout::one_line)}};
+  if (!labels.empty()) metadata[labels_key] = labels_json(labels);
   const auto text = [](std::string bytes) {
     return [bytes = std::move(bytes)](data::OutputFile& file) { file.append(bytes); };
   };
@@ -117,7 +149,7 @@ void save_checkpoint(CheckpointStore& store, const Snapshot& snapshot, const aut
 }
 
 Checkpoint open_checkpoint(const CheckpointStore& store, CheckpointId id) {
-  Checkpoint checkpoint{id, store.path(id), {}, {}, {}, {}, {}};
+  Checkpoint checkpoint{id, store.path(id), {}, {}, {}, {}, {}, {}};
   const auto path = [&](const char* name) { return checkpoint.path + "/" + name; };
   read_own([&] {
     const std::string state = path(state_name), config = path(config_name);
@@ -127,6 +159,7 @@ Checkpoint open_checkpoint(const CheckpointStore& store, CheckpointId id) {
     checkpoint.tokenizer = data::load_tokenizer(path(tokenizer_name));
     checkpoint.model = std::make_shared<data::SafetensorsFile>(path(model_name));
     checkpoint.moments = std::make_shared<data::SafetensorsFile>(path(optimizer_name));
+    checkpoint.labels = labels_of(checkpoint.config, *checkpoint.model);
   });
   if (checkpoint.state.trainer.step != id.step) {
     throw Error(Fault::checkpoint, data::printable(path(state_name)) + ": it is that of step " +

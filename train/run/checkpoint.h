@@ -20,6 +20,7 @@ struct Checkpoint {
   std::string path;  // of its folder
   Config config;
   std::shared_ptr<const data::Tokenizer> tokenizer;
+  std::vector<std::string> labels;  // of --objective classify: class k has the name labels[k]
   TrainingState state;
   std::shared_ptr<const data::SafetensorsFile> model, moments;  // the parameters; what the optimizer keeps of them
 };
@@ -47,7 +48,8 @@ Snapshot snapshot(CheckpointId id, Trainer<float>& trainer, TrainingState state)
 /// Saves a moment of a training. With a parameter or moment that is not a number nothing is saved: Fault::diverged.
 /// Fault::io.
 void save_checkpoint(CheckpointStore& store, const Snapshot& snapshot, const autograd::Parameters<float>& parameters,
-                     const Config& config, const data::Tokenizer& tokenizer);
+                     const Config& config, const data::Tokenizer& tokenizer,
+                     const std::vector<std::string>& labels = {});
 
 /// Reads a checkpoint that verify() has accepted. Contents that do not fit together: Fault::checkpoint.
 Checkpoint open_checkpoint(const CheckpointStore& store, CheckpointId id);

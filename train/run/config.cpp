@@ -27,8 +27,8 @@ std::vector<Field> make_fields() {
   list.push_back({next(), #name, Kind::integer, &Config::name, low, high, {}, fits, group, help});
 #define PRIMER_NUMBER(name, value, low, high, fits, group, help) \
   list.push_back({next(), #name, Kind::number, &Config::name, low, high, {}, fits, group, help});
-#define PRIMER_SWITCH(name, value, group, help) \
-  list.push_back({next(), #name, Kind::switch_, &Config::name, 0, 1, {}, FIXED, group, help});
+#define PRIMER_SWITCH(name, value, fits, group, help) \
+  list.push_back({next(), #name, Kind::switch_, &Config::name, 0, 1, {}, fits, group, help});
 #define PRIMER_WORD(name, value, choices, fits, group, help) \
   list.push_back({next(), #name, Kind::word, &Config::name, 0, 0, choices, fits, group, help});
   PRIMER_CONFIG_FIELDS(PRIMER_INTEGER, PRIMER_NUMBER, PRIMER_SWITCH, PRIMER_WORD)
@@ -176,6 +176,23 @@ Config inherit_model(const Config& wishes, const Config& source, std::string_vie
   constexpr std::string_view shape[] = {"tokenizer",    "layers", "heads",    "channels", "context",   "ffn_channels",
                                         "bias",         "position", "norm",   "tie",      "activation"};
   Config config = wishes;
+  if (source_of(wishes, &Config::objective) == Source::fitted) config.objective = source.objective;
+  if ((config.objective == "lm") != (source.objective == "lm")) {
+    throw Error(Fault::usage, "--objective " + config.objective + " needs a model that reads in " +
+                                  (source.objective == "lm" ? "both directions, and that of " : "one direction, and that of ") +
+                                  std::string(run) + " was trained with --objective " + source.objective);
+  }
+  const bool goes_on = config.objective == source.objective && config.objective == "mlm";
+  if (goes_on && source_of(wishes, &Config::next_sentence) == Source::fitted) config.next_sentence = source.next_sentence;
+  const bool has_pooler = source.pooling == "cls" && (source.next_sentence || source.objective == "classify");
+  if (config.objective != "lm" && source_of(wishes, &Config::pooling) == Source::fitted) {
+    config.pooling = has_pooler || config.next_sentence ? "cls" : "mean";
+    config.sources[static_cast<std::size_t>(find_field("pooling")->index)] = Source::preset;
+  }
+  if (config.freeze && config.pooling == "cls" && !has_pooler) {
+    throw Error(Fault::usage, "--freeze keeps what the model has learned, and that of " + std::string(run) +
+                                  " has learned nothing for --pooling cls; leave it out, or train with --next-sentence");
+  }
   std::string conflicts;
   for (const std::string_view key : shape) {
     const Field& field = *find_field(key);
@@ -188,11 +205,18 @@ Config inherit_model(const Config& wishes, const Config& source, std::string_vie
   if (!conflicts.empty()) {
     throw Error(Fault::usage, "the model of " + std::string(run) + " keeps its shape, so leave out " + conflicts);
   }
-  if (source_of(wishes, &Config::objective) == Source::fitted) config.objective = source.objective;
   return config;
 }
 
-nn::ModelConfig model_config(const Config& config, long vocabulary) {
+void check_choices(const Config& config, bool has_source) {
+  const auto refuse = [](const std::string& why) { throw Error(Fault::usage, why); };
+  if (config.next_sentence && config.objective != "mlm") refuse("--next-sentence goes with --objective mlm");
+  if (config.freeze && (config.objective != "classify" || !has_source)) {
+    refuse("--freeze goes with --objective classify and --init-from: it keeps what another run has learned");
+  }
+}
+
+nn::ModelConfig model_config(const Config& config, long vocabulary, long labels) {
   if (config.channels % config.heads != 0) {
     throw Error(Fault::usage, "--channels " + std::to_string(config.channels) + " is not a multiple of --heads " +
                                   std::to_string(config.heads) + ": try --channels " +
@@ -216,6 +240,14 @@ nn::ModelConfig model_config(const Config& config, long vocabulary) {
   gpt.activation = config.activation == "gelu"       ? nn::Activation::gelu
                    : config.activation == "gelu-erf" ? nn::Activation::gelu_erf
                                                      : nn::Activation::relu;
+  if (config.objective == "lm") return gpt;
+  // Devlin et al. 2018, and the authors' modeling.py for the norms.
+  gpt.segments = 2;
+  gpt.embedding_norm = gpt.norm == nn::Norm::post;
+  gpt.norm_epsilon = 1e-12;
+  gpt.masked_head = config.objective == "mlm";
+  gpt.labels = config.objective == "classify" ? labels : config.next_sentence ? 2 : 0;
+  if (gpt.labels > 0) gpt.pooling = config.pooling == "cls" ? nn::Pooling::first : nn::Pooling::mean;
   return gpt;
 }
 

@@ -19,54 +19,59 @@ enum class Source : std::uint8_t { fitted, preset, file, flag };
 // One hyperparameter, one line. FITS: unless somebody chooses, the plan fits the value to the text.
 //
 // INTEGER(name, default, lowest, highest, FITS or FIXED, group, help)    NUMBER: the same with a real number
-// SWITCH(name, default, group, help)
+// SWITCH(name, default, FITS or FIXED, group, help)
 // WORD(name, default, "a|b|c", FITS or FIXED, group, help); bpe:SIZE among the choices stands for bpe: and a number of
 // tokens, PATH for any word with a slash or a dot
 #define PRIMER_CONFIG_FIELDS(INTEGER, NUMBER, SWITCH, WORD)                                                            \
-  WORD(objective, "lm", "lm|mlm", FIXED, "Task", "lm: predict the next token; mlm: fill in hidden ones")              \
-  WORD(tokenizer, "char", "char|byte|bpe:SIZE|PATH", FITS, "Task",                                                    \
-       "a token is a Unicode character, a byte, one of SIZE pieces learned from the text, or as a file says")         \
-  NUMBER(val_fraction, 0.1, 0, 0.9, FITS, "Task", "last part of each file that is kept for validation")               \
-  INTEGER(seed, 1337, 0, 9007199254740991, FIXED, "Task", "of initialisation, data order and dropout")                \
-  INTEGER(layers, 4, 0, 1000, FITS, "Model", "blocks of attention and feed-forward")                                  \
-  INTEGER(heads, 4, 1, 4096, FITS, "Model", "attention heads of a block; they divide the channels")                   \
-  INTEGER(channels, 128, 1, 65536, FITS, "Model", "width of the model")                                               \
-  INTEGER(context, 128, 1, 1048576, FITS, "Model", "tokens that the model sees at once")                              \
-  INTEGER(ffn_channels, 0, -1, 1048576, FIXED, "Model", "width of the feed-forward layer; 0: 4 x channels, -1: none") \
-  NUMBER(dropout, 0, 0, 0.99, FITS, "Model", "probability of dropping an activation in training")                     \
-  SWITCH(bias, false, "Model", "biases in linear and norm layers")                                                    \
-  WORD(position, "learned", "learned|sinusoidal|none", FIXED, "Model", "how a position is told to the model")         \
-  WORD(norm, "pre", "pre|post|none", FIXED, "Model", "layer norm before or after each sublayer")                      \
-  SWITCH(tie, true, "Model", "the output projection is the token embedding")                                          \
-  WORD(activation, "gelu", "gelu|gelu-erf|relu", FIXED, "Model", "of the feed-forward layer")                         \
-  WORD(optimizer, "adamw", "adamw|adam|sgd", FIXED, "Optimizer", "the update rule")                                   \
-  NUMBER(lr, 1e-3, 0, 1000, FITS, "Optimizer", "highest learning rate; for noam a factor")                            \
-  NUMBER(min_lr, 1e-4, 0, 1000, FITS, "Optimizer", "learning rate at the end of the schedule")                        \
-  INTEGER(warmup, 100, 0, 1000000000, FITS, "Optimizer", "steps in which the learning rate rises")                    \
-  WORD(schedule, "cosine", "cosine|linear|constant|noam", FIXED, "Optimizer", "the learning rate after the warmup")   \
-  NUMBER(beta1, 0.9, 0, 0.999999, FIXED, "Optimizer", "decay of the first moment; the momentum of sgd")               \
-  NUMBER(beta2, 0.99, 0, 0.999999999, FIXED, "Optimizer", "decay of the second moment")                               \
-  NUMBER(eps, 1e-8, 1e-30, 1, FIXED, "Optimizer", "added to the root of the second moment")                           \
-  NUMBER(weight_decay, 0.1, 0, 100, FIXED, "Optimizer", "of matrices and embeddings")                                 \
-  NUMBER(clip, 1, 0, 1e9, FIXED, "Optimizer", "longest gradient, as a global norm; 0: no limit")                      \
-  INTEGER(batch, 16, 1, 1048576, FITS, "Run", "sequences processed at once")                                          \
-  INTEGER(accumulate, 1, 1, 1048576, FIXED, "Run", "batches whose gradients make one step")                           \
-  INTEGER(steps, 0, 1, 1000000000000, FITS, "Run", "steps to train")                                                  \
-  NUMBER(epochs, 0, 0, 1e9, FIXED, "Run", "passes over the text to train")                                            \
-  NUMBER(minutes, 0, 0, 1e6, FIXED, "Run", "minutes to train, turned into steps by timing a few first")               \
-  INTEGER(patience, 0, 0, 1000000, FITS, "Run", "stop after so many evaluations without a better one; 0: never")      \
-  INTEGER(eval_every, 0, 0, 1000000000000, FITS, "Run", "steps between evaluations; 0: only at the end")              \
-  INTEGER(eval_batches, 0, 0, 1000000000000, FITS, "Run", "batches of an evaluation; 0: the whole validation part")   \
-  INTEGER(save_every, 0, 0, 1000000000000, FIXED, "Run", "steps between checkpoints; 0: about every minute")          \
-  INTEGER(keep, 1, 0, 1000000, FIXED, "Run", "older checkpoints that stay, beside the best and the last one")         \
-  SWITCH(deterministic, true, "Run", "the same numbers for any number of threads; off: products by BLAS")             \
+  WORD(objective, "lm", "lm|mlm|classify", FIXED, "Task",                                                              \
+       "lm: predict the next token; mlm: fill in hidden ones; classify: tell label<TAB>text lines apart")              \
+  SWITCH(next_sentence, false, FIXED, "Task",                                                                          \
+         "mlm: learn too whether a sentence follows another; blank lines part documents")                              \
+  WORD(tokenizer, "char", "char|byte|bpe:SIZE|PATH", FITS, "Task",                                                     \
+       "a token is a Unicode character, a byte, one of SIZE pieces learned from the text, or as a file says")          \
+  NUMBER(val_fraction, 0.1, 0, 0.9, FITS, "Task", "last part of each file that is kept for validation")                \
+  INTEGER(seed, 1337, 0, 9007199254740991, FIXED, "Task", "of initialisation, data order and dropout")                 \
+  INTEGER(layers, 4, 0, 1000, FITS, "Model", "blocks of attention and feed-forward")                                   \
+  INTEGER(heads, 4, 1, 4096, FITS, "Model", "attention heads of a block; they divide the channels")                    \
+  INTEGER(channels, 128, 1, 65536, FITS, "Model", "width of the model")                                                \
+  INTEGER(context, 128, 1, 1048576, FITS, "Model", "tokens that the model sees at once")                               \
+  INTEGER(ffn_channels, 0, -1, 1048576, FIXED, "Model", "width of the feed-forward layer; 0: 4 x channels, -1: none")  \
+  NUMBER(dropout, 0, 0, 0.99, FITS, "Model", "probability of dropping an activation in training")                      \
+  SWITCH(bias, false, FITS, "Model", "biases in linear and norm layers; a BERT has them")                              \
+  WORD(position, "learned", "learned|sinusoidal|none", FIXED, "Model", "how a position is told to the model")          \
+  WORD(norm, "pre", "pre|post|none", FITS, "Model", "layer norm before each sublayer; after, as in a BERT")            \
+  SWITCH(tie, true, FIXED, "Model", "the output projection is the token embedding")                                    \
+  WORD(activation, "gelu", "gelu|gelu-erf|relu", FITS, "Model", "of the feed-forward layer; a BERT has gelu-erf")      \
+  WORD(pooling, "cls", "cls|mean", FITS, "Model", "what labels are read from: the output at [CLS], or all in the mean") \
+  WORD(optimizer, "adamw", "adamw|adam|sgd", FIXED, "Optimizer", "the update rule")                                    \
+  NUMBER(lr, 1e-3, 0, 1000, FITS, "Optimizer", "highest learning rate; for noam a factor")                             \
+  NUMBER(min_lr, 1e-4, 0, 1000, FITS, "Optimizer", "learning rate at the end of the schedule")                         \
+  INTEGER(warmup, 100, 0, 1000000000, FITS, "Optimizer", "steps in which the learning rate rises")                     \
+  WORD(schedule, "cosine", "cosine|linear|constant|noam", FIXED, "Optimizer", "the learning rate after the warmup")    \
+  NUMBER(beta1, 0.9, 0, 0.999999, FIXED, "Optimizer", "decay of the first moment; the momentum of sgd")                \
+  NUMBER(beta2, 0.99, 0, 0.999999999, FIXED, "Optimizer", "decay of the second moment")                                \
+  NUMBER(eps, 1e-8, 1e-30, 1, FIXED, "Optimizer", "added to the root of the second moment")                            \
+  NUMBER(weight_decay, 0.1, 0, 100, FIXED, "Optimizer", "of matrices and embeddings")                                  \
+  NUMBER(clip, 1, 0, 1e9, FIXED, "Optimizer", "longest gradient, as a global norm; 0: no limit")                       \
+  SWITCH(freeze, false, FIXED, "Optimizer", "classify: train the new head only, on a body that stays as it is")        \
+  INTEGER(batch, 16, 1, 1048576, FITS, "Run", "sequences processed at once")                                           \
+  INTEGER(accumulate, 1, 1, 1048576, FIXED, "Run", "batches whose gradients make one step")                            \
+  INTEGER(steps, 0, 1, 1000000000000, FITS, "Run", "steps to train")                                                   \
+  NUMBER(epochs, 0, 0, 1e9, FIXED, "Run", "passes over the text to train")                                             \
+  NUMBER(minutes, 0, 0, 1e6, FIXED, "Run", "minutes to train, turned into steps by timing a few first")                \
+  INTEGER(patience, 0, 0, 1000000, FITS, "Run", "stop after so many evaluations without a better one; 0: never")       \
+  INTEGER(eval_every, 0, 0, 1000000000000, FITS, "Run", "steps between evaluations; 0: only at the end")               \
+  INTEGER(eval_batches, 0, 0, 1000000000000, FITS, "Run", "batches of an evaluation; 0: the whole validation part")    \
+  INTEGER(save_every, 0, 0, 1000000000000, FIXED, "Run", "steps between checkpoints; 0: about every minute")           \
+  INTEGER(keep, 1, 0, 1000000, FIXED, "Run", "older checkpoints that stay, beside the best and the last one")          \
+  SWITCH(deterministic, true, FIXED, "Run", "the same numbers for any number of threads; off: products by BLAS")       \
   INTEGER(threads, 0, 0, 4096, FIXED, "Run", "processor threads; 0: all")
 
 /// A resolved or partly resolved configuration. The members are the names above.
 struct Config {
 #define PRIMER_INTEGER(name, value, low, high, fits, group, help) long name = value;
 #define PRIMER_NUMBER(name, value, low, high, fits, group, help) double name = value;
-#define PRIMER_SWITCH(name, value, group, help) bool name = value;
+#define PRIMER_SWITCH(name, value, fits, group, help) bool name = value;
 #define PRIMER_WORD(name, value, choices, fits, group, help) std::string name = value;
   PRIMER_CONFIG_FIELDS(PRIMER_INTEGER, PRIMER_NUMBER, PRIMER_SWITCH, PRIMER_WORD)
 #undef PRIMER_INTEGER
@@ -127,12 +132,16 @@ std::string to_json(const Config& config, Layout layout = Layout::lines);
 void read_json(Config& config, std::string_view text, const std::string& name, Source source);
 
 /// The wishes for a training that begins with the model of `source`, a run named `run`: the fields that shape the model
-/// are its own, and so is the objective unless it is chosen. Wishes that ask for another shape: Fault::usage.
+/// are its own, and so is the objective unless it is chosen. Wishes that ask for another shape, or for an objective
+/// that a model of this kind cannot have: Fault::usage.
 Config inherit_model(const Config& wishes, const Config& source, std::string_view run);
 
-/// The model that the configuration describes, over `vocabulary` tokens. Throws Fault::usage when heads do not
-/// divide the channels.
-nn::ModelConfig model_config(const Config& config, long vocabulary);
+/// Throws Fault::usage on switches that do not go together. `has_source`: the training begins with another's weights.
+void check_choices(const Config& config, bool has_source);
+
+/// The model that the configuration describes, over `vocabulary` tokens: a GPT for lm, a BERT else, with so many classes
+/// for classify. Throws Fault::usage when heads do not divide the channels.
+nn::ModelConfig model_config(const Config& config, long vocabulary, long labels = 0);
 
 /// A number as text, the shortest that reads back to the same value, with no regard to the locale.
 std::string number_text(double value);

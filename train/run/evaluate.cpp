@@ -6,37 +6,37 @@
 namespace primer::train {
 
 template <class T>
-Evaluation evaluate(nn::Gpt<T>& gpt, autograd::Tape<T>& tape, const Objective& objective,
+Evaluation evaluate(const Model<T>& model, autograd::Tape<T>& tape, const Objective& objective,
                     const data::TokenSequence& tokens, std::uint64_t text_bytes, long batch, long most_batches,
                     const std::function<bool()>& stop) {
-  data::EvaluationWindows windows = objective.evaluation(tokens);
+  data::EvaluationBatches batches(objective.examples(tokens));
   data::Batch sequences;
-  double nll = 0;
-  std::uint64_t correct = 0, targets = 0;
-  for (long i = 0; (most_batches == 0 || i < most_batches) && windows.next(batch, sequences); ++i) {
+  Scores scores;
+  for (long i = 0; (most_batches == 0 || i < most_batches) && batches.next(batch, sequences); ++i) {
     if (stop && stop()) return {.complete = false};
     const auto pause = tape.pause();
-    std::span<const int> lengths;  // [B], or empty when all are full
-    if (sequences.padded) lengths = sequences.lengths;
-    nn::Score score{};
-    gpt.loss(tape, sequences.tokens, sequences.targets, sequences.sequences, sequences.length, lengths, 1.0, &score);
-    nll += score.nll;
-    correct += static_cast<std::uint64_t>(score.correct);
-    targets += static_cast<std::uint64_t>(score.targets);
+    model.loss(tape, part_of(sequences, 0, sequences.sequences), 1, 1, scores);
   }
+  const auto share_correct = [](const nn::Score& s) { return static_cast<double>(s.correct) / static_cast<double>(s.targets); };
+  const bool has_tokens = scores.tokens.targets > 0;
+  const nn::Score& counted = has_tokens ? scores.tokens : scores.labels;
   Evaluation result;
-  result.targets = targets;
-  result.loss = nll / static_cast<double>(targets);
-  result.accuracy = static_cast<double>(correct) / static_cast<double>(targets);
+  result.targets = static_cast<std::uint64_t>(counted.targets);
+  result.loss = scores.loss();
+  result.accuracy = share_correct(counted);
+  result.has_both = has_tokens && scores.labels.targets > 0;
+  result.token_loss = scores.token_loss();
+  result.label_loss = scores.label_loss();
+  result.label_accuracy = share_correct(scores.labels);
   const double bytes_per_token = static_cast<double>(text_bytes) / static_cast<double>(tokens.size());
   result.bits_per_byte = objective.is_a_code() ? result.loss / std::numbers::ln2 / bytes_per_token
                                                : std::numeric_limits<double>::quiet_NaN();
   return result;
 }
 
-template Evaluation evaluate(nn::Gpt<float>&, autograd::Tape<float>&, const Objective&, const data::TokenSequence&,
+template Evaluation evaluate(const Model<float>&, autograd::Tape<float>&, const Objective&, const data::TokenSequence&,
                              std::uint64_t, long, long, const std::function<bool()>&);
-template Evaluation evaluate(nn::Gpt<double>&, autograd::Tape<double>&, const Objective&, const data::TokenSequence&,
-                             std::uint64_t, long, long, const std::function<bool()>&);
+template Evaluation evaluate(const Model<double>&, autograd::Tape<double>&, const Objective&,
+                             const data::TokenSequence&, std::uint64_t, long, long, const std::function<bool()>&);
 
 }  // namespace primer::train

@@ -30,8 +30,9 @@ std::unique_ptr<LoadedRun> load_run(const std::string& directory, Choice choice)
   static_cast<Checkpoint&>(*loaded) =
       choose_checkpoint(CheckpointStore(loaded->paths.checkpoints()), choice, loaded->warnings);
   try {
-    loaded->gpt = std::make_unique<nn::Gpt<float>>(
-        loaded->parameters, model_config(loaded->config, loaded->tokenizer->vocabulary_size()));
+    loaded->network = std::make_unique<Model<float>>(
+        loaded->parameters, model_config(loaded->config, loaded->tokenizer->vocabulary_size(),
+                                         static_cast<long>(loaded->labels.size())));
   } catch (const Error& error) {
     throw Error(error.fault() == Fault::usage ? Fault::checkpoint : error.fault(),
                 data::printable(loaded->path) + ": " + error.what());

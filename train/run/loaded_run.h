@@ -6,8 +6,8 @@
 
 #include "autograd/parameters.h"
 #include "data/tokenizer.h"
-#include "nn/gpt.h"
 #include "train/run/checkpoint.h"
+#include "train/run/model.h"
 #include "train/run/run_directory.h"
 
 namespace primer::train {
@@ -20,7 +20,7 @@ struct LoadedRun : Checkpoint {
   RunPaths paths;
   std::vector<std::string> warnings;  // what had to be passed over to find it
   autograd::Parameters<float> parameters;
-  std::unique_ptr<nn::Gpt<float>> gpt;
+  std::unique_ptr<Model<float>> network;
 };
 
 /// Loads a model of a run. No such run, or no such checkpoint: Fault::input; contents that do not fit together:

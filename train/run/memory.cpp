@@ -48,6 +48,7 @@ Sizes sizes_of(const Config& config, const nn::ModelConfig& gpt) {
   // Masking takes the same share of every window; where that is most of it, no rows are picked out.
   const double masked = std::max(1.0, std::round(data::Masking{}.share * s.T));
   s.S = !gpt.causal && masked * 2 <= s.T ? number(config.batch) * masked : s.R;
+  if (gpt.is_bert() && !gpt.masked_head) s.S = number(config.batch), s.V = number(gpt.labels);
   s.dropout = gpt.dropout > 0;
   s.norm = gpt.norm;
   s.positions = gpt.position != nn::Position::none;
@@ -61,6 +62,8 @@ double values_of(const Sizes& s, const nn::ModelConfig& gpt) {
   double embedding = row + s.R;                            // the tokens' rows; their ids
   if (s.positions) embedding += 2 * row + 2 * s.R;         // the positions' rows, the sum of both; ids, twice
   if (gpt.position == nn::Position::sinusoidal) embedding += s.T * s.C;
+  if (gpt.segments > 0) embedding += 2 * row + 2 * s.R;    // the segments' rows, the sum; ids, twice
+  if (gpt.embedding_norm) embedding += norm;
   if (s.dropout) embedding += row;
 
   const double attention = 3 * row + row + s.R * s.H;      // queries, keys and values; the heads' result; normalisers
@@ -71,6 +74,7 @@ double values_of(const Sizes& s, const nn::ModelConfig& gpt) {
 
   double floats = embedding + s.L * block;
   if (s.norm == nn::Norm::pre) floats += norm;
+  if (gpt.masked_head) floats += 3 * s.S * s.C + 2 * s.S;  // transformed, activated, normed
   if (s.S < s.R) floats += s.S * s.C + 3 * s.S;            // the rows that have targets, picked out; places and targets
   return floats;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <set>
 #include <vector>
 
@@ -55,13 +56,19 @@ void write_blocks(data::OutputFile& file, const autograd::Parameters<float>& par
   data::write_safetensors(file, std::move(tensors), metadata);
 }
 
+namespace {
+
+using Passes = std::function<bool(const std::string&)>;
+
+/// check_blocks, but for the names that pass unseen.
 void check_blocks(const data::SafetensorsFile& file, const autograd::Parameters<float>& parameters,
-                  const std::vector<NamedBlock>& blocks) {
+                  const std::vector<NamedBlock>& blocks, const Passes& passes) {
   std::vector<std::string> differences;
   std::set<std::string> declared;
   for (const NamedBlock& block : blocks) {
     for (const auto& entry : parameters.entries()) {
       const std::string name = block.prefix + entry.path;
+      if (passes(name)) continue;
       declared.insert(name);
       const data::TensorEntry* tensor = file.find(name);
       if (!tensor) {
@@ -73,7 +80,8 @@ void check_blocks(const data::SafetensorsFile& file, const autograd::Parameters<
     }
   }
   for (const data::TensorEntry& tensor : file.tensors()) {
-    if (!declared.contains(tensor.name)) differences.push_back(data::printable(tensor.name) + " is not of this model");
+    if (passes(tensor.name) || declared.contains(tensor.name)) continue;
+    differences.push_back(data::printable(tensor.name) + " is not of this model");
   }
   if (differences.empty()) return;
   constexpr std::size_t most = 10;
@@ -84,10 +92,11 @@ void check_blocks(const data::SafetensorsFile& file, const autograd::Parameters<
 }
 
 void read_blocks(const data::SafetensorsFile& file, const autograd::Parameters<float>& parameters,
-                 const std::vector<NamedBlock>& blocks) {
-  check_blocks(file, parameters, blocks);
+                 const std::vector<NamedBlock>& blocks, const Passes& passes) {
+  check_blocks(file, parameters, blocks, passes);
   for (const NamedBlock& block : blocks) {
     for (const auto& entry : parameters.entries()) {
+      if (passes(block.prefix + entry.path)) continue;
       const long count = entry.shape.size();
       float* const values = block.data + entry.offset;  // [count]
       file.read(block.prefix + entry.path, values, static_cast<std::uint64_t>(count));
@@ -97,6 +106,27 @@ void read_blocks(const data::SafetensorsFile& file, const autograd::Parameters<f
       }
     }
   }
+}
+
+bool none(const std::string&) { return false; }
+
+}  // namespace
+
+void check_blocks(const data::SafetensorsFile& file, const autograd::Parameters<float>& parameters,
+                  const std::vector<NamedBlock>& blocks) {
+  check_blocks(file, parameters, blocks, none);
+}
+
+void read_blocks(const data::SafetensorsFile& file, const autograd::Parameters<float>& parameters,
+                 const std::vector<NamedBlock>& blocks) {
+  read_blocks(file, parameters, blocks, none);
+}
+
+void read_initial(const data::SafetensorsFile& file, const autograd::Parameters<float>& parameters,
+                  const std::vector<std::string>& heads) {
+  read_blocks(file, parameters, model_blocks(parameters), [&](const std::string& name) {
+    return std::any_of(heads.begin(), heads.end(), [&](const std::string& head) { return name.starts_with(head); });
+  });
 }
 
 bool all_finite(const autograd::Parameters<float>& parameters, const std::vector<NamedBlock>& blocks) {

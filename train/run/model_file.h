@@ -36,6 +36,11 @@ void check_blocks(const data::SafetensorsFile& file, const autograd::Parameters<
 void read_blocks(const data::SafetensorsFile& file, const autograd::Parameters<float>& parameters,
                  const std::vector<NamedBlock>& blocks);
 
+/// Fills the parameters with those of another training's model. What begins with one of `heads` is neither read nor
+/// missed; for the rest, as read_blocks.
+void read_initial(const data::SafetensorsFile& file, const autograd::Parameters<float>& parameters,
+                  const std::vector<std::string>& heads);
+
 /// True if every value of the blocks is a number.
 bool all_finite(const autograd::Parameters<float>& parameters, const std::vector<NamedBlock>& blocks);
 

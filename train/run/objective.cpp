@@ -1,70 +1,64 @@
 #include "train/run/objective.h"
 
 #include "autograd/error.h"
+#include "data/labelled_examples.h"
+#include "data/sentence_pairs.h"
+#include "data/windows.h"
 
 namespace primer::train {
 
-namespace {
-
-// Predict each token from those before it. Radford et al.: Improving Language Understanding by Generative
-// Pre-Training (2018), section 3.1.
-class NextToken final : public Objective {
- public:
-  NextToken(const Config& config, const data::Tokenizer& tokenizer)
-      : context_(config.context), seed_(static_cast<std::uint64_t>(config.seed)), lossless_(tokenizer.is_lossless()) {}
-
-  data::TrainingWindows training(const data::TokenSequence& tokens) const override {
-    return data::TrainingWindows(tokens, context_, seed_);
-  }
-  data::EvaluationWindows evaluation(const data::TokenSequence& tokens) const override {
-    return data::EvaluationWindows(tokens, context_);
-  }
-  bool is_a_code() const override { return lossless_; }
-
- private:
-  long context_;
-  std::uint64_t seed_;
-  bool lossless_;  // the tokens give the text back
-};
-
-// Predict hidden tokens from those on both sides. Devlin et al.: BERT (2018), section 3.1.
-class Masked final : public Objective {
- public:
-  Masked(const Config& config, const data::Tokenizer& tokenizer) : context_(config.context) {
-    masking_.seed = static_cast<std::uint64_t>(config.seed);
-    masking_.mask = tokenizer.special("[MASK]");
-    masking_.vocabulary = tokenizer.vocabulary_size();
-    if (masking_.mask < 0) {
-      throw autograd::Error(autograd::Fault::input,
-                            "the tokenizer has no [MASK], which the objective mlm needs; train with a new tokenizer, or "
-                            "make one with primer tokenize train --special [MASK]");
-    }
-  }
-
-  data::TrainingWindows training(const data::TokenSequence& tokens) const override {
-    return data::TrainingWindows(tokens, context_, masking_.seed, masking_);
-  }
-  data::EvaluationWindows evaluation(const data::TokenSequence& tokens) const override {
-    return data::EvaluationWindows(tokens, context_, masking_);
-  }
-  bool is_a_code() const override { return false; }
-
- private:
-  long context_;
-  data::Masking masking_;
-};
-
-}  // namespace
-
 std::vector<std::string> special_tokens(const Config& config) {
-  return config.objective == "mlm" ? std::vector<std::string>{"[MASK]"} : std::vector<std::string>{};
+  return config.objective == "lm" ? std::vector<std::string>{} : std::vector<std::string>{"[CLS]", "[SEP]", "[MASK]"};
 }
 
-long fewest_tokens(const Config& config) { return config.objective == "mlm" ? 1 : 2; }
-
-std::unique_ptr<Objective> make_objective(const Config& config, const data::Tokenizer& tokenizer) {
-  if (config.objective == "mlm") return std::make_unique<Masked>(config, tokenizer);
-  return std::make_unique<NextToken>(config, tokenizer);
+void require_specials(const Config& config, const data::Tokenizer& tokenizer) {
+  std::string missing, options;
+  for (const std::string& name : special_tokens(config)) {
+    if (tokenizer.special(name) >= 0) continue;
+    missing += (missing.empty() ? "" : ", ") + name;
+    options += " --special '" + name + "'";
+  }
+  if (missing.empty()) return;
+  throw autograd::Error(autograd::Fault::input,
+                        "the tokenizer has no " + missing + ", which --objective " + config.objective +
+                            " needs; --tokenizer char, byte or bpe:SIZE makes one that has, as does "
+                            "primer tokenize train" + options);
 }
+
+data::TextForm text_form(const Config& config) {
+  if (config.objective == "classify") return data::TextForm::labelled_lines;
+  return config.next_sentence ? data::TextForm::sentences : data::TextForm::stream;
+}
+
+long fewest_tokens(const Config& config) {
+  if (config.objective == "classify") return 4;             // [CLS], a label, a token, [SEP]
+  if (config.next_sentence) return 8;                       // two documents, two sentences in one
+  return config.objective == "mlm" ? 1 : 2;
+}
+
+long framing(const Config& config) { return config.objective == "lm" ? -1 : config.next_sentence ? 3 : 2; }
+
+Objective::Objective(const Config& config, const data::Tokenizer& tokenizer, long labels)
+    : config_(config), tokenizer_(tokenizer), labels_(labels) {
+  require_specials(config, tokenizer);
+}
+
+std::unique_ptr<data::Examples> Objective::examples(const data::TokenSequence& tokens) const {
+  const auto seed = static_cast<std::uint64_t>(config_.seed);
+  if (config_.objective == "lm") return std::make_unique<data::Windows>(tokens, config_.context, seed);
+  if (config_.objective == "classify") {
+    return std::make_unique<data::LabelledExamples>(tokens, config_.context, tokenizer_, labels_);
+  }
+  data::Masking masking;
+  masking.seed = seed;
+  masking.mask = tokenizer_.special("[MASK]");
+  masking.vocabulary = tokenizer_.vocabulary_size();
+  masking.begin = tokenizer_.special("[CLS]");
+  masking.end = tokenizer_.special("[SEP]");
+  if (config_.next_sentence) return std::make_unique<data::SentencePairs>(tokens, config_.context, masking);
+  return std::make_unique<data::Windows>(tokens, config_.context, seed, masking);
+}
+
+bool Objective::is_a_code() const { return config_.objective == "lm" && tokenizer_.is_lossless(); }
 
 }  // namespace primer::train

@@ -7,8 +7,8 @@
 #include "autograd/error.h"
 #include "autograd/parallel.h"
 #include "data/token_file.h"
-#include "nn/gpt.h"
 #include "train/run/memory.h"
+#include "train/run/model.h"
 #include "train/run/objective.h"
 #include "train/run/timing.h"
 
@@ -55,29 +55,27 @@ const Row& row_for(std::uint64_t tokens) {
   return *std::find_if(std::begin(table), std::end(table), [&](const Row& row) { return tokens < row.below; });
 }
 
-std::uint64_t tokens_in(const data::FileFacts& file, const data::Tokenizer& tokenizer) {
-  const auto count = tokenizer.count(file);
+std::uint64_t tokens_in(const data::FileFacts& file, const data::TextReading& reading) {
+  const auto count = reading.count(file);
   if (!count) autograd::refuse("make_plan", "the tokens of the text were not counted", Fault::bug);
   return *count;
 }
 
-void choose_tokenizer(Plan& plan, const data::TextFacts& facts) {
-  Config& config = plan.config;
-  if (plan.tokenizer) return;
+std::shared_ptr<const data::Tokenizer> new_tokenizer(Config& config, const data::TextFacts& facts) {
   if (fitted(config, &Config::tokenizer)) {
     config.tokenizer = facts.alphabet.size() <= most_characters ? "char" : "byte";
   }
   if (config.tokenizer != "byte" && config.tokenizer != "char") {
     autograd::refuse("make_plan", "the tokenizer " + config.tokenizer + " was not made", Fault::bug);
   }
-  plan.tokenizer = config.tokenizer == "byte" ? data::make_byte_tokenizer(special_tokens(config))
-                                              : data::make_character_tokenizer(facts.alphabet, special_tokens(config));
+  return config.tokenizer == "byte" ? data::make_byte_tokenizer(special_tokens(config))
+                                    : data::make_character_tokenizer(facts.alphabet, special_tokens(config));
 }
 
 void count_tokens(Plan& plan, const data::TextFacts& facts) {
   plan.train_tokens = plan.validation_tokens = 0;
   for (const data::FileFacts& file : facts.files) {
-    const std::uint64_t n = tokens_in(file, *plan.tokenizer);
+    const std::uint64_t n = tokens_in(file, {*plan.tokenizer, text_form(plan.config)});
     const std::uint64_t train = data::training_share(n, plan.config.val_fraction);
     plan.train_tokens += train;
     plan.validation_tokens += n - train;
@@ -109,8 +107,9 @@ void choose_parts(Plan& plan, const data::TextFacts& facts) {
 void choose_context(Plan& plan, const Row& row) {
   Config& config = plan.config;
   if (fitted(config, &Config::context)) config.context = row.context;
-  // Next-token windows of T tokens need T + 1: each token's target is the one after it.
-  const std::uint64_t largest = plan.train_tokens - static_cast<std::uint64_t>(fewest_tokens(config) - 1);
+  // Next-token windows of T tokens need T + 1: each token's target is the one after it. What stands around the text
+  // needs places, too.
+  const std::uint64_t largest = plan.train_tokens + static_cast<std::uint64_t>(framing(config));
   if (static_cast<std::uint64_t>(config.context) <= largest) return;
   if (chosen_by_hand(config, &Config::context)) {
     throw Error(Fault::input, "the text is too short for --context " + std::to_string(config.context) +
@@ -133,6 +132,11 @@ void choose_model(Config& config, const Row& row) {
     config.channels = (config.channels + config.heads - 1) / config.heads * config.heads;
   }
   if (fitted(config, &Config::dropout)) config.dropout = row.dropout;
+  if (config.objective == "lm") return;
+  // BERT's model: Devlin et al. 2018.
+  if (fitted(config, &Config::norm)) config.norm = "post";
+  if (fitted(config, &Config::activation)) config.activation = "gelu-erf";
+  if (fitted(config, &Config::bias)) config.bias = true;
 }
 
 void choose_optimizer(Config& config, const Row& row) {
@@ -195,23 +199,39 @@ void choose_evaluation(Plan& plan) {
 void count_parameters(Plan& plan) {
   const Config& config = plan.config;
   autograd::Parameters<float> parameters;  // never built: declared only
-  const nn::Gpt<float> gpt(parameters, model_config(config, plan.tokenizer->vocabulary_size()));
+  const nn::ModelConfig shape =
+      model_config(config, plan.tokenizer->vocabulary_size(), static_cast<long>(plan.labels.size()));
+  const Model<float> model(parameters, shape);
   plan.parameters = parameters.count();
   plan.parameters_without_positions = count_without_positions(parameters);
   plan.flop_per_token = flop_per_token(config, parameters);
-  const MemoryNeed need = memory_need(config, gpt.config, plan.parameters, autograd::threads());
+  const MemoryNeed need = memory_need(config, shape, plan.parameters, autograd::threads());
   plan.memory_bytes = static_cast<std::uint64_t>(std::min(need.total(), 1e18));
-  refuse_beyond_memory(config, gpt.config, plan.parameters, available_memory());
+  refuse_beyond_memory(config, shape, plan.parameters, available_memory());
 }
 
 }  // namespace
 
-Plan make_plan(const Config& wishes, const data::TextFacts& facts, std::shared_ptr<const data::Tokenizer> tokenizer) {
+TextReadings read_text(const Config& wishes, const data::Sources& sources, data::TextFacts& facts,
+                       std::shared_ptr<const data::Tokenizer> tokenizer) {
+  TextReadings readings{std::move(tokenizer), {}};
+  if (wishes.objective == "classify") readings.labels = data::survey_labels(sources);
+  const data::TextForm form = text_form(wishes);
+  if (!readings.tokenizer && form == data::TextForm::stream) return readings;  // the plan makes it and knows
+  Config config = wishes;
+  if (!readings.tokenizer) readings.tokenizer = new_tokenizer(config, facts);
+  require_specials(config, *readings.tokenizer);
+  data::count_tokens(sources, facts, {*readings.tokenizer, form, &readings.labels});
+  return readings;
+}
+
+Plan make_plan(const Config& wishes, const data::TextFacts& facts, const TextReadings& readings) {
   Plan plan;
   plan.config = wishes;
-  plan.tokenizer = std::move(tokenizer);
+  plan.tokenizer = readings.tokenizer;
+  plan.labels = readings.labels;
   plan.text_bytes = facts.bytes;
-  choose_tokenizer(plan, facts);
+  if (!plan.tokenizer) plan.tokenizer = new_tokenizer(plan.config, facts);
   choose_parts(plan, facts);
   const Row& row = row_for(plan.train_tokens + plan.validation_tokens);
   choose_context(plan, row);

@@ -17,6 +17,7 @@ struct Plan {
   Config config;  // complete, but for the steps when `timed`
   bool timed = false;  // minutes were asked for: settle_steps() must be told how fast the model trains
   std::shared_ptr<const data::Tokenizer> tokenizer;
+  std::vector<std::string> labels;  // of --objective classify, in order
   std::uint64_t text_bytes = 0;
   std::uint64_t train_tokens = 0, validation_tokens = 0;
   long parameters = 0, parameters_without_positions = 0;
@@ -34,13 +35,22 @@ struct Plan {
 /// or read from a file. Null where make_plan makes it. Throws what learning and reading throw.
 std::shared_ptr<const data::Tokenizer> make_tokenizer(const Config& wishes, const data::Sources& sources);
 
+/// Reads a text once more where facts about it are not enough: its labels, and how many tokens it gives. `tokenizer`,
+/// if not null, is the one to count with; else a new one of characters or bytes, by the wishes. Fault::input.
+struct TextReadings {
+  std::shared_ptr<const data::Tokenizer> tokenizer;
+  std::vector<std::string> labels;  // of --objective classify
+};
+TextReadings read_text(const Config& wishes, const data::Sources& sources, data::TextFacts& facts,
+                       std::shared_ptr<const data::Tokenizer> tokenizer);
+
 /// Completes `wishes`: what nobody chose is fitted to the text. Unless minutes were asked for, the steps are settled.
-/// With a `tokenizer` the text is encoded by it, and has been counted by it (data::count_tokens); without, by a new one
-/// of characters or bytes.
+/// With a tokenizer the text is encoded by it, and has been counted by it (read_text); without, by a new one of
+/// characters or bytes.
 /// Fault::input: the text is too short, also for a context that was chosen; Fault::usage: choices that exclude each
 /// other; Fault::memory: the model does not fit this machine.
 Plan make_plan(const Config& wishes, const data::TextFacts& facts,
-               std::shared_ptr<const data::Tokenizer> tokenizer = nullptr);
+               const TextReadings& readings = {});
 
 /// Turns a time limit into steps: the most that fit, evaluations included, and at least one. Afterwards the
 /// configuration says steps only. Seconds are measured; they are not looked at when no minutes were asked for.

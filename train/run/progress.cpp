@@ -87,7 +87,9 @@ void Progress::evaluation(long step, const Evaluation& evaluation) {
   has_val_loss_ = true;
   std::string line = format("step %ld/%ld | validation loss %.4f", step, steps_, evaluation.loss);
   if (std::isfinite(evaluation.bits_per_byte)) line += format(" | %.3f bits/byte", evaluation.bits_per_byte);
-  note(line + format(" | accuracy %.1f %%", 100 * evaluation.accuracy));
+  line += format(" | accuracy %.1f %%", 100 * evaluation.accuracy);
+  if (evaluation.has_both) line += format(" | next sentence %.1f %%", 100 * evaluation.label_accuracy);
+  note(line);
 }
 
 void Progress::note(const std::string& text) {

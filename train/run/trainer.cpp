@@ -1,5 +1,6 @@
 #include "train/run/trainer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -37,20 +38,20 @@ optim::Schedule make_schedule(const Config& config, long steps) {
 
 template <class T>
 Trainer<T>::Trainer(const Config& config, const data::Tokenizer& tokenizer, const data::TokenSequence& tokens,
-                    long schedule_steps)
+                    long schedule_steps, long labels)
     : config_(config),
-      objective_(make_objective(config, tokenizer)),
-      windows_(objective_->training(tokens)),
-      gpt_(parameters_, model_config(config, tokenizer.vocabulary_size())),
-      schedule_(make_schedule(config, schedule_steps > 0 ? schedule_steps : config.steps)),
-      batches_(static_cast<std::size_t>(config.accumulate)) {
+      objective_(config_, tokenizer, labels),
+      examples_(objective_.examples(tokens), static_cast<std::uint64_t>(config.seed)),
+      model_(parameters_, model_config(config, tokenizer.vocabulary_size(), labels)),
+      schedule_(make_schedule(config, schedule_steps > 0 ? schedule_steps : config.steps)) {
+  if (config.freeze) parameters_.freeze_all_but(nn::label_head);
   parameters_.build(static_cast<std::uint64_t>(config.seed));
   optimizer_ = make_optimizer(config, parameters_);
 }
 
 template <class T>
 void Trainer<T>::restore(const TrainerState& state) {
-  windows_.seek(state.cursor);
+  examples_.seek(state.cursor);
   state_ = state;
 }
 
@@ -59,33 +60,25 @@ StepReport Trainer<T>::step() {
   StepReport report;
   report.lr = schedule_.rate(state_.step);
   report.step = state_.step + 1;
-  long targets = 0;
-  autograd::timed(tape_.clock, "batch", [&] {
-    for (data::Batch& batch : batches_) {
-      windows_.next(config_.batch, batch);
-      targets += batch.target_count();
-      for (const int length : batch.lengths) report.tokens += static_cast<std::uint64_t>(length);
-    }
-  });
+  autograd::timed(tape_.clock, "batch", [&] { examples_.next(config_.batch * config_.accumulate, batch_); });
+  for (const int length : batch_.lengths) report.tokens += static_cast<std::uint64_t>(length);
+  const auto mean_over = [](long count) { return 1.0 / static_cast<double>(std::max(1L, count)); };
+  const double token_scale = mean_over(batch_.target_count()), label_scale = mean_over(batch_.label_count());
 
   parameters_.zero_grad();
   tape_.training = true;
-  nn::Score score{};
-  long first = 0;  // index in the step's batch of the next sequence
-  for (const data::Batch& batch : batches_) {
+  Scores scores;
+  for (long first = 0; first < batch_.sequences; first += config_.batch) {
     tape_.reset();
     tape_.noise = {static_cast<std::uint64_t>(config_.seed), static_cast<std::uint64_t>(state_.step), first,
-                   batch.sequences};
-    std::span<const int> lengths;  // [B], or empty when all are full
-    if (batch.padded) lengths = batch.lengths;
-    tape_.backward(gpt_.loss(tape_, batch.tokens, batch.targets, batch.sequences, batch.length, lengths,
-                             1.0 / static_cast<double>(targets), &score));
-    first += batch.sequences;
+                   config_.batch};
+    const BatchPart part = part_of(batch_, first, config_.batch);
+    tape_.backward(model_.loss(tape_, part, token_scale, label_scale, scores));
   }
   tape_.reset();
   parameters_.settle();
 
-  report.loss = score.nll / static_cast<double>(targets);
+  report.loss = scores.loss();
   autograd::timed(tape_.clock, "gradient_norm", [&] { report.grad_norm = optim::gradient_norm(parameters_); });
   report.skipped = !std::isfinite(report.loss) || !std::isfinite(report.grad_norm);
   autograd::timed(tape_.clock, "update", [&] {
@@ -94,7 +87,7 @@ StepReport Trainer<T>::step() {
 
   ++state_.step;
   state_.tokens += report.tokens;
-  state_.cursor = windows_.cursor();
+  state_.cursor = examples_.cursor();
   state_.bad_steps = state_.bad_steps << 1 | std::bitset<100>(report.skipped ? 1 : 0);
   state_.bad_in_a_row = report.skipped ? state_.bad_in_a_row + 1 : 0;
   return report;
@@ -103,7 +96,7 @@ StepReport Trainer<T>::step() {
 template <class T>
 Evaluation Trainer<T>::evaluate(const data::TokenSequence& tokens, std::uint64_t text_bytes,
                                 const std::function<bool()>& stop) {
-  return train::evaluate(gpt_, tape_, *objective_, tokens, text_bytes, config_.batch, config_.eval_batches, stop);
+  return train::evaluate(model_, tape_, objective_, tokens, text_bytes, config_.batch, config_.eval_batches, stop);
 }
 
 template class Trainer<float>;

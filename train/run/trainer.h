@@ -9,12 +9,12 @@
 #include "autograd/parameters.h"
 #include "autograd/tape.h"
 #include "data/tokenizer.h"
-#include "data/windows.h"
-#include "nn/gpt.h"
+#include "data/examples.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "train/run/config.h"
 #include "train/run/evaluate.h"
+#include "train/run/model.h"
 #include "train/run/objective.h"
 
 namespace primer::train {
@@ -22,7 +22,7 @@ namespace primer::train {
 /// What one step did.
 struct StepReport {
   long step = 0;             // its number, from 1
-  double loss = 0;           // nats for each target, the mean over the whole step
+  double loss = 0;           // nats for each target, the mean over the whole step; and that over labels
   double lr = 0;
   double grad_norm = 0;      // of all gradients together, before clipping
   std::uint64_t tokens = 0;  // read in this step
@@ -32,7 +32,7 @@ struct StepReport {
 /// What a trainer has besides parameters and moments. Nothing else changes from step to step.
 struct TrainerState {
   long step = 0;               // steps made
-  data::Cursor cursor;         // the next training window
+  data::Cursor cursor;         // the next training example
   std::uint64_t tokens = 0;    // read so far
   int bad_in_a_row = 0;        // the last so many steps were skipped
   std::bitset<100> bad_steps;  // of the last hundred steps; bit 0 is the last one
@@ -42,16 +42,17 @@ template <class T>
 class Trainer {
  public:
   /// A new model for `tokenizer`, to be trained on `tokens`, which must live as long. The configuration is complete.
-  /// The learning rate's schedule ends after `schedule_steps`; 0: after the configuration's steps.
+  /// The learning rate's schedule ends after `schedule_steps`; 0: after the configuration's steps. `labels` are the
+  /// classes of --objective classify. The tokenizer must live as long, too.
   Trainer(const Config& config, const data::Tokenizer& tokenizer, const data::TokenSequence& tokens,
-          long schedule_steps = 0);
+          long schedule_steps = 0, long labels = 0);
 
   /// Goes on from `state`; parameters, moments and the optimizer's updates are the caller's to fill in. A place that
-  /// the windows do not have: Fault::checkpoint.
+  /// the examples do not have: Fault::checkpoint.
   void restore(const TrainerState& state);
 
-  /// Draws accumulate batches, adds up their gradients, clips and updates. The loss is the sum over all targets of the
-  /// step divided by their number, however the step is cut into batches. A loss or gradient that is not finite changes
+  /// Draws a batch, of which `accumulate` parts are worked on one after the other, adds up their gradients, clips and
+  /// updates. The loss is the sum over all targets of the step divided by their number, however the step is cut. A loss or gradient that is not finite changes
   /// no parameter and is reported as skipped.
   StepReport step();
 
@@ -63,23 +64,23 @@ class Trainer {
                       const std::function<bool()>& stop = {});
 
   const TrainerState& state() const { return state_; }
-  double epochs() const { return windows_.epochs(); }  // passes over the text so far
+  double epochs() const { return examples_.epochs(); }  // passes over the text so far
   autograd::Parameters<T>& parameters() { return parameters_; }
   optim::Optimizer<T>& optimizer() { return *optimizer_; }
-  nn::Gpt<T>& gpt() { return gpt_; }
+  const Model<T>& model() const { return model_; }
   /// From now on the time of each op, and of what a step does besides, is added up there; null: no longer.
   void time_ops(autograd::OpClock* clock) { tape_.clock = clock; }
 
  private:
   Config config_;
-  std::unique_ptr<Objective> objective_;
-  data::TrainingWindows windows_;
+  Objective objective_;
+  data::TrainingBatches examples_;
   autograd::Parameters<T> parameters_;
-  nn::Gpt<T> gpt_;
+  Model<T> model_;
   std::unique_ptr<optim::Optimizer<T>> optimizer_;
   optim::Schedule schedule_;
   autograd::Tape<T> tape_;
-  std::vector<data::Batch> batches_;  // [accumulate], of the current step
+  data::Batch batch_;  // of the current step
   TrainerState state_;
 };
 

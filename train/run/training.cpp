@@ -27,7 +27,7 @@ namespace {
 void measure(Plan& plan, const data::TokenFile& tokens) {
   Config config = plan.config;
   config.eval_batches = 4;
-  Trainer<float> trainer(config, *plan.tokenizer, tokens.train());
+  Trainer<float> trainer(config, *plan.tokenizer, tokens.train(), 0, static_cast<long>(plan.labels.size()));
   for (int i = 0; i < 2; ++i) trainer.step();  // memory is touched for the first time
   Stopwatch steps;
   long count = 0;
@@ -67,6 +67,17 @@ std::string other_machine(const TrainingState& before) {
          now.products + ": from here on its last digits may differ from those of an unbroken run";
 }
 
+// The parts of a model that another task has no use for, or must learn anew.
+std::vector<std::string> heads_to_change(const Config& from, const Config& to) {
+  std::vector<std::string> heads;
+  const bool same_labels = from.objective == to.objective && from.objective == "mlm";
+  if (from.objective != to.objective) heads.push_back("masked.");
+  if (!same_labels || from.next_sentence != to.next_sentence) heads.push_back(std::string(nn::label_head) + ".");
+  const auto has_pooler = [](const Config& c) { return c.pooling == "cls" && (c.next_sentence || c.objective == "classify"); };
+  if (has_pooler(from) != has_pooler(to)) heads.push_back("pooler.");
+  return heads;
+}
+
 // Tells the run's directory from another that takes its name later.
 data::FileIdentity place_of(const std::string& directory) {
   data::FileStatus status;
@@ -83,7 +94,8 @@ class Training {
         progress_(progress),
         interruption_(interruption),
         place_(place_of(run.paths.directory)),
-        trainer_(config_, *run.checkpoint.tokenizer, run.tokens->train(), state_.schedule_steps),
+        trainer_(config_, *run.checkpoint.tokenizer, run.tokens->train(), state_.schedule_steps,
+                 static_cast<long>(run.checkpoint.labels.size())),
         metrics_(run.paths.metrics(), state_.metrics_bytes),
         timing_(run.paths.timing(), state_.trainer.step, flop_per_token(config_, trainer_.parameters()),
                 config_.steps),
@@ -190,6 +202,11 @@ class Training {
     line.add("val_loss", evaluation.loss)
         .add("val_bits_per_byte", evaluation.bits_per_byte)
         .add("val_accuracy", evaluation.accuracy);
+    if (evaluation.has_both) {
+      line.add("val_masked_loss", evaluation.token_loss)
+          .add("val_next_sentence_loss", evaluation.label_loss)
+          .add("val_next_sentence_accuracy", evaluation.label_accuracy);
+    }
     progress_.evaluation(step, evaluation);
     if (evaluation.loss < state_.best_val_loss) {
       state_.best_val_loss = evaluation.loss;
@@ -219,7 +236,8 @@ class Training {
     // The checkpoint will say how long the log is: it must be there when that is read.
     metrics_.sync();
     const auto save_one = [this](const Snapshot& moment) {
-      save_checkpoint(run_.store, moment, trainer_.parameters(), config_, *run_.checkpoint.tokenizer);
+      save_checkpoint(run_.store, moment, trainer_.parameters(), config_, *run_.checkpoint.tokenizer,
+                      run_.checkpoint.labels);
     };
     const Snapshot newest = snapshot_now();
     if (best_ && best_->id != newest.id) save_one(*best_);
@@ -248,23 +266,23 @@ class Training {
 
 void prepare_run(const RunPaths& run, Plan& plan, const data::Sources& sources, const data::TextFacts& facts,
                  const Checkpoint* initial) {
-  data::build_token_file(run.tokens(), sources, facts, *plan.tokenizer, plan.config.val_fraction);
+  const data::TextReading reading(*plan.tokenizer, text_form(plan.config), &plan.labels);
+  data::build_token_file(run.tokens(), sources, facts, reading, plan.config.val_fraction);
   data::remove_all(run.spool());
   data::write_file_atomically(run.tokenizer(), plan.tokenizer->json());
   const data::TokenFile tokens(run.tokens());
   if (plan.timed) measure(plan, tokens);
   data::write_file_atomically(run.config(), to_json(plan.config));
 
-  Trainer<float> trainer(plan.config, *plan.tokenizer, tokens.train());
-  if (initial) {
-    read_blocks(*initial->model, trainer.parameters(), model_blocks(trainer.parameters()));
-  }
+  Trainer<float> trainer(plan.config, *plan.tokenizer, tokens.train(), 0, static_cast<long>(plan.labels.size()));
+  if (initial) read_initial(*initial->model, trainer.parameters(), heads_to_change(initial->config, plan.config));
   TrainingState state;
   state.schedule_steps = plan.config.steps;
   state.tokens = fingerprint(tokens.facts());
   note_machine(state);
   CheckpointStore store(run.checkpoints());
-  save_checkpoint(store, snapshot({0, true}, trainer, state), trainer.parameters(), plan.config, *plan.tokenizer);
+  save_checkpoint(store, snapshot({0, true}, trainer, state), trainer.parameters(), plan.config, *plan.tokenizer,
+                  plan.labels);
 }
 
 TrainingResult train_run(OpenRun& run, Progress& progress, Interruption& interruption) {
