@@ -12,7 +12,7 @@ using autograd::Fault;
 
 LabelledExamples::LabelledExamples(const TokenSequence& tokens, long context, const Tokenizer& tokenizer, long labels)
     : Examples(context), tokens_(&tokens), cls_(need_special(tokenizer, "[CLS]")),
-      sep_(need_special(tokenizer, "[SEP]")), labels_(labels) {
+      sep_(need_special(tokenizer, "[SEP]")), first_label_(tokenizer.vocabulary_size()) {
   if (context < 3) autograd::refuse("labelled lines", "the context must be at least 3, got " + std::to_string(context));
   std::uint64_t line = 0;  // of the token that comes next
   starts_.push_back(0);
@@ -20,10 +20,10 @@ LabelledExamples::LabelledExamples(const TokenSequence& tokens, long context, co
     for (std::size_t i = 0; i < block.size(); ++i) {
       const std::uint64_t at = first + i;
       const int id = block[i];
-      // The label's number may be that of any token: what it stands behind tells it apart.
-      const bool fits = at == line ? id == cls_ : at > line + 1 || (id >= 0 && id < labels_);
+      const bool is_label = id >= first_label_ && id < first_label_ + labels;
+      const bool fits = at == line ? id == cls_ : is_label == (at == line + 1) && id != cls_;
       if (!fits) throw Error(Fault::input, "these tokens are not of labelled lines");
-      if (at > line + 1 && id == sep_) starts_.push_back(line = at + 1);
+      if (id == sep_) starts_.push_back(line = at + 1);
     }
   });
   if (starts_.size() < 2 || line != tokens.size()) {
@@ -40,7 +40,7 @@ long LabelledExamples::length(std::uint64_t index) const {
 long LabelledExamples::write(std::uint64_t index, ExampleRow& row) const {
   const long size = length(index);
   tokens_->read(starts_[index], 2, row.tokens.data());
-  row.label = row.tokens[1];
+  row.label = row.tokens[1] - static_cast<int>(first_label_);
   tokens_->read(starts_[index] + 2, static_cast<std::uint64_t>(size - 2), row.tokens.data() + 1);
   row.tokens[0] = cls_;
   row.tokens[static_cast<std::size_t>(size - 1)] = sep_;

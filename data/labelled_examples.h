@@ -26,7 +26,7 @@ class LabelledExamples final : public Examples {
   const TokenSequence* tokens_;
   std::vector<std::uint64_t> starts_;  // of each line; then the end
   int cls_, sep_;
-  long labels_;
+  long first_label_;
 };
 
 }  // namespace primer::data

@@ -62,6 +62,7 @@ struct FileFacts {
   std::uint64_t bytes = 0;
   std::uint64_t symbols = 0;  // code points and stray bytes
   std::optional<std::uint64_t> tokens;  // once a tokenizer has counted them: count_tokens, in token_file.h
+  std::uint64_t parts = 0;              // sentences or labelled lines, counted with the tokens
 };
 
 /// What one pass over a text finds out.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "autograd/error.h"
+#include "data/lines.h"
 #include "data/utf8.h"
 
 namespace primer::data {
@@ -15,48 +16,9 @@ using autograd::Fault;
 namespace {
 
 constexpr std::size_t longest_sentence = 1u << 16;  // bytes; a longer one is cut
-constexpr std::size_t longest_line = 1u << 20;      // bytes of a labelled line
 constexpr std::size_t most_labels = 10'000;
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v'; }
-
-/// Cuts a text that arrives in blocks into lines without their line feeds, and calls line(text) for each.
-class LineCutter {
- public:
-  explicit LineCutter(std::size_t longest) : longest_(longest) {}
-
-  template <class Line>
-  void feed(std::string_view block, Line&& line) {
-    while (!block.empty()) {
-      const std::size_t end = block.find('\n');
-      pending_ += block.substr(0, end);
-      if (pending_.size() > longest_) refuse("it is longer than " + std::to_string(longest_) + " bytes");
-      if (end == std::string_view::npos) return;
-      give(line);
-      block.remove_prefix(end + 1);
-    }
-  }
-  template <class Line>
-  void finish(Line&& line) {
-    if (!pending_.empty()) give(line);
-  }
-  [[noreturn]] void refuse(const std::string& why) const {
-    throw Error(Fault::input, "line " + std::to_string(number_ + 1) + ": " + why);
-  }
-
- private:
-  template <class Line>
-  void give(Line& line) {
-    if (!pending_.empty() && pending_.back() == '\r') pending_.pop_back();
-    line(std::string_view(pending_));
-    ++number_;
-    pending_.clear();
-  }
-
-  std::size_t longest_;
-  std::string pending_;
-  std::uint64_t number_ = 0;  // lines before this one
-};
 
 /// The label and the text of a line.
 std::pair<std::string_view, std::string_view> parts_of(std::string_view line, const LineCutter& lines) {
@@ -89,7 +51,7 @@ class LabelledLines final : public Encoder {
     const auto at = std::lower_bound(labels_.begin(), labels_.end(), label);
     if (at == labels_.end() || *at != label) lines_.refuse("'" + printable(label) + "' is none of the model's labels");
     ids.push_back(cls_);
-    ids.push_back(static_cast<int>(at - labels_.begin()));
+    ids.push_back(tokenizer_.vocabulary_size() + static_cast<int>(at - labels_.begin()));
     try {
       for (const int id : tokenizer_.encode(text)) ids.push_back(id);
     } catch (const Error& error) {
@@ -101,7 +63,7 @@ class LabelledLines final : public Encoder {
   const Tokenizer& tokenizer_;
   const std::vector<std::string>& labels_;
   int cls_, sep_;
-  LineCutter lines_{longest_line};
+  LineCutter lines_;
 };
 
 /// A sentence ends with its line, and after . ! or ? (and what closes it: quotes, brackets) before a blank, or after
@@ -178,20 +140,11 @@ std::unique_ptr<Encoder> TextReading::encoder() const {
 std::vector<std::string> survey_labels(const Sources& sources) {
   std::set<std::string, std::less<>> labels;
   for (const Source& source : sources.files) {
-    try {
-      LineCutter lines(longest_line);
-      const auto see = [&](std::string_view line) {
-        const std::string_view label = parts_of(line, lines).first;
-        if (!labels.contains(label)) labels.emplace(label);
-        if (labels.size() > most_labels) lines.refuse("more than " + std::to_string(most_labels) + " labels");
-      };
-      TextReader reader(source);
-      for (std::string_view block = reader.next(); !block.empty(); block = reader.next()) lines.feed(block, see);
-      lines.finish(see);
-    } catch (const Error& error) {
-      if (error.fault() != Fault::input || std::string_view(error.what()).starts_with("'")) throw;
-      throw Error(Fault::input, "'" + printable(source.path) + "': " + error.what());
-    }
+    each_line(source, [&](std::string_view line, const LineCutter& lines) {
+      const std::string_view label = parts_of(line, lines).first;
+      if (!labels.contains(label)) labels.emplace(label);
+      if (labels.size() > most_labels) lines.refuse("more than " + std::to_string(most_labels) + " labels");
+    });
   }
   if (labels.size() < 2) {
     throw Error(Fault::input, "there is only one label, '" + printable(labels.empty() ? "" : *labels.begin()) +

@@ -2,7 +2,7 @@
 //
 // Tokens of a text with a form lie in a row like any others; [CLS] and [SEP], to which no text encodes, part them:
 //   sentences        every sentence ends with [SEP], every document with [CLS]
-//   labelled lines   every line is [CLS], the number of its label, its text, [SEP]
+//   labelled lines   every line is [CLS], its label (label k is the vocabulary's size + k), its text, [SEP]
 #pragma once
 
 #include <cstdint>

@@ -124,9 +124,14 @@ void count_tokens(const Sources& sources, TextFacts& facts, const TextReading& r
   for (std::size_t i = 0; i < sources.files.size(); ++i) {
     facts.files[i].tokens.reset();
     if (reading.count(facts.files[i])) continue;
-    std::uint64_t count = 0;
-    encode_file(sources.files[i], reading, 0, [&](const std::vector<int>& ids) { count += ids.size(); });
+    std::uint64_t count = 0, parts = 0;
+    const int sep = reading.tokenizer->special("[SEP]");
+    encode_file(sources.files[i], reading, 0, [&](const std::vector<int>& ids) {
+      count += ids.size();
+      if (reading.form != TextForm::stream) parts += static_cast<std::uint64_t>(std::count(ids.begin(), ids.end(), sep));
+    });
     facts.files[i].tokens = count;
+    facts.files[i].parts = parts;
   }
 }
 
@@ -175,7 +180,7 @@ TokenFileFacts build_token_file(const std::string& path, const Sources& sources,
   const Tokenizer& tokenizer = *reading.tokenizer;
   Header header;
   header.vocabulary = static_cast<std::uint64_t>(tokenizer.vocabulary_size());
-  if (reading.labels) header.vocabulary = std::max<std::uint64_t>(header.vocabulary, reading.labels->size());
+  if (reading.labels) header.vocabulary += reading.labels->size();
   const int width = width_for(header.vocabulary);
   header.width = static_cast<std::uint32_t>(width);
   std::vector<std::size_t> text_bytes;  // of each token

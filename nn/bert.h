@@ -28,6 +28,21 @@ struct BertTargets {
   double label_scale = 0;            // 1 / (labels that count in the whole step)
 };
 
+/// x [B, T, C] -> [B, C], the mean over each sequence's real places; lengths [B], none: all are.
+template <class T>
+Tensor<T> mean_of_real(Tensor<T> x, std::span<const int> lengths) {
+  const long B = x.shape[0], places = x.shape[1];
+  Tape<T>& tape = *x.tape;
+  const std::span<T> weights(tape.template keep<T>(B * places), B * places);  // [B, 1, T]
+  std::fill(weights.begin(), weights.end(), T(0));
+  for (long b = 0; b < B; ++b) {
+    const long real = lengths.empty() ? places : lengths[b];
+    std::fill_n(weights.begin() + b * places, real, T(1) / static_cast<T>(real));
+  }
+  const Tensor<T> mean = matmul(tape.constant({B, 1, places}, weights), x);  // [B, 1, C]
+  return reshape(mean, {B, x.shape[2]});
+}
+
 template <class T>
 struct Bert : Transformer<T> {
   using Transformer<T>::config, Transformer<T>::token, Transformer<T>::hidden;
@@ -96,21 +111,6 @@ struct Bert : Transformer<T> {
     }
     if (!total) autograd::refuse("bert", "a loss needs targets or labels");
     return total;
-  }
-
- private:
-  /// x [B, T, C] -> [B, C], the mean over each sequence's real places.
-  static Tensor<T> mean_of_real(Tensor<T> x, std::span<const int> lengths) {
-    const long B = x.shape[0], places = x.shape[1];
-    Tape<T>& tape = *x.tape;
-    const std::span<T> weights(tape.template keep<T>(B * places), B * places);  // [B, 1, T]
-    std::fill(weights.begin(), weights.end(), T(0));
-    for (long b = 0; b < B; ++b) {
-      const long real = lengths.empty() ? places : lengths[b];
-      std::fill_n(weights.begin() + b * places, real, T(1) / static_cast<T>(real));
-    }
-    const Tensor<T> mean = matmul(tape.constant({B, 1, places}, weights), x);  // [B, 1, C]
-    return reshape(mean, {B, x.shape[2]});
   }
 };
 

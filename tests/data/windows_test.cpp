@@ -20,6 +20,29 @@ TokenVector counted(int n) {
   return TokenVector(tokens);
 }
 
+std::unique_ptr<Windows> windows_of(const TokenSequence& tokens, long context, std::uint64_t seed,
+                                    std::optional<Masking> masking = {}) {
+  return std::make_unique<Windows>(tokens, context, seed, masking);
+}
+
+/// Batches of windows for training.
+TrainingBatches training(const TokenSequence& tokens, long context, std::uint64_t seed,
+                         std::optional<Masking> masking = {}) {
+  return TrainingBatches(windows_of(tokens, context, seed, masking), seed);
+}
+
+EvaluationBatches evaluation(const TokenSequence& tokens, long context, std::optional<Masking> masking = {}) {
+  return EvaluationBatches(windows_of(tokens, context, 0, masking));
+}
+
+/// The windows of a training epoch.
+std::uint64_t windows_in(std::uint64_t epoch, const TokenSequence& tokens, long context, std::uint64_t seed,
+                         std::optional<Masking> masking = {}) {
+  const auto windows = windows_of(tokens, context, seed, masking);
+  windows->begin(Purpose::training, epoch);
+  return windows->count();
+}
+
 bool same(const Batch& a, const Batch& b) {
   return a.tokens == b.tokens && a.targets == b.targets && a.lengths == b.lengths && a.padded == b.padded;
 }
@@ -77,11 +100,11 @@ TEST_CASE("an epoch makes every token but the first a target exactly once") {
       CAPTURE(n);
       CAPTURE(context);
       const TokenVector tokens = counted(n);
-      TrainingWindows windows(tokens, context, 5);
+      TrainingBatches windows = training(tokens, context, 5);
       Batch batch;
       for (std::uint64_t epoch = 0; epoch < 4; ++epoch) {
         std::map<int, int> targets;
-        const std::uint64_t count = windows.windows(epoch);
+        const std::uint64_t count = windows_in(epoch, tokens, context, 5);
         for (std::uint64_t i = 0; i < count; ++i) {
           windows.next(1, batch);
           REQUIRE(batch.tokens.size() == static_cast<std::size_t>(context));
@@ -117,24 +140,26 @@ TEST_CASE("where the first window ends, and the order, change from epoch to epoc
   const TokenVector tokens = counted(1000);
   std::set<std::uint64_t> firsts;
   for (std::uint64_t epoch = 0; epoch < 400; ++epoch) {
-    firsts.insert(TrainingWindows(tokens, 8, 1).plan(epoch).first);
+    Windows windows(tokens, 8, 1);
+    windows.begin(Purpose::training, epoch);
+    firsts.insert(windows.plan().first);
   }
   CHECK(firsts == std::set<std::uint64_t>{1, 2, 3, 4, 5, 6, 7, 8});
   Batch one, two;
-  TrainingWindows(tokens, 8, 1).next(50, one);
-  TrainingWindows(tokens, 8, 2).next(50, two);
+  training(tokens, 8, 1).next(50, one);
+  training(tokens, 8, 2).next(50, two);
   CHECK(!same(one, two));
-  TrainingWindows(tokens, 8, 1).next(50, two);
+  training(tokens, 8, 1).next(50, two);
   CHECK(same(one, two));
 }
 
 TEST_CASE("the windows of an epoch come shuffled, in another order in each") {
   const TokenVector tokens = counted(1001);
-  TrainingWindows windows(tokens, 10, 1);
+  TrainingBatches windows = training(tokens, 10, 1);
   std::vector<std::vector<int>> orders;
   Batch batch;
   for (std::uint64_t epoch = 0; epoch < 3; ++epoch) {
-    windows.next(static_cast<long>(windows.windows(epoch)), batch);
+    windows.next(static_cast<long>(windows_in(epoch, tokens, 10, 1)), batch);
     std::vector<int> order;  // of the first tokens, in tens
     for (std::size_t row = 0; row < batch.lengths.size(); ++row) order.push_back(batch.tokens[row * 10] / 10);
     int rising = 0;
@@ -151,11 +176,11 @@ TEST_CASE("going on from any cursor is exactly going on") {
   const TokenVector tokens = counted(101);
   for (const bool masked : {false, true}) {
     const auto masking = masked ? std::optional<Masking>(Masking{3, 101, 102}) : std::nullopt;
-    TrainingWindows unbroken(tokens, 16, 9, masking);
+    TrainingBatches unbroken = training(tokens, 16, 9, masking);
     Batch expected, resumed;
     for (int step = 0; step < 40; ++step) {
       const Cursor cursor = unbroken.cursor();
-      TrainingWindows fresh(tokens, 16, 9, masking);
+      TrainingBatches fresh = training(tokens, 16, 9, masking);
       fresh.seek(cursor);
       CHECK(fresh.epochs() == unbroken.epochs());
       unbroken.next(3, expected);
@@ -170,7 +195,7 @@ TEST_CASE("going on from any cursor is exactly going on") {
 
 TEST_CASE("one batch of six is two of three") {
   const TokenVector tokens = counted(50);
-  TrainingWindows whole(tokens, 8, 4), halves(tokens, 8, 4);
+  TrainingBatches whole = training(tokens, 8, 4), halves = training(tokens, 8, 4);
   Batch six, first, second;
   for (int step = 0; step < 5; ++step) {
     whole.next(6, six);
@@ -183,7 +208,7 @@ TEST_CASE("one batch of six is two of three") {
 
 TEST_CASE("a text of fewer windows than the batch fills it from several epochs") {
   const TokenVector tokens = counted(2);
-  TrainingWindows windows(tokens, 4, 1);
+  TrainingBatches windows = training(tokens, 4, 1);
   Batch batch;
   windows.next(5, batch);
   CHECK(batch.sequences == 5);
@@ -194,7 +219,7 @@ TEST_CASE("a text of fewer windows than the batch fills it from several epochs")
 
 TEST_CASE("a batch that was filled before is filled again without new memory") {
   const TokenVector tokens = counted(1000);
-  TrainingWindows windows(tokens, 16, 1);
+  TrainingBatches windows = training(tokens, 16, 1);
   Batch batch;
   windows.next(4, batch);
   const int* const before = batch.tokens.data();
@@ -207,7 +232,7 @@ TEST_CASE("evaluation counts every target once, in order, the last window padded
     for (const long context : {1, 5, 16, 200}) {
       for (const long sequences : {1, 3, 50}) {
         const TokenVector tokens = counted(n);
-        EvaluationWindows windows(tokens, context);
+        EvaluationBatches windows = evaluation(tokens, context);
         Batch batch;
         for (int round = 0; round < 2; ++round) {
           int next = 1;
@@ -223,7 +248,7 @@ TEST_CASE("evaluation counts every target once, in order, the last window padded
             }
           }
           CHECK(next == n);
-          CHECK(rows == windows.windows());
+          CHECK(rows == windows.examples());
           CHECK(rows == (static_cast<std::uint64_t>(n - 1) + static_cast<std::uint64_t>(context) - 1) /
                             static_cast<std::uint64_t>(context));
           CHECK(batch.sequences == 0);
@@ -236,24 +261,25 @@ TEST_CASE("evaluation counts every target once, in order, the last window padded
 
 TEST_CASE("too few tokens and impossible sizes are refused") {
   const TokenVector one = counted(1), none = counted(0), two = counted(2);
-  CHECK(contains(refused(Fault::input, [&] { TrainingWindows(one, 4, 1); }), "has 1 token"));
-  refused(Fault::input, [&] { EvaluationWindows(one, 4); });
-  refused(Fault::input, [&] { TrainingWindows(none, 4, 1, Masking{1, 1, 2}); });
-  TrainingWindows(one, 4, 1, Masking{1, 1, 2});
-  refused(Fault::usage, [&] { TrainingWindows(two, 0, 1); });
-  refused(Fault::usage, [&] { TrainingWindows(two, -5, 1); });
+  CHECK(contains(refused(Fault::input, [&] { training(one, 4, 1); }), "has 1 token"));
+  refused(Fault::input, [&] { evaluation(one, 4); });
+  refused(Fault::input, [&] { training(none, 4, 1, Masking{1, 1, 2}); });
+  training(one, 4, 1, Masking{1, 1, 2});
+  refused(Fault::usage, [&] { training(two, 0, 1); });
+  refused(Fault::usage, [&] { training(two, -5, 1); });
   Batch batch;
-  refused(Fault::usage, [&] { TrainingWindows(two, 4, 1).next(0, batch); });
+  refused(Fault::usage, [&] { training(two, 4, 1).next(0, batch); });
 }
 
 TEST_CASE("masked windows cover every token once an epoch and hide what the targets say") {
   const int n = 103, mask = n;
   const TokenVector tokens = counted(n);
-  TrainingWindows windows(tokens, 16, 5, Masking{5, mask, n + 1});
+  const Masking masking{5, mask, n + 1};
+  TrainingBatches windows = training(tokens, 16, 5, masking);
   Batch batch;
   for (std::uint64_t epoch = 0; epoch < 5; ++epoch) {
     std::vector<int> covered;
-    for (std::uint64_t i = windows.windows(epoch); i > 0; --i) {
+    for (std::uint64_t i = windows_in(epoch, tokens, 16, 5, masking); i > 0; --i) {
       windows.next(1, batch);
       const int length = batch.lengths[0];
       CHECK(batch.target_count() == std::max(1L, std::lround(0.15 * length)));
@@ -277,7 +303,7 @@ TEST_CASE("masked windows cover every token once an epoch and hide what the targ
 
 TEST_CASE("masked evaluation is the same every time") {
   const TokenVector tokens = counted(100);
-  EvaluationWindows windows(tokens, 16, Masking{5, 100, 101});
+  EvaluationBatches windows = evaluation(tokens, 16, Masking{5, 100, 101});
   std::vector<Batch> rounds[2];
   for (auto& round : rounds) {
     Batch batch;
@@ -288,7 +314,7 @@ TEST_CASE("masked evaluation is the same every time") {
   for (std::size_t i = 0; i < 3; ++i) CHECK(same(rounds[0][i], rounds[1][i]));
   std::vector<int> inputs(16), targets(16);
   std::iota(inputs.begin(), inputs.end(), 16);
-  Masking{5, 100, 101}.apply(Masking::Purpose::evaluation, 0, 1, inputs, targets);
+  Masking{5, 100, 101}.apply(Purpose::evaluation, 0, 1, inputs, targets);
   CHECK(std::equal(inputs.begin(), inputs.end(), rounds[0][0].tokens.begin() + 16));
   CHECK(std::equal(targets.begin(), targets.end(), rounds[0][0].targets.begin() + 16));
 }

@@ -16,11 +16,13 @@ const std::vector<std::pair<std::string, std::string>> small{{"layers", "1"}, {"
 
 // A new run on `text` that begins with the best checkpoint of `source`.
 RunPaths begin_from(const TrainedRun& source, const SurveyedText& text, const Config& own) {
+  primer::data::TextFacts facts = text.facts;
   std::vector<std::string> warnings;
   const Checkpoint initial = choose_checkpoint(CheckpointStore(source.paths.checkpoints()), {}, warnings);
-  Plan plan = make_plan(inherit_model(own, initial.config, "source"), text.facts, initial.tokenizer);
+  const Config config = inherit_model(own, initial.config, "source");
+  Plan plan = make_plan(config, facts, read_text(config, text.sources, facts, initial.tokenizer));
   NewRun run(text.directory / "tuned", false);
-  prepare_run(run.staging(), plan, text.sources, text.facts, &initial);
+  prepare_run(run.staging(), plan, text.sources, facts, &initial);
   return run.publish(nullptr);
 }
 
@@ -78,7 +80,7 @@ TEST_CASE("a model keeps its shape, and its vocabulary is all it can read") {
   };
   CHECK(fault(text, {{"layers", "2"}}) == Fault::usage);
   CHECK(fault(text, {{"tokenizer", "byte"}}) == Fault::usage);
-  CHECK(fault(text, {{"objective", "mlm"}}) == Fault::input);  // there is no [MASK] in its vocabulary
+  CHECK(fault(text, {{"objective", "mlm"}}) == Fault::usage);  // it reads in one direction
   CHECK(fault(SurveyedText(prose(500) + "!"), {}) == Fault::input);
   CHECK(fault(SurveyedText("abc"), {}) == Fault::input);  // shorter than the context, which cannot shrink
 }

@@ -11,8 +11,8 @@
 #include "autograd/error.h"
 #include "autograd/tape.h"
 #include "data/masking.h"
-#include "nn/gpt.h"
 #include "tests/train/planned.h"
+#include "train/run/model.h"
 
 using namespace primer;
 using namespace primer::train;
@@ -23,13 +23,13 @@ namespace {
 
 using Options = std::vector<std::pair<std::string, std::string>>;
 
-struct Model {
+struct Planned {
   Config config;
   nn::ModelConfig gpt;
   autograd::Parameters<float> parameters;
-  nn::Gpt<float> model;
+  train::Model<float> model;
 
-  explicit Model(const Options& options, long vocabulary = 65)
+  explicit Planned(const Options& options, long vocabulary = 65)
       : config(wishes(options)), gpt(model_config(config, vocabulary)), model(parameters, gpt) {}
 
   MemoryNeed need(int threads = 2) const { return memory_need(config, gpt, parameters.count(), threads); }
@@ -57,7 +57,8 @@ struct Model {
       tokens[i] = static_cast<int>(i % gpt.vocabulary);
       if (gpt.causal || i % config.context < masked) targets[i] = tokens[i];
     }
-    tape.backward(model.loss(tape, tokens, targets, config.batch, config.context, {}, 1e-3));
+    Scores scores;
+    tape.backward(model.loss(tape, {{tokens, config.batch, config.context}, targets, {}}, 1e-3, 0, scores));
     return static_cast<double>(tape.bytes_of_values());
   }
 };
@@ -95,7 +96,7 @@ TEST_CASE("what a step keeps on the tape is known before") {
                               Options{{"position", "none"}, {"bias", "true"}, {"tie", "false"}}}) {
     Options all = size;
     all.insert(all.end(), more.begin(), more.end());
-    Model model(all);
+    Planned model(all);
     CAPTURE(more.empty() ? "" : more[0].first);
     const double values = model.recorded();
     CHECK(model.need().values > 0.99 * values);
@@ -104,21 +105,21 @@ TEST_CASE("what a step keeps on the tape is known before") {
 }
 
 TEST_CASE("what grows a training grows its memory") {
-  const MemoryNeed base = Model(Options{}).need();
-  CHECK(Model(Options{{"batch", "32"}}).need().values == doctest::Approx(2 * base.values).epsilon(0.01));
-  CHECK(Model(Options{{"context", "256"}}).need().values == doctest::Approx(2 * base.values).epsilon(0.01));
-  CHECK(Model(Options{{"optimizer", "sgd"}}).need().blocks == base.blocks - 1);
-  CHECK(Model(Options{{"accumulate", "4"}}).need().batches == 4 * base.batches);
-  CHECK(Model(Options{{"accumulate", "4"}}).need().values == base.values);
-  CHECK(Model(Options{}, 8000).need().gradients > 4.0 * 2000 * 8000);
-  CHECK(Model(Options{{"val_fraction", "0"}}).need().copy == 0);
-  CHECK(Model(Options{{"context", "8192"}, {"batch", "1"}}).need(64).gradients > 64 * 3 * 64 * 8192 * 4.0);
+  const MemoryNeed base = Planned(Options{}).need();
+  CHECK(Planned(Options{{"batch", "32"}}).need().values == doctest::Approx(2 * base.values).epsilon(0.01));
+  CHECK(Planned(Options{{"context", "256"}}).need().values == doctest::Approx(2 * base.values).epsilon(0.01));
+  CHECK(Planned(Options{{"optimizer", "sgd"}}).need().blocks == base.blocks - 1);
+  CHECK(Planned(Options{{"accumulate", "4"}}).need().batches == 4 * base.batches);
+  CHECK(Planned(Options{{"accumulate", "4"}}).need().values == base.values);
+  CHECK(Planned(Options{}, 8000).need().gradients > 4.0 * 2000 * 8000);
+  CHECK(Planned(Options{{"val_fraction", "0"}}).need().copy == 0);
+  CHECK(Planned(Options{{"context", "8192"}, {"batch", "1"}}).need(64).gradients > 64 * 3 * 64 * 8192 * 4.0);
 }
 
 TEST_CASE("a batch that does not fit is refused and the largest that does is named") {
-  const Model model(Options{{"batch", "1000"}});
+  const Planned model(Options{{"batch", "1000"}});
   const auto total = [](long batch) {
-    return Model(Options{{"batch", std::to_string(batch)}}).need(autograd::threads()).total();
+    return Planned(Options{{"batch", std::to_string(batch)}}).need(autograd::threads()).total();
   };
   CHECK(model.refusal(total(1000)).empty());
   for (const long largest : {1L, 2L, 37L, 500L, 999L}) {
@@ -132,7 +133,7 @@ TEST_CASE("a batch that does not fit is refused and the largest that does is nam
 }
 
 TEST_CASE("a batch of more tokens than BLAS can count is refused, however much memory there is") {
-  const Model model(Options{{"batch", "1048576"}, {"context", "1048576"}, {"channels", "4"}});
+  const Planned model(Options{{"batch", "1048576"}, {"context", "1048576"}, {"channels", "4"}});
   CHECK(model.refusal(1e300, Fault::usage).find("choose --batch 2047 or less") != std::string::npos);
 }
 

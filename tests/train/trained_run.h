@@ -33,7 +33,8 @@ struct TrainedRun {
   TrainedRun(const std::string& words, const std::vector<std::pair<std::string, std::string>>& options) : text(words) {
     using namespace primer::train;
     NewRun run(text.directory / "run", false);
-    Plan plan = make_plan(wishes(options), text.facts);
+    const Config config = wishes(options);
+    Plan plan = make_plan(config, text.facts, read_text(config, text.sources, text.facts, nullptr));
     prepare_run(run.staging(), plan, text.sources, text.facts);
     paths = run.publish(nullptr);
   }

@@ -72,7 +72,7 @@ TEST_CASE("a short text is learnt by heart and recited") {
   primer::nn::Score score{};
   primer::autograd::Tape<float> tape;
   const long windows = static_cast<long>(ids.size()) - context;
-  trainer.gpt().loss(tape, tokens, targets, windows, context, {}, 1.0, &score);
+  trainer.model().gpt().loss(tape, tokens, targets, windows, context, {}, 1.0, &score);
   CHECK(score.targets == windows);
   CHECK(score.nll / static_cast<double>(windows) < 0.05);
 
@@ -80,7 +80,7 @@ TEST_CASE("a short text is learnt by heart and recited") {
   std::string recited = prompt;
   Sampling greedy;
   greedy.temperature = 0;
-  generate(trainer.gpt(), tape, s.tokenizer->encode(prompt), windows, greedy, {},
+  generate(trainer.model().gpt(), tape, s.tokenizer->encode(prompt), windows, greedy, {},
            [&](std::uint64_t, int id) {
              recited += s.tokenizer->token_text(id);
              return true;
@@ -107,7 +107,7 @@ TEST_CASE("a kilobyte is learnt to a loss below 0.05 over whole windows, and rec
   greedy.temperature = 0;
   primer::autograd::Tape<float> tape;
   const long rest = static_cast<long>(text.size() - recited.size());
-  generate(trainer.gpt(), tape, s.tokenizer->encode(recited), rest, greedy, {}, [&](std::uint64_t, int id) {
+  generate(trainer.model().gpt(), tape, s.tokenizer->encode(recited), rest, greedy, {}, [&](std::uint64_t, int id) {
     recited += s.tokenizer->token_text(id);
     return true;
   });
@@ -209,7 +209,7 @@ TEST_CASE("a step whose gradient is not a number is skipped, three in a row are 
   Setting s(tale, {});
   Trainer<float> trainer(s.config, *s.tokenizer, s.tokens);
   trainer.step();
-  float* const broken = trainer.gpt().blocks[0].attention.qkv.weight.data();
+  float* const broken = trainer.model().gpt().blocks[0].attention.qkv.weight.data();
   const float whole = *broken;
   *broken = std::numeric_limits<float>::quiet_NaN();
   for (int i = 0; i < 2; ++i) {
@@ -231,7 +231,7 @@ TEST_CASE("a step whose gradient is not a number is skipped, three in a row are 
 TEST_CASE("ten bad steps among a hundred are divergence even when they are scattered") {
   Setting s(tale, {});
   Trainer<float> trainer(s.config, *s.tokenizer, s.tokens);
-  float* const broken = trainer.gpt().token.weight.data();
+  float* const broken = trainer.model().gpt().token.weight.data();
   for (int i = 0; i < 10; ++i) {
     CHECK_FALSE(trainer.has_diverged());
     const float whole = *broken;
@@ -252,7 +252,7 @@ TEST_CASE("generated tokens are a function of seed, sample and position") {
     Sampling sampling;
     sampling.seed = seed;
     std::vector<int> ids;
-    generate(trainer.gpt(), tape, std::vector<int>{0}, count, sampling, {sample, 1}, [&](std::uint64_t, int id) {
+    generate(trainer.model().gpt(), tape, std::vector<int>{0}, count, sampling, {sample, 1}, [&](std::uint64_t, int id) {
       ids.push_back(id);
       return true;
     });
@@ -266,6 +266,6 @@ TEST_CASE("generated tokens are a function of seed, sample and position") {
   CHECK(write(40, 1, 1) != ids);
   CHECK(write(0, 1, 0).empty());
   long calls = 0;
-  generate(trainer.gpt(), tape, std::vector<int>{0}, 40, {}, {}, [&](std::uint64_t, int) { return ++calls < 3; });
+  generate(trainer.model().gpt(), tape, std::vector<int>{0}, 40, {}, {}, [&](std::uint64_t, int) { return ++calls < 3; });
   CHECK(calls == 3);
 }

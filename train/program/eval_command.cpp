@@ -6,6 +6,7 @@
 #include "data/scratch_folder.h"
 #include "data/text.h"
 #include "data/token_file.h"
+#include "data/utf8.h"
 #include "train/program/commands.h"
 #include "train/program/help.h"
 #include "train/program/number_option.h"
@@ -15,6 +16,7 @@
 #include "train/run/loaded_run.h"
 #include "train/run/metrics.h"
 #include "train/run/objective.h"
+#include "train/run/pseudo_perplexity.h"
 
 namespace primer::train {
 
@@ -24,10 +26,19 @@ struct EvalOptions {
   std::string run, checkpoint = "best";
   std::vector<std::string> texts;
   long threads = 0;
-  bool json = false;
+  long masked = 2000;
+  bool pseudo = false, json = false;
 };
 
-Evaluation evaluate_part(LoadedRun& run, const data::TokenSequence& tokens, std::uint64_t bytes) {
+/// What a model has to say of a text.
+struct Verdict {
+  Evaluation evaluation;
+  double pseudo_loss = 0;  // nats a token; of pseudo_tokens, 0 of them if it was not asked for
+  std::uint64_t pseudo_tokens = 0;
+};
+
+Verdict evaluate_part(LoadedRun& run, const EvalOptions& options, const data::TokenSequence& tokens,
+                      std::uint64_t bytes) {
   const auto fewest = static_cast<std::uint64_t>(fewest_tokens(run.config));
   if (tokens.size() < fewest) {
     throw autograd::Error(autograd::Fault::input,
@@ -36,30 +47,42 @@ Evaluation evaluate_part(LoadedRun& run, const data::TokenSequence& tokens, std:
   }
   autograd::Tape<float> tape;
   const Objective objective(run.config, *run.tokenizer, static_cast<long>(run.labels.size()));
-  return evaluate(*run.network, tape, objective, tokens, bytes, run.config.batch, 0);
+  Verdict verdict{evaluate(*run.network, tape, objective, tokens, bytes, run.config.batch, 0)};
+  if (options.pseudo) {
+    const PseudoPerplexity pseudo = pseudo_perplexity(run, tokens, options.masked);
+    verdict.pseudo_loss = pseudo.loss;
+    verdict.pseudo_tokens = pseudo.tokens;
+  }
+  return verdict;
 }
 
-Evaluation evaluate_texts(LoadedRun& run, const std::vector<std::string>& texts) {
+Verdict evaluate_texts(LoadedRun& run, const EvalOptions& options) {
   const data::ScratchFolder directory("eval");
-  const data::Sources sources = data::collect_sources(texts, directory.path() + "/text");
+  const data::Sources sources = data::collect_sources(options.texts, directory.path() + "/text");
   const std::string path = directory.path() + "/tokens";
   const data::TextReading reading(*run.tokenizer, text_form(run.config), &run.labels);
   data::build_token_file(path, sources, data::survey(sources), reading, 0);
   const data::TokenFile tokens(path);
-  return evaluate_part(run, tokens.train(), tokens.train_bytes());
+  return evaluate_part(run, options, tokens.train(), tokens.train_bytes());
 }
 
 void run_eval(const EvalOptions& options) {
   use_threads(options.threads);
   const auto run = load_run(options.run, parse_choice(options.checkpoint));
   warn(run->warnings);
-  Evaluation result;
+  if (options.pseudo && run->config.objective != "mlm") {
+    throw autograd::Error(autograd::Fault::usage, "--pseudo-perplexity is for models that fill gaps, and " +
+                                                      data::printable(options.run) + " was trained with --objective " +
+                                                      run->config.objective);
+  }
+  Verdict verdict;
   if (options.texts.empty()) {
     const data::TokenFile tokens(run->paths.tokens());
-    result = evaluate_part(*run, tokens.validation(), tokens.validation_bytes());
+    verdict = evaluate_part(*run, options, tokens.validation(), tokens.validation_bytes());
   } else {
-    result = evaluate_texts(*run, options.texts);
+    verdict = evaluate_texts(*run, options);
   }
+  const Evaluation& result = verdict.evaluation;
   if (options.json) {
     JsonLine line;
     line.add("loss", result.loss)
@@ -71,6 +94,9 @@ void run_eval(const EvalOptions& options) {
       line.add("masked_loss", result.token_loss)
           .add("next_sentence_loss", result.label_loss)
           .add("next_sentence_accuracy", result.label_accuracy);
+    }
+    if (verdict.pseudo_tokens > 0) {
+      line.add("pseudo_perplexity", std::exp(verdict.pseudo_loss)).add("pseudo_tokens", verdict.pseudo_tokens);
     }
     put(line.text() + "\n");
     return;
@@ -93,6 +119,11 @@ void run_eval(const EvalOptions& options) {
                   100 * result.label_accuracy);
     out += text;
   }
+  if (verdict.pseudo_tokens > 0) {
+    std::snprintf(text, sizeof text, "pseudo-perplexity  %.3f, of %llu tokens masked one by one\n",
+                  std::exp(verdict.pseudo_loss), static_cast<unsigned long long>(verdict.pseudo_tokens));
+    out += text;
+  }
   put(out);
 }
 
@@ -108,6 +139,10 @@ void add_eval(CLI::App& root) {
   command->add_option("RUN", options->run, "a trained run")->required();
   command->add_option("TEXT", options->texts, "files, folders or -; the whole validation part if there is none");
   add_checkpoint_option(*command, options->checkpoint);
+  command->add_flag("--pseudo-perplexity", options->pseudo,
+                    "of a masked model: mask tokens one by one, and ask how surprising each is");
+  add_integer(*command, "--masked-tokens", options->masked, 0, 1'000'000'000'000,
+              "how many tokens that masks, spread over the text; 0: all");
   command->add_flag("--json", options->json, "one JSON object: loss, perplexity, bits_per_byte, accuracy, tokens");
   add_integer(*command, "--threads", options->threads, 0, 4096, "processor threads; 0: all");
   command->callback([options] { run_eval(*options); });

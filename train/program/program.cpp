@@ -96,6 +96,9 @@ int run(int argc, char** argv) {
   add_train(root);
   add_sample(root);
   add_eval(root);
+  add_fill(root);
+  add_classify(root);
+  add_embed(root);
   add_info(root);
   add_tokenize(root);
   add_bench(root);

@@ -73,12 +73,13 @@ std::shared_ptr<const data::Tokenizer> new_tokenizer(Config& config, const data:
 }
 
 void count_tokens(Plan& plan, const data::TextFacts& facts) {
-  plan.train_tokens = plan.validation_tokens = 0;
+  plan.train_tokens = plan.validation_tokens = plan.lines = 0;
   for (const data::FileFacts& file : facts.files) {
     const std::uint64_t n = tokens_in(file, {*plan.tokenizer, text_form(plan.config)});
     const std::uint64_t train = data::training_share(n, plan.config.val_fraction);
     plan.train_tokens += train;
     plan.validation_tokens += n - train;
+    plan.lines += file.parts;
   }
 }
 
@@ -157,7 +158,8 @@ void choose_optimizer(Config& config, const Row& row) {
 // length that a preset or a file gives.
 void choose_length(Plan& plan, const Row& row) {
   Config& config = plan.config;
-  const auto windows = static_cast<double>(plan.train_tokens) / static_cast<double>(config.context);
+  auto windows = static_cast<double>(plan.train_tokens) / static_cast<double>(config.context);
+  if (config.objective == "classify") windows = static_cast<double>(plan.lines) * (1 - config.val_fraction);
   plan.steps_per_epoch = std::max(windows, 1.0) / static_cast<double>(plan.sequences_per_step());
   Source last = Source::fitted;
   const auto look = [&](Field::Member member, double value) {

@@ -20,6 +20,7 @@ struct Plan {
   std::vector<std::string> labels;  // of --objective classify, in order
   std::uint64_t text_bytes = 0;
   std::uint64_t train_tokens = 0, validation_tokens = 0;
+  std::uint64_t lines = 0;  // of --objective classify
   long parameters = 0, parameters_without_positions = 0;
   double steps_per_epoch = 0;
   double flop_per_token = 0;       // 6 N + 12 L C T, N without positions: PaLM (2022), appendix B

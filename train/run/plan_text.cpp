@@ -1,4 +1,5 @@
 // A plan, told to people and to programs.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -26,6 +27,11 @@ std::string plan_text(const Plan& plan) {
   std::string out = "text   " + short_number(static_cast<double>(plan.text_bytes)) + "B, " + c.tokenizer +
                     " tokens, vocabulary " + text(plan.tokenizer->vocabulary_size()) + ": " + text(plan.train_tokens) +
                     " to train, " + text(plan.validation_tokens) + " to validate\n";
+  if (!plan.labels.empty()) {
+    out += "labels " + text(plan.labels.size()) + " on " + text(plan.lines) + " lines:";
+    for (std::size_t i = 0; i < std::min<std::size_t>(plan.labels.size(), 10); ++i) out += " " + plan.labels[i];
+    out += plan.labels.size() > 10 ? " ...\n" : "\n";
+  }
   out += "model  " + text(c.layers) + " layers, " + text(c.heads) + " heads, " + text(c.channels) +
          " channels, context " + text(c.context) + ": " + text(plan.parameters) + " parameters (" +
          text(plan.parameters_without_positions) + " without positions), about " +

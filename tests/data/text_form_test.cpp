@@ -1,0 +1,178 @@
+#include "data/text_form.h"
+
+#include <set>
+
+#include "data/labelled_examples.h"
+#include "data/token_file.h"
+#include "tests/data/fixture.h"
+
+namespace primer::data {
+
+namespace {
+
+const std::vector<std::string> specials{"[CLS]", "[SEP]", "[MASK]"};
+
+/// A text's tokens, shown: [SEP] as |, [CLS] as #, a label as its number in angle brackets.
+std::string shown(const TextReading& reading, const std::string& text, std::size_t block = 1) {
+  const auto encoder = reading.encoder();
+  std::vector<int> ids;
+  for (std::size_t i = 0; i < text.size(); i += block) encoder->feed(text.substr(i, block), ids);
+  encoder->finish(ids);
+  std::string out;
+  const int V = reading.tokenizer->vocabulary_size();
+  for (const int id : ids) {
+    if (id >= V) out += "<" + std::to_string(id - V) + ">";
+    else if (id == reading.tokenizer->special("[SEP]")) out += "|";
+    else if (id == reading.tokenizer->special("[CLS]")) out += "#";
+    else out += reading.tokenizer->token_text(id);
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("sentences end with their line or with a mark and a blank, documents with a blank line") {
+  const auto tokenizer = make_byte_tokenizer(specials);
+  const TextReading reading(*tokenizer, TextForm::sentences);
+  const std::pair<std::string, std::string> cases[] = {
+      {"", ""},
+      {"\n \n\t\n", ""},
+      {"one", "one|#"},
+      {"one\ntwo\n", "one|two|#"},
+      {"one\n\ntwo", "one|#two|#"},
+      {"one\n  \n\n\ntwo\n", "one|#two|#"},
+      {"One. Two! Three? 3.14 e.g.this", "One.|Two!|Three?|3.14 e.g.this|#"},
+      {"\"Is it?\" (It is.) So", "\"Is it?\"|(It is.)|So|#"},
+      {"  led and trailed  \r\n\r\nnext\r\n", "led and trailed|#next|#"},
+      {"你好。再见！吗？好", "你好。|再见！|吗？|好|#"},
+  };
+  for (const auto& [text, expected] : cases) {
+    for (const std::size_t block : {1u, 2u, 7u, 1000u}) CHECK(shown(reading, text, block) == expected);
+  }
+  const std::string endless(200'000, 'x');  // a sentence that does not end is cut, so that memory is bounded
+  const std::string cut = shown(reading, endless, 4096);
+  CHECK(std::count(cut.begin(), cut.end(), '|') == 4);
+}
+
+TEST_CASE("a labelled line is [CLS], its label, its text, [SEP]") {
+  const auto tokenizer = make_byte_tokenizer(specials);
+  const std::vector<std::string> labels{"bad", "good"};
+  const TextReading reading(*tokenizer, TextForm::labelled_lines, &labels);
+  for (const std::size_t block : {1u, 5u, 1000u}) {
+    CHECK(shown(reading, "good\tfine\nbad\ta\tb\r\ngood\tlast", block) == "#<1>fine|#<0>a\tb|#<1>last|");
+  }
+  const std::pair<std::string, std::string> wrong[] = {
+      {"good\tx\nno tab\n", "line 2: it has no tab"}, {"good\tx\n\nbad\ty\n", "line 2: it is empty"},
+      {"\tx\n", "line 1: it has no label"},           {"good\t\n", "line 1: it has no text"},
+      {"good\t \r\n", "line 1: it has no text"},      {"ugly\tx\n", "'ugly' is none of the model's labels"},
+  };
+  for (const auto& [text, why] : wrong) {
+    CHECK(contains(refused(Fault::input, [&] { shown(reading, text); }), why));
+  }
+  const auto characters = make_character_tokenizer({'a', 'b'}, specials);
+  CHECK(contains(refused(Fault::input, [&] { shown({*characters, TextForm::labelled_lines, &labels}, "bad\tac\n"); }),
+                 "line 1"));
+  const auto plain = make_byte_tokenizer();
+  CHECK(contains(refused(Fault::input, [&] { shown({*plain, TextForm::sentences}, "x"); }), "[CLS]"));
+}
+
+TEST_CASE("labels are surveyed in order, and fewer than two are refused") {
+  const TemporaryFolder folder;
+  const auto survey_of = [&](const std::string& text) {
+    return survey_labels(collect_sources({folder.put("l.tsv", text)}));
+  };
+  CHECK(survey_of("b\tx\na\ty\nb\tz\n") == std::vector<std::string>{"a", "b"});
+  CHECK(contains(refused(Fault::input, [&] { survey_of("b\tx\nb\ty\n"); }), "only one label, 'b'"));
+  CHECK(contains(refused(Fault::input, [&] { survey_of("b\tx\nc y\n"); }), "l.tsv': line 2: it has no tab"));
+  CHECK(contains(refused(Fault::input, [&] { survey_of("b\tx\na\x1b\ty\n"); }), "cannot be shown"));
+}
+
+TEST_CASE("the validation part of labelled lines begins with a line, and every line is an example once") {
+  const TemporaryFolder folder;
+  std::string text;
+  for (int i = 0; i < 97; ++i) text += (i % 3 ? "good\t" : "bad\t") + std::string(1 + i % 11, 'a' + i % 26) + "\n";
+  const Sources sources = collect_sources({folder.put("l.tsv", text)});
+  TextFacts facts = survey(sources);
+  const auto tokenizer = make_byte_tokenizer(specials);
+  const std::vector<std::string> labels = survey_labels(sources);
+  const TextReading reading(*tokenizer, TextForm::labelled_lines, &labels);
+  count_tokens(sources, facts, reading);
+  CHECK(facts.files[0].parts == 97);
+  for (const double fraction : {0.0, 0.1, 0.5}) {
+    CAPTURE(fraction);
+    build_token_file(folder / "tokens", sources, facts, reading, fraction);
+    const TokenFile file(folder / "tokens");
+    CHECK(file.train_size() + file.validation_size() == *facts.files[0].tokens);
+    std::uint64_t lines = 0;
+    long longest = 0;
+    for (const Part part : {Part::train, Part::validation}) {
+      if (file.part(part).size() == 0) continue;
+      LabelledExamples examples(file.part(part), 9, *tokenizer, 2);
+      for (std::uint64_t i = 0; i < examples.count(); ++i, ++lines) {
+        std::vector<int> tokens(9, 0), targets(9, -1);
+        ExampleRow row{tokens, targets, {}};
+        const long length = examples.write(i, row);
+        longest = std::max(longest, length);
+        CHECK(row.label == (lines % 3 ? 1 : 0));
+        CHECK(length == std::min(9L, static_cast<long>(3 + lines % 11)));
+        CHECK(tokens[0] == tokenizer->special("[CLS]"));
+        CHECK(tokens[length - 1] == tokenizer->special("[SEP]"));
+        for (long k = 1; k < length - 1; ++k) CHECK(tokens[k] == 'a' + static_cast<int>(lines % 26));
+      }
+    }
+    CHECK(lines == 97);
+    CHECK(longest == 9);
+    const double share = static_cast<double>(file.validation_size()) / static_cast<double>(*facts.files[0].tokens);
+    CHECK(share == doctest::Approx(fraction).epsilon(0.1));
+  }
+}
+
+TEST_CASE("examples of unequal lengths come in batches of about equal ones, each once an epoch") {
+  std::vector<int> tokens;
+  const auto tokenizer = make_byte_tokenizer(specials);
+  const int cls = tokenizer->special("[CLS]"), sep = tokenizer->special("[SEP]"), V = tokenizer->vocabulary_size();
+  for (int i = 0; i < 3000; ++i) {
+    tokens.insert(tokens.end(), {cls, V + i % 2, i % 251});
+    tokens.insert(tokens.end(), i * 7919 % 61, 'x');
+    tokens.push_back(sep);
+  }
+  const TokenVector sequence(tokens);
+  TrainingBatches batches(std::make_unique<LabelledExamples>(sequence, 64, *tokenizer, 2), 1);
+  Batch batch;
+  std::vector<std::vector<int>> firsts;
+  for (int epoch = 0; epoch < 2; ++epoch) {
+    long real = 0, places = 0;
+    std::multiset<std::pair<int, int>> seen;  // the first token and the length
+    std::vector<int> first;
+    for (int i = 0; i < 300; ++i) {
+      batches.next(10, batch);
+      places += static_cast<long>(batch.tokens.size());
+      for (std::size_t row = 0; row < 10; ++row) {
+        real += batch.lengths[row];
+        seen.emplace(batch.tokens[row * static_cast<std::size_t>(batch.length) + 1], batch.lengths[row]);
+        first.push_back(batch.lengths[row]);
+      }
+    }
+    std::multiset<std::pair<int, int>> all;
+    for (int i = 0; i < 3000; ++i) all.emplace(i % 251, 3 + i * 7919 % 61);
+    CHECK(seen == all);
+    CHECK(static_cast<double>(real) > 0.8 * static_cast<double>(places));  // unsorted it would be about a half
+    firsts.push_back(first);
+  }
+  CHECK(batches.cursor() == Cursor{1, 3000});
+  CHECK(firsts[0] != firsts[1]);
+}
+
+TEST_CASE("tokens that are no labelled lines are refused") {
+  const auto tokenizer = make_byte_tokenizer(specials);
+  const int cls = tokenizer->special("[CLS]"), sep = tokenizer->special("[SEP]"), V = tokenizer->vocabulary_size();
+  const std::vector<std::vector<int>> wrong = {
+      {},          {cls},           {cls, V},          {cls, V, 'a'},         {'a', V, sep},          {cls, 'a', sep},
+      {cls, V + 2, 'a', sep},       {cls, V, cls, sep}, {cls, V, V, sep},      {cls, V, 'a', sep, 'b'}};
+  for (const auto& tokens : wrong) {
+    const TokenVector sequence(tokens);
+    refused(Fault::input, [&] { LabelledExamples(sequence, 9, *tokenizer, 2); });
+  }
+}
+
+}  // namespace primer::data
