@@ -68,7 +68,7 @@ test-portable: portable  # the quick tests at each of LEVELS; this machine must 
 	done
 
 aarch64:  # compiles program and tests for 64-bit ARM with Debian's cross compiler, and installs what that needs
-	@sh dependencies.sh install g++-aarch64-linux-gnu libopenblas-openmp-dev:arm64
+	@sh dependencies.sh install g++-aarch64-linux-gnu libopenblas-openmp-dev:arm64 libutf8proc-dev:arm64
 	$(CONFIGURE) -B build-aarch64 --toolchain cmake/aarch64.cmake
 	$(call BUILD,build-aarch64)
 

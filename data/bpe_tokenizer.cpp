@@ -106,6 +106,12 @@ BpeVocabulary spelt_vocabulary(const std::vector<std::string>& names, const std:
 
 std::shared_ptr<const Tokenizer> make_bpe_tokenizer(BpeVocabulary vocabulary) {
   const auto ids = ids_by_bytes(vocabulary);
+  for (const auto& [name, id] : vocabulary.specials) {
+    const auto piece = byte_level_bytes(name);
+    if (piece && ids.contains(*piece)) {
+      throw Error(Fault::usage, "the special token " + quoted(name) + " has the name of a piece of the vocabulary");
+    }
+  }
   std::array<int, 256> bytes{};
   for (std::size_t byte = 0; byte < 256; ++byte) {
     const char character = static_cast<char>(static_cast<unsigned char>(byte));

@@ -25,7 +25,8 @@ struct BpeVocabulary {
 };
 
 /// A tokenizer with GPT-2's pre-tokenisation. Every byte has a token, no two tokens have the same bytes, and the merges
-/// are of tokens, each pair once, and make tokens: else Fault::input, naming what is wrong.
+/// are of tokens, each pair once, and make tokens: else Fault::input, naming what is wrong. A special that is named as
+/// files spell a token: Fault::usage.
 std::shared_ptr<const Tokenizer> make_bpe_tokenizer(BpeVocabulary vocabulary);
 
 /// A vocabulary as files spell it. Nothing is changed about the specials.

@@ -175,7 +175,7 @@ std::shared_ptr<const Tokenizer> train_bpe(const WordCounts& words, int size,
   BpeVocabulary vocabulary = Trainer(words).train(static_cast<std::size_t>(size));
   for (const std::string& name : specials) {
     if (!vocabulary.specials.emplace(name, static_cast<int>(vocabulary.tokens.size())).second) {
-      throw Error(Fault::input, "the special token \"" + printable(name) + "\" is given twice");
+      throw Error(Fault::usage, "the special token \"" + printable(name) + "\" is given twice");
     }
     vocabulary.tokens.emplace_back();
   }

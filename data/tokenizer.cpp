@@ -4,13 +4,12 @@
 #include <cstdio>
 
 #include "data/byte_level.h"
+#include "data/tokenizer_contents.h"
 #include "data/tokenizer_json.h"
 
 namespace primer::data {
 
 namespace {
-
-constexpr std::size_t vocabulary_limit = 1u << 20;
 
 class ByteEncoder final : public Encoder {
  public:
@@ -129,16 +128,13 @@ class CharacterTokenizer final : public Tokenizer {
   std::vector<int> ids_;          // by symbol; -1 for one that is not in the vocabulary
 };
 
-}  // namespace
-
-namespace {
-
 void check_special_name(const std::string& name) {
   std::size_t symbols = 0;
   each_symbol(name, [&](Symbol symbol, int) { symbols += is_stray(symbol) ? 0 : 1; });
   // Two symbols at least: so no special can be taken for a byte or a character.
   if (symbols < 2 || name.size() > 256 || printable(name) != name || name.starts_with("<0x")) {
-    throw Error(Fault::input, "\"" + printable(name.substr(0, 256)) + "\" cannot be the name of a special token");
+    throw Error(Fault::usage, "\"" + printable(name.substr(0, 256)) + "\" cannot be the name of a special token; "
+                              "give two symbols or more that can be printed, such as [MASK]");
   }
 }
 
@@ -149,7 +145,7 @@ Tokenizer::Tokenizer(std::vector<std::string> tokens, const std::vector<std::str
   for (const std::string& name : specials) {
     check_special_name(name);
     if (!specials_.emplace(name, vocabulary_size()).second) {
-      throw Error(Fault::input, "the special token \"" + name + "\" is given twice");
+      throw Error(Fault::usage, "the special token \"" + name + "\" is given twice");
     }
     tokens_.push_back(name);
   }

@@ -59,7 +59,7 @@ class Tokenizer {
   /// How many tokens a file of these facts gives, if that can be known without encoding it.
   virtual std::optional<std::uint64_t> count(const FileFacts& facts) const = 0;
 
-  /// The tokenizer as a Hugging Face tokenizer.json; load_tokenizer reads it back.
+  /// The tokenizer as a Hugging Face tokenizer.json; load_tokenizer reads it back. Too large for that: Fault::input.
   virtual std::string json() const = 0;
 
  protected:
@@ -73,7 +73,8 @@ class Tokenizer {
   Specials specials_;
 };
 
-/// 256 tokens, id = byte. Takes any text.
+/// 256 tokens, id = byte. Takes any text. In every new vocabulary the specials have the last ids, in the order given;
+/// a name that could be mistaken for text, or is given twice: Fault::usage.
 std::shared_ptr<const Tokenizer> make_byte_tokenizer(const std::vector<std::string>& specials = {});
 
 /// One token for each symbol of `alphabet`, with its place there as the id. TextFacts::alphabet is in the usual order.

@@ -9,7 +9,6 @@ namespace {
 constexpr std::size_t name_limit = 16384;  // bytes of a string as it is spelt, also as \uXXXX
 constexpr std::size_t key_limit = 4096;    // bytes of a setting's whole path
 constexpr std::size_t setting_limit = 1000;
-constexpr std::size_t special_limit = 1000;
 
 using Kind = JsonValue::Kind;
 

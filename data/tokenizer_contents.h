@@ -15,6 +15,7 @@ namespace primer::data {
 
 inline constexpr std::uint64_t tokenizer_file_limit = 64u << 20;  // bytes
 inline constexpr std::size_t vocabulary_limit = 1u << 20;         // tokens, and merges
+inline constexpr std::size_t special_limit = 1000;                // added tokens
 
 struct AddedToken {
   std::optional<std::uint64_t> id;

@@ -17,7 +17,8 @@ constexpr std::pair<const char*, const char*> pairs[] = {{"vocab.json", "merges.
 bool is_file(const std::string& path) { return kind_of(path, true) == FileKind::regular; }
 
 bool looks_special(const std::string& name) {
-  return name.size() > 2 && ((name.front() == '<' && name.back() == '>') || (name.front() == '[' && name.back() == ']'));
+  const auto between = [&](char first, char last) { return name.front() == first && name.back() == last; };
+  return name.size() > 2 && (between('<', '>') || between('[', ']'));
 }
 
 Specials specials_of(const std::vector<std::string>& names, const std::vector<NamedMerge>& merges) {

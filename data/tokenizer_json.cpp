@@ -153,7 +153,13 @@ std::string write_tokenizer_json(const TokenizerJson& file) {
     out += (id == 0 ? "\n" : ",\n");
     out += json_quoted(file.names[id]) + ":" + std::to_string(id);
   }
-  return out + (file.merges ? "},\n\"merges\":[" + *file.merges + "]}}\n" : "}}}\n");
+  out += file.merges ? "},\n\"merges\":[" + *file.merges + "]}}\n" : "}}}\n";
+  if (specials.size() > special_limit || out.size() > tokenizer_file_limit) {
+    throw Error(Fault::input, "the tokenizer is too large for a file: it would have " + std::to_string(out.size()) +
+                                  " bytes and " + std::to_string(specials.size()) + " special tokens, the limits are " +
+                                  std::to_string(tokenizer_file_limit) + " and " + std::to_string(special_limit));
+  }
+  return out;
 }
 
 std::shared_ptr<const Tokenizer> parse_tokenizer(std::string_view json, const std::string& path) {

@@ -24,6 +24,7 @@ struct TokenizerJson {
       R"("fuse_unk":false,"byte_fallback":false,"ignore_merges":false)";
 };
 
+/// More special tokens or bytes than a reader takes: Fault::input. So whatever is written can be read back.
 std::string write_tokenizer_json(const TokenizerJson& file);
 
 /// "<0xFF>" for the stray byte FF.

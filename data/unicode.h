@@ -16,7 +16,8 @@ SymbolClass class_of(Symbol symbol);
 /// Devlin et al., BERT, tokenization.py, _is_punctuation.
 bool is_punctuation(Symbol symbol);
 
-/// General categories Cc, Cf and Co. Unassigned code points are not among them: a later Unicode may give them a meaning.
+/// General categories Cc, Cf and Co. Unassigned code points are not among them: a later Unicode may give them a
+/// meaning.
 bool is_control(Symbol symbol);
 
 /// General category Mn: accents that stand above, below or in what they follow.

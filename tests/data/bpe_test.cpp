@@ -16,7 +16,9 @@ using autograd::Random;
 /// The 256 bytes, each its own id, and merges.
 BpeVocabulary bytes_and(const std::vector<std::pair<std::string, std::string>>& merges) {
   BpeVocabulary vocabulary;
-  for (int byte = 0; byte < 256; ++byte) vocabulary.tokens.emplace_back(1, static_cast<char>(static_cast<unsigned char>(byte)));
+  for (int byte = 0; byte < 256; ++byte) {
+    vocabulary.tokens.emplace_back(1, static_cast<char>(static_cast<unsigned char>(byte)));
+  }
   const auto id = [&](const std::string& token) {
     const auto found = std::find(vocabulary.tokens.begin(), vocabulary.tokens.end(), token);
     return static_cast<int>(found - vocabulary.tokens.begin());
@@ -190,7 +192,7 @@ TEST_CASE("what a vocabulary lacks or has twice is refused") {
   CHECK(contains(refusal([](auto& v) { v.merges.push_back(v.merges[0]); }), "the merges 1 and 3 are the same"));
   CHECK(contains(refusal([](auto& v) { v.tokens.push_back(""); }), "has 0 bytes"));
   CHECK(contains(refusal([](auto& v) { v.tokens.push_back(std::string(1025, 'x')); }), "has 1025 bytes"));
-  refusal([](auto& v) { v.specials.emplace("a", 5); });
+  CHECK(contains(refusal([](auto& v) { v.specials.emplace("[X]", 5); }), "the byte \"\\x05\" has no token"));
 }
 
 TEST_CASE("names of special tokens are plain text to encode, and tokens to encode_with_specials") {
@@ -201,7 +203,8 @@ TEST_CASE("names of special tokens are plain text to encode, and tokens to encod
   CHECK(tokenizer->special("[MASK]") == 258);
   CHECK(tokenizer->encode("a<|end|>").front() == 'a');
   CHECK(tokenizer->encode("a<|end|>")[1] == 256);
-  CHECK(tokenizer->encode_with_specials("a<|end|>[MASK] b[MASK]sz") == std::vector<int>{'a', 257, 258, ' ', 'b', 259, 'z'});
+  CHECK(tokenizer->encode_with_specials("a<|end|>[MASK] b[MASK]sz") ==
+        std::vector<int>{'a', 257, 258, ' ', 'b', 259, 'z'});
   CHECK(tokenizer->encode_with_specials("").empty());
   const auto back = parse_tokenizer(tokenizer->json(), "t.json");
   CHECK(back->json() == tokenizer->json());

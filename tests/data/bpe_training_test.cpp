@@ -93,7 +93,10 @@ TEST_CASE("a text with too few pairs gives fewer tokens, and specials come on to
   for (const int size : {-1, 0, 256, 1'000'001}) {
     refused(Fault::usage, [&] { train_bpe(count_words("a"), size); });
   }
-  refused(Fault::input, [] { train_bpe(count_words("a"), 300, {"[MASK]", "[MASK]"}); });
+  refused(Fault::usage, [] { train_bpe(count_words("a"), 300, {"[MASK]", "[MASK]"}); });
+  for (const char* piece : {"abab", "\xC4\xA0" "abab"}) {  // as files spell it: U+0120 for the space
+    CHECK(contains(refused(Fault::usage, [&] { train_bpe(count_words("abab abab abab"), 300, {piece}); }), piece));
+  }
 }
 
 TEST_CASE("pieces are counted alike from files and from memory, by any number of threads") {

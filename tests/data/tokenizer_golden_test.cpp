@@ -7,7 +7,9 @@ namespace primer::data {
 
 namespace {
 
-std::string golden(const std::string& name) { return std::string(PRIMER_SOURCE_DIR) + "/tests/golden/tokenizer/" + name; }
+std::string golden(const std::string& name) {
+  return std::string(PRIMER_SOURCE_DIR) + "/tests/golden/tokenizer/" + name;
+}
 
 std::string text() { return read_file(golden("text"), 1u << 20); }
 

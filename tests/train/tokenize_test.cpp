@@ -31,6 +31,7 @@ TEST_CASE("a tokenizer is learned, encodes, decodes and counts from the command 
   const Outcome learned = run_primer(here, "tokenize train t.txt --tokenizer bpe:400 -o own.json --special '[MASK]'");
   CAPTURE(learned.err);
   REQUIRE(learned.code == 0);
+  CHECK(learned.err.starts_with("learn  400 pieces of words, from 20.0kB of text\n"));
   CHECK(learned.err.find("401 tokens") != std::string::npos);
   const Outcome encoded = run_primer(here, "tokenize encode t.txt --tokenizer own.json");
   REQUIRE(encoded.code == 0);
@@ -48,7 +49,8 @@ TEST_CASE("a tokenizer is learned, encodes, decodes and counts from the command 
   CHECK(stats["common"].size() == 3);
   CHECK(stats["common"][0]["count"] >= stats["common"][1]["count"]);
   CHECK(stats["long"][0]["token"].get<std::string>().size() >= stats["long"][1]["token"].get<std::string>().size());
-  CHECK(run_primer(here, "tokenize stats t.txt --tokenizer own.json").out.starts_with("tokenizer   bpe, vocabulary 401"));
+  const Outcome table = run_primer(here, "tokenize stats t.txt --tokenizer own.json");
+  CHECK(table.out.starts_with("tokenizer   bpe, vocabulary 401"));
 
   here.write("masked", "a [MASK]");
   CHECK(run_primer(here, "tokenize encode masked --tokenizer own.json --specials").out.ends_with(" 400\n"));
@@ -82,10 +84,41 @@ TEST_CASE("wrong uses of tokenizers end with 2, wrong files with 3") {
   check_refusal(here, "tokenize encode t.txt --tokenizer missing.json", 3, "no such file");
   REQUIRE(run_primer(here, "tokenize train t.txt -q --tokenizer byte -o byte.json").code == 0);
   check_refusal(here, "tokenize decode ids --tokenizer byte.json", 3, "\"x\" is no token");
+  here.write("ids", "000000000000000000000000005");
+  check_refusal(here, "tokenize decode ids --tokenizer byte.json", 3, "is no token; they are 0 to 255");
+  here.write("ids", "256");
+  check_refusal(here, "tokenize decode ids --tokenizer byte.json", 3, "\"256\" is no token; they are 0 to 255");
+  check_refusal(here, "tokenize train t.txt -q -o x.json --special a", 2, "\"a\" has the name of a piece");
+  check_refusal(here, "tokenize train t.txt -q -o x.json --tokenizer char --special a", 2, "cannot be the name");
   check_refusal(here, "train t.txt --tokenizer bpe:x", 2, "bpe:SIZE (257 to 1000000)");
   check_refusal(here, "train t.txt --tokenizer chra", 2, "did you mean char?");
+  check_refusal(here, "train t.txt --tokenizer bpe", 2, "./NAME)\n");  // not: did you mean byte?
   check_refusal(here, "train t.txt --tokenizer ./missing.json", 3, "no such file");
-  check_refusal(here, "train t.txt -q --objective mlm --tokenizer ./byte.json", 3, "[MASK]");
+  here.write("vocab.txt", "[UNK]\n[CLS]\na\n");
+  for (const std::string tokenizer : {"./byte.json", "vocab.txt"}) {
+    const std::string masked = "train t.txt --objective mlm --tokenizer " + tokenizer;
+    check_refusal(here, masked, 3, "the tokenizer has no [MASK]");
+    check_refusal(here, masked + " --dry-run", 3, "--special '[MASK]'");
+  }
+}
+
+TEST_CASE("what is skipped of a folder is said, and what is about to be learned, unless quiet") {
+  const FreshDirectory here;
+  fs::create_directory(here / "texts");
+  here.write("texts/a.txt", prose(3'000));
+  here.write("texts/b.bin", std::string(10, '\0'));
+  const Outcome learned = run_primer(here, "tokenize train texts --tokenizer bpe:300 -o own.json");
+  CHECK(learned.code == 0);
+  CHECK(learned.err.find("skipped 1 (1 with NUL bytes)") != std::string::npos);
+  const Outcome encoded = run_primer(here, "tokenize encode texts --tokenizer own.json");
+  CHECK(encoded.err.find("skipped 1") != std::string::npos);
+  CHECK(std::count(encoded.out.begin(), encoded.out.end(), '\n') == 1);
+  CHECK(run_primer(here, "tokenize train texts -q --tokenizer bpe:300 -o other.json").err.empty());
+
+  const Outcome trained = run_primer(here, "train texts -o run --tokenizer bpe:300" + tiny);
+  CHECK(trained.err.starts_with("learn  300 pieces of words, from 3.00kB of text\n"));
+  CHECK(run_primer(here, "train texts -q -o other --tokenizer bpe:300" + tiny).err.empty());
+  CHECK(run_primer(here, "train texts -o characters" + tiny).err.find("learn") == std::string::npos);
 }
 
 TEST_CASE("a training with pieces of words is resumed to the same weights, and its samples are text") {
@@ -117,7 +150,8 @@ TEST_CASE("a masked model is trained over pieces of words, and a run's tokenizer
   here.write("t.txt", prose(8'000));
   REQUIRE(run_primer(here, "train t.txt -q -o run --objective mlm --tokenizer bpe:300" + tiny).code == 0);
   CHECK(nlohmann::json::parse(run_primer(here, "info run --json").out)["vocabulary"] == 301);
-  const Outcome again = run_primer(here, "train t.txt -q -o again --objective mlm --tokenizer run/tokenizer.json" + tiny);
+  const std::string masked = "--objective mlm --tokenizer run/tokenizer.json" + tiny;
+  const Outcome again = run_primer(here, "train t.txt -q -o again " + masked);
   CAPTURE(again.err);
   CHECK(again.code == 0);
   CHECK(file_bytes(here / "run/tokenizer.json") == file_bytes(here / "again/tokenizer.json"));

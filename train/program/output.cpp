@@ -13,6 +13,8 @@
 #include "data/utf8.h"
 #include "train/program/run_options.h"
 #include "train/run/loaded_run.h"
+#include "train/run/plan.h"
+#include "train/run/progress.h"
 
 namespace primer::train {
 
@@ -43,6 +45,13 @@ void use_threads(long threads) {
 void use_machine(const Config& config) {
   use_threads(config.threads);
   autograd::use(config.deterministic ? autograd::Products::tiles : autograd::Products::blas);
+}
+
+void say_learning(const std::string& tokenizer, const data::Sources& sources) {
+  const int size = bpe_size(tokenizer);
+  if (size == 0) return;
+  say("learn  " + std::to_string(size) + " pieces of words, from " +
+      short_number(static_cast<double>(sources.bytes())) + "B of text\n");
 }
 
 namespace {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "data/text.h"
 #include "train/run/checkpoint.h"
 #include "train/run/generate.h"
 
@@ -18,6 +19,9 @@ void use_threads(long threads);
 
 /// What a training computes with: its threads, and products that depend on them or not.
 void use_machine(const Config& config);
+
+/// Says that bpe:SIZE is about to be learned, which takes seconds for each 100 MB; nothing for another tokenizer.
+void say_learning(const std::string& tokenizer, const data::Sources& sources);
 
 /// What sample writes.
 struct Excerpt {

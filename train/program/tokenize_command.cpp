@@ -11,6 +11,7 @@
 #include "train/program/output.h"
 #include "train/program/run_options.h"
 #include "train/program/tokenize_stats.h"
+#include "train/run/progress.h"
 
 namespace primer::train {
 
@@ -33,6 +34,13 @@ struct UseOptions {
   bool specials = false, json = false;
 };
 
+// The texts, standard input copied into the folder. What was skipped is said.
+data::Sources sources_of(const std::vector<std::string>& texts, const data::ScratchFolder& folder, bool quiet = false) {
+  data::Sources sources = data::collect_sources(texts, folder.path() + "/text");
+  if (!quiet && !sources.skipped.empty()) say("files  " + sources.summary() + "\n");
+  return sources;
+}
+
 std::shared_ptr<const data::Tokenizer> learn(const LearnOptions& options, const data::Sources& sources) {
   if (options.tokenizer == "byte") return data::make_byte_tokenizer(options.specials);
   if (options.tokenizer == "char") {
@@ -52,8 +60,9 @@ void run_train(const LearnOptions& options) {
   if (data::kind_of(options.out, false) != data::FileKind::missing && !options.force) {
     throw Error(Fault::usage, data::printable(options.out) + " exists; --force replaces it, -o names another");
   }
-  const data::ScratchFolder directory("tokenize");
-  const data::Sources sources = data::collect_sources(options.texts, directory.path() + "/text");
+  const data::ScratchFolder folder("tokenize");
+  const data::Sources sources = sources_of(options.texts, folder, options.quiet);
+  if (!options.quiet) say_learning(options.tokenizer, sources);
   const auto tokenizer = learn(options, sources);
   data::write_file_atomically(options.out, tokenizer->json());
   if (options.quiet) return;
@@ -87,8 +96,8 @@ class IdWriter {
 
 void run_encode(const UseOptions& options) {
   const auto tokenizer = data::open_tokenizer(options.tokenizer);
-  const data::ScratchFolder directory("tokenize");
-  const data::Sources sources = data::collect_sources(options.texts, directory.path() + "/text");
+  const data::ScratchFolder folder("tokenize");
+  const data::Sources sources = sources_of(options.texts, folder);
   IdWriter writer;
   for (const data::Source& source : sources.files) {
     if (options.specials) {
@@ -122,7 +131,7 @@ class IdReader {
     for (const char c : block) {
       if (c == ' ' || (c >= '\t' && c <= '\r')) {
         finish(out);
-      } else if (word_.size() < 20) {
+      } else if (word_.size() <= longest_id) {  // of more no more is kept than says so
         word_ += c;
       }
     }
@@ -132,7 +141,8 @@ class IdReader {
     if (word_.empty()) return;
     int id = -1;
     const auto [end, error] = std::from_chars(word_.data(), word_.data() + word_.size(), id);
-    if (error != std::errc() || end != word_.data() + word_.size() || id < 0 || id >= tokenizer_.vocabulary_size()) {
+    const bool is_number = error == std::errc() && end == word_.data() + word_.size() && word_.size() <= longest_id;
+    if (!is_number || id < 0 || id >= tokenizer_.vocabulary_size()) {
       throw Error(Fault::input, "\"" + data::printable(word_) + "\" is no token; they are 0 to " +
                                     std::to_string(tokenizer_.vocabulary_size() - 1));
     }
@@ -142,6 +152,8 @@ class IdReader {
   }
 
  private:
+  static constexpr std::size_t longest_id = 20;  // symbols
+
   const data::Tokenizer& tokenizer_;
   std::string word_;
   bool first_ = true;
@@ -149,8 +161,8 @@ class IdReader {
 
 void run_decode(const UseOptions& options) {
   const auto tokenizer = data::open_tokenizer(options.tokenizer);
-  const data::ScratchFolder directory("tokenize");
-  const data::Sources sources = data::collect_sources(options.texts, directory.path() + "/text");
+  const data::ScratchFolder folder("tokenize");
+  const data::Sources sources = sources_of(options.texts, folder);
   for (const data::Source& source : sources.files) {
     data::TextReader reader(source);
     IdReader ids(*tokenizer);
@@ -168,8 +180,8 @@ void run_decode(const UseOptions& options) {
 
 void run_stats(const UseOptions& options) {
   const auto tokenizer = data::open_tokenizer(options.tokenizer);
-  const data::ScratchFolder directory("tokenize");
-  const data::Sources sources = data::collect_sources(options.texts, directory.path() + "/text");
+  const data::ScratchFolder folder("tokenize");
+  const data::Sources sources = sources_of(options.texts, folder);
   const TokenStats stats = count_stats(sources, *tokenizer);
   put(options.json ? stats_json(stats, *tokenizer, options.top) : stats_text(stats, *tokenizer, options.top));
 }
@@ -178,7 +190,7 @@ std::shared_ptr<UseOptions> add_use(CLI::App* command, const char* texts, void (
   const auto options = std::make_shared<UseOptions>();
   command->add_option("TEXT", options->texts, texts)->required();
   command->add_option("--tokenizer", options->tokenizer,
-                      "a tokenizer.json, vocab.json with merges.txt, vocab.txt, or a folder with one of them, such as a run")
+                      "a tokenizer.json, vocab.json with merges.txt, vocab.txt, or a folder with one, such as a run")
       ->type_name("PATH")
       ->required();
   command->callback([options, run] { run(*options); });
@@ -221,8 +233,8 @@ void add_tokenize(CLI::App& root) {
   CLI::App* const encode = add_command(*group, "encode", "write a text's token ids, separated by spaces",
                                        "Examples:\n"
                                        "  primer tokenize encode book.txt --tokenizer tokenizer.json\n"
-                                       "  echo 'a [MASK] c' | primer tokenize encode - --tokenizer vocab.txt --specials");
-  const auto encoding = add_use(encode, "files, each written as one line, folders, or - for standard input", run_encode);
+                                       "  echo 'a [MASK]' | primer tokenize encode - --tokenizer vocab.txt --specials");
+  const auto encoding = add_use(encode, "files, each written as a line, folders, or - for standard input", run_encode);
   encode->add_flag("--specials", encoding->specials,
                    "names of special tokens in the text stand for these tokens; without, they are text like any other");
   add_use(add_command(*group, "decode", "write the text that token ids stand for",

@@ -11,7 +11,9 @@ namespace primer::train {
 
 namespace {
 
-double ratio(std::uint64_t a, std::uint64_t b) { return static_cast<double>(a) / static_cast<double>(std::max(b, std::uint64_t{1})); }
+double ratio(std::uint64_t a, std::uint64_t b) {
+  return static_cast<double>(a) / static_cast<double>(std::max(b, std::uint64_t{1}));
+}
 
 // The ids that occur, the `top` first by `comes_before`, equal ones in the order of the ids.
 template <class Before>

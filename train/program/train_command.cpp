@@ -13,6 +13,7 @@
 #include "train/run/loaded_run.h"
 #include "train/run/machine.h"
 #include "train/run/memory.h"
+#include "train/run/objective.h"
 #include "train/run/plan.h"
 #include "train/run/progress.h"
 #include "train/run/run_directory.h"
@@ -155,6 +156,7 @@ void begin(const TrainOptions& options) {
   const std::string spool = reads_stdin ? new_run.staging().spool() : std::string();
   const data::Sources sources = data::collect_sources(options.texts, spool);
   data::TextFacts facts = data::survey(sources);
+  if (!initial && !options.quiet) say_learning(wishes.tokenizer, sources);
   const auto tokenizer = initial ? initial->tokenizer : make_tokenizer(wishes, sources);
   Plan plan = make_plan(wishes, facts, read_text(wishes, sources, facts, tokenizer));
 

@@ -145,7 +145,7 @@ void set(Config& config, const Field& field, std::string_view text, Source sourc
           }
           if (choice == "PATH") expected += " (with a / or a dot in it: ./NAME)";
         }
-        const std::string near = nearest(text, choices);
+        const std::string near = text.starts_with("bpe") ? "" : nearest(text, choices);  // it lacks its size
         refuse(shown, text, expected + (near.empty() ? "" : "; did you mean " + near + "?"));
       }
       config.*std::get<std::string Config::*>(field.member) = text;
