@@ -294,7 +294,8 @@ TEST_CASE("a training that diverges ends with 7") {
 
 TEST_CASE("help begins with examples, and the version tells what the program stands on") {
   const FreshDirectory here;
-  for (const char* command : {"", "train", "sample", "eval", "info", "tokenize", "tokenize train", "tokenize stats"}) {
+  for (const char* command : {"", "train", "sample", "eval", "info", "tokenize", "tokenize train", "tokenize stats",
+                              "attention"}) {
     const Outcome help = run_primer(here, std::string(command) + " --help");
     CHECK(help.code == 0);
     CHECK(help.out.starts_with("Examples:\n  primer "));

@@ -21,6 +21,7 @@ void add_classify(CLI::App& root);
 void add_embed(CLI::App& root);
 void add_info(CLI::App& root);
 void add_tokenize(CLI::App& root);
+void add_attention(CLI::App& root);
 void add_bench(CLI::App& root);
 
 }  // namespace primer::train

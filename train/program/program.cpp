@@ -101,6 +101,7 @@ int run(int argc, char** argv) {
   add_embed(root);
   add_info(root);
   add_tokenize(root);
+  add_attention(root);
   add_bench(root);
   if (argc < 2) {
     say(root.help());

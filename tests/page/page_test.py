@@ -1,0 +1,359 @@
+"""The page of `primer attention` in a real browser: `make test-page`.
+
+Small models are trained, their pages opened in headless Chromium, and mouse and keyboard moved as people do. What the
+page shows is compared with its blocks of data, read here without its script; that these are the model's weights is
+checked by tests/train/attention_command_test.cpp. Needs Debian's chromium, chromium-driver and python3-selenium.
+
+    /usr/bin/python3 tests/page/page_test.py build/primer
+"""
+import array
+import base64
+import functools
+import html
+import http.server
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+STEPS = 65535
+HOSTILE = ('a</script><img src=x onerror="window.broken=1">"\'&amp;`${1}\n\0\r\t\x1b[31m\x7f \u200fr\u202e '
+           '\u05e9\u05dc\ufeff\u2028 e\u0301 \U0001f600 ]]>--><!-- <svg onload=window.broken=1> javascript:').encode()
+HOSTILE += b'\xff\xc3 </div></main>'
+
+# name -> training options, training text, the text of the page
+PAGES = {
+    'causal': ('--layers 3 --heads 4', None, b'so it comes\nto this, and not to that'),
+    'both': ('--layers 2 --heads 2 --objective mlm', None, b'so it [MASK]omes to this'),
+    'pieces': ('--layers 2 --heads 3 --tokenizer bpe:300', None, b'and not to that, so it comes to this'),
+    'one': ('--layers 1 --heads 1', None, b'a'),
+    'long': ('--layers 1 --heads 2 --tokenizer byte', None, b'so it comes to this. ' * 12),
+    'hostile': ('--layers 1 --heads 2 --tokenizer char', HOSTILE * 20, HOSTILE),
+}
+
+
+def make_pages(primer, folder):
+    text = b'so it comes\nto this, and not to that; a [d]og, The [MASK]. ' * 40
+    for name, (options, training_text, words) in PAGES.items():
+        (folder / f'{name}.txt').write_bytes(training_text or text)
+        subprocess.run([primer, 'train', f'{name}.txt', '-q', '-o', name, '--steps', '40', '--batch', '4', '--context',
+                        '256', '--channels', '12', '--lr', '0.02', *options.split()], cwd=folder, check=True,
+                       stdout=subprocess.DEVNULL)
+        subprocess.run([primer, 'attention', name, '-', '-o', f'{name}.html'], cwd=folder, input=words, check=True,
+                       stderr=subprocess.DEVNULL)
+
+
+class Page:
+    """A page's file, read without its script."""
+
+    def __init__(self, path):
+        self.path = path
+        text = path.read_text(encoding='utf-8')
+        self.layers, self.heads = (int(re.search(f'data-{name}="(\\d+)"', text)[1]) for name in ('layers', 'heads'))
+        self.causal = 'data-causal="true"' in text
+        spans = re.findall(r'<span class="token[^"]*">(.*?)</span>', text, re.S)
+        self.tokens = [html.unescape(re.sub('</?i>', '', span)) for span in spans]
+        self.T = len(self.tokens)
+        self.steps = []  # [layers * heads][T][T], in steps of 1 / STEPS
+        for block in re.findall(r'class="weights">(.*?)</script>', text):
+            numbers = array.array('H', base64.b64decode(block, validate=True))
+            if sys.byteorder == 'big':
+                numbers.byteswap()
+            rows, at = [], 0
+            for i in range(self.T):
+                seen = i + 1 if self.causal else self.T
+                rows.append(numbers[at:at + seen].tolist() + [0] * (self.T - seen))
+                at += seen
+            assert at == len(numbers)
+            self.steps.append(rows)
+
+    def weights(self, layer, head, i, forward):
+        """Between token i and every other, as the page calls it: where i looks, or who looks at i."""
+        rows = self.steps[layer * self.heads + head]
+        return [(rows[i][j] if forward else rows[j][i]) / STEPS for j in range(self.T)]
+
+
+def open_browser():
+    options = webdriver.ChromeOptions()
+    for argument in ('--headless=new', '--disable-dev-shm-usage', '--window-size=1360,1100'):
+        options.add_argument(argument)
+    if os.geteuid() == 0:
+        options.add_argument('--no-sandbox')  # Chromium's own sandbox refuses to run as root
+    options.set_capability('goog:loggingPrefs', {'browser': 'ALL', 'performance': 'ALL'})
+    return webdriver.Chrome(service=Service('/usr/bin/chromedriver'), options=options)
+
+
+def lightness(colour):
+    return sum(int(number) for number in re.findall(r'\d+', colour)[:3])
+
+
+class PageTest(unittest.TestCase):
+    def open(self, name, dark=False):
+        self.page = Page(folder / f'{name}.html')
+        scheme = {'name': 'prefers-color-scheme', 'value': 'dark' if dark else 'light'}
+        browser.execute_cdp_cmd('Emulation.setEmulatedMedia', {'features': [scheme]})
+        browser.get('about:blank')
+        for log in ('browser', 'performance'):
+            browser.get_log(log)
+        browser.get(self.page.path.as_uri())
+        self.run_js('return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))')
+        return self.page
+
+    def run_js(self, code, *arguments):
+        return browser.execute_script(code, *arguments)
+
+    def find(self, selector):
+        return browser.find_elements(By.CSS_SELECTOR, selector)
+
+    def hover(self, element):
+        self.run_js('arguments[0].scrollIntoView({block: "nearest"})', element)
+        ActionChains(browser, duration=0).move_to_element(element).perform()
+
+    def said(self):
+        return self.find('#said')[0].text
+
+    def expect_shown(self, layer, head, at, forward=True):
+        """The text, the list, the sentence and the heading show this token's weights."""
+        page, weights = self.page, self.page.weights(layer, head, at, forward)
+        self.assertEqual(self.find('#which')[0].text, f'Layer {layer}, head {head}')
+        tokens = self.find('#text .token')
+        self.assertEqual([i for i, token in enumerate(tokens) if 'at' in token.get_attribute('class').split()], [at])
+        colours = self.run_js('return tokens.map(token => token.style.backgroundColor)')
+        shades = [255 * 3 if not colour else lightness(colour) for colour in colours]
+        dark = self.run_js('return matchMedia("(prefers-color-scheme: dark)").matches')
+        for weight, colour in zip(weights, colours):
+            self.assertEqual(not colour, round(255 * weight ** .5) == 0)
+        ranked = sorted((i for i in range(page.T) if colours[i]), key=lambda i: weights[i])
+        for less, more in zip(ranked, ranked[1:]):
+            self.assertTrue(shades[less] <= shades[more] if dark else shades[less] >= shades[more])
+        strongest = sorted(range(page.T), key=lambda i: (-weights[i], i))[:12]
+        rows = [[cell.text for cell in row.find_elements(By.TAG_NAME, 'td')] for row in self.find('#strongest tr')]
+        self.assertEqual([int(row[0]) for row in rows], strongest)
+        self.assertEqual([row[3] for row in rows], [f'{100 * weights[i]:.2f} %' for i in strongest])
+        verb = 'looks most at' if forward else 'is looked at most by'
+        self.assertIn(f'{verb} {strongest[0]} ', self.said())
+        self.assertTrue(self.said().startswith(f'{at} '))
+
+    def expect_quiet(self, *expected):
+        """Nothing was complained about, nothing was asked for but the page itself."""
+        self.assertEqual(browser.get_log('browser'), [])
+        messages = [json.loads(entry['message'])['message'] for entry in browser.get_log('performance')]
+        asked = [m['params']['request']['url'] for m in messages if m['method'] == 'Network.requestWillBeSent']
+        asked = [url for url in asked if url not in ('about:blank', 'data:,')]
+        self.assertEqual(asked, list(expected) or [self.page.path.as_uri()])
+
+    def test_the_script_reads_the_numbers_that_primer_wrote(self):
+        for name in PAGES:
+            with self.subTest(name):
+                page = self.open(name)
+                found = self.run_js('''
+                    return Array.from({length: layers * heads}, (_, i) => tokens.map((_, from) => tokens.map((_, to) =>
+                        weight(Math.floor(i / heads), i % heads, from, to) * steps)))''')
+                for head, expected in zip(found, page.steps, strict=True):
+                    for row, wanted in zip(head, expected, strict=True):
+                        self.assertEqual([round(number, 6) for number in row], wanted)
+                        self.assertEqual(sum(wanted), STEPS)
+                self.expect_quiet()
+
+    def test_each_pixel_of_the_map_is_the_colour_of_its_weight(self):
+        page = self.open('causal')
+        for layer, head in ((0, 0), (2, 3)):
+            self.find('#overview button')[layer * page.heads + head].click()
+            pixels = self.run_js('''
+                const data = whole.getContext('2d').getImageData(0, 0, T, T).data;
+                const pixel = i => `rgb(${Array.from(data.slice(4 * i, 4 * i + 3)).join(' ')})`;
+                return Array.from({length: T * T}, (_, i) => pixel(i))''')
+            ramp = self.run_js('return Array.from({length: 256}, (_, i) => colour(i))')
+            self.assertGreater(len(set(ramp)), 200)
+            steps = page.steps[layer * page.heads + head]
+            for i in range(page.T ** 2):
+                # JavaScript rounds a half up
+                wanted = ramp[int(255 * (steps[i // page.T][i % page.T] / STEPS) ** .5 + .5)]
+                self.assertEqual(pixels[i], wanted)
+        small = self.run_js('''return buttons.map(button => {
+            const canvas = button.firstChild;
+            return new Set(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data).size })''')
+        self.assertEqual(len(small), page.layers * page.heads)
+        self.assertTrue(all(size > 20 for size in small), small)
+
+    def test_hovering_a_token_shows_where_it_looks(self):
+        for name, dark in (('causal', False), ('causal', True), ('both', False), ('both', True), ('pieces', False)):
+            with self.subTest(name=name, dark=dark):
+                page = self.open(name, dark)
+                self.expect_shown(0, 0, page.T - 1)
+                before = self.run_js('return map.toDataURL()')
+                for at in (page.T // 2, 0, 3):
+                    self.hover(self.find('#text .token')[at])
+                    self.expect_shown(0, 0, at)
+                    after = self.run_js('return map.toDataURL()')
+                    self.assertNotEqual(before, after)
+                    before = after
+                self.find('#backward')[0].click()
+                self.expect_shown(0, 0, 3, forward=False)
+                self.find('#overview button')[-1].click()
+                self.expect_shown(page.layers - 1, page.heads - 1, 3, forward=False)
+                self.expect_quiet()
+
+    def test_a_pinned_token_stays_and_a_second_one_makes_a_pair(self):
+        page = self.open('both')
+        tokens = self.find('#text .token')
+        tokens[2].click()
+        self.hover(tokens[9])
+        self.assertIn(f'with a weight of {page.weights(0, 0, 2, True)[9]:.5f}.', self.said())
+        self.assertTrue(self.said().startswith('2 '))
+        self.assertTrue(self.find('#pinned')[0].is_displayed())
+        self.find('#backward')[0].click()
+        self.hover(tokens[9])
+        self.assertIn(f'with a weight of {page.weights(0, 0, 2, False)[9]:.5f}.', self.said())
+        self.assertTrue(self.said().startswith('9 '))
+        tokens[2].click()
+        self.assertFalse(self.find('#pinned')[0].is_displayed())
+        self.hover(tokens[9])
+        self.expect_shown(0, 0, 9, forward=False)
+        self.expect_quiet()
+
+    def test_a_place_on_the_map_says_its_weight(self):
+        for name in ('both', 'long', 'pieces'):
+            with self.subTest(name):
+                page = self.open(name)
+                place = self.find('#map')[0]
+                self.run_js('arguments[0].scrollIntoView()', place)
+                frame = self.run_js('return frame')
+                for to, at in ((1, 3), (page.T - 1, page.T - 1), (0, page.T - 2)):
+                    x = frame['left'] + (to + .5) * frame['cell'] - place.size['width'] / 2
+                    y = frame['top'] + (at + .5) * frame['cell'] - place.size['height'] / 2
+                    ActionChains(browser, duration=0).move_to_element_with_offset(place, round(x), round(y)).perform()
+                    if frame['cell'] < 3:  # a pixel may be off by one place
+                        at, to = self.run_js('return [shown.at, shown.other]')
+                    self.assertTrue(self.said().startswith(f'{at} '), self.said())
+                    self.assertIn(f' looks at {to} ', self.said())
+                    self.assertIn(f'with a weight of {page.weights(0, 0, at, True)[to]:.5f}.', self.said())
+                self.expect_quiet()
+
+    def test_the_keyboard_is_enough(self):
+        page = self.open('causal')
+        keys = lambda *pressed: ActionChains(browser, duration=0).send_keys(*pressed).perform()
+        keys(Keys.TAB)
+        self.assertEqual(self.run_js('return document.activeElement.getAttribute("aria-label")'), 'layer 0, head 0')
+        keys(Keys.ARROW_RIGHT, Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_LEFT, Keys.ARROW_RIGHT)
+        self.expect_shown(2, 1, page.T - 1)
+        keys(Keys.TAB)
+        self.assertEqual(self.run_js('return document.activeElement.id'), 'forward')
+        keys(Keys.ARROW_RIGHT)
+        self.expect_shown(2, 1, page.T - 1, forward=False)
+        keys(Keys.ARROW_LEFT, Keys.TAB)
+        self.assertEqual(self.run_js('return document.activeElement.id'), 'text')
+        keys(Keys.ARROW_LEFT, Keys.ARROW_LEFT, Keys.ARROW_RIGHT)
+        self.expect_shown(2, 1, page.T - 2)
+        keys(Keys.HOME, Keys.ARROW_LEFT)
+        self.expect_shown(2, 1, 0)
+        keys(Keys.END, Keys.ENTER, Keys.ARROW_LEFT, Keys.ARROW_LEFT)
+        weight = page.weights(2, 1, page.T - 1, True)[page.T - 3]
+        self.assertIn(f'looks at {page.T - 3} ', self.said())
+        self.assertIn(f'with a weight of {weight:.5f}.', self.said())
+        self.assertEqual(self.run_js('return text.getAttribute("aria-activedescendant")'), f'token-{page.T - 3}')
+        keys(Keys.ESCAPE)
+        self.expect_shown(2, 1, page.T - 1)
+        self.expect_quiet()
+
+    def test_hostile_text_is_harmless_and_visible(self):
+        page = self.open('hostile')
+        self.assertEqual(self.run_js('return tokens.map(token => token.textContent)'), page.tokens)
+        shown = ''.join(page.tokens)
+        for part in ('</script><img·src=x·onerror="window.broken=1">"\'&amp;`${1}↵\\x00\\x0D⇥\\x1B[31m\\x7F·',
+                     'U+200FrU+202E·', 'U+FEFFU+2028', '<svg·onload=window.broken=1>', '\\xFF\\xC3·</div></main>'):
+            self.assertIn(part, shown)
+        for token in self.find('#text .token'):
+            self.hover(token)
+        self.assertEqual(self.find('img, svg, iframe, object, embed, a, form'), [])
+        self.assertEqual(len(self.find('main > section')), 2)
+        self.assertIsNone(self.run_js('return window.broken'))
+        text = self.find('#text')[0].rect
+        for token in self.find('#text .token'):
+            self.assertGreater(token.rect['width'], 2, 'a token without width cannot be hovered')
+            self.assertLessEqual(token.rect['x'] + token.rect['width'], text['x'] + text['width'])
+        order = [(token.rect['y'], token.rect['x']) for token in self.find('#text .token')]
+        self.assertEqual(sorted(order, key=lambda place: (round(place[0] / 8), place[1])), order)  # from left to right
+        self.expect_quiet()
+
+    def test_the_policy_holds_should_something_slip_through(self):
+        self.open('causal')
+        blocked = browser.execute_async_script('''
+            const done = arguments[0], blocked = [];
+            document.addEventListener('securitypolicyviolation', event => blocked.push(event.effectiveDirective));
+            document.body.insertAdjacentHTML('beforeend', '<img src="http://127.0.0.1:9/x" onerror="window.broken=1">');
+            document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.broken = 2'}));
+            fetch('http://127.0.0.1:9/y').catch(() => setTimeout(() => done(blocked.sort()), 300));''')
+        self.assertEqual(blocked, ['connect-src', 'img-src', 'script-src-attr', 'script-src-elem'])
+        self.assertIsNone(self.run_js('return window.broken'))
+
+    def test_a_server_is_asked_for_the_page_and_for_nothing_else(self):
+        asked = []
+
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            def log_message(self, *_):
+                asked.append(self.path)
+
+        server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), functools.partial(Handler, directory=folder))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.open('causal')
+        browser.get_log('performance')
+        address = f'http://127.0.0.1:{server.server_port}/causal.html'
+        browser.get(address)
+        self.hover(self.find('#text .token')[4])
+        self.expect_shown(0, 0, 4)
+        time.sleep(.5)  # an icon is asked for late
+        server.shutdown()
+        server.server_close()
+        self.assertEqual(asked, ['/causal.html'])
+        self.expect_quiet(address)
+
+    def test_it_fits_wide_and_narrow_windows(self):
+        for width in (360, 700, 1000, 1920):
+            for name in ('long', 'hostile', 'one'):
+                with self.subTest(width=width, name=name):
+                    metrics = {'width': width, 'height': 900, 'deviceScaleFactor': 2, 'mobile': False}
+                    browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', metrics)
+                    self.open(name)
+                    self.assertLessEqual(self.run_js('return document.documentElement.scrollWidth'), width)
+                    self.hover(self.find('#text .token')[0])
+                    self.expect_shown(0, 0, 0)
+                    self.expect_quiet()
+        browser.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
+
+    def test_the_colours_follow_the_system_while_the_page_is_open(self):
+        self.open('causal')
+        colours = 'return [colour(0), getComputedStyle(document.body).backgroundColor]'
+        light = self.run_js(colours)
+        dark = {'features': [{'name': 'prefers-color-scheme', 'value': 'dark'}]}
+        browser.execute_cdp_cmd('Emulation.setEmulatedMedia', dark)
+        self.run_js('return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))')
+        self.expect_shown(0, 0, self.page.T - 1)
+        for before, after in zip(light, self.run_js(colours)):
+            self.assertGreater(lightness(before), lightness(after) + 300)
+
+
+if __name__ == '__main__':
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    with tempfile.TemporaryDirectory(prefix='primer-page-') as name:
+        folder = pathlib.Path(name)
+        make_pages(os.path.abspath(sys.argv[1]), folder)
+        browser = open_browser()
+        try:
+            result = unittest.main(argv=sys.argv[:1], verbosity=2, exit=False).result
+        finally:
+            browser.quit()
+    sys.exit(0 if result.wasSuccessful() else 1)

@@ -1,0 +1,142 @@
+// primer attention as people meet it: a run and a text become a page that holds the model's weights.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <map>
+
+#include "tests/train/planned.h"
+#include "tests/train/process.h"
+#include "tests/train/read_page.h"
+#include "train/run/loaded_run.h"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string tiny = " --layers 2 --channels 16 --heads 4 --context 24 --batch 4 --steps 30 --lr 0.01 -q -o run";
+
+void train(const FreshDirectory& here, const std::string& options) {
+  here.write("t.txt", prose(3000) + "&<>\"'");
+  const Outcome outcome = run_primer(here, "train t.txt" + tiny + options);
+  CAPTURE(outcome.err);
+  REQUIRE(outcome.code == 0);
+}
+
+void check_refusal(const FreshDirectory& here, const std::string& arguments, int code, const std::string& part) {
+  CAPTURE(arguments);
+  const Outcome result = run_primer(here, arguments);
+  CAPTURE(result.err);
+  CHECK(result.code == code);
+  CHECK(result.out.empty());
+  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+  CHECK(result.err.find(part) != std::string::npos);
+}
+
+/// Sees all patterns of a model.
+struct Watcher : primer::autograd::Observer<float> {
+  std::map<std::string, std::vector<float>> seen;
+  bool wants(std::string_view, std::string_view leaf) override { return leaf == "pattern"; }
+  primer::autograd::Tensor<float> see(std::string_view path, std::string_view,
+                                      primer::autograd::Tensor<float> x) override {
+    seen[std::string(path)].assign(x.data(), x.data() + x.size());
+    return x;
+  }
+};
+
+/// The page's weights are those that the model has for these tokens.
+void check_weights(const ReadPage& page, const FreshDirectory& here, const std::vector<int>& ids) {
+  const auto run = primer::train::load_run(here / "run");
+  const std::size_t T = ids.size(), H = 4;
+  REQUIRE(page.tokens.size() == T);
+  REQUIRE(page.heads.size() == 2 * H);
+  Watcher watcher;
+  primer::autograd::Tape<float> tape;
+  tape.training = false;
+  tape.observer = &watcher;
+  run->gpt->logits(tape, ids, 1, static_cast<long>(T));
+  double apart = 0, largest = 0;
+  for (std::size_t layer = 0; layer < 2; ++layer) {
+    const auto& pattern = watcher.seen.at("blocks." + std::to_string(layer) + ".attention");
+    REQUIRE(pattern.size() == H * T * T);
+    for (std::size_t i = 0; i < H * T * T; ++i) {
+      apart = std::max(apart, std::abs(page.heads[layer * H + i / (T * T)][i % (T * T)] - pattern[i]));
+      if (i % (T * T) >= (T - 1) * T) largest = std::max(largest, static_cast<double>(pattern[i]));
+    }
+  }
+  CHECK(apart < 2.0 / 65535);
+  CHECK(largest > 1.0 / static_cast<double>(T) + 0.005);  // they are not all alike
+}
+
+}  // namespace
+
+TEST_CASE("the page of a run holds its model's weights, for the tokens of the text") {
+  const FreshDirectory here;
+  train(here, "");
+  const std::string text = "ab <cd> & \"ef\"";
+  const Outcome outcome = run_primer(here, "attention run 'ab <cd> & \"ef\"'");
+  CAPTURE(outcome.err);
+  REQUIRE(outcome.code == 0);
+  CHECK(outcome.out.empty());
+  CHECK(outcome.err.find("attention.html") != std::string::npos);
+  const std::string html = file_bytes(here / "attention.html");
+  const ReadPage page(html);
+  CHECK(page.causal);
+  CHECK(page.tokens.at(3) == "&lt;");
+  CHECK(html.find("2 layers of 4 heads, 14 tokens") != std::string::npos);
+  check_weights(page, here, primer::train::load_run(here / "run")->tokenizer->encode(text));
+}
+
+TEST_CASE("a model that reads in both directions shows both, and [MASK] in the text is a hidden token") {
+  const FreshDirectory here;
+  train(here, " --objective mlm");
+  REQUIRE(run_primer(here, "attention run 'abc[MASK]ef' -o page.html").code == 0);
+  const std::string html = file_bytes(here / "page.html");
+  const ReadPage page(html);
+  CHECK_FALSE(page.causal);
+  CHECK(html.find("<span class=\"token special\">[MASK]</span>") != std::string::npos);
+  const auto tokenizer = primer::train::load_run(here / "run")->tokenizer;
+  std::vector<int> ids = tokenizer->encode("abcxef");
+  ids[3] = tokenizer->special("[MASK]");
+  check_weights(page, here, ids);
+  double later = 0;  // what tokens look at after themselves
+  for (std::size_t from = 0; from < 6; ++from) {
+    for (std::size_t to = from + 1; to < 6; ++to) later += page.heads[0][from * 6 + to];
+  }
+  CHECK(later > 0.5);
+}
+
+TEST_CASE("a text comes from standard input too, and the page goes where it is sent") {
+  const FreshDirectory here;
+  train(here, "");
+  REQUIRE(run_primer(here, "attention run 'ab\ncd'").code == 0);
+  const std::string html = file_bytes(here / "attention.html");
+  const Outcome piped = run_primer(here, "attention run - -o -", "printf 'ab\\ncd' |");
+  CHECK(piped.code == 0);
+  CHECK(piped.out == html);
+  CHECK(piped.err.empty());
+  here.write("old.html", "what was there");
+  const std::string again = "attention run --checkpoint last --threads 1 -o old.html -- -";
+  REQUIRE(run_primer(here, again, "printf 'ab\\ncd' |").code == 0);
+  CHECK(file_bytes(here / "old.html").starts_with("<!doctype html>"));
+  CHECK(run_primer(here, "attention run 'ab' -o - | head -c 10").out == "<!doctype ");
+}
+
+TEST_CASE("a text that makes no page is refused in one line, and nothing is written") {
+  const FreshDirectory here;
+  train(here, "");
+  check_refusal(here, "attention run ''", 3, "empty");
+  check_refusal(here, "attention run - </dev/null", 3, "empty");
+  check_refusal(here, "attention run " + std::string(25, 'a'), 3,
+                "the text has 25 tokens, and the model's context is 24");
+  check_refusal(here, "attention run 'abcXd'", 3, "\"X\" (U+0058) at byte 3");
+  check_refusal(here, "attention missing 'a'", 3, "no run missing");
+  check_refusal(here, "attention run 'a' --checkpoint 7", 3, "7");
+  check_refusal(here, "attention run", 2, "TEXT");
+  check_refusal(here, "attention run 'a' -o ''", 2, "-o");
+  check_refusal(here, "attention run 'a' -o run", 2, "run is there and no file");
+  check_refusal(here, "attention run 'a' -o /dev/null", 2, "/dev/null is there and no file");
+  check_refusal(here, "attention run 'a' -o missing/page.html", 5, "missing/page.html");
+  CHECK(listing(here.path) == "run t.txt");
+  CHECK(run_primer(here, "attention run " + std::string(24, 'a')).code == 0);
+}

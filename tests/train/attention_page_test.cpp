@@ -1,0 +1,167 @@
+// The page as text: the numbers that it holds, and what strange tokens can do to it.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "autograd/error.h"
+#include "autograd/random.h"
+#include "data/utf8.h"
+#include "tests/train/read_page.h"
+#include "train/run/attention_page.h"
+#include "train/run/visible_html.h"
+
+using namespace primer::train;
+using primer::data::Symbol;
+
+namespace {
+
+AttentionPage made_page(long layers, long heads, long T, bool causal, double sharpness) {
+  AttentionPage page{.title = "runs/x", .about = "made up", .causal = causal, .layers = layers, .heads = heads};
+  for (long i = 0; i < T; ++i) page.tokens.push_back({"t" + std::to_string(i)});
+  page.weights.assign(static_cast<std::size_t>(layers * heads * T * T), 0);
+  const primer::autograd::Random random(1, 2, 3);
+  for (long row = 0; row < layers * heads * T; ++row) {
+    const long seen = causal ? row % T + 1 : T;
+    float* const weights = &page.weights[static_cast<std::size_t>(row * T)];
+    double total = 0;
+    for (long i = 0; i < seen; ++i) {
+      weights[i] = static_cast<float>(std::exp(sharpness * random.uniform(static_cast<std::uint64_t>(row * T + i))));
+      total += weights[i];
+    }
+    for (long i = 0; i < seen; ++i) weights[i] = static_cast<float>(weights[i] / total);
+  }
+  return page;
+}
+
+/// The tags of a page in their order, with all that is in them.
+std::string tags_of(const std::string& html) {
+  std::string all;
+  for (const std::string& tag : between(html, "<", ">")) {
+    if (tag != "i" && tag != "/i" && tag != "br" && tag != "wbr") all += "<" + tag + ">\n";
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("a page holds the weights that it was given, and each row of them sums to one") {
+  for (const bool causal : {true, false}) {
+    for (const long T : {1, 2, 3, 4, 5, 64, 99}) {
+      for (const double sharpness : {0.0, 3.0, 40.0}) {
+        CAPTURE(T);
+        const AttentionPage page = made_page(2, 3, T, causal, sharpness);
+        const ReadPage read(attention_page(page));
+        CHECK(read.causal == causal);
+        REQUIRE(static_cast<long>(read.tokens.size()) == T);
+        CHECK(read.tokens.back() == "t" + std::to_string(T - 1));
+        REQUIRE(read.heads.size() == 6);
+        double apart = 0;
+        for (long i = 0; i < 6 * T * T; ++i) {
+          apart = std::max(apart, std::abs(read.heads[i / (T * T)][i % (T * T)] - page.weights[i]));
+        }
+        CHECK(apart < 1.001 / 65535);
+      }
+    }
+  }
+}
+
+TEST_CASE("weights of nothing and of all are kept exactly") {
+  AttentionPage page = made_page(1, 1, 3, false, 0);
+  page.weights = {0, 1, 0, 1, 0, 0, 0.5, 0, 0.5};
+  const ReadPage read(attention_page(page));
+  const std::vector<double> expected = {0, 1, 0, 1, 0, 0, 32768.0 / 65535, 0, 32767.0 / 65535};
+  CHECK(read.heads.at(0) == expected);
+}
+
+TEST_CASE("weights that are not layers x heads x tokens x tokens are refused") {
+  AttentionPage page = made_page(2, 2, 3, true, 0);
+  page.weights.pop_back();
+  CHECK_THROWS_WITH_AS(attention_page(page), doctest::Contains("expected 36 weights, got 35"),
+                       primer::autograd::Error);
+}
+
+TEST_CASE("a token's text is shown, whatever it is") {
+  CHECK(visible_html("plain") == "plain");
+  CHECK(visible_html("</script>") == "&lt;/script&gt;");
+  CHECK(visible_html("<img src=x onerror='a(\"1\")'>&amp;") ==
+        "&lt;img<i>\u00B7</i>src=x<i>\u00B7</i>onerror=&#39;a(&quot;1&quot;)&#39;&gt;&amp;amp;");
+  CHECK(visible_html("") == "<i>\u2205</i>");
+  CHECK(visible_html("\n") == "<i>\u21B5</i>");
+  CHECK(visible_html("a\tb") == "a<i>\u21E5</i>b");
+  CHECK(visible_html(std::string("\0\r\x1b\x7f", 4)) == "<i>\\x00</i><i>\\x0D</i><i>\\x1B</i><i>\\x7F</i>");
+  CHECK(visible_html("\xFF\xC3") == "<i>\\xFF</i><i>\\xC3</i>");
+  CHECK(visible_html("\u200F\u202Ex\u2066") == "<i>U+200F</i><i>U+202E</i>x<i>U+2066</i>");
+  CHECK(visible_html("\u00A0\u2028\uFEFF") == "<i>U+00A0</i><i>U+2028</i><i>U+FEFF</i>");
+  CHECK(visible_html("\xED\xA0\x80") == "<i>\\xED</i><i>\\xA0</i><i>\\x80</i>");  // half of a surrogate pair
+  CHECK(visible_html("\u0301a\u0301") == "<i>\u25CC</i>\u0301a\u0301");
+  CHECK(visible_html("\uFE0F\u20DD\u0301") == "<i>U+FE0F</i><i>U+20DD</i>\u0301");
+  CHECK(visible_html("\u05E9\U0001F600\u4E2D") == "\u05E9\U0001F600\u4E2D");
+}
+
+TEST_CASE("every symbol is seen, and none is a piece of HTML, moves its neighbours or breaks UTF-8") {
+  long shown_as_they_are = 0, wrong = 0;
+  for (Symbol symbol = 0; symbol < primer::data::symbol_count; ++symbol) {
+    if (symbol >= 0xD800 && symbol < 0xE000) continue;  // surrogates have no UTF-8
+    const std::string bytes = primer::data::symbol_bytes(symbol), html = visible_html(bytes);
+    std::string inside = html;
+    if (html.starts_with("<i>") && html.ends_with("</i>")) inside = html.substr(3, html.size() - 7);
+    if (inside.starts_with("<i>\u25CC</i>")) inside = inside.substr(10);
+    if (inside.starts_with("&")) inside = inside.ends_with(";") && inside.size() < 8 ? "entity" : "<";
+    bool good = !inside.empty() && primer::data::printable(inside) == inside;
+    for (const char c : {'<', '>', '&', '"', '\'', '\n'}) good = good && inside.find(c) == inside.npos;
+    if (!good && ++wrong <= 10) FAIL_CHECK("symbol " << symbol << ": " << html);
+    if (html == bytes) ++shown_as_they_are;
+  }
+  CHECK(wrong == 0);
+  CHECK(shown_as_they_are > 1'000'000);
+}
+
+TEST_CASE("no token and no name of a run adds a tag or an attribute to the page") {
+  const std::vector<std::string> hostile = {
+      "</span>", "</div>", "</script>", "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "\" onclick=\"a",
+      "' autofocus='", "<!--", "-->", "]]>", "<![CDATA[", "&lt;script&gt;", "&#60;", "${1}", "</title>", "</style>",
+      "<base href=//x>", "javascript:alert(1)", std::string("\0<", 2), "\xC0\xBC", "<\n", "\u202E</i>", "</noscript>"};
+  AttentionPage page = made_page(1, 2, static_cast<long>(hostile.size()), true, 3);
+  const std::string expected = tags_of(attention_page(page));
+  CHECK(expected.find("<script nonce=\"primer\">") != expected.npos);
+  for (std::size_t i = 0; i < hostile.size(); ++i) page.tokens[i].text = hostile[i];
+  for (const std::string& name : hostile) {
+    CAPTURE(name);
+    page.title = page.about = name;
+    const std::string html = attention_page(page);
+    CHECK(tags_of(html) == expected);
+    CHECK(html.find('\0') == html.npos);
+    CHECK(html.find("\u202E") == html.npos);
+    CHECK(ReadPage(html).tokens.size() == hostile.size());
+  }
+}
+
+TEST_CASE("a special token is told apart from its spelling") {
+  AttentionPage page = made_page(1, 1, 2, false, 0);
+  page.tokens = {{"[MASK]", true}, {"[MASK]", false}};
+  const std::string html = attention_page(page);
+  CHECK(html.find("<span class=\"token special\">[MASK]</span><span class=\"token\">[MASK]</span>") != html.npos);
+}
+
+TEST_CASE("a page names no other place, and forbids its browser all but its own script and style") {
+  const std::string html = attention_page(made_page(1, 1, 4, true, 1));
+  const auto policy = html.find("http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';");
+  REQUIRE(policy != html.npos);
+  for (const char* tag : {"<script", "<style", "<link"}) CHECK(html.find(tag) > policy);
+  CHECK(html.find("unsafe") == html.npos);
+  CHECK(html.find("charset=\"utf-8\"") < 1024);
+  for (const char* other : {"http:", "https:", "//", "src=", "url(", "@import", "fetch(", "XMLHttpRequest", "WebSocket",
+                            "import(", "innerHTML", "eval("}) {
+    CAPTURE(other);
+    // comments of the script begin with // at the start of a line or after two spaces, and are no address
+    std::size_t places = 0;
+    for (const std::string& line : between("\n" + html, "\n", "\n")) {
+      const auto at = line.find(other);
+      const bool is_comment = std::string(other) == "//" && (line.starts_with("//") || line.find("  // ") != line.npos);
+      const bool is_data = line.find("class=\"weights\"") != line.npos;
+      places += at != line.npos && !is_comment && !is_data;
+    }
+    CHECK(places == 0);
+  }
+}

@@ -1,0 +1,72 @@
+#include "train/run/attend.h"
+
+#include <utility>
+
+#include "autograd/error.h"
+#include "autograd/tape.h"
+#include "data/utf8.h"
+
+namespace primer::train {
+
+using autograd::Error;
+using autograd::Fault;
+
+namespace {
+
+// Keeps the patterns [1, H, T, T] of all layers, in their order.
+struct PatternKeeper final : autograd::Observer<float> {
+  std::vector<float> weights;  // [layers, H, T, T]
+
+  bool wants(std::string_view, std::string_view leaf) override { return leaf == "pattern"; }
+  autograd::Tensor<float> see(std::string_view path, std::string_view, autograd::Tensor<float> pattern) override {
+    for (long i = 0; i < pattern.size(); ++i) {
+      const float weight = pattern.data()[i];
+      if (!(weight >= 0 && weight < 1.001f)) {
+        throw Error(Fault::checkpoint,
+                    std::string(path) + " has weights that are no numbers from 0 to 1: the parameters are broken");
+      }
+      weights.push_back(weight);
+    }
+    return pattern;
+  }
+};
+
+std::vector<float> patterns(const nn::Transformer<float>& model, const std::vector<int>& ids) {
+  autograd::Tape<float> tape;
+  const auto pause = tape.pause();
+  PatternKeeper keeper;
+  tape.observer = &keeper;
+  model.hidden(tape, {.tokens = ids, .batch = 1, .length = static_cast<long>(ids.size())});
+  return std::move(keeper.weights);
+}
+
+}  // namespace
+
+AttentionPage attend(const LoadedRun& run, std::string_view text) {
+  const nn::ModelConfig& model = run.gpt->config;
+  if (model.layers == 0) throw Error(Fault::input, data::printable(run.paths.directory) + " is a model without layers");
+  const std::vector<int> ids = run.tokenizer->encode_with_specials(text);
+  const long T = static_cast<long>(ids.size());
+  if (T == 0) throw Error(Fault::input, "the text is empty; give one with something in it");
+  if (T > model.context) {
+    throw Error(Fault::input, "the text has " + std::to_string(T) + " tokens, and the model's context is " +
+                                  std::to_string(model.context) + "; give a shorter text");
+  }
+  AttentionPage page;
+  page.title = run.paths.directory;
+  page.about = std::to_string(model.layers) + (model.layers == 1 ? " layer of " : " layers of ") +
+               std::to_string(model.heads) + (model.heads == 1 ? " head, " : " heads, ") + std::to_string(T) +
+               (T == 1 ? " token, " : " tokens, ") + "weights of step " + std::to_string(run.id.step) + ". " +
+               (model.causal ? "A token looks at itself and at those before it." : "Every token looks at all.");
+  page.causal = model.causal;
+  page.layers = model.layers;
+  page.heads = model.heads;
+  for (const int id : ids) {
+    const std::string& name = run.tokenizer->token_text(id);
+    page.tokens.push_back({name, run.tokenizer->special(name) == id});
+  }
+  page.weights = patterns(*run.gpt, ids);
+  return page;
+}
+
+}  // namespace primer::train

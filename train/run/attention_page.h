@@ -1,0 +1,32 @@
+// The attention of every layer and head as one HTML page, which needs a browser and nothing else: no network, no other
+// file. Its text is in its elements, its weights in blocks of data that its script reads.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace primer::train {
+
+struct PageToken {
+  std::string text;         // any bytes; of a special token its name
+  bool is_special = false;
+};
+
+struct AttentionPage {
+  std::string title = {};  // what was asked: the name of a run
+  std::string about = {};  // one line on the model
+  bool causal = true;      // no token looks at those after it
+  long layers = 0, heads = 0;
+  std::vector<PageToken> tokens = {};  // [T]
+  std::vector<float> weights = {};     // [layers, heads, T, T]: how much a token (row) looks at another; rows sum to 1
+};
+
+/// The steps between 0 and 1 in which a page holds weights.
+inline constexpr long weight_steps = 65535;
+
+/// The page. A block of data is a head: base64 of 16-bit integers, low byte first, in steps of 1 / weight_steps; row by
+/// row, of a causal model what is on and below the diagonal. A row's running sum is what is rounded, so that its steps
+/// sum to weight_steps and each weight is less than one step off. Sizes that do not fit together: Fault::usage.
+std::string attention_page(const AttentionPage& page);
+
+}  // namespace primer::train
