@@ -36,7 +36,7 @@ HOSTILE += b'\xff\xc3 </div></main>'
 # name -> training options, training text, the text of the page
 PAGES = {
     'causal': ('--layers 3 --heads 4', None, b'so it comes\nto this, and not to that'),
-    'both': ('--layers 2 --heads 2 --objective mlm', None, b'so it [MASK]omes to this'),
+    'bert': ('--layers 2 --heads 2 --objective mlm', None, b'so it [MASK]omes[SEP]to this'),
     'pieces': ('--layers 2 --heads 3 --tokenizer bpe:300', None, b'and not to that, so it comes to this'),
     'one': ('--layers 1 --heads 1', None, b'a'),
     'long': ('--layers 1 --heads 2 --tokenizer byte', None, b'so it comes to this. ' * 12),
@@ -127,21 +127,25 @@ class PageTest(unittest.TestCase):
     def expect_shown(self, layer, head, at, forward=True):
         """The text, the list, the sentence and the heading show this token's weights."""
         page, weights = self.page, self.page.weights(layer, head, at, forward)
-        self.assertEqual(self.find('#which')[0].text, f'Layer {layer}, head {head}')
-        tokens = self.find('#text .token')
-        self.assertEqual([i for i, token in enumerate(tokens) if 'at' in token.get_attribute('class').split()], [at])
-        colours = self.run_js('return tokens.map(token => token.style.backgroundColor)')
-        shades = [255 * 3 if not colour else lightness(colour) for colour in colours]
-        dark = self.run_js('return matchMedia("(prefers-color-scheme: dark)").matches')
+        shown = self.run_js('''return {
+            heading: byId('which').innerText,
+            marked: tokens.map((token, i) => token.classList.contains('at') ? i : -1).filter(i => i >= 0),
+            colours: tokens.map(token => token.style.backgroundColor),
+            rows: Array.from(byId('strongest').rows, row => Array.from(row.cells, cell => cell.innerText)),
+            dark: matchMedia('(prefers-color-scheme: dark)').matches}''')
+        self.assertEqual(shown['heading'], f'Layer {layer}, head {head}')
+        self.assertEqual(shown['marked'], [at])
+        colours, dark = shown['colours'], shown['dark']
+        shades = [lightness(colour) for colour in colours]
         for weight, colour in zip(weights, colours):
             self.assertEqual(not colour, round(255 * weight ** .5) == 0)
         ranked = sorted((i for i in range(page.T) if colours[i]), key=lambda i: weights[i])
         for less, more in zip(ranked, ranked[1:]):
             self.assertTrue(shades[less] <= shades[more] if dark else shades[less] >= shades[more])
         strongest = sorted(range(page.T), key=lambda i: (-weights[i], i))[:12]
-        rows = [[cell.text for cell in row.find_elements(By.TAG_NAME, 'td')] for row in self.find('#strongest tr')]
-        self.assertEqual([int(row[0]) for row in rows], strongest)
-        self.assertEqual([row[3] for row in rows], [f'{100 * weights[i]:.2f} %' for i in strongest])
+        self.assertEqual([int(row[0]) for row in shown['rows']], strongest)
+        self.assertEqual([row[1] for row in shown['rows']], [page.tokens[i] for i in strongest])
+        self.assertEqual([row[3] for row in shown['rows']], [f'{100 * weights[i]:.2f} %' for i in strongest])
         verb = 'looks most at' if forward else 'is looked at most by'
         self.assertIn(f'{verb} {strongest[0]} ', self.said())
         self.assertTrue(self.said().startswith(f'{at} '))
@@ -189,7 +193,7 @@ class PageTest(unittest.TestCase):
         self.assertTrue(all(size > 20 for size in small), small)
 
     def test_hovering_a_token_shows_where_it_looks(self):
-        for name, dark in (('causal', False), ('causal', True), ('both', False), ('both', True), ('pieces', False)):
+        for name, dark in (('causal', False), ('causal', True), ('bert', False), ('bert', True), ('pieces', False)):
             with self.subTest(name=name, dark=dark):
                 page = self.open(name, dark)
                 self.expect_shown(0, 0, page.T - 1)
@@ -207,7 +211,7 @@ class PageTest(unittest.TestCase):
                 self.expect_quiet()
 
     def test_a_pinned_token_stays_and_a_second_one_makes_a_pair(self):
-        page = self.open('both')
+        page = self.open('bert')
         tokens = self.find('#text .token')
         tokens[2].click()
         self.hover(tokens[9])
@@ -225,7 +229,7 @@ class PageTest(unittest.TestCase):
         self.expect_quiet()
 
     def test_a_place_on_the_map_says_its_weight(self):
-        for name in ('both', 'long', 'pieces'):
+        for name in ('bert', 'long', 'pieces'):
             with self.subTest(name):
                 page = self.open(name)
                 place = self.find('#map')[0]
@@ -280,12 +284,11 @@ class PageTest(unittest.TestCase):
         self.assertEqual(self.find('img, svg, iframe, object, embed, a, form'), [])
         self.assertEqual(len(self.find('main > section')), 2)
         self.assertIsNone(self.run_js('return window.broken'))
-        text = self.find('#text')[0].rect
-        for token in self.find('#text .token'):
-            self.assertGreater(token.rect['width'], 2, 'a token without width cannot be hovered')
-            self.assertLessEqual(token.rect['x'] + token.rect['width'], text['x'] + text['width'])
-        order = [(token.rect['y'], token.rect['x']) for token in self.find('#text .token')]
-        self.assertEqual(sorted(order, key=lambda place: (round(place[0] / 8), place[1])), order)  # from left to right
+        places = self.run_js('''return tokens.map(token => token.getClientRects()[0]).map(
+            box => [Math.round(box.y / 8), box.x, box.width, text.getBoundingClientRect().right - box.right])''')
+        self.assertEqual(sorted(places), places)  # lines from the top, and each from left to right
+        self.assertGreater(min(width for _, _, width, _ in places), 2)  # what has no width cannot be hovered
+        self.assertGreater(min(room for _, _, _, room in places), 0)
         self.expect_quiet()
 
     def test_the_policy_holds_should_something_slip_through(self):

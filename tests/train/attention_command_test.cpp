@@ -16,8 +16,8 @@ namespace {
 
 const std::string tiny = " --layers 2 --channels 16 --heads 4 --context 24 --batch 4 --steps 30 --lr 0.01 -q -o run";
 
-void train(const FreshDirectory& here, const std::string& options) {
-  here.write("t.txt", prose(3000) + "&<>\"'");
+void train(const FreshDirectory& here, const std::string& options, const std::string& text = prose(3000)) {
+  here.write("t.txt", text + "&<>\"'");
   const Outcome outcome = run_primer(here, "train t.txt" + tiny + options);
   CAPTURE(outcome.err);
   REQUIRE(outcome.code == 0);
@@ -45,7 +45,8 @@ struct Watcher : primer::autograd::Observer<float> {
 };
 
 /// The page's weights are those that the model has for these tokens.
-void check_weights(const ReadPage& page, const FreshDirectory& here, const std::vector<int>& ids) {
+void check_weights(const ReadPage& page, const FreshDirectory& here, const std::vector<int>& ids,
+                   const std::vector<int>& segments = {}) {
   const auto run = primer::train::load_run(here / "run");
   const std::size_t T = ids.size(), H = 4;
   REQUIRE(page.tokens.size() == T);
@@ -54,7 +55,8 @@ void check_weights(const ReadPage& page, const FreshDirectory& here, const std::
   primer::autograd::Tape<float> tape;
   tape.training = false;
   tape.observer = &watcher;
-  run->gpt->logits(tape, ids, 1, static_cast<long>(T));
+  run->network->body().hidden(
+      tape, {.tokens = ids, .batch = 1, .length = static_cast<long>(T), .segments = segments});
   double apart = 0, largest = 0;
   for (std::size_t layer = 0; layer < 2; ++layer) {
     const auto& pattern = watcher.seen.at("blocks." + std::to_string(layer) + ".attention");
@@ -87,23 +89,42 @@ TEST_CASE("the page of a run holds its model's weights, for the tokens of the te
   check_weights(page, here, primer::train::load_run(here / "run")->tokenizer->encode(text));
 }
 
-TEST_CASE("a model that reads in both directions shows both, and [MASK] in the text is a hidden token") {
+TEST_CASE("a BERT is given [CLS] and [SEP] around the text, and [MASK] in it is a hidden token") {
   const FreshDirectory here;
   train(here, " --objective mlm");
   REQUIRE(run_primer(here, "attention run 'abc[MASK]ef' -o page.html").code == 0);
   const std::string html = file_bytes(here / "page.html");
   const ReadPage page(html);
   CHECK_FALSE(page.causal);
+  CHECK(page.tokens == std::vector<std::string>{"[CLS]", "a", "b", "c", "[MASK]", "e", "f", "[SEP]"});
   CHECK(html.find("<span class=\"token special\">[MASK]</span>") != std::string::npos);
   const auto tokenizer = primer::train::load_run(here / "run")->tokenizer;
-  std::vector<int> ids = tokenizer->encode("abcxef");
-  ids[3] = tokenizer->special("[MASK]");
+  std::vector<int> ids = tokenizer->encode("xabcxefx");
+  ids[0] = tokenizer->special("[CLS]");
+  ids[4] = tokenizer->special("[MASK]");
+  ids[7] = tokenizer->special("[SEP]");
   check_weights(page, here, ids);
   double later = 0;  // what tokens look at after themselves
-  for (std::size_t from = 0; from < 6; ++from) {
-    for (std::size_t to = from + 1; to < 6; ++to) later += page.heads[0][from * 6 + to];
+  for (std::size_t from = 0; from < 8; ++from) {
+    for (std::size_t to = from + 1; to < 8; ++to) later += page.heads[0][from * 8 + to];
   }
   CHECK(later > 0.5);
+  check_refusal(here, "attention run " + std::string(23, 'a'), 3,
+                "the text has 23 tokens, and with a context of 24 this model takes 22 at most");
+}
+
+TEST_CASE("a model of two segments reads what follows [SEP] as the second one") {
+  const FreshDirectory here;
+  std::string documents;
+  for (int i = 0; i < 40; ++i) documents += "ab cd.\nef abc.\ncd fe ab.\n\n";
+  train(here, " --objective mlm --next-sentence", documents);
+  const auto run = primer::train::load_run(here / "run");
+  REQUIRE(run->network->config().segments == 2);
+  REQUIRE(run_primer(here, "attention run 'ab[SEP]cd'").code == 0);
+  std::vector<int> ids = run->tokenizer->encode("aabacda");
+  ids[0] = run->tokenizer->special("[CLS]");
+  ids[3] = ids[6] = run->tokenizer->special("[SEP]");
+  check_weights(ReadPage(file_bytes(here / "attention.html")), here, ids, {0, 0, 0, 0, 1, 1, 1});
 }
 
 TEST_CASE("a text comes from standard input too, and the page goes where it is sent") {
@@ -128,7 +149,7 @@ TEST_CASE("a text that makes no page is refused in one line, and nothing is writ
   check_refusal(here, "attention run ''", 3, "empty");
   check_refusal(here, "attention run - </dev/null", 3, "empty");
   check_refusal(here, "attention run " + std::string(25, 'a'), 3,
-                "the text has 25 tokens, and the model's context is 24");
+                "the text has 25 tokens, and with a context of 24 this model takes 24 at most");
   check_refusal(here, "attention run 'abcXd'", 3, "\"X\" (U+0058) at byte 3");
   check_refusal(here, "attention missing 'a'", 3, "no run missing");
   check_refusal(here, "attention run 'a' --checkpoint 7", 3, "7");

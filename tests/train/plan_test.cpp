@@ -66,7 +66,7 @@ TEST_CASE("up to 512 distinct characters are tokens, more are read as bytes") {
   CHECK(by_byte.config.tokenizer == "byte");
   CHECK(by_byte.train_tokens + by_byte.validation_tokens == 513 * 3);
   CHECK(plan_for(wishes({{"tokenizer", "char"}}), many).tokenizer->vocabulary_size() == 513);
-  CHECK(plan_for(wishes({{"objective", "mlm"}}), few).tokenizer->special("[MASK]") == 512);
+  CHECK(plan_for(wishes({{"objective", "mlm"}}), few).tokenizer->special("[MASK]") == 514);
 }
 
 TEST_CASE("the context shrinks to the text unless the user chose it") {
@@ -77,8 +77,9 @@ TEST_CASE("the context shrinks to the text unless the user chose it") {
   CHECK(plan_for(preset, text).config.context == 35);
   CHECK(plan_for(wishes({{"context", "35"}}), text).config.context == 35);
   CHECK(fault_of(wishes({{"context", "36"}}), text, "the largest context that works is 35") == Fault::input);
-  CHECK(plan_for(wishes({{"context", "36"}, {"objective", "mlm"}}), text).config.context == 36);
-  CHECK(fault_of(wishes({{"context", "37"}, {"objective", "mlm"}}), text, "works is 36") == Fault::input);
+  // [CLS] and [SEP] take places, and no target stands behind the text
+  CHECK(plan_for(wishes({{"context", "38"}, {"objective", "mlm"}}), text).config.context == 38);
+  CHECK(fault_of(wishes({{"context", "39"}, {"objective", "mlm"}}), text, "works is 38") == Fault::input);
 }
 
 TEST_CASE("the shortest texts train or are refused") {

@@ -246,7 +246,7 @@ TEST_CASE("a masked model trains and evaluates, and does not pretend to write") 
   const Json eval = Json::parse(run_primer(here, "eval run --json").out);
   CHECK(eval["bits_per_byte"].is_null());
   CHECK(eval["loss"].get<double>() > 1);
-  check_refusal(here, "sample run", 2, "masked");
+  check_refusal(here, "sample run", 2, "fills gaps");
 }
 
 TEST_CASE("a damaged checkpoint is refused with 4 and never used") {

@@ -1,9 +1,11 @@
 #include "train/run/attend.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "autograd/error.h"
 #include "autograd/tape.h"
+#include "data/text_form.h"
 #include "data/utf8.h"
 
 namespace primer::train {
@@ -31,27 +33,53 @@ struct PatternKeeper final : autograd::Observer<float> {
   }
 };
 
-std::vector<float> patterns(const nn::Transformer<float>& model, const std::vector<int>& ids) {
+struct Reading {
+  std::vector<int> ids, segments;  // [T] each; no segments if the model has none
+};
+
+// The text as the model reads it. A BERT's stands between [CLS] and [SEP]; what follows the first [SEP] is segment 1.
+Reading read(const LoadedRun& run, std::string_view text) {
+  const nn::ModelConfig& model = run.network->config();
+  Reading reading{run.tokenizer->encode_with_specials(text), {}};
+  std::vector<int>& ids = reading.ids;
+  const long frame = run.network->is_bert() ? 2 : 0, most = model.context - frame, T = static_cast<long>(ids.size());
+  if (T == 0) throw Error(Fault::input, "the text is empty; give one with something in it");
+  if (T > most) {
+    throw Error(Fault::input, "the text has " + std::to_string(T) + " tokens, and with a context of " +
+                                  std::to_string(model.context) + " this model takes " + std::to_string(most) +
+                                  " at most; give a shorter text");
+  }
+  if (!run.network->is_bert()) return reading;
+  const int end = data::need_special(*run.tokenizer, "[SEP]");
+  ids.insert(ids.begin(), data::need_special(*run.tokenizer, "[CLS]"));
+  ids.push_back(end);
+  if (model.segments > 1) {
+    reading.segments.assign(ids.size(), 0);
+    const auto first_end = std::find(ids.begin(), ids.end(), end) - ids.begin();
+    std::fill(reading.segments.begin() + first_end + 1, reading.segments.end(), 1);
+  }
+  return reading;
+}
+
+std::vector<float> patterns(const nn::Transformer<float>& model, const Reading& reading) {
   autograd::Tape<float> tape;
   const auto pause = tape.pause();
   PatternKeeper keeper;
   tape.observer = &keeper;
-  model.hidden(tape, {.tokens = ids, .batch = 1, .length = static_cast<long>(ids.size())});
+  model.hidden(tape, {.tokens = reading.ids,
+                      .batch = 1,
+                      .length = static_cast<long>(reading.ids.size()),
+                      .segments = reading.segments});
   return std::move(keeper.weights);
 }
 
 }  // namespace
 
 AttentionPage attend(const LoadedRun& run, std::string_view text) {
-  const nn::ModelConfig& model = run.gpt->config;
+  const nn::ModelConfig& model = run.network->config();
   if (model.layers == 0) throw Error(Fault::input, data::printable(run.paths.directory) + " is a model without layers");
-  const std::vector<int> ids = run.tokenizer->encode_with_specials(text);
-  const long T = static_cast<long>(ids.size());
-  if (T == 0) throw Error(Fault::input, "the text is empty; give one with something in it");
-  if (T > model.context) {
-    throw Error(Fault::input, "the text has " + std::to_string(T) + " tokens, and the model's context is " +
-                                  std::to_string(model.context) + "; give a shorter text");
-  }
+  const Reading reading = read(run, text);
+  const std::size_t T = reading.ids.size();
   AttentionPage page;
   page.title = run.paths.directory;
   page.about = std::to_string(model.layers) + (model.layers == 1 ? " layer of " : " layers of ") +
@@ -61,11 +89,11 @@ AttentionPage attend(const LoadedRun& run, std::string_view text) {
   page.causal = model.causal;
   page.layers = model.layers;
   page.heads = model.heads;
-  for (const int id : ids) {
+  for (const int id : reading.ids) {
     const std::string& name = run.tokenizer->token_text(id);
     page.tokens.push_back({name, run.tokenizer->special(name) == id});
   }
-  page.weights = patterns(*run.gpt, ids);
+  page.weights = patterns(run.network->body(), reading);
   return page;
 }
 
