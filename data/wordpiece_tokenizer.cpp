@@ -33,8 +33,8 @@ class PieceList {
     std::sort(pieces_.begin(), pieces_.end(), [](const Piece& a, const Piece& b) { return a.bytes < b.bytes; });
   }
 
-  /// The id of the longest piece that `word` begins with, and its bytes; -1 for none. Symbols are not cut. The pieces
-  /// that begin as the word does are narrowed down byte by byte, so that this takes O(bytes log pieces).
+  /// The id of the longest piece that `word` begins with, and its bytes; -1 for none. Both are UTF-8, so that no symbol
+  /// is cut. The pieces that begin as the word does are narrowed down byte by byte: O(bytes log pieces).
   std::pair<int, std::size_t> longest_prefix(std::string_view word) const {
     std::pair<int, std::size_t> longest{-1, 0};
     auto first = pieces_.begin(), last = pieces_.end();  // they have the word's first `i` bytes
@@ -43,8 +43,7 @@ class PieceList {
       const auto own = static_cast<unsigned char>(word[i]);
       first = std::partition_point(first, last, [&](const Piece& p) { return p.bytes.size() == i || byte(p) < own; });
       last = std::partition_point(first, last, [&](const Piece& p) { return byte(p) == own; });
-      const bool inside = i + 1 < word.size() && (static_cast<unsigned char>(word[i + 1]) & 0xC0) == 0x80;
-      if (first != last && first->bytes.size() == i + 1 && !inside) longest = {first->id, i + 1};
+      if (first != last && first->bytes.size() == i + 1) longest = {first->id, i + 1};
     }
     return longest;
   }
@@ -204,6 +203,12 @@ std::shared_ptr<const Tokenizer> make_wordpiece_tokenizer(WordPieceVocabulary vo
     if (name.empty() || name.size() > longest_name) {
       throw Error(Fault::input, "the WordPiece token " + std::to_string(id) + " has " + std::to_string(name.size()) +
                                     " bytes, 1 to " + std::to_string(longest_name) + " are allowed");
+    }
+    bool is_utf8 = true;
+    each_symbol(name, [&](Symbol symbol, int) { is_utf8 = is_utf8 && !is_stray(symbol); });
+    if (!is_utf8) {
+      throw Error(Fault::input, "the WordPiece token " + std::to_string(id) + ", \"" +
+                                    printable(name.substr(0, 100)) + "\", is not UTF-8");
     }
     if (const auto [place, fresh] = ids.emplace(name, id); !fresh) {
       throw Error(Fault::input, "the WordPiece tokens " + std::to_string(place->second) + " and " +

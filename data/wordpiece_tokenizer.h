@@ -22,7 +22,7 @@ struct WordPieceVocabulary {
   BertRules rules;
 };
 
-/// No [UNK], or a name twice, empty or too long: Fault::input.
+/// No [UNK], or a name twice, empty, too long or not UTF-8: Fault::input.
 std::shared_ptr<const Tokenizer> make_wordpiece_tokenizer(WordPieceVocabulary vocabulary);
 
 /// From a tokenizer.json. Fault::input, or JsonError.

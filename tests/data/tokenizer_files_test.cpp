@@ -107,6 +107,7 @@ TEST_CASE("a vocab.txt that is damaged is refused, naming the line") {
   CHECK(contains(refusal("[UNK]\na\n\nb\n"), "line 3 is empty"));
   CHECK(contains(refusal("[UNK]\na\nb\na\n"), "the WordPiece tokens 1 and 3 are the same: \"a\""));
   CHECK(contains(refusal("a\nb\n"), "[UNK]"));
+  CHECK(contains(refusal("[UNK]\n\xE4\n##\xB8\xAD\n"), "the WordPiece token 1, \"\\xE4\", is not UTF-8"));
   CHECK(contains(refusal(""), "[UNK]"));
   CHECK(contains(refusal("[UNK]\n" + std::string(2000, 'x')), "2000 bytes"));
   CHECK(contains(refusal("[UNK]\n" + std::string(100'000, 'x')), "line 2 is too long"));
