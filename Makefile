@@ -1,12 +1,12 @@
 # The usual commands; CMakeLists.txt does the work.
-.PHONY: all demo test test-long sanitize fuzz bench bench-check portable test-portable aarch64 \
+.PHONY: all demo test test-long test-page sanitize fuzz bench bench-check portable test-portable aarch64 \
   dependencies check clean
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 CONFIGURE = @cmake -S . -G Ninja --log-level=NOTICE
 BUILD = @cmake --build $(1) -j $(JOBS)
 TEST = ctest --output-on-failure --no-tests=error --timeout 900 --test-dir
 # On a busy machine threads that spin while they wait make a small model many times slower; asleep they cost little.
-demo test test-long sanitize test-portable: export OMP_WAIT_POLICY ?= passive
+demo test test-long test-page sanitize test-portable: export OMP_WAIT_POLICY ?= passive
 
 all: check  # the program: build/primer
 	$(CONFIGURE) -B build
@@ -27,6 +27,12 @@ test-long: check  # the tests that take minutes
 	@for program in build/test_*; do \
 	  echo "$$program -ts=long"; "$$program" -ts=long || exit 1; \
 	done
+	@$(MAKE) --no-print-directory test-page
+
+test-page:  # the page of `primer attention` in a real browser; installs Chromium and its driver
+	@sh dependencies.sh install chromium chromium-driver python3-selenium
+	@$(MAKE) --no-print-directory all
+	/usr/bin/python3 tests/page/page_test.py build/primer
 
 sanitize: check  # the quick tests, with every access and every undefined operation checked
 	$(CONFIGURE) -B build-sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g" \
