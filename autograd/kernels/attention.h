@@ -63,7 +63,7 @@ T softmax_scores(const Head<T>& h, const DropoutMask<T>& mask, long i, long seen
   const T total = exp_row(row, largest, even, row);
   std::fill(row + even, row + std::max(even, width), T(0));
   normaliser = largest + std::log(total);
-  if (mask.active()) mask.apply(h.mask_begin + i * h.keys, seen, row, nullptr, row);
+  if (mask.active()) mask.apply(h.mask_begin + i * h.keys, even, row, nullptr, row);
   return seen > 0 ? 1 / total : T(0);
 }
 
@@ -196,9 +196,9 @@ void attention_backward(const Head<T>& h, const DropoutMask<T>& mask, const T* o
         std::fill(pr + even, pr + std::max(even, width), T(0));
         std::fill(sr + seen, sr + std::max(even, width), T(0));
         if (mask.active()) {
-          mask.factors(h.mask_begin + (at + r) * h.keys, seen, mr);
-          drop_row(pr, seen, mr, sr);
-          std::fill(mr + seen, mr + width, T(0));
+          mask.factors(h.mask_begin + (at + r) * h.keys, even, mr);
+          drop_row(pr, even, mr, sr);
+          std::fill(mr + even, mr + std::max(even, width), T(0));
         }
         scores_gradient_row(pr, dot_row(dy + r * out_stride, out + (at + r) * out_stride, D), even, sr);
       }

@@ -138,7 +138,7 @@ TEST_CASE("dropout zeroes its fraction and keeps the mean") {
 }
 
 TEST_CASE("dropout's mask counts over the step's batch: eight sequences at once or two at a time") {
-  constexpr long width = 77;  // no multiple of the 64 words that are made at a time
+  constexpr long width = 77;  // no multiple of the 128 decisions that are made at a time
   const std::vector<float> whole = mask_of(0, 8, width);
   for (long first = 0; first < 8; first += 2) {
     const std::vector<float> part = mask_of(first, 2, width);
@@ -154,8 +154,8 @@ TEST_CASE("dropout's factors are the same from every starting point") {
   const DropoutMask<double> mask(tape, {0.4, 5}, n);
   std::vector<double> whole(n), values(n), sums(n);
   mask.factors(0, n, whole.data());
-  for (long begin : {0L, 1L, 63L, 64L, 65L, 127L, 200L, 399L})
-    for (long count : {0L, 1L, 2L, 63L, 64L, 65L, 150L}) {
+  for (long begin : {0L, 1L, 63L, 64L, 127L, 128L, 129L, 200L, 399L})
+    for (long count : {0L, 1L, 2L, 64L, 127L, 128L, 129L, 150L}) {
       if (begin + count > n) continue;
       CAPTURE(begin);
       CAPTURE(count);
@@ -166,6 +166,36 @@ TEST_CASE("dropout's factors are the same from every starting point") {
   for (long i = 0; i < n; ++i) values[i] = static_cast<double>(i + 1);
   mask.apply(3, n - 3, values.data(), values.data(), sums.data());
   for (long i = 0; i < n - 3; ++i) CHECK(sums[i] == values[i] + values[i] * whole[i + 3]);
+}
+
+TEST_CASE("half a Philox word decides about an element: its probability is p to a multiple of 2^-16") {
+  Tape<float> tape;
+  tape.noise = {11, 5, 0, 1};
+  constexpr long n = 1000;
+  std::vector<float> factors(n);
+  for (const double p : {0.00001, 0.2, 0.5, 0.999999}) {
+    CAPTURE(p);
+    const std::uint32_t threshold = p < 0.0001 ? 1 : p == 0.2 ? 13107 : p == 0.5 ? 32768 : 65535;
+    DropoutMask<float>(tape, {p, 5}, n).factors(0, n, factors.data());
+    const Random random(11, 5, 5);
+    for (long i = 0; i < n; ++i) {
+      const long group = i / 128, word = i % 64;  // a group: word k of block 16 group + lane is its word 16 k + lane
+      const std::uint32_t both = random.block(16 * group + word % 16)[word / 16];
+      const std::uint32_t half = i % 128 < 64 ? both & 0xFFFF : both >> 16;
+      REQUIRE(factors[i] == (half < threshold ? 0.0f : static_cast<float>(1 / (1 - p))));
+    }
+  }
+}
+
+TEST_CASE("dropout's decisions about elements near each other know nothing of each other") {
+  constexpr long n = 200'000;
+  const std::vector<float> mask = mask_of(0, 1, n, 0.5);  // 0 or 2
+  for (const long apart : {1, 16, 63, 64, 65, 128}) {  // at 64 they are halves of one word
+    CAPTURE(apart);
+    double total = 0;
+    for (long i = 0; i + apart < n; ++i) total += (mask[i] - 1) * (mask[i + apart] - 1);
+    CHECK(std::abs(total / n) < 5 / std::sqrt(n));
+  }
 }
 
 TEST_CASE("without training, or with probability 0, dropout hands its input back") {
