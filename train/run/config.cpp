@@ -189,6 +189,12 @@ Config inherit_model(const Config& wishes, const Config& source, std::string_vie
     config.pooling = has_pooler || config.next_sentence ? "cls" : "mean";
     config.sources[static_cast<std::size_t>(find_field("pooling")->index)] = Source::preset;
   }
+  // A new head on what was learned: small steps, or the body forgets it; larger ones where the body is fixed.
+  // Devlin et al. 2018, section 4.1, for models a hundred times as wide.
+  if (config.objective == "classify" && source_of(wishes, &Config::lr) == Source::fitted) {
+    config.lr = config.freeze ? 1e-2 : 3e-4;
+    config.sources[static_cast<std::size_t>(find_field("lr")->index)] = Source::preset;
+  }
   if (config.freeze && config.pooling == "cls" && !has_pooler) {
     throw Error(Fault::usage, "--freeze keeps what the model has learned, and that of " + std::string(run) +
                                   " has learned nothing for --pooling cls; leave it out, or train with --next-sentence");
