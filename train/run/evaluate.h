@@ -17,6 +17,7 @@ struct Evaluation {
   std::uint64_t targets = 0;  // or labels, where there are none
   double token_loss = 0, label_loss = 0, label_accuracy = 0;  // of a loss that has both
   bool has_both = false;
+  double train_accuracy = -1;  // of labels, on what was trained on; below 0: it was not asked for
   bool complete = true;      // false: it was stopped, and the numbers mean nothing
 };
 

@@ -196,12 +196,19 @@ class Training {
   bool evaluate(JsonLine& line) {
     const long step = trainer_.state().step;
     const data::TokenFile& tokens = *run_.tokens;
-    const Evaluation evaluation =
+    Evaluation evaluation =
         trainer_.evaluate(tokens.validation(), tokens.validation_bytes(), [this] { return is_stopped(); });
     if (!evaluation.complete) return false;
     line.add("val_loss", evaluation.loss)
         .add("val_bits_per_byte", evaluation.bits_per_byte)
         .add("val_accuracy", evaluation.accuracy);
+    if (config_.objective == "classify") {  // few lines: what was learned by heart shows beside what was understood
+      const Evaluation known =
+          trainer_.evaluate(tokens.train(), tokens.train_bytes(), [this] { return is_stopped(); });
+      if (!known.complete) return false;
+      line.add("train_accuracy", known.accuracy);
+      evaluation.train_accuracy = known.accuracy;
+    }
     if (evaluation.has_both) {
       line.add("val_masked_loss", evaluation.token_loss)
           .add("val_next_sentence_loss", evaluation.label_loss)
