@@ -32,6 +32,9 @@ STEPS = 65535
 HOSTILE = ('a</script><img src=x onerror="window.broken=1">"\'&amp;`${1}\n\0\r\t\x1b[31m\x7f \u200fr\u202e '
            '\u05e9\u05dc\ufeff\u2028 e\u0301 \U0001f600 ]]>--><!-- <svg onload=window.broken=1> javascript:').encode()
 HOSTILE += b'\xff\xc3 </div></main>'
+# Somebody's tokenizer.json may call its special tokens what it likes.
+SPECIALS = ['</script><img src=x onerror="window.broken=1">', '<svg onload=window.broken=1>', '<!--', '</main></body>',
+            "' onclick='window.broken=1", '&lt;b&gt;']
 
 # name -> training options, training text, the text of the page
 PAGES = {
@@ -41,11 +44,16 @@ PAGES = {
     'one': ('--layers 1 --heads 1', None, b'a'),
     'long': ('--layers 1 --heads 2 --tokenizer byte', None, b'so it comes to this. ' * 12),
     'hostile': ('--layers 1 --heads 2 --tokenizer char', HOSTILE * 20, HOSTILE),
+    'specials': ('--layers 2 --heads 1 --tokenizer specials.json', None, 'so '.join(SPECIALS).encode()),
 }
 
 
 def make_pages(primer, folder):
     text = b'so it comes\nto this, and not to that; a [d]og, The [MASK]. ' * 40
+    (folder / 'text').write_bytes(text)
+    specials = [word for name in SPECIALS for word in ('--special', name)]
+    subprocess.run([primer, 'tokenize', 'train', 'text', '--tokenizer', 'byte', '-o', 'specials.json', '-q', *specials],
+                   cwd=folder, check=True)
     for name, (options, training_text, words) in PAGES.items():
         (folder / f'{name}.txt').write_bytes(training_text or text)
         subprocess.run([primer, 'train', f'{name}.txt', '-q', '-o', name, '--steps', '40', '--batch', '4', '--context',
@@ -155,7 +163,7 @@ class PageTest(unittest.TestCase):
         self.assertEqual(browser.get_log('browser'), [])
         messages = [json.loads(entry['message'])['message'] for entry in browser.get_log('performance')]
         asked = [m['params']['request']['url'] for m in messages if m['method'] == 'Network.requestWillBeSent']
-        asked = [url for url in asked if url not in ('about:blank', 'data:,')]
+        asked = [url for url in asked if url != 'about:blank']
         self.assertEqual(asked, list(expected) or [self.page.path.as_uri()])
 
     def test_the_script_reads_the_numbers_that_primer_wrote(self):
@@ -274,18 +282,28 @@ class PageTest(unittest.TestCase):
 
     def test_hostile_text_is_harmless_and_visible(self):
         page = self.open('hostile')
-        self.assertEqual(self.run_js('return tokens.map(token => token.textContent)'), page.tokens)
         shown = ''.join(page.tokens)
         for part in ('</script><img·src=x·onerror="window.broken=1">"\'&amp;`${1}↵\\x00\\x0D⇥\\x1B[31m\\x7F·',
                      'U+200FrU+202E·', 'U+FEFFU+2028', '<svg·onload=window.broken=1>', '\\xFF\\xC3·</div></main>'):
             self.assertIn(part, shown)
+        self.expect_harmless()
+        page = self.open('specials')
+        self.assertEqual(''.join(page.tokens), 'so·'.join(SPECIALS).replace(' ', '·'))
+        self.assertEqual(self.run_js('return document.querySelectorAll(".special").length'), len(SPECIALS))
+        self.expect_harmless()
+
+    def expect_harmless(self):
+        self.assertEqual(self.run_js('return tokens.map(token => token.textContent)'), self.page.tokens)
         for token in self.find('#text .token'):
             self.hover(token)
-        self.assertEqual(self.find('img, svg, iframe, object, embed, a, form'), [])
+        self.assertEqual(self.find('img, svg, iframe, object, embed, a, form, b b, [onclick]'), [])
         self.assertEqual(len(self.find('main > section')), 2)
         self.assertIsNone(self.run_js('return window.broken'))
-        places = self.run_js('''return tokens.map(token => token.getClientRects()[0]).map(
-            box => [Math.round(box.y / 8), box.x, box.width, text.getBoundingClientRect().right - box.right])''')
+        places = self.run_js('''
+            const frame = text.getBoundingClientRect(), line = parseFloat(getComputedStyle(text).lineHeight);
+            const top = frame.top + parseFloat(getComputedStyle(text).paddingTop) - text.scrollTop;
+            return tokens.map(token => token.getClientRects()[0]).map(box =>
+                [Math.floor((box.y + box.height / 2 - top) / line), box.x, box.width, frame.right - box.right])''')
         self.assertEqual(sorted(places), places)  # lines from the top, and each from left to right
         self.assertGreater(min(width for _, _, width, _ in places), 2)  # what has no width cannot be hovered
         self.assertGreater(min(room for _, _, _, room in places), 0)

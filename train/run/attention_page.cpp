@@ -12,17 +12,16 @@ namespace primer::train {
 
 namespace {
 
-// The policy lets the browser load nothing and run nothing but our own script: no handler in an attribute, no address
-// that is code. Only the empty icon is allowed, without which a browser would ask a server for one.
+// The policy lets the browser load nothing, not even an icon, and run nothing but our own script: no handler in an
+// attribute, no address that is code.
 constexpr const char* head = R"html(<!doctype html>
 <html lang="en" dir="ltr">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none';
-  script-src 'nonce-primer'; style-src 'nonce-primer'; img-src data:; base-uri 'none'; form-action 'none'">
+  script-src 'nonce-primer'; style-src 'nonce-primer'; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
 )html";
 
 constexpr const char* body_begin = R"html(<main>
