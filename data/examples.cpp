@@ -1,7 +1,6 @@
 #include "data/examples.h"
 
 #include <algorithm>
-#include <numeric>
 #include <string>
 #include <tuple>
 
@@ -129,12 +128,6 @@ double TrainingBatches::epochs() const {
 
 EvaluationBatches::EvaluationBatches(std::unique_ptr<Examples> examples) : examples_(std::move(examples)) {
   examples_->begin(Purpose::evaluation, 0);
-  if (!examples_->varies()) return;
-  order_.resize(examples_->count());
-  std::iota(order_.begin(), order_.end(), std::uint64_t{0});
-  std::stable_sort(order_.begin(), order_.end(), [this](std::uint64_t a, std::uint64_t b) {
-    return examples_->length(a) / bucket_width < examples_->length(b) / bucket_width;
-  });
 }
 
 bool EvaluationBatches::next(long sequences, Batch& batch) {
@@ -145,7 +138,7 @@ bool EvaluationBatches::next(long sequences, Batch& batch) {
   }
   shape_batch(batch, std::min(sequences, static_cast<long>(std::min<std::uint64_t>(left, 1u << 30))), *examples_);
   for (long row = 0; row < batch.sequences; ++row, ++next_) {
-    fill_row(batch, row, *examples_, order_.empty() ? next_ : order_[next_]);
+    fill_row(batch, row, *examples_, next_);
   }
   if (examples_->varies()) trim(batch);
   return true;

@@ -94,7 +94,7 @@ class TrainingBatches {
   Cursor pool_{~std::uint64_t{0}, 0};
 };
 
-/// Batches for evaluation: every example once, in order, or sorted by length where lengths vary.
+/// Batches for evaluation: every example once, in order. They are not sorted by length: the first batches stand for all.
 class EvaluationBatches {
  public:
   explicit EvaluationBatches(std::unique_ptr<Examples> examples);
@@ -106,7 +106,6 @@ class EvaluationBatches {
 
  private:
   std::unique_ptr<Examples> examples_;
-  std::vector<std::uint64_t> order_;  // by length, if lengths vary
   std::uint64_t next_ = 0;
 };
 

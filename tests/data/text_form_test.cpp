@@ -1,5 +1,6 @@
 #include "data/text_form.h"
 
+#include <algorithm>
 #include <set>
 
 #include "data/labelled_examples.h"
@@ -161,6 +162,29 @@ TEST_CASE("examples of unequal lengths come in batches of about equal ones, each
   }
   CHECK(batches.cursor() == Cursor{1, 3000});
   CHECK(firsts[0] != firsts[1]);
+}
+
+TEST_CASE("an evaluation takes examples in their order, so that the first batches stand for all") {
+  std::vector<int> tokens;
+  const auto tokenizer = make_byte_tokenizer(specials);
+  const int cls = tokenizer->special("[CLS]"), sep = tokenizer->special("[SEP]"), V = tokenizer->vocabulary_size();
+  for (int i = 0; i < 40; ++i) {
+    tokens.insert(tokens.end(), {cls, V});
+    tokens.insert(tokens.end(), 1 + (39 - i) % 20, 'a' + i % 26);
+    tokens.push_back(sep);
+  }
+  const TokenVector sequence(tokens);
+  EvaluationBatches batches(std::make_unique<LabelledExamples>(sequence, 64, *tokenizer, 2));
+  Batch batch;
+  int next = 0;
+  while (batches.next(6, batch)) {
+    CHECK(batch.length == *std::max_element(batch.lengths.begin(), batch.lengths.end()));
+    for (std::size_t row = 0; row < batch.lengths.size(); ++row, ++next) {
+      CHECK(batch.tokens[row * static_cast<std::size_t>(batch.length) + 1] == 'a' + next % 26);
+      CHECK(batch.lengths[row] == 3 + (39 - next) % 20);
+    }
+  }
+  CHECK(next == 40);
 }
 
 TEST_CASE("tokens that are no labelled lines are refused") {
