@@ -5,6 +5,7 @@
 #include <set>
 
 #include "tests/threads.h"
+#include "tests/train/process.h"
 #include "tests/train/trained_run.h"
 #include "train/run/loaded_run.h"
 #include "train/run/pseudo_perplexity.h"
@@ -92,6 +93,7 @@ TEST_CASE("a run that was stopped anywhere ends as one that was not, whatever a 
     const TrainedRun unbroken(text, options);
     unbroken.train();
     for (const long asked : {2L, 7L, 13L, 19L, 25L}) {
+      if (has_address_sanitizer && asked % 13 != 0) continue;  // which makes these trainings forty times slower
       const TrainedRun broken(text, options);
       RaiseAt signal(asked, SIGTERM);
       broken.train(signal);
