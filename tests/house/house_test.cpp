@@ -106,7 +106,7 @@ TEST_CASE("every room looks only where it may") {
       ++seen[room->first];
     }
   }
-  for (const char* room : {"autograd", "nn", "optim", "data", "train/run", "train/program", "tests"})
+  for (const char* room : {"autograd", "nn", "optim", "data", "train/run", "train/program", "studies", "tests"})
     CHECK(seen[room] > 0);
 }
 

@@ -1,0 +1,98 @@
+// The texts of the study of the gap: documents without labels, a few labelled sentences, and pairs for the
+// next-sentence task. Devlin et al.: BERT (2018), sections 3.1 and 3.2, on a language that is known completely.
+//
+// A document draws a theme, evenly, and four to eight sentences of it; a sentence draws a template and then a word for
+// each of its letters, evenly and each for itself. So the sentences of a document are independent once its theme is
+// known, and what is known of the one about the other is what both say about the theme.
+//
+// The labelled task is the polarity of one sentence. Ten adjectives of each polarity, `seen`, are in the training
+// sentences; the test sentences have the other ones only.
+//
+// From scratch the accuracy on the test sentences is 1/2, in expectation over the initial weights and whatever the
+// model: let s exchange the i-th unseen negative and the i-th unseen positive adjective, for all i.
+//   1. Initial embeddings are drawn alike and independently for each word: their distribution is the same after s.
+//   2. No training sentence holds a word that s moves. So training does to exchanged embeddings what it does to the
+//      others: the model trained from initial weights s(w) answers a text x as the one trained from w answers s(x).
+//      (An optimizer that decays every weight changes nothing in this: it treats the words alike.)
+//   3. s maps the test set to itself, every label to the other one: the set holds each sentence with its mirror image.
+// The expected accuracy p is hence E[share of f(x) = y] = E[share of f(s(x)) = y] = E[share of f(x) = 1 - y] = 1 - p.
+// Nothing but adjectives can tell the labels apart, in the training sentences neither: those are mirrored too, so
+// nouns, function words, templates and lengths are the same for both labels.
+// A model that saw the documents knows more: there the adjectives of one polarity keep company, seen and unseen alike.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "autograd/random.h"
+#include "studies/gap_language.h"
+
+namespace primer::studies {
+
+using Sentence = std::vector<int>;  // words, [sentence_length]
+
+struct Document {
+  int theme = 0;
+  std::vector<Sentence> sentences;  // 4 to 8
+};
+
+struct LabelledSentence {
+  int polarity = 0;  // 0 negative, 1 positive
+  Sentence words;
+};
+
+/// Two chunks of whole sentences.
+struct ChunkPair {
+  std::vector<int> a, b;  // words
+  bool continues = false;  // B is what follows A in its document
+};
+
+/// All texts are pure functions of (seed, index): documents of the one index are independent of those of another.
+class GapCorpus {
+ public:
+  static constexpr int fewest_sentences = 4, most_sentences = 8;  // of a document
+
+  /// `seen` adjectives of each polarity, 1 ... language.adjectives - 1, are for training; else Fault::usage.
+  GapCorpus(GapLanguage language, std::uint64_t seed, int seen = 10);
+
+  const GapLanguage& language() const { return language_; }
+
+  Document document(std::uint64_t index) const;
+
+  /// Documents first ... first + count - 1: a sentence a line, an empty line between documents.
+  std::string text(std::uint64_t first, std::uint64_t count) const;
+
+  /// A is the first sentences of the document `index`. B follows them there, or, with probability 1/2, is the beginning
+  /// of the document `other`. Both together have 2 ... `sentences` sentences, and how many are in A and in B does not
+  /// depend on whether B continues A. `sentences` is from 2 to 5, else Fault::usage.
+  ChunkPair pair(std::uint64_t index, std::uint64_t other, int sentences) const;
+
+  enum class Purpose { training, test };
+
+  /// 2 `mirrored` sentences with seen adjectives for training, with unseen ones for a test: a positive one, then its
+  /// mirror image, the same but for the polarity of its adjectives, and so on.
+  std::vector<LabelledSentence> labelled(Purpose purpose, std::uint64_t mirrored) const;
+
+  /// The same with the adjectives of the other polarity, each one's partner being that of the same place in the list.
+  Sentence mirror(const Sentence& sentence) const;
+
+  /// Which adjectives of each polarity, by their places in its list, are seen in training.
+  std::span<const int> seen() const { return seen_; }
+
+  std::string text(const Sentence& sentence) const;  // its words with spaces between
+
+ private:
+  Sentence sentence(const autograd::Random& random, std::uint64_t first, int theme,
+                    std::span<const int> adjectives) const;
+
+  GapLanguage language_;
+  std::uint64_t seed_;
+  std::vector<int> adjectives_, seen_, unseen_;  // places in the list of one polarity
+};
+
+/// Lines of `label<TAB>sentence`, the labels being "negative" and "positive".
+std::string labelled_text(const GapCorpus& corpus, std::span<const LabelledSentence> sentences);
+
+}  // namespace primer::studies

@@ -1,0 +1,58 @@
+// The language of the study of the gap: its words, and the sentences that can be made of them.
+//
+// Every sentence has a theme, which is a topic and a polarity: its nouns are of the topic, its adjectives of the
+// polarity, and nothing else in it depends on either. All sentences are equally long. So polarity can be read from
+// adjectives only, and the length of a text says nothing.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace primer::studies {
+
+/// Words that follow each other in the list of words, and are equally likely.
+struct WordRange {
+  int first = 0, count = 0;
+  bool holds(int word) const { return word >= first && word < first + count; }
+};
+
+/// A word is its place in `words`: function words role by role, then nouns topic by topic, then negative and then
+/// positive adjectives.
+struct GapLanguage {
+  /// Function words that can take each other's place.
+  struct Role {
+    char letter = 0;
+    int words = 0;
+  };
+
+  std::vector<Role> roles;
+  int topics = 0;
+  int nouns = 0;       // of each topic
+  int adjectives = 0;  // of each polarity
+  std::vector<std::string> templates;  // equally long; a letter a word: a role's, 'n' a noun, 'a' an adjective
+  std::vector<std::string> words;
+
+  int size() const { return static_cast<int>(words.size()); }
+  int sentence_length() const { return static_cast<int>(templates.front().size()); }  // words
+  int themes() const { return 2 * topics; }
+  int theme(int topic, int polarity) const { return 2 * topic + polarity; }  // polarity: 0 negative, 1 positive
+  int first_noun() const;
+  int first_adjective() const { return first_noun() + topics * nouns; }
+
+  /// The words that a letter of a template may become in a sentence of this theme. An unknown letter: Fault::bug.
+  WordRange range(char letter, int theme) const;
+};
+
+/// 30 function words, 8 topics of 30 nouns, 60 adjectives of each polarity; sentences of nine words, with one or two
+/// nouns and one to three adjectives. Words are lower-case ASCII.
+GapLanguage gap_language();
+
+/// What a vocabulary has before its words.
+inline constexpr std::string_view gap_specials[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+
+/// The vocabulary as BERT's vocab.txt: the specials, then the words, each in a line. The token of a word is its place
+/// among the words plus the number of specials.
+std::string gap_vocabulary(const GapLanguage& language);
+
+}  // namespace primer::studies
