@@ -188,33 +188,8 @@ Belief GapOracle::belief(const ShownPair& pair) const {
   return belief;
 }
 
-namespace {
-
-/// The mean of items that come in groups; its error is that of a ratio of two sums over groups, of items and of counts.
-/// Cochran: Sampling Techniques (1977), section 2.11.
-class GroupedMean {
- public:
-  void add(double sum, double count) {
-    sums_.push_back(sum);
-    counts_.push_back(count);
-  }
-
-  Estimate estimate() const {
-    double sum = 0, count = 0, squares = 0;
-    for (std::size_t i = 0; i < sums_.size(); ++i) sum += sums_[i], count += counts_[i];
-    const double mean = sum / count;
-    for (std::size_t i = 0; i < sums_.size(); ++i) squares += std::pow(sums_[i] - mean * counts_[i], 2);
-    return {mean, std::sqrt(squares) / count};
-  }
-
- private:
-  std::vector<double> sums_, counts_;
-};
-
-}  // namespace
-
 OracleScore score(const GapOracle& oracle, std::span<const AnsweredPair> pairs) {
-  GroupedMean loss, entropy, accuracy, expected, next, next_expected;
+  GroupedMean loss, entropy, excess, accuracy, expected, next, next_expected;
   bool any = false;
   for (const AnsweredPair& pair : pairs) {
     const Belief belief = oracle.belief(pair.shown);
@@ -238,13 +213,14 @@ OracleScore score(const GapOracle& oracle, std::span<const AnsweredPair> pairs) 
     any = any || count > 0;
     loss.add(nats, count);
     entropy.add(expected_nats, count);
+    excess.add(pair.nats - nats, count);
     accuracy.add(right, count);
     expected.add(expected_right, count);
     next.add((belief.continues > 0.5) == pair.continues ? 1 : 0, 1);
     next_expected.add(std::max(belief.continues, 1 - belief.continues), 1);
   }
   if (!any) refuse("gap oracle", "no pair hides a word");
-  return {loss.estimate(),     entropy.estimate(), accuracy.estimate(),
+  return {loss.estimate(),     entropy.estimate(), excess.estimate(),       accuracy.estimate(),
           expected.estimate(), next.estimate(),    next_expected.estimate()};
 }
 

@@ -19,19 +19,20 @@ using namespace primer::studies;
 namespace {
 
 constexpr int hidden = ShownPair::hidden, foreign = ShownPair::foreign;
-constexpr int specials = 5;  // of the vocabulary, the last one being [MASK]
+constexpr int specials = 5;  // of the vocabulary, the last ones being [CLS], [SEP] and [MASK]
+constexpr int begin = 2, end = 3, mask = 4;
 
 /// The pair as data::Masking shows it, words chosen with this share.
 AnsweredPair masked(const GapLanguage& language, const ChunkPair& pair, std::uint64_t window, double share) {
   std::vector<int> tokens, targets(pair.a.size() + pair.b.size());
   for (const int word : pair.a) tokens.push_back(word + specials);
   for (const int word : pair.b) tokens.push_back(word + specials);
-  const primer::data::Masking masking{11, specials - 1, language.size() + specials, share};
-  masking.apply(primer::data::Masking::Purpose::evaluation, 0, window, tokens, targets);
+  const primer::data::Masking masking{11, mask, language.size() + specials, share, begin, end};
+  masking.apply(primer::data::Purpose::evaluation, 0, window, tokens, targets);
   AnsweredPair answered;
   answered.continues = pair.continues;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    const int shown = tokens[i] == specials - 1 ? hidden : tokens[i] < specials ? foreign : tokens[i] - specials;
+    const int shown = tokens[i] == mask ? hidden : tokens[i] < specials ? foreign : tokens[i] - specials;
     (i < pair.a.size() ? answered.shown.a : answered.shown.b).push_back(shown);
     if (shown == hidden) answered.hidden.push_back(targets[i] - specials);
     answered.shown.chosen += targets[i] >= 0 ? 1 : 0;
@@ -39,7 +40,7 @@ AnsweredPair masked(const GapLanguage& language, const ChunkPair& pair, std::uin
   return answered;
 }
 
-GapOracle oracle_of(const GapLanguage& language) { return {language, language.size() + specials - 1}; }
+GapOracle oracle_of(const GapLanguage& language) { return {language, language.size() + specials - 3}; }
 
 std::vector<AnsweredPair> masked_pairs(const GapCorpus& corpus, std::uint64_t count, double share) {
   std::vector<AnsweredPair> pairs;
@@ -72,7 +73,7 @@ std::string message_of(const std::function<void()>& call) {
 TEST_CASE("the oracle agrees with the enumeration of all that a tiny language can make, to 1e-12") {
   const GapLanguage language = primer::test::tiny_language();
   const GapOracle oracle = oracle_of(language);
-  primer::test::BruteForce enumeration(language, language.size() + specials - 1);
+  primer::test::BruteForce enumeration(language, language.size() + specials - 3);
   const GapCorpus corpus(language, 21, 1);
   long replaced = 0, with_foreign = 0, hidden_words = 0;
   double most = 0;
@@ -89,7 +90,7 @@ TEST_CASE("the oracle agrees with the enumeration of all that a tiny language ca
     with_foreign += std::count(shown.a.begin(), shown.a.end(), foreign);
     with_foreign += std::count(shown.b.begin(), shown.b.end(), foreign);
   };
-  for (std::uint64_t i = 0; i < 300; ++i) {  // two sentences
+  for (std::uint64_t i = 0; i < 600; ++i) {  // two sentences
     AnsweredPair pair = masked(language, corpus.pair(2 * i, 2 * i + 1, 2), i, i % 2 == 0 ? 0.35 : 0.7);
     pair.shown.continues = i % 3 == 0 ? 0.5 : 0.1 * static_cast<double>(i % 11);
     agree(pair.shown);
@@ -106,7 +107,7 @@ TEST_CASE("the oracle agrees on every single outcome of a tinier language, whose
   const GapLanguage language{.roles = {}, .topics = 2, .nouns = 1, .adjectives = 1, .templates = {"na", "an"},
                              .words = {"n0", "n1", "bad", "good"}};
   const GapOracle oracle = oracle_of(language);
-  primer::test::BruteForce enumeration(language, language.size() + specials - 1);
+  primer::test::BruteForce enumeration(language, language.size() + specials - 3);
   double most = 0;
   long possible = 0, refused = 0;
   for (int chosen = 0; chosen <= 4; ++chosen) {
@@ -116,7 +117,7 @@ TEST_CASE("the oracle agrees on every single outcome of a tinier language, whose
       double specials_of_it = 1;
       for (int place = 0, left = outcome; place < 4; ++place, left /= 6) {
         shown.push_back(left % 6 + foreign);
-        if (shown.back() == foreign) specials_of_it *= specials - 1;
+        if (shown.back() == foreign) specials_of_it *= specials - 3;
       }
       const ShownPair pair{{shown[0], shown[1]}, {shown[2], shown[3]}, chosen, 0.3};
       const Belief expected = enumeration.belief(pair);

@@ -23,5 +23,6 @@ void add_info(CLI::App& root);
 void add_tokenize(CLI::App& root);
 void add_attention(CLI::App& root);
 void add_bench(CLI::App& root);
+void add_study(CLI::App& root);
 
 }  // namespace primer::train

@@ -103,6 +103,7 @@ int run(int argc, char** argv) {
   add_tokenize(root);
   add_attention(root);
   add_bench(root);
+  add_study(root);
   if (argc < 2) {
     say(root.help());
     return static_cast<int>(Fault::usage);

@@ -1,0 +1,66 @@
+#include "studies/study_run.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "data/lines.h"
+#include "data/text.h"
+#include "train/run/loaded_run.h"
+#include "train/run/plan.h"
+#include "train/run/reader.h"
+#include "train/run/training.h"
+
+namespace primer::studies {
+
+void train_new_run(const std::string& directory, const std::string& text, const RunOptions& options,
+                   const std::string& source, train::Progress::Style style, train::Interruption& interruption) {
+  using namespace train;
+  Config config;
+  for (const auto& [key, value] : options) set(config, *find_field(key), value, Source::flag, key);
+  std::optional<Checkpoint> initial;
+  if (!source.empty()) {
+    std::vector<std::string> warnings;
+    const CheckpointStore store(find_run(source).checkpoints());
+    initial = choose_checkpoint(store, {Choice::Kind::last, 0}, warnings);
+    config = inherit_model(config, initial->config, source);
+  }
+  check_choices(config, initial.has_value());
+  const data::Sources sources = data::collect_sources({text});
+  data::TextFacts facts = data::survey(sources);
+  const auto tokenizer = initial ? initial->tokenizer : make_tokenizer(config, sources);
+  Plan plan = make_plan(config, facts, read_text(config, sources, facts, tokenizer));
+  NewRun made(directory, false);
+  prepare_run(made.staging(), plan, sources, facts, initial ? &*initial : nullptr);
+  OpenRun run = open_run(made.publish(nullptr), Config{});
+  Progress progress(style, run.checkpoint.config.steps);
+  const TrainingResult result = train_run(run, progress, interruption);
+  if (result.signal != 0) throw StudyStopped{result.signal};
+}
+
+double labelled_accuracy(const std::string& run, const std::string& text) {
+  const auto loaded = train::load_run(run, {train::Choice::Kind::last, 0});
+  train::Reader reader(*loaded);
+  const std::size_t classes = loaded->labels.size();
+  std::vector<std::string> wanted;
+  std::vector<std::vector<int>> texts;
+  for (const data::Source& source : data::collect_sources({text}).files) {
+    data::each_line(source, [&](std::string_view line, const data::LineCutter& cutter) {
+      const std::size_t tab = line.find('\t');
+      if (tab == std::string_view::npos) cutter.refuse("it has no tab after its label");
+      wanted.emplace_back(line.substr(0, tab));
+      texts.push_back(reader.ids(line.substr(tab + 1), false));
+    });
+  }
+  double right = 0;
+  train::by_length(std::move(texts), [&](std::span<const std::size_t> places, std::span<const std::vector<int>> batch) {
+    const std::vector<double> p = reader.classify(batch);  // [lines, K]
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      const auto first = p.begin() + static_cast<std::ptrdiff_t>(i * classes);
+      const auto best = std::max_element(first, first + static_cast<std::ptrdiff_t>(classes)) - first;
+      right += loaded->labels[static_cast<std::size_t>(best)] == wanted[places[i]] ? 1 : 0;
+    }
+  });
+  return right / static_cast<double>(wanted.size());
+}
+
+}  // namespace primer::studies

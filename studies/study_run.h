@@ -1,0 +1,31 @@
+// Trainings of a study: planned, prepared and trained as `primer train` does it, in this process.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "train/run/interruption.h"
+#include "train/run/progress.h"
+
+namespace primer::studies {
+
+/// A training was ended by a signal.
+struct StudyStopped {
+  int signal = 0;
+};
+
+/// Options as on the command line, by their keys: {"context", "48"}.
+using RunOptions = std::vector<std::pair<std::string_view, std::string>>;
+
+/// Trains the new run `directory` on the text file `text` to its end. It begins with the last weights of the run
+/// `source`, or with new ones if that is empty. Throws what planning and training throw, and StudyStopped.
+void train_new_run(const std::string& directory, const std::string& text, const RunOptions& options,
+                   const std::string& source, train::Progress::Style style, train::Interruption& interruption);
+
+/// The share of the label<TAB>text lines of a file to which the run's last model gives the most probable class that is
+/// their label. Fault::input.
+double labelled_accuracy(const std::string& run, const std::string& text);
+
+}  // namespace primer::studies
