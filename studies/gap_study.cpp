@@ -107,8 +107,8 @@ GapFigures run_gap_study(const GapOptions& options, train::Interruption& interru
   train_new_run(folder + "pretrained", folder + "corpus.txt",
                 fresh + RunOptions{{"objective", "mlm"}, {"next_sentence", "true"}, {"batch", batch}, {"steps", steps},
                                    {"lr", "0.001"}, {"warmup", std::to_string(size.pretraining / 30)},
-                                   {"weight_decay", "0.01"}, {"val_fraction", "0.1"}, {"eval_batches", "8"},
-                                   {"eval_every", std::to_string(size.pretraining / 6)}, {"patience", "0"}},
+                                   {"weight_decay", "0.01"}, {"val_fraction", "0.1"}, {"eval_batches", "0"},
+                                   {"eval_every", std::to_string(size.pretraining / 4)}, {"patience", "0"}},
                 "", options.style, interruption);
   figures.pretraining_seconds = since(began);
 
