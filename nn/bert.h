@@ -56,14 +56,15 @@ struct Bert : Transformer<T> {
   /// Declares all parameters, as the configuration wants them; biases in the heads even in a model without.
   Bert(Parameters<T>& parameters, const ModelConfig& c) : Transformer<T>(parameters, c) {
     const long C = c.channels, V = c.vocabulary;
+    const double deviation = c.deviation();
     if (c.masked_head) {
-      transform = {parameters, "masked.transform", C, C, true, init_deviation};
+      transform = {parameters, "masked.transform", C, C, true, deviation};
       transform_norm = {parameters, "masked.norm", C, true, c.norm_epsilon};
-      decoder = c.tie ? token.weight : parameters.declare("masked.decoder.weight", {V, C}, {init_deviation}, true);
+      decoder = c.tie ? token.weight : parameters.declare("masked.decoder.weight", {V, C}, {deviation}, true);
       decoder_bias = parameters.declare("masked.decoder.bias", {V}, {}, false);
     }
-    if (c.pooling == Pooling::first) pooler = {parameters, "pooler", C, C, true, init_deviation};
-    if (c.labels > 0) labels = {parameters, label_head, C, c.labels, true, init_deviation};
+    if (c.pooling == Pooling::first) pooler = {parameters, "pooler", C, C, true, deviation};
+    if (c.labels > 0) labels = {parameters, label_head, C, c.labels, true, deviation};
   }
 
   /// What the masked head makes of hidden rows before the projection: [..., C] -> [..., C].

@@ -1,7 +1,6 @@
 // One block of a transformer: attention, then feed-forward, each added to the residual stream.
 #pragma once
 
-#include <cmath>
 #include <string>
 
 #include "nn/attention.h"
@@ -10,11 +9,6 @@
 #include "nn/layer_norm.h"
 
 namespace primer::nn {
-
-/// Deviations of GPT-2's initialisation: 0.02, and less for the projections that write to the residual stream, of
-/// which there are two a block. Radford et al. 2019, section 2.3.
-inline constexpr double init_deviation = 0.02;
-inline double residual_deviation(long layers) { return init_deviation / std::sqrt(2.0 * static_cast<double>(layers)); }
 
 template <class T>
 struct Block {
@@ -25,16 +19,16 @@ struct Block {
   FeedForward<T> feed_forward;                     // without parameters in an attention-only model
 
   Block(Parameters<T>& parameters, const std::string& path_, const ModelConfig& c) : path(path_), norm(c.norm) {
-    const double residual = residual_deviation(c.layers);
+    const double deviation = c.deviation(), residual = c.residual_deviation();
     if (norm != Norm::none) attention_norm = {parameters, path + ".attention_norm", c.channels, c.bias, c.norm_epsilon};
     attention = {parameters, path + ".attention", c.channels,     c.heads, c.causal,
-                 c.bias,     c.dropout,           init_deviation, residual};
+                 c.bias,     c.dropout,           deviation, residual};
     if (c.hidden() == 0) return;
     if (norm != Norm::none) {
       feed_forward_norm = {parameters, path + ".feed_forward_norm", c.channels, c.bias, c.norm_epsilon};
     }
     feed_forward = {parameters, path + ".feed_forward", c.channels, c.hidden(), c.activation, c.bias,
-                    c.dropout,  init_deviation,         residual};
+                    c.dropout,  deviation,         residual};
   }
 
   /// x [B, T, C] -> [B, T, C]. Pre-norm: x + f(norm(x)). Post-norm: norm(x + f(x)) (Vaswani et al. 2017). With a

@@ -22,7 +22,7 @@ struct Gpt : Transformer<T> {
   /// Declares all parameters; parameters.build(seed) then gives them numbers. Throws Error(usage) on a
   /// configuration that makes no model.
   Gpt(Parameters<T>& parameters, const ModelConfig& c) : Transformer<T>(parameters, c) {
-    head = c.tie ? token.weight : parameters.declare("head.weight", {c.vocabulary, c.channels}, {init_deviation}, true);
+    head = c.tie ? token.weight : parameters.declare("head.weight", {c.vocabulary, c.channels}, {c.deviation()}, true);
   }
 
   /// What the blocks make of the tokens: [B, T, C]. tokens, batch * length of them, row by row; length <= context;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "autograd/activation.h"
@@ -39,6 +40,18 @@ struct ModelConfig {
   long labels = 0;                 // K, classes of a head on what the sequence is summed up in; 0: no such head
 
   bool is_bert() const { return masked_head || labels > 0; }
+
+  /// Of the initial weights: GPT-2's 0.02 (Radford et al. 2019, section 2.3). A BERT's 0.02 is meant for its 768
+  /// channels; a narrower one has it widened, so that a layer's outputs are as large for its inputs as they are there.
+  /// At 64 channels 0.02 leaves what attention gathers far below the token it is added to, and nothing learns from it.
+  double deviation() const { return is_bert() ? 0.02 * std::sqrt(768.0 / static_cast<double>(channels)) : 0.02; }
+
+  /// Of the projections that write to the residual stream, of which there are two a block: less, as in GPT-2, where
+  /// what they write adds up from block to block. After a norm it does not.
+  double residual_deviation() const {
+    return norm == Norm::post ? deviation() : deviation() / std::sqrt(2.0 * static_cast<double>(layers));
+  }
+
   long hidden() const { return ffn_channels == 0 ? 4 * channels : std::max(ffn_channels, 0L); }  // F
 
   /// Throws Error(usage) on a shape that makes no model.

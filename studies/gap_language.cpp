@@ -75,14 +75,14 @@ GapLanguage gap_language() {
   language.roles = {{'d', 6}, {'v', 6}, {'r', 6}, {'p', 6}, {'c', 6}};
   language.topics = 8, language.nouns = 30, language.adjectives = 60;
   language.templates = {
-      "danpdnvra",  // the gentle captain near our harbor seems very happy
-      "dnvrapdan",  // the captain was rather happy beside our gentle harbor
-      "dnvacdnva",  // the captain is happy while our harbor looks gentle
-      "dncdanvra",  // the captain and every gentle sailor was so happy
-      "pdndnvaca",  // near the harbor our captain seems gentle and happy
-      "dacanvpdn",  // the gentle and happy captain stays near our harbor
-      "cdnpdnvra",  // because the captain near our harbor feels truly happy
-      "danvracra",  // the gentle captain is very happy and truly kind
+      "dannpanva",  // the gentle harbor captain near quiet lighthouse seems happy
+      "anpanvdan",  // gentle captain beside quiet harbor is our happy sailor
+      "danncanva",  // the gentle harbor captain and quiet sailor looks happy
+      "ancanvdan",  // gentle captain and quiet sailor was every happy crew
+      "pandannva",  // near quiet lighthouse the gentle harbor captain seems happy
+      "dnnvapann",  // the harbor captain is happy near quiet harbor lighthouse
+      "dnnpnvaca",  // the harbor captain near lighthouse seems happy and proud
+      "aanpnnvra",  // proud gentle captain near harbor lighthouse feels very happy
   };
   std::string list(function_words);
   for (const std::string_view nouns : topic_nouns) list += nouns;

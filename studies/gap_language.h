@@ -44,8 +44,9 @@ struct GapLanguage {
   WordRange range(char letter, int theme) const;
 };
 
-/// 30 function words, 8 topics of 30 nouns, 60 adjectives of each polarity; sentences of nine words, with one or two
-/// nouns and one to three adjectives. Words are lower-case ASCII.
+/// 30 function words, 8 topics of 30 nouns, 60 adjectives of each polarity; sentences of nine words, five or six of them
+/// nouns and adjectives, at least two of each: of texts that are mostly function words a small model learns no theme for
+/// long, since those drown what attention gathers. Words are lower-case ASCII.
 GapLanguage gap_language();
 
 /// What a vocabulary has before its words.

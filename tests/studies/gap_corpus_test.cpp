@@ -62,8 +62,8 @@ TEST_CASE("a document is a pure function of seed and index: these sentences, on 
   CHECK(corpus.text(0, 3) == corpus.text(0, 2) + "\n" + corpus.text(2, 1));
   CHECK(corpus.text(7, 1) != corpus.text(8, 1));
   CHECK(corpus.text(7, 1) != GapCorpus(gap_language(), 2).text(7, 1));
-  CHECK(lines_of(corpus.text(0, 1))[0] == "as the treaty near the witness seems very brilliant");
-  CHECK(lines_of(corpus.text(0, 1))[1] == "that warrant looks very cheerful under our pleasant police");
+  CHECK(lines_of(corpus.text(0, 1))[0] == "every witness treaty near court is cozy and brilliant");
+  CHECK(lines_of(corpus.text(0, 1))[1] == "bright warrant above flawless prison feels our pleasant police");
 }
 
 TEST_CASE("a sentence a line, an empty line between documents") {
