@@ -28,6 +28,7 @@ struct GapAccuracies {
 struct GapFigures {
   bool quick = false;
   GapAccuracies tuned, scratch, probe;
+  GapAccuracies unpaired;  // fine-tuned after a pretraining without next sentences; nothing is claimed of it
   GapExam exam;
   double ceiling = 1;         // of next-sentence accuracy
   double pretraining_seconds = 0, seconds = 0;
@@ -40,6 +41,7 @@ struct GapClaims {
   static constexpr double probe = 0.85;     // at least
   static constexpr double scratch = 0.5, scratch_margin = 0.1;
   static constexpr double excess = 0.15;    // at most
+  static constexpr double accuracy = 0.9;   // of hidden words, at least this share of the oracle's
   static constexpr double next = 0.88;      // at least, and at most the ceiling and two standard errors
 };
 

@@ -25,7 +25,9 @@ GapFigures good_figures() {
   figures.exam.pairs = 1000;
   figures.exam.hidden = 5000;
   figures.exam.loss = {3.0, 0.02};
+  figures.exam.accuracy = {0.068, 0.002};
   figures.exam.oracle.loss = {2.9, 0.02};
+  figures.exam.oracle.expected_accuracy = {0.07, 0.001};
   figures.exam.oracle.excess = {0.1, 0.005};
   figures.exam.next_accuracy = {0.93, 0.005};
   figures.ceiling = next_sentence_ceiling(gap_language());
@@ -58,6 +60,8 @@ TEST_CASE("every claim of the study can fail, and a figure that is not a number 
   CHECK(failures([](GapFigures& f) { f.scratch.test = {0.39, 0.38, 0.40}; }) == 1);
   CHECK(failures([](GapFigures& f) { f.exam.oracle.excess.mean = 0.151; }) == 1);
   CHECK(failures([](GapFigures& f) { f.exam.oracle.excess.mean = nan; }) == 1);
+  CHECK(failures([](GapFigures& f) { f.exam.accuracy.mean = 0.062; }) == 1);
+  CHECK(failures([](GapFigures& f) { f.exam.accuracy.mean = nan; }) == 1);
   CHECK(failures([](GapFigures& f) { f.exam.next_accuracy.mean = 0.978; }) == 0);  // within two standard errors
   CHECK(failures([](GapFigures& f) { f.exam.next_accuracy.mean = 0.980; }) == 1);
   CHECK(failures([](GapFigures& f) { f.tuned.test.pop_back(); }) == 1);
@@ -81,7 +85,7 @@ TEST_CASE("a quick study writes its texts, runs, figures and picture; the untrai
   CHECK(file_bytes(here / "gap/figures.json") == gap_json(figures) + "\n");
   CHECK(file_bytes(here / "gap/gap.svg").ends_with("</svg>\n"));
   CHECK(file_bytes(here / "gap/vocab.txt") == gap_vocabulary(language));
-  for (const GapAccuracies* found : {&figures.tuned, &figures.scratch, &figures.probe}) {
+  for (const GapAccuracies* found : {&figures.tuned, &figures.scratch, &figures.probe, &figures.unpaired}) {
     REQUIRE(found->test.size() == 1);
     CHECK(found->test[0] >= 0);
     CHECK(found->test[0] <= 1);
