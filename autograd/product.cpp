@@ -52,8 +52,8 @@ Left<T> gather_strip(Operand<T> a, long row, long rows, long from, long depth, T
 
 /// One thread's share of a product by tiles. The units of work are tiles of c, row by row.
 template <class T>
-void tiles_of_thread(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride, T* packed,
-                     int thread, int team) {
+void tiles_of_thread(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, Result<T> c, T* packed, int thread,
+                     int team) {
   constexpr long rows = Tile<T>::rows, columns = Tile<T>::columns;
   alignas(64) T strip[rows * (most_depth + 16)];
   const long strips = (m + rows - 1) / rows;
@@ -79,7 +79,7 @@ void tiles_of_thread(long m, long n, long k, Operand<T> a, Operand<T> b, T beta,
         const long row = s * rows, count = std::min(rows, m - row);
         const Left<T> left = gather_strip(a, row, count, from, deep, strip);
         multiply_strip<T>(count, std::min(last * columns, some) - p * columns, deep, left, part + p * columns * deep, deep,
-                          from > 0 || beta != 0, c + row * c_stride + j + p * columns, c_stride);
+                          from > 0 || beta != 0, c.from(row, j + p * columns));
         u += last - p;
       }
     }
@@ -104,17 +104,21 @@ void dot_rows(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, 
 }
 
 template <class T>
-void product_by_tiles(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride) {
+void product_by_tiles(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, Result<T> c) {
   if (m <= 0 || n <= 0) return;
   if (k <= 0) {
-    for (long r = 0; r < m && beta == 0; ++r) std::fill_n(c + r * c_stride, n, T(0));
+    for (long r = 0; r < m && beta == 0; ++r) std::fill_n(c.data + r * c.row, n, T(0));
     return;
   }
+  // Few rows times weights: c^T = b a^T packs the few, and reads the weights where they stand. The bits are the same.
+  if (4 * m <= n && !a.is_transposed && b.is_transposed)
+    return product_by_tiles(n, m, k, as_is(b.data, b.stride), transposed(a.data, a.stride), beta,
+                            Result<T>{c.data, 1, c.row});
   T* const packed = packing_space<T>();
   if (threads() == 1 || m * n * k < worth_a_region || omp_in_parallel())
-    return tiles_of_thread(m, n, k, a, b, beta, c, c_stride, packed, 0, 1);
+    return tiles_of_thread(m, n, k, a, b, beta, c, packed, 0, 1);
 #pragma omp parallel
-  tiles_of_thread(m, n, k, a, b, beta, c, c_stride, packed, omp_get_thread_num(), omp_get_num_threads());
+  tiles_of_thread(m, n, k, a, b, beta, c, packed, omp_get_thread_num(), omp_get_num_threads());
 }
 
 template <class T>
@@ -148,7 +152,7 @@ void product(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, l
       dot_rows(m, end - begin, k, a, rows, beta, c + begin, c_stride);
     }, 16);
   else if (used == Products::tiles)
-    product_by_tiles(m, n, k, a, b, beta, c, c_stride);
+    product_by_tiles<T>(m, n, k, a, b, beta, {c, c_stride, 1});
   else
     product_by_blas(m, n, k, a, b, beta, c, c_stride);
 }

@@ -58,7 +58,7 @@ void each_line(const Source& source, Line&& line) {
     try {
       some();
     } catch (const Error& error) {
-      throw Error(error.fault(), "'" + printable(source.path) + "': " + error.what());
+      throw Error(error.fault(), source.name() + ": " + error.what());
     }
   };
   const auto see = [&](std::string_view text) { line(text, lines); };

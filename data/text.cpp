@@ -67,6 +67,8 @@ void add_folder(const std::string& top, Sources& sources) {
 
 }  // namespace
 
+std::string Source::name() const { return is_standard_input ? "standard input" : "'" + printable(path) + "'"; }
+
 std::uint64_t Sources::bytes() const {
   std::uint64_t sum = 0;
   for (const Source& source : files) sum += source.identity.size;
@@ -98,7 +100,7 @@ Sources collect_sources(const std::vector<std::string>& paths, const std::string
     if (path == "-") {
       if (spool.empty()) throw Error(Fault::usage, "standard input (-) cannot be used here; name a file");
       spool_standard_input(spool, spool_limit);
-      sources.files.push_back({spool, identity_of(spool)});
+      sources.files.push_back({spool, identity_of(spool), true});
     } else if (kind_of(path, true) == FileKind::folder) {
       const std::size_t before = sources.files.size();
       add_folder(path, sources);
@@ -130,7 +132,7 @@ std::string_view TextReader::next() {
 
 void TextReader::check_unchanged() const {
   if (file_.identity() == source_.identity) return;
-  throw Error(Fault::input, "'" + printable(source_.path) + "': the file changed while it was read; try again");
+  throw Error(Fault::input, source_.name() + ": the file changed while it was read; try again");
 }
 
 TextFacts survey(const Sources& sources) {

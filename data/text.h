@@ -16,6 +16,8 @@ namespace primer::data {
 struct Source {
   std::string path;
   FileIdentity identity;
+  bool is_standard_input = false;  // the path is that of a copy
+  std::string name() const;        // for messages: the path between quotes, or "standard input"
 };
 
 struct Skipped {

@@ -82,7 +82,7 @@ std::uint32_t encode_file(const Source& source, const TextReading& reading, std:
     try {
       some();
     } catch (const Error& error) {  // it knows the place in the text, but not the file
-      throw Error(error.fault(), "'" + printable(source.path) + "': " + error.what());
+      throw Error(error.fault(), source.name() + ": " + error.what());
     }
     each(ids);
   };
@@ -206,8 +206,8 @@ TokenFileFacts build_token_file(const std::string& path, const Sources& sources,
     miscounted = miscounted || done != shares[i].tokens;
   }
   if (text_checksum != facts.checksum) {
-    throw Error(Fault::input, "'" + printable(sources.files.front().path) +
-                                  "': the text changed while it was encoded, here or in a later file; try again");
+    throw Error(Fault::input, sources.files.front().name() +
+                                  ": the text changed while it was encoded, here or in a later file; try again");
   }
   if (miscounted) autograd::refuse("build_token_file", "the tokenizer made another number of tokens", Fault::bug);
   train_part.flush();

@@ -104,12 +104,12 @@ void attention_forward(const Head<T>& h, const DropoutMask<T>& mask, T* out, lon
     const long rows = std::min<long>(Tile<T>::rows, h.queries - first);
     const long width = std::max(h.visible(first + rows - 1), 0L);
     T *o = out + first * out_stride, inverse[Tile<T>::rows];
-    multiply_strip<T>(rows, width, D, {h.q + first * h.q_stride, h.q_stride, 1}, k, D, false, pattern, wide);
+    multiply_strip<T>(rows, width, D, {h.q + first * h.q_stride, h.q_stride, 1}, k, D, false, {pattern, wide, 1});
     for (long r = 0; r < rows; ++r) {
       const long seen = std::max(h.visible(first + r), 0L);
       inverse[r] = softmax_scores(h, mask, first + r, seen, width, pattern + r * wide, normaliser[first + r]);
     }
-    multiply_strip<T>(rows, D, width, {pattern, wide, 1}, v, h.keys, false, o, out_stride);
+    multiply_strip<T>(rows, D, width, {pattern, wide, 1}, v, h.keys, false, {o, out_stride, 1});
     for (long r = 0; careful && r < rows; ++r)
       for (long j = 0; j < h.visible(first + r); ++j)
         for (long d = 0; d < D; ++d) {
@@ -186,8 +186,8 @@ void attention_backward(const Head<T>& h, const DropoutMask<T>& mask, const T* o
       const long seen_by_strip = std::max(h.visible(at + n - 1), 0L);
       T *p = pattern + begin * wide, *s = ds + begin * wide;
       const T* dy = dout + at * out_stride;
-      multiply_strip<T>(n, seen_by_strip, D, {h.q + at * h.q_stride, h.q_stride, 1}, k, D, false, p, wide);
-      multiply_strip<T>(n, seen_by_strip, D, {dy, out_stride, 1}, v, D, false, s, wide);
+      multiply_strip<T>(n, seen_by_strip, D, {h.q + at * h.q_stride, h.q_stride, 1}, k, D, false, {p, wide, 1});
+      multiply_strip<T>(n, seen_by_strip, D, {dy, out_stride, 1}, v, D, false, {s, wide, 1});
       for (long r = 0; r < n; ++r) {
         const long seen = std::max(h.visible(at + r), 0L), even = whole_vectors<T>(seen);
         T *pr = p + r * wide, *sr = s + r * wide, *mr = dropped + (begin + r) * wide;
@@ -203,8 +203,8 @@ void attention_backward(const Head<T>& h, const DropoutMask<T>& mask, const T* o
         scores_gradient_row(pr, dot_row(dy + r * out_stride, out + (at + r) * out_stride, D), even, sr);
       }
       if (g.dq)
-        multiply_strip<T>(n, D, seen_by_strip, {s, wide, 1}, k_rows, h.keys, g.add_q, g.dq + at * h.q_stride,
-                          h.q_stride);
+        multiply_strip<T>(n, D, seen_by_strip, {s, wide, 1}, k_rows, h.keys, g.add_q,
+                          {g.dq + at * h.q_stride, h.q_stride, 1});
     }
     if (g.dk) pack(as_is(h.q + first * h.q_stride, h.q_stride), rows, D, h.factor(), q);
     if (g.dv) pack(as_is(dout + first * out_stride, out_stride), rows, D, T(1), d);
@@ -216,10 +216,10 @@ void attention_backward(const Head<T>& h, const DropoutMask<T>& mask, const T* o
       constexpr long columns = Tile<T>::columns;
       if (g.dv)
         multiply_strip<T>(n, D, rows - from, rows_of(dropped), d + from * columns, rows, add || g.add_v,
-                          g.dv + j * h.v_stride, h.v_stride);
+                          {g.dv + j * h.v_stride, h.v_stride, 1});
       if (g.dk)
         multiply_strip<T>(n, D, rows - from, rows_of(ds), q + from * columns, rows, add || g.add_k,
-                          g.dk + j * h.k_stride, h.k_stride);
+                          {g.dk + j * h.k_stride, h.k_stride, 1});
     }
   }
 }

@@ -39,6 +39,15 @@ struct Left {
   long row, column;
 };
 
+/// The result: element [i, j] is data[i * row + j * column].
+template <class T>
+struct Result {
+  T* data;
+  long row, column;
+
+  Result from(long i, long j) const { return {data + i * row + j * column, row, column}; }
+};
+
 /// One step of transposing a square of vectors: swaps the bit `bit` of row and column numbers.
 template <int bit, class T>
 void swap_bit(typename Tile<T>::Vector* x) {
@@ -115,7 +124,7 @@ void pack(Operand<T> b, long k, long n, T factor, T* panels) {
 
 /// c [rows, some] = left panel, or += ; `some` columns of the panel count, and they lie in its first `vectors` vectors.
 template <int rows, int vectors, class T>
-void multiply_tile(long k, Left<T> left, const T* panel, bool add, long some, T* c, long c_stride) {
+void multiply_tile(long k, Left<T> left, const T* panel, bool add, long some, Result<T> c) {
   using V = typename Tile<T>::Vector;
   constexpr int width = Tile<T>::width;
   V sum[rows][vectors];
@@ -136,11 +145,11 @@ void multiply_tile(long k, Left<T> left, const T* panel, bool add, long some, T*
 #pragma GCC unroll 4
     for (int i = 0; i < (rows + 3) / 4; ++i) a[i] += left.column;
   }
-  if (some == vectors * width) {
+  if (some == vectors * width && c.column == 1) {
 #pragma GCC unroll 16
     for (int i = 0; i < rows; ++i)
       for (int v = 0; v < vectors; ++v) {
-        V* to = reinterpret_cast<V*>(c + i * c_stride + v * width);
+        V* to = reinterpret_cast<V*>(c.data + i * c.row + v * width);
         *to = add ? *to + sum[i][v] : sum[i][v];
       }
     return;
@@ -149,20 +158,22 @@ void multiply_tile(long k, Left<T> left, const T* panel, bool add, long some, T*
 #pragma GCC unroll 16
   for (int i = 0; i < rows; ++i)
     for (int v = 0; v < vectors; ++v) *reinterpret_cast<V*>(all[i] + v * width) = sum[i][v];
-  for (int i = 0; i < rows; ++i)
-    for (long j = 0; j < some; ++j) c[i * c_stride + j] = (add ? c[i * c_stride + j] : T(0)) + all[i][j];
+  for (long j = 0; j < some; ++j)
+    for (int i = 0; i < rows; ++i) {
+      T& to = c.data[i * c.row + j * c.column];
+      to = (add ? to : T(0)) + all[i][j];
+    }
 }
 
 /// c [rows, n] = left b, or += : rows at most Tile::rows, b [k, n] in panels that were packed for `depth` >= k.
 template <class T>
-void multiply_strip(long rows, long n, long k, Left<T> left, const T* panels, long depth, bool add, T* c,
-                    long c_stride) {
+void multiply_strip(long rows, long n, long k, Left<T> left, const T* panels, long depth, bool add, Result<T> c) {
   constexpr long columns = Tile<T>::columns;
   const auto strip = [=]<int m>() {
     for (long j = 0; j < n; j += columns) {
       const long some = std::min(columns, n - j);
       const auto tile = some > columns / 2 ? multiply_tile<m, 2, T> : multiply_tile<m, 1, T>;
-      tile(k, left, panels + j * depth, add, some, c + j, c_stride);
+      tile(k, left, panels + j * depth, add, some, c.from(0, j));
     }
   };
   switch (rows) {

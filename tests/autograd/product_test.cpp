@@ -119,7 +119,8 @@ template <class T>
 const std::vector<Product<T>> large_products = {
     {129, 37, 64, false, true, 0},  {37, 131, 50, true, false, 5},  {200, 200, 33, true, true, 1},
     {30, 1100, 40, false, true, 2}, {26, 35, 1300, false, false, 0}, {13, 40, 1030, true, false, 0},
-    {40, 70, 512, false, true, 0},  {3, 1090, 530, false, false, 1}};
+    {40, 70, 512, false, true, 0},  {3, 1090, 530, false, false, 1},
+    {9, 150, 1030, false, true, 1}};
 
 }  // namespace
 
@@ -137,6 +138,16 @@ TEST_CASE_TEMPLATE("larger products agree for 1 to 4 threads, and repeat to the 
       }
     }
   }
+}
+
+TEST_CASE_TEMPLATE("by tiles an element has the same bits whatever is made with it", T, float, double) {
+  constexpr long m = 19, n = 170, k = 1030;  // few rows: the weights are read; few columns of them: they are packed
+  const std::vector<T> a = numbers<T>(m * k, "a"), b = numbers<T>(n * k, "b"), start = numbers<T>(m * n, "c");
+  std::vector<T> whole = start, pieces = start;
+  product<T>(m, n, k, as_is(a.data(), k), transposed(b.data(), k), 1, whole.data(), n);
+  for (long j = 0; j < n; j += 34)
+    product<T>(m, 34, k, as_is(a.data(), k), transposed(b.data() + j * k, k), 1, pieces.data() + j, n);
+  CHECK(whole == pieces);
 }
 
 TEST_CASE_TEMPLATE("by tiles a product has the same bits for any number of threads, in a parallel region too", T, float,

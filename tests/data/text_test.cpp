@@ -117,6 +117,7 @@ TEST_CASE("standard input is spooled up to its limit") {
   ::dup2(saved, STDIN_FILENO);
   ::close(saved);
   CHECK(all_of(sources.files.at(0)) == read_file(text, 3'000'000));
+  CHECK(sources.files[0].name() == "standard input");
   CHECK(contains(message, "more than 1000 bytes"));
   CHECK(kind_of(folder / "small", false) == FileKind::missing);
 }

@@ -132,3 +132,13 @@ TEST_CASE("lengths alone tell something about whether B continues A, and less th
     CHECK(share < 16.0 / 17);
   }
 }
+
+TEST_SUITE("long") {
+  TEST_CASE("the whole study bears out what it claims") {
+    const FreshDirectory here;
+    primer::train::Interruption none;
+    const GapFigures figures = run_gap_study({.folder = here / "gap"}, none);
+    MESSAGE(gap_table(figures));
+    CHECK(failed_claims(figures) == std::vector<std::string>{});
+  }
+}
