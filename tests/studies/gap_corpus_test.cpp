@@ -6,14 +6,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <functional>
 #include <map>
 #include <set>
 #include <sstream>
 
-#include "autograd/error.h"
+#include "tests/data/fixture.h"
 
 using namespace primer::studies;
+using primer::data::refused;
 
 namespace {
 
@@ -43,16 +43,6 @@ std::map<std::vector<int>, long> counts(const GapCorpus& corpus, const Labelled&
     ++found[words];
   }
   return found;
-}
-
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const primer::autograd::Error& e) {
-    CHECK(e.fault() == primer::autograd::Fault::usage);
-    return e.what();
-  }
-  return "";
 }
 
 }  // namespace
@@ -285,10 +275,10 @@ TEST_CASE("from scratch, initial weights and the same with unseen adjectives exc
 
 TEST_CASE("a share of adjectives that leaves none for training or test, or pairs too long, are refused") {
   for (const int seen : {-1, 0, 60, 61})
-    CHECK(message_of([&] { GapCorpus(gap_language(), 1, seen); }) ==
+    CHECK(refused(primer::autograd::Fault::usage, [&] { GapCorpus(gap_language(), 1, seen); }) ==
           "[gap corpus] expected 1 to 59 adjectives of each polarity for training, got " + std::to_string(seen));
   const GapCorpus corpus(gap_language(), 1);
   for (const int sentences : {-1, 0, 1, 6})
-    CHECK(message_of([&] { corpus.pair(0, 1, sentences); }) ==
+    CHECK(refused(primer::autograd::Fault::usage, [&] { corpus.pair(0, 1, sentences); }) ==
           "[gap corpus] expected pairs of 2 to 5 sentences, got " + std::to_string(sentences));
 }

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -10,7 +11,7 @@
 #include "studies/gap_corpus.h"
 #include "studies/gap_report.h"
 #include "tests/threads.h"
-#include "tests/train/fresh_directory.h"
+#include "tests/train/process.h"
 
 using namespace primer::studies;
 
@@ -130,6 +131,21 @@ TEST_CASE("lengths alone tell something about whether B continues A, and less th
     CHECK(size.first + size.second <= 45);
     CHECK(share > 1.0 / 17);
     CHECK(share < 16.0 / 17);
+  }
+}
+
+TEST_CASE("the program prints the figures, and refuses in one line what it cannot do") {
+  const FreshDirectory here;
+  const Outcome quick = run_primer(here, "study gap --quick --json --threads 1 -o gap");
+  CHECK(quick.code == 0);
+  CHECK(quick.out == file_bytes(here / "gap/figures.json"));
+  for (const char* wrong : {"study gap --quick -o gap", "study gap --seeds 2 -o other", "study", "study chasm"}) {
+    const Outcome outcome = run_primer(here, wrong);
+    CAPTURE(wrong);
+    CHECK(outcome.code == 2);
+    CHECK(outcome.out == "");
+    CHECK(outcome.err.find("--resume") == std::string::npos);  // a study begins anew
+    CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
   }
 }
 

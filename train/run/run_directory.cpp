@@ -121,8 +121,9 @@ NewRun::~NewRun() {
 
 void NewRun::refuse_existing() const {
   if (!force_ && is_taken(path_)) {
-    throw Error(Fault::usage, printable(path_) + " exists already: go on with it by --resume, choose another place "
-                                                 "with -o, or let --force move it aside");
+    const char* const go_on = is_taken(RunPaths{path_}.config()) ? "go on with it by --resume, " : "";
+    throw Error(Fault::usage, printable(path_) + " exists already: " + go_on +
+                                  "choose another place with -o, or let --force move it aside");
   }
 }
 
