@@ -67,11 +67,10 @@ class Parameters {
     }
   }
 
-  /// Lays out all parameters, the decayed ones first and the frozen ones last, and initialises each from (seed, hash of its path): adding or
-  /// reordering parameters changes no other one's numbers.
-  void build(std::uint64_t seed) {
+  /// Lays out all parameters, the decayed ones first and the frozen ones last; all are 0.
+  void lay_out() {
     long offset = 0;
-    const auto lay_out = [&](auto belongs) {
+    const auto place = [&](auto belongs) {
       for (Entry& e : entries_) {
         if (!belongs(e)) continue;
         e.offset = offset;
@@ -79,17 +78,24 @@ class Parameters {
       }
       return offset;
     };
-    decayed_ = lay_out([](const Entry& e) { return e.decay && !e.frozen; });
-    trained_ = lay_out([](const Entry& e) { return !e.decay && !e.frozen; });
-    size_ = lay_out([](const Entry& e) { return e.frozen; });
+    decayed_ = place([](const Entry& e) { return e.decay && !e.frozen; });
+    trained_ = place([](const Entry& e) { return !e.decay && !e.frozen; });
+    size_ = place([](const Entry& e) { return e.frozen; });
     values_ = std::make_unique<FlatBlock<T>>(size_);
     grads_ = std::make_unique<FlatBlock<T>>(size_);
     for (std::size_t i = 0; i < entries_.size(); ++i) {
-      const Entry& e = entries_[i];
-      nodes_[i].value = values() + e.offset;
-      nodes_[i].grad = grads() + e.offset;
+      nodes_[i].value = values() + entries_[i].offset;
+      nodes_[i].grad = grads() + entries_[i].offset;
+    }
+  }
+
+  /// Lays out all parameters and initialises each from (seed, hash of its path): adding or reordering parameters changes
+  /// no other one's numbers.
+  void build(std::uint64_t seed) {
+    lay_out();
+    for (const Entry& e : entries_) {
       const Random random(seed, hash(e.path));
-      split(e.shape.size(), 100, [&, out = nodes_[i].value](long begin, long end, int) {
+      split(e.shape.size(), 100, [&, out = values() + e.offset](long begin, long end, int) {
         for (long k = begin; k < end; ++k)
           out[k] = static_cast<T>(e.init.mean + (e.init.deviation > 0 ? e.init.deviation * random.normal(k) : 0));
       });

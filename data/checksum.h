@@ -11,6 +11,9 @@ namespace primer::data {
 /// in front of them, so that crc32c(b, m, crc32c(a, n)) is that of a and b together. crc32c("123456789") = e3069283.
 std::uint32_t crc32c(const void* bytes, std::size_t count, std::uint32_t before = 0);
 
+/// The same from tables, for processors that have no instruction for it.
+std::uint32_t crc32c_by_tables(const void* bytes, std::size_t count, std::uint32_t before = 0);
+
 inline std::uint32_t crc32c(std::string_view bytes, std::uint32_t before = 0) {
   return crc32c(bytes.data(), bytes.size(), before);
 }

@@ -37,18 +37,6 @@ struct Head {
   }
 };
 
-/// True if a number of rows [count, D] is NaN or infinite.
-template <class T>
-bool any_not_finite(const T* x, long stride, long count, long D) {
-  T probe = 0;  // 0 * finite = 0; anything else makes it NaN for good
-  for (long r = 0; r < count; ++r) {
-    const T* row = x + r * stride;
-#pragma omp simd reduction(+ : probe)
-    for (long d = 0; d < D; ++d) probe += row[d] * 0;
-  }
-  return probe != 0 || probe != probe;
-}
-
 /// n rounded up to whole vectors: kernels that run over these have no end to do number by number.
 template <class T>
 long whole_vectors(long n) { return (n + Tile<T>::width - 1) / Tile<T>::width * Tile<T>::width; }
@@ -96,7 +84,7 @@ void attention_forward(const Head<T>& h, const DropoutMask<T>& mask, T* out, lon
   pack(as_is(h.v, h.v_stride), h.keys, D, T(1), v);
   // A row's pattern is 0 at keys it does not see, and 0 times NaN would let a later token change an earlier one:
   // values that are not finite are left out of the product and added where they are seen.
-  const bool careful = h.visible(0) < h.real_keys && any_not_finite(v, packed, 1, packed);
+  const bool careful = h.visible(0) < h.real_keys && any_not_finite(v, packed);
   for (long i = 0; careful && i < packed; ++i)
     if (!std::isfinite(v[i])) v[i] = 0;
 

@@ -39,6 +39,15 @@ T exp_row(const T* x, T shift, long n, T* y) {
   return total;
 }
 
+/// True if one of x[0] ... x[n-1] is NaN or infinite.
+template <class T>
+bool any_not_finite(const T* x, long n) {
+  T probe = 0;  // 0 * finite = 0; anything else makes it NaN for good
+#pragma omp simd reduction(+ : probe)
+  for (long i = 0; i < n; ++i) probe += x[i] * 0;
+  return probe != 0 || probe != probe;
+}
+
 /// y[i] += factor x[i]
 template <class T>
 void add_row(const T* x, T factor, long n, T* y) {

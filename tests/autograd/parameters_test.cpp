@@ -30,6 +30,13 @@ std::vector<T> values_of(Parameters<T>& parameters, const char* path) {
 
 }  // namespace
 
+TEST_CASE("parameters that are laid out, not built, are zero") {
+  Parameters<float> parameters;
+  parameters.declare("up.weight", {3, 7}, {1, 5}, true);
+  parameters.lay_out();
+  CHECK(values_of(parameters, "up.weight") == std::vector<float>(21, 0));
+}
+
 TEST_CASE_TEMPLATE("decayed parameters come first, each on a line of its own, with zeros between", T, float, double) {
   Parameters<T> parameters;
   parameters.declare("norm.weight", {5}, {0, 1}, false);

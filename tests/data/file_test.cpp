@@ -21,6 +21,17 @@ TEST_CASE("crc32c has its published answers") {
   CHECK(crc32c("") == 0);
 }
 
+TEST_CASE("crc32c is the same from tables, from any place in memory and of any length") {
+  std::string text;
+  for (int i = 0; i < 300; ++i) text += static_cast<char>(i * i * 7 + 3 * i);
+  for (std::size_t begin = 0; begin < 9; ++begin) {
+    for (std::size_t count = 0; begin + count <= text.size(); ++count) {
+      const std::string_view part = std::string_view(text).substr(begin, count);
+      CHECK(crc32c(part, 17) == crc32c_by_tables(part.data(), part.size(), 17));
+    }
+  }
+}
+
 TEST_CASE("crc32c of two pieces continues, wherever the cut is") {
   std::string text;
   for (int i = 0; i < 100; ++i) text += static_cast<char>(i * 37);

@@ -1,5 +1,8 @@
 #include <omp.h>
 
+#include <algorithm>
+#include <memory>
+
 #include "autograd/parallel.h"
 #include "data/token_file.h"
 #include "train/run/bench_limits.h"
@@ -11,26 +14,73 @@ namespace primer::train {
 namespace {
 
 /// Training steps of two layers at the width of case C, over 65 symbols.
-BenchResult measure(const std::string& name, long batch, long context) {
-  restart_peak_memory();
-  BenchCase bench{name, {}, 65, 3};
-  Config& config = bench.config;
-  config.layers = 2, config.heads = 12, config.channels = 768, config.bias = true, config.steps = 1000;
-  config.batch = batch, config.context = context;
-  const auto tokenizer = bench_tokenizer(bench);
-  const long step_tokens = batch * context;
-  const data::TokenVector tokens(random_tokens(step_tokens * (bench.steps + 2), bench.vocabulary));
-  Trainer<float> trainer(config, *tokenizer, tokens);
-  trainer.step();
-  std::vector<double> times;
-  for (long step = 0; step < bench.steps; ++step) {
-    const Stopwatch watch;
-    trainer.step();
-    times.push_back(watch.seconds());
+class Steps {
+ public:
+  Steps(long batch, long context) : tokens_(random_tokens(8 * batch * context, bench_.vocabulary)) {
+    restart_peak_memory();
+    Config& config = bench_.config;
+    config.layers = 2, config.heads = 12, config.channels = 768, config.bias = true, config.steps = 1000;
+    config.batch = batch, config.context = context;
+    const auto tokenizer = bench_tokenizer(bench_);
+    trainer_ = std::make_unique<Trainer<float>>(config, *tokenizer, tokens_);
+    trainer_->step();
   }
-  BenchResult result = result_of(name, times, static_cast<double>(step_tokens));
-  result.gflops = 1e-9 * flop_per_token(config, trainer.parameters()) * result.tokens_per_s;
-  return result;
+
+  void run(int count) {
+    for (int i = 0; i < count; ++i) {
+      const Stopwatch watch;
+      trainer_->step();
+      seconds_.push_back(watch.seconds());
+    }
+  }
+
+  BenchResult result(const std::string& name) const {
+    const Config& config = bench_.config;
+    BenchResult result = result_of(name, seconds_, static_cast<double>(config.batch * config.context));
+    result.gflops = 1e-9 * flop_per_token(config, trainer_->parameters()) * result.tokens_per_s;
+    return result;
+  }
+
+ private:
+  BenchCase bench_{"growth", {}, 65, 3};
+  data::TokenVector tokens_;
+  std::unique_ptr<Trainer<float>> trainer_;
+  std::vector<double> seconds_;
+};
+
+BenchResult measure(const std::string& name, long batch, long context) {
+  Steps steps(batch, context);
+  steps.run(3);
+  return steps.result(name);
+}
+
+/// The same steps by 1, 2, 4 ... threads, and the peak of products. In turns: a minute later the machine may be another.
+std::vector<BenchResult> growth_with_threads() {
+  const int most = autograd::threads();
+  struct Team {
+    int size;
+    std::unique_ptr<Steps> steps;
+    double peak = 0;
+  };
+  std::vector<Team> teams;
+  for (int size = 1; size <= most; size *= 2) teams.push_back({size, std::make_unique<Steps>(8, 256)});
+  for (int turn = 0; turn < 5; ++turn) {
+    for (Team& team : teams) {
+      omp_set_num_threads(team.size);
+      team.steps->run(1);
+      team.peak = std::max(team.peak, sgemm_peak());
+    }
+  }
+  omp_set_num_threads(most);
+  std::vector<BenchResult> results;
+  for (const Team& team : teams) {
+    results.push_back(team.steps->result("threads-" + std::to_string(team.size)));
+    results.back().peak_rss_mb = 0;  // it is that of all teams
+    BenchResult peak{"sgemm-" + std::to_string(team.size)};
+    peak.gflops = team.peak;
+    results.push_back(peak);
+  }
+  return results;
 }
 
 }  // namespace
@@ -43,15 +93,7 @@ std::vector<BenchResult> run_growth() {
   for (const long context : {128L, 256L, 512L, 1024L, 2048L}) {
     results.push_back(measure("context-" + std::to_string(context), 2048 / context, context));
   }
-  const int before = autograd::threads();
-  for (int count = 1; count <= before; count *= 2) {
-    omp_set_num_threads(count);
-    results.push_back(measure("threads-" + std::to_string(count), 8, 256));
-    BenchResult peak{"sgemm-" + std::to_string(count)};
-    peak.gflops = sgemm_peak();
-    results.push_back(peak);
-  }
-  omp_set_num_threads(before);
+  for (BenchResult& result : growth_with_threads()) results.push_back(std::move(result));
   return results;
 }
 

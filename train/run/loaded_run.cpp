@@ -38,7 +38,7 @@ std::unique_ptr<LoadedRun> load_run(const std::string& directory, Choice choice)
                 data::printable(loaded->path) + ": " + error.what());
   }
   check_blocks(*loaded->model, loaded->parameters, {{"", nullptr}});
-  loaded->parameters.build(0);
+  loaded->parameters.lay_out();
   read_blocks(*loaded->model, loaded->parameters, model_blocks(loaded->parameters));
   return loaded;
 }

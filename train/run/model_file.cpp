@@ -1,11 +1,11 @@
 #include "train/run/model_file.h"
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 #include <set>
 #include <vector>
 
+#include "autograd/kernels/rows.h"
 #include "data/utf8.h"
 
 namespace primer::train {
@@ -23,13 +23,6 @@ std::string shape_text(const std::vector<long>& shape) {
   std::string text = "[";
   for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
   return text + "]";
-}
-
-bool is_finite(const float* values, long count) {
-  for (long i = 0; i < count; ++i) {
-    if (!std::isfinite(values[i])) return false;
-  }
-  return true;
 }
 
 }  // namespace
@@ -100,7 +93,7 @@ void read_blocks(const data::SafetensorsFile& file, const autograd::Parameters<f
       const long count = entry.shape.size();
       float* const values = block.data + entry.offset;  // [count]
       file.read(block.prefix + entry.path, values, static_cast<std::uint64_t>(count));
-      if (!is_finite(values, count)) {
+      if (autograd::any_not_finite(values, count)) {
         throw Error(Fault::checkpoint, data::printable(file.path()) + ": " + block.prefix + entry.path +
                                            " holds a value that is not a number");
       }
@@ -131,7 +124,7 @@ void read_initial(const data::SafetensorsFile& file, const autograd::Parameters<
 
 bool all_finite(const autograd::Parameters<float>& parameters, const std::vector<NamedBlock>& blocks) {
   return std::all_of(blocks.begin(), blocks.end(),
-                     [&](const NamedBlock& block) { return is_finite(block.data, parameters.size()); });
+                     [&](const NamedBlock& block) { return !autograd::any_not_finite(block.data, parameters.size()); });
 }
 
 }  // namespace primer::train

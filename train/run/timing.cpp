@@ -64,13 +64,17 @@ TimingLog::TimingLog(const std::string& path, long step, double flop_per_token, 
     : before_(read_before(path, step)),
       log_(path, before_.bytes),
       flop_per_token_(flop_per_token),
-      peak_(product_rate(1024, 1024, 1024, 3)),
+      peak_(product_rate(1024, 1024, 1024, 2)),
       last_step_(last_step) {}
 
 void TimingLog::step(const StepReport& report, double seconds) {
   seconds_ += seconds;
   tokens_ += static_cast<double>(report.tokens);
   if (seconds_ < 1 && report.step != last_step_) return;
+  if (looks_ > 0) {
+    --looks_;
+    peak_ = std::max(peak_, product_rate(1024, 1024, 1024, 1));
+  }
   JsonLine line;
   line.add("step", report.step)
       .add("time", before_.seconds + since_start_.seconds())

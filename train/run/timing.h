@@ -50,7 +50,8 @@ class TimingLog {
   Before before_;
   LineLog log_;
   double flop_per_token_;
-  double peak_;  // FLOP a second
+  double peak_;    // FLOP a second, the best so far
+  int looks_ = 8;  // at the peak, to come: one may fall into a moment in which something else runs
   long last_step_;
   Stopwatch since_start_;
   double seconds_ = 0;  // since the last line
