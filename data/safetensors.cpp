@@ -21,10 +21,13 @@ float half_to_float(std::uint16_t h) {
   return sign ? -tiny : tiny;
 }
 
-/// Reads `count` elements of type Stored in pieces and gives each, converted, to out.
+/// Reads `count` elements of type Stored and gives each, converted, to out; those of out's own type go there straight.
 template <class Stored, class Out, class Convert>
 void read_converted(const InputFile& file, std::uint64_t offset, std::uint64_t count, Out* out, Convert convert) {
-  if constexpr (std::is_same_v<Stored, Out>) return file.read_exactly(out, count * sizeof(Out), offset, Fault::checkpoint);
+  if constexpr (std::is_same_v<Stored, Out>) {
+    file.read_exactly(out, count * sizeof(Out), offset, Fault::checkpoint);
+    return;
+  }
   constexpr std::size_t piece = 1u << 16;  // elements
   const auto buffer = std::make_unique<Stored[]>(std::min<std::uint64_t>(piece, count));
   for (std::uint64_t done = 0; done < count;) {

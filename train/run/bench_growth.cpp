@@ -16,13 +16,13 @@ namespace {
 /// Training steps of two layers at the width of case C, over 65 symbols.
 class Steps {
  public:
-  Steps(long batch, long context) : tokens_(random_tokens(8 * batch * context, bench_.vocabulary)) {
+  Steps(long batch, long context)
+      : tokenizer_(bench_tokenizer(bench_)), tokens_(random_tokens(8 * batch * context, bench_.vocabulary)) {
     restart_peak_memory();
     Config& config = bench_.config;
     config.layers = 2, config.heads = 12, config.channels = 768, config.bias = true, config.steps = 1000;
     config.batch = batch, config.context = context;
-    const auto tokenizer = bench_tokenizer(bench_);
-    trainer_ = std::make_unique<Trainer<float>>(config, *tokenizer, tokens_);
+    trainer_ = std::make_unique<Trainer<float>>(config, *tokenizer_, tokens_);
     trainer_->step();
   }
 
@@ -43,6 +43,7 @@ class Steps {
 
  private:
   BenchCase bench_{"growth", {}, 65, 3};
+  std::shared_ptr<const data::Tokenizer> tokenizer_;
   data::TokenVector tokens_;
   std::unique_ptr<Trainer<float>> trainer_;
   std::vector<double> seconds_;
@@ -54,7 +55,7 @@ BenchResult measure(const std::string& name, long batch, long context) {
   return steps.result(name);
 }
 
-/// The same steps by 1, 2, 4 ... threads, and the peak of products. In turns: a minute later the machine may be another.
+/// The same steps by 1, 2, 4 ... threads, and the peak of products. In turns, since a machine's speed drifts.
 std::vector<BenchResult> growth_with_threads() {
   const int most = autograd::threads();
   struct Team {
