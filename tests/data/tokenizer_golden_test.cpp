@@ -2,13 +2,14 @@
 #include "data/bpe_training.h"
 #include "data/tokenizer_files.h"
 #include "tests/data/fixture.h"
+#include "tests/places.h"
 
 namespace primer::data {
 
 namespace {
 
 std::string golden(const std::string& name) {
-  return std::string(PRIMER_SOURCE_DIR) + "/tests/golden/tokenizer/" + name;
+  return std::string(source_directory()) + "/tests/golden/tokenizer/" + name;
 }
 
 std::string text() { return read_file(golden("text"), 1u << 20); }

@@ -8,11 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "tests/places.h"
+
 namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path root = PRIMER_SOURCE_DIR;
+const fs::path root = source_directory();
 
 std::string read(const fs::path& path) {
   std::stringstream text;

@@ -12,12 +12,13 @@
 #include <vector>
 
 #include "tests/autograd/check.h"
+#include "tests/places.h"
 
 namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path root = PRIMER_SOURCE_DIR;
+const fs::path root = source_directory();
 
 struct Source {
   std::string path;  // from the root: nn/gpt.h

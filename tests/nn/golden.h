@@ -13,6 +13,7 @@
 #include "data/safetensors.h"
 #include "nn/bert.h"
 #include "nn/gpt.h"
+#include "tests/places.h"
 
 namespace primer::test {
 
@@ -79,7 +80,7 @@ struct Golden {
   static constexpr bool is_bert = std::is_same_v<Model, nn::Bert<T>>;
 
   explicit Golden(const std::string& name)
-      : file(PRIMER_SOURCE_DIR "/tests/golden/" + name + ".safetensors"), config(read_config(file)),
+      : file(source_directory() + ("/tests/golden/" + name) + ".safetensors"), config(read_config(file)),
         model(parameters, config), tokens(read_ids(file, "tokens")), targets(read_ids(file, "targets")),
         lengths(read_ids(file, "lengths")) {
     const std::vector<long>& shape = file.find("tokens")->shape;  // [batches, B, T]

@@ -13,6 +13,7 @@
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/softmax.h"
 #include "data/safetensors.h"
+#include "tests/places.h"
 
 using namespace primer::autograd;
 using primer::data::SafetensorsFile;
@@ -71,7 +72,7 @@ struct Function {
 };
 
 const SafetensorsFile& values() {
-  static const SafetensorsFile file(PRIMER_SOURCE_DIR "/tests/golden/op_values.safetensors");
+  static const SafetensorsFile file(std::string(source_directory()) + "/tests/golden/op_values.safetensors");
   return file;
 }
 

@@ -1,3 +1,4 @@
+#include "tests/places.h"
 #include "train/run/memory.h"
 
 #include <doctest/doctest.h>
@@ -84,7 +85,7 @@ Used run_program(const FreshDirectory& here, const std::string& command) {
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, static_cast<double>(usage.ru_maxrss) * 1024};
 }
 
-const std::string primer_program = "exec '" PRIMER_BINARY_DIR "/primer' ";
+const std::string primer_program = "exec '" + std::string(binary_directory()) + "/primer' ";
 
 }  // namespace
 

@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/places.h"
 #include "tests/train/fresh_directory.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -41,7 +42,7 @@ class Process {
     const std::string name = std::to_string(++count);
     out_ = here / (".out." + name);
     err_ = here / (".err." + name);
-    const std::string script = "cd '" + here.path + "' && export PATH='" PRIMER_BINARY_DIR "':\"$PATH\" "
+    const std::string script = "cd '" + here.path + "' && export PATH='" + binary_directory() + "':\"$PATH\" "
                                "OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive && exec </dev/null >'" + out_ + "' 2>'" +
                                err_ + "' && " + command;
     posix_spawnattr_t attributes;

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "tests/places.h"
 #include "tests/train/planned.h"
 #include "tests/train/process.h"
 
@@ -311,7 +312,7 @@ TEST_CASE("a closed standard output or error does not stop a training") {
   const FreshDirectory here;
   here.write("t.txt", prose(500));
   // The closed descriptor is in a shell of its own: outside, the streams still go to the test's files.
-  const std::string program = "sh -c 'OMP_NUM_THREADS=1 \"$0\" \"$@\" >&- 2>&-' '" PRIMER_BINARY_DIR "/primer' ";
+  const std::string program = "sh -c 'OMP_NUM_THREADS=1 \"$0\" \"$@\" >&- 2>&-' '" + std::string(binary_directory()) + "/primer' ";
   const int status = std::system(("cd '" + here.path + "' && " + program + "train t.txt -o run" + tiny).c_str());
   CHECK(WEXITSTATUS(status) == 0);
   CHECK(fs::exists(here / "run/checkpoints/step-000000004/manifest"));
