@@ -1,16 +1,14 @@
 // Multi-head self-attention, as a layer.
 #pragma once
 
+#include <span>
 #include <string>
 
-#include "autograd/ops/attention.h"
 #include "autograd/random.h"
 #include "nn/kv_cache.h"
 #include "nn/linear.h"
 
 namespace primer::nn {
-
-using autograd::AttentionOptions;
 
 template <class T>
 struct SelfAttention {
@@ -37,20 +35,7 @@ struct SelfAttention {
   ///
   /// The fused op never makes its pattern. If somebody watches `path`.pattern [B, H, T, S], S = T and the past, or
   /// `path`.z [B, T, C], what the heads bring, the layer goes the textbook way: the same numbers, more memory.
-  Tensor<T> operator()(Tensor<T> residual, Tensor<T> x, std::span<const int> lengths, LayerCache<T> cache = {}) const {
-    const AttentionOptions options{heads, causal, lengths, pattern_dropout};
-    const Tensor<T> packed = qkv(x);  // [B, T, 3C]
-    Tape<T>& tape = *x.tape;
-    auto layout = attention_layout(packed, options);
-    if (cache.rows) cache.join(layout);
-    if (!tape.watched(path, "pattern") && !tape.watched(path, "z"))
-      return output.add_to(residual, attention(layout, options), residual_dropout);
-    const long C = x.shape[2];
-    const Tensor<T> seen = cache.rows ? slice(on(tape, cache.rows), 1, 0, layout.keys) : packed;  // [B, S, 2C or 3C]
-    const Tensor<T> q = slice(packed, 2, 0, C), k = slice(seen, 2, layout.k_at, C), v = slice(seen, 2, layout.v_at, C);
-    const Tensor<T> pattern = tape.watch(attention_pattern(q, k, options), path, "pattern");
-    return output.add_to(residual, tape.watch(attention_apply(pattern, v, options), path, "z"), residual_dropout);
-  }
+  Tensor<T> operator()(Tensor<T> residual, Tensor<T> x, std::span<const int> lengths, LayerCache<T> cache = {}) const;
 };
 
 }  // namespace primer::nn

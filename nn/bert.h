@@ -2,15 +2,10 @@
 // Devlin, Chang, Lee, Toutanova: BERT (2018), section 3.
 #pragma once
 
-#include <algorithm>
 #include <span>
 #include <string>
 
-#include "autograd/ops/activate.h"
-#include "autograd/ops/cross_entropy.h"
-#include "autograd/ops/elementwise.h"
-#include "autograd/ops/matmul.h"
-#include "nn/counted_rows.h"
+#include "autograd/score.h"
 #include "nn/transformer.h"
 
 namespace primer::nn {
@@ -30,18 +25,7 @@ struct BertTargets {
 
 /// x [B, T, C] -> [B, C], the mean over each sequence's real places; lengths [B], none: all are.
 template <class T>
-Tensor<T> mean_of_real(Tensor<T> x, std::span<const int> lengths) {
-  const long B = x.shape[0], places = x.shape[1];
-  Tape<T>& tape = *x.tape;
-  const std::span<T> weights(tape.template keep<T>(B * places), B * places);  // [B, 1, T]
-  std::fill(weights.begin(), weights.end(), T(0));
-  for (long b = 0; b < B; ++b) {
-    const long real = lengths.empty() ? places : lengths[b];
-    std::fill_n(weights.begin() + b * places, real, T(1) / static_cast<T>(real));
-  }
-  const Tensor<T> mean = matmul(tape.constant({B, 1, places}, weights), x);  // [B, 1, C]
-  return reshape(mean, {B, x.shape[2]});
-}
+Tensor<T> mean_of_real(Tensor<T> x, std::span<const int> lengths);
 
 template <class T>
 struct Bert : Transformer<T> {
@@ -68,51 +52,21 @@ struct Bert : Transformer<T> {
   }
 
   /// What the masked head makes of hidden rows before the projection: [..., C] -> [..., C].
-  Tensor<T> transformed(Tensor<T> x) const {
-    if (!decoder) autograd::refuse("bert", "this model has no head that fills gaps");
-    return transform_norm(activate(transform(x), config.activation));
-  }
+  Tensor<T> transformed(Tensor<T> x) const;
 
   /// The logits of rows of hidden, for every token: [..., C] -> [..., V].
-  Tensor<T> logits(Tensor<T> x) const { return linear(transformed(x), decoder, decoder_bias); }
+  Tensor<T> logits(Tensor<T> x) const;
 
   /// One vector for each sequence, of hidden x [B, T, C]: [B, C]. Throws Error(usage) if the model has no pooling.
-  Tensor<T> pooled(Tensor<T> x, std::span<const int> lengths = {}) const {
-    if (config.pooling == Pooling::none) autograd::refuse("bert", "this model sums no sequence up");
-    if (config.pooling == Pooling::mean) return mean_of_real(x, lengths);
-    const long B = x.shape[0], C = x.shape[2];
-    return tanh(pooler(reshape(slice(x, 1, 0, 1), {B, C})));
-  }
+  Tensor<T> pooled(Tensor<T> x, std::span<const int> lengths = {}) const;
 
   /// The logits of the classes, from pooled [B, C]: [B, K].
-  Tensor<T> label_logits(Tensor<T> pooled) const {
-    if (!labels.weight) autograd::refuse("bert", "this model has no classes");
-    return labels(dropout(pooled, {config.dropout, autograd::hash("label.dropout")}));
-  }
+  Tensor<T> label_logits(Tensor<T> pooled) const;
 
   /// token_scale times the sum of -ln p(token) over the tokens that count, plus label_scale times that over the labels.
   /// Adds the sums to the scores, if given. Devlin et al., appendix A.2: each loss is a mean, and their sum is trained.
   Tensor<T> loss(Tape<T>& tape, const Sequences& in, const BertTargets& wanted, Score* tokens = nullptr,
-                 Score* label_score = nullptr) const {
-    if (!wanted.tokens.empty() && wanted.tokens.size() != in.tokens.size())
-      autograd::refuse("bert", "expected " + std::to_string(in.tokens.size()) + " targets, one a token, got " +
-                                   std::to_string(wanted.tokens.size()));
-    const Tensor<T> x = hidden(tape, in, nullptr, "bert");
-    Tensor<T> total;
-    if (!wanted.tokens.empty()) {
-      const Counted<T> at = counted_rows(x, wanted.tokens);
-      total = cross_entropy(transformed(at.x), decoder, at.targets, wanted.token_scale, tokens, decoder_bias);
-    }
-    if (!wanted.labels.empty()) {
-      if (!labels.weight) autograd::refuse("bert", "this model has no classes");
-      const Tensor<T> y = dropout(pooled(x, in.lengths), {config.dropout, autograd::hash("label.dropout")});
-      const Tensor<T> loss =
-          cross_entropy(y, labels.weight, wanted.labels, wanted.label_scale, label_score, labels.bias);
-      total = total ? add(total, loss) : loss;
-    }
-    if (!total) autograd::refuse("bert", "a loss needs targets or labels");
-    return total;
-  }
+                 Score* label_score = nullptr) const;
 };
 
 }  // namespace primer::nn

@@ -33,17 +33,7 @@ struct Block {
 
   /// x [B, T, C] -> [B, T, C]. Pre-norm: x + f(norm(x)). Post-norm: norm(x + f(x)) (Vaswani et al. 2017). With a
   /// cache, x are the tokens after its past ones.
-  Tensor<T> operator()(Tensor<T> x, std::span<const int> lengths, LayerCache<T> cache = {}) const {
-    const bool pre = norm == Norm::pre, post = norm == Norm::post;
-    x = attention(x, pre ? attention_norm(x) : x, lengths, cache);
-    if (post) x = attention_norm(x);
-    x = x.tape->watch(x, path, "attended");
-    if (feed_forward.up.weight) {
-      x = feed_forward(x, pre ? feed_forward_norm(x) : x);
-      if (post) x = feed_forward_norm(x);
-    }
-    return x.tape->watch(x, path, "output");
-  }
+  Tensor<T> operator()(Tensor<T> x, std::span<const int> lengths, LayerCache<T> cache = {}) const;
 };
 
 }  // namespace primer::nn

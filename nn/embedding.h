@@ -6,9 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "autograd/ops/arithmetic.h"
-#include "autograd/ops/gather.h"
-#include "autograd/ops/layout.h"
 #include "nn/model_config.h"
 #include "nn/linear.h"
 
@@ -23,9 +20,7 @@ struct Embedding {
       : weight(parameters.declare(path + ".weight", {rows, channels}, {deviation}, true)) {}
 
   /// ids, batch * length of them -> [batch, length, C]
-  Tensor<T> operator()(Tape<T>& tape, std::span<const int> ids, long batch, long length) const {
-    return reshape(gather(tape, weight, ids), {batch, length, weight.shape[1]});
-  }
+  Tensor<T> operator()(Tape<T>& tape, std::span<const int> ids, long batch, long length) const;
 };
 
 /// The sinusoids of Vaswani et al. 2017, section 3.5: [context, C], with
@@ -59,17 +54,7 @@ struct PositionalEncoding {
   }
 
   /// x [B, T, C] -> x + position, the same for every sequence, counted from `past`. past + T <= context.
-  Tensor<T> operator()(Tensor<T> x, long past = 0) const {
-    if (kind == Position::none) return x;
-    const long B = x.shape[0], length = x.shape[1];
-    Tape<T>& tape = *x.tape;
-    const std::span<int> ids(tape.template keep<int>(B * length), B * length);
-    const bool learns = kind == Position::learned;
-    for (long i = 0; i < B * length; ++i) ids[i] = static_cast<int>(i % length + (learns ? past : 0));
-    const std::span rows(fixed.data() + (learns ? 0 : past * channels), learns ? 0 : length * channels);
-    const Tensor<T> table = learns ? learned.weight : tape.constant({length, channels}, rows);
-    return add(x, reshape(gather<T>(tape, table, ids), x.shape));
-  }
+  Tensor<T> operator()(Tensor<T> x, long past = 0) const;
 };
 
 }  // namespace primer::nn

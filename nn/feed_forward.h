@@ -3,7 +3,6 @@
 
 #include <string>
 
-#include "autograd/ops/feed_forward.h"
 #include "autograd/random.h"
 #include "nn/model_config.h"
 #include "nn/linear.h"
@@ -25,9 +24,7 @@ struct FeedForward {
         activation(a), dropout{dropout_, autograd::hash(path + ".residual")} {}
 
   /// residual + dropout(down(activation(up(x)))); x and residual [B, T, C].
-  Tensor<T> operator()(Tensor<T> residual, Tensor<T> x) const {
-    return feed_forward(residual, x, up.weight, up.bias, down.weight, down.bias, activation, dropout);
-  }
+  Tensor<T> operator()(Tensor<T> residual, Tensor<T> x) const;
 };
 
 }  // namespace primer::nn

@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <vector>
 
-#include "autograd/ops/attention.h"
 #include "autograd/parameters.h"
 #include "nn/model_config.h"
+
+namespace primer::autograd {
+template <class T> struct AttentionLayout;
+}
 
 namespace primer::nn {
 
@@ -19,18 +22,7 @@ struct LayerCache {
 
   /// Puts the keys and values of a packed [B, n, 3C] behind the past ones, and lets its queries see all of them. They
   /// have no gradient: the tape must be paused, else Error(usage).
-  void join(autograd::AttentionLayout<T>& at) const {
-    if (at.q.tape->recording()) autograd::refuse("kv_cache", "what is kept has no gradient; pause the tape");
-    const long n = at.queries, C = at.H * at.D;
-    at.apart = rows.shape[1];
-    for (long i = 0; i < at.B * n; ++i)
-      std::copy_n(at.k.data() + i * 3 * C + C, 2 * C, rows.data() + (i / n * at.apart + past + i % n) * 2 * C);
-    at.k = at.v = rows;
-    at.k_at = 0;
-    at.v_at = C;
-    at.k_stride = at.v_stride = 2 * C;
-    at.keys = past + n;
-  }
+  void join(autograd::AttentionLayout<T>& at) const;
 };
 
 /// Every layer's keys and values for up to `most` sequences, all of one length, up to the context. The memory is

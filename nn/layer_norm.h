@@ -3,7 +3,6 @@
 
 #include <string>
 
-#include "autograd/ops/layer_norm.h"
 #include "autograd/parameters.h"
 #include "nn/linear.h"
 
@@ -23,7 +22,7 @@ struct LayerNorm {
   }
 
   /// x [..., C] -> [..., C]. Without parameters (a model without norms) x itself.
-  Tensor<T> operator()(Tensor<T> x) const { return weight ? layer_norm(x, weight, bias, epsilon) : x; }
+  Tensor<T> operator()(Tensor<T> x) const;
 };
 
 }  // namespace primer::nn

@@ -3,8 +3,9 @@
 
 #include <string>
 
-#include "autograd/ops/linear.h"
+#include "autograd/dropout.h"
 #include "autograd/parameters.h"
+#include "autograd/tape.h"
 
 namespace primer::nn {
 
@@ -28,12 +29,10 @@ struct Linear {
   }
 
   /// x [..., in] -> [..., out]
-  Tensor<T> operator()(Tensor<T> x) const { return linear(x, weight, bias); }
+  Tensor<T> operator()(Tensor<T> x) const;
 
   /// residual + dropout(y), in one op.
-  Tensor<T> add_to(Tensor<T> residual, Tensor<T> x, Dropout dropout) const {
-    return linear_residual(residual, x, weight, bias, dropout);
-  }
+  Tensor<T> add_to(Tensor<T> residual, Tensor<T> x, Dropout dropout) const;
 };
 
 }  // namespace primer::nn

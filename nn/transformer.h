@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "autograd/expect.h"
 #include "nn/block.h"
 #include "nn/embedding.h"
 #include "nn/sequences.h"
@@ -38,34 +37,9 @@ struct Transformer {
   /// What the blocks make of the tokens: [B, T, C]; `op` names the model in messages. With a cache, the tokens follow
   /// its past ones. Throws Error(usage): arrays of another size, an id that there is not, a sequence that is longer
   /// than the context.
-  Tensor<T> hidden(Tape<T>& tape, const Sequences& in, KvCache<T>* cache = nullptr, const char* op = "model") const {
-    const auto expect_size = [&](std::span<const int> ids, const char* what) {
-      if (static_cast<long>(ids.size()) != in.batch * in.length)
-        autograd::refuse(op, "expected " + std::to_string(in.batch * in.length) + what + ", got " +
-                                 std::to_string(ids.size()));
-    };
-    expect_size(in.tokens, " tokens");
-    const long past = cache ? cache->past() : 0;
-    if (past + in.length > config.context)
-      autograd::refuse(op, "a sequence of " + std::to_string(past + in.length) + " is longer than the context of " +
-                               std::to_string(config.context));
-    Tensor<T> x = position(token(tape, in.tokens, in.batch, in.length), past);
-    if (segment.weight) {
-      if (!in.segments.empty()) expect_size(in.segments, " segments");
-      x = add(x, in.segments.empty() ? first_segment(tape, in) : segment(tape, in.segments, in.batch, in.length));
-    }
-    x = tape.watch(dropout(embedding_norm(x), embedding_dropout), "embedding", "output");
-    for (long i = 0; i < config.layers; ++i) x = blocks[i](x, in.lengths, cache ? cache->layer(i) : LayerCache<T>{});
-    if (cache) cache->advance(in.length);
-    return norm(x);
-  }
-
+  Tensor<T> hidden(Tape<T>& tape, const Sequences& in, KvCache<T>* cache = nullptr, const char* op = "model") const;
  private:
-  Tensor<T> first_segment(Tape<T>& tape, const Sequences& in) const {
-    const std::span<int> zeros(tape.template keep<int>(in.batch * in.length), in.batch * in.length);
-    std::fill(zeros.begin(), zeros.end(), 0);
-    return segment(tape, zeros, in.batch, in.length);
-  }
+  Tensor<T> first_segment(Tape<T>& tape, const Sequences& in) const;
 };
 
 }  // namespace primer::nn

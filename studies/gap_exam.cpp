@@ -5,6 +5,9 @@
 #include <iterator>
 #include <span>
 
+#include "autograd/ops/gather.h"
+#include "autograd/ops/layout.h"
+#include "autograd/ops/softmax.h"
 #include "data/sentence_pairs.h"
 #include "train/run/objective.h"
 

@@ -5,16 +5,11 @@
 #include <array>
 #include <cstdint>
 
+#include "autograd/dropout.h"
 #include "autograd/random.h"
 #include "autograd/tape.h"
 
 namespace primer::autograd {
-
-/// Where dropout happens and how often. The purpose is the hash of the module's path and the use.
-struct Dropout {
-  double probability = 0;  // of zeroing, in [0, 1)
-  std::uint64_t purpose = 0;
-};
 
 /// Factors of 0 and 1/(1-p), by the element's index in the whole step's batch. Half a random word decides: the
 /// probability is rounded to a multiple of 2^-16.

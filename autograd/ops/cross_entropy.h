@@ -7,15 +7,9 @@
 #include "autograd/ops/gather.h"
 #include "autograd/ops/linear.h"
 #include "autograd/ops/softmax.h"
+#include "autograd/score.h"
 
 namespace primer::autograd {
-
-/// Sums over the targets that count.
-struct Score {
-  double nll = 0;    // nats
-  long correct = 0;  // the target had the largest logit
-  long targets = 0;
-};
 
 /// loss = scale * sum over r with targets[r] >= 0 of -ln softmax(x[r] weight^T + bias)[targets[r]], one number.
 /// x [R, C] (or [..., C]), weight [V, C], targets [R] with -1 for "does not count", bias [V] or none. `score` gets the

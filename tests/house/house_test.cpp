@@ -135,6 +135,18 @@ TEST_CASE("doctest stays in the tests, and the public headers need neither cerea
   }
 }
 
+TEST_CASE("no header above the engine includes an op: a change to one recompiles only what computes with it") {
+  for (const Source& s : sources()) {
+    if (!s.is_header() || s.in("autograd") || s.in("tests")) continue;
+    CAPTURE(s.path);
+    for (const std::string& include : own_includes(s)) {
+      CAPTURE(include);
+      CHECK(!include.starts_with("autograd/ops"));
+      CHECK(!include.starts_with("autograd/kernels/"));
+    }
+  }
+}
+
 // Lines of a source without its ops' examples, from which their tests are made.
 static long lines_without_examples(const Source& s) {
   long lines = 0;

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "autograd/ops/arithmetic.h"
+#include "autograd/ops/layout.h"
 #include "tests/nn/small_model.h"
 
 using namespace primer::test;

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "autograd/error.h"
+#include "autograd/product.h"
 #include "data/token_file.h"
 #include "data/utf8.h"
 #include "train/program/run_options.h"

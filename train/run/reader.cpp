@@ -5,6 +5,9 @@
 #include <utility>
 
 #include "autograd/error.h"
+#include "autograd/ops/gather.h"
+#include "autograd/ops/layout.h"
+#include "autograd/ops/softmax.h"
 #include "data/text_form.h"
 #include "data/utf8.h"
 

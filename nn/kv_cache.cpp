@@ -1,0 +1,24 @@
+#include "nn/kv_cache.h"
+
+#include "autograd/ops/attention.h"
+
+namespace primer::nn {
+
+template <class T>
+void LayerCache<T>::join(autograd::AttentionLayout<T>& at) const {
+  if (at.q.tape->recording()) autograd::refuse("kv_cache", "what is kept has no gradient; pause the tape");
+  const long n = at.queries, C = at.H * at.D;
+  at.apart = rows.shape[1];
+  for (long i = 0; i < at.B * n; ++i)
+    std::copy_n(at.k.data() + i * 3 * C + C, 2 * C, rows.data() + (i / n * at.apart + past + i % n) * 2 * C);
+  at.k = at.v = rows;
+  at.k_at = 0;
+  at.v_at = C;
+  at.k_stride = at.v_stride = 2 * C;
+  at.keys = past + n;
+}
+
+template struct LayerCache<float>;
+template struct LayerCache<double>;
+
+}  // namespace primer::nn
