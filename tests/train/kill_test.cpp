@@ -115,6 +115,14 @@ TEST_CASE("what a killed resumption leaves is removed by the next one") {
 }
 
 TEST_SUITE("long") {
+  TEST_CASE("thirty kills at random moments lose nothing") {
+    kill_until_it_ends(MemoryDirectory(), small_run + "--steps 200 --save-every 1 -q", 0.3, 15, 8);
+    kill_until_it_ends(FreshDirectory(), small_run + "--steps 300 --save-every 10 -q", 0.6, 10, 9);
+    kill_until_it_ends(MemoryDirectory(), small_run + "--steps 200 --objective mlm -q", 1.2, 5, 10);
+  }
+}
+
+TEST_SUITE("campaign") {
   TEST_CASE("two hundred kills at random moments lose nothing") {
     kill_until_it_ends(FreshDirectory(), small_run + "--steps 200 --save-every 1 -q", 0.2, 60, 3);
     kill_until_it_ends(MemoryDirectory(), small_run + "--steps 300 --save-every 1 -q", 0.3, 60, 4);

@@ -266,6 +266,16 @@ void read_while_it_trains(const FreshDirectory& here, long times) {
 TEST_CASE("a run can be read while it trains, saves and prunes") { read_while_it_trains(MemoryDirectory(), 8); }
 
 TEST_SUITE("long") {
+  TEST_CASE("a hundred races for a lock, for a name, and by force") {
+    race_for_the_lock(100, 9);
+    race_for_the_name(100, false, 10);
+    race_for_the_name(100, true, 11);
+  }
+  TEST_CASE("ten races of whole programs") { race_programs(MemoryDirectory(), 10, 12); }
+  TEST_CASE("a hundred reads of a run that trains") { read_while_it_trains(MemoryDirectory(), 20); }
+}
+
+TEST_SUITE("campaign") {
   TEST_CASE("a thousand races for a lock, for a name, and by force") {
     race_for_the_lock(1000, 5);
     race_for_the_name(1000, false, 6);

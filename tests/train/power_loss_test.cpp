@@ -19,6 +19,18 @@ void check_all(const std::string& what, Sweep sweep) {
   CHECK(findings.violations == 0);
 }
 
+// The power fails in a recovery, twice, and after trouble of each kind: so many states of each moment.
+void lose_power(std::size_t in_recovery, std::size_t twice, std::size_t after_trouble) {
+  check_all("power lost in a recovery",
+            [&](const Scenario& s) { return sweep_power_loss_in_recovery(s, protocol, in_recovery); });
+  check_all("power lost twice", [&](const Scenario& s) { return sweep_power_loss_twice(s, protocol, twice); });
+  for (const auto kind : {Trouble::Kind::error, Trouble::Kind::kill_before, Trouble::Kind::kill_after}) {
+    check_all("power lost after trouble", [&](const Scenario& s) {
+      return sweep_trouble_and_power_loss(s, protocol, {.kind = kind}, after_trouble);
+    });
+  }
+}
+
 }  // namespace
 
 TEST_CASE("after a power loss at any call of a save, the old checkpoint or the new one is there, whole") {
@@ -46,16 +58,11 @@ TEST_CASE("after a killed process, another one, and a power loss, what the secon
 }
 
 TEST_SUITE("long") {
-TEST_CASE("after a power loss in whatever moment, many states of each, nothing is lost") {
-  check_all("power lost in a recovery",
-            [](const Scenario& s) { return sweep_power_loss_in_recovery(s, protocol, 100); });
-  check_all("power lost twice", [](const Scenario& s) { return sweep_power_loss_twice(s, protocol, 12); });
-  for (const auto kind : {Trouble::Kind::error, Trouble::Kind::kill_before, Trouble::Kind::kill_after}) {
-    check_all("power lost after trouble", [&](const Scenario& s) {
-      return sweep_trouble_and_power_loss(s, protocol, {.kind = kind}, 25);
-    });
-  }
+TEST_CASE("after a power loss in whatever moment, some states of each, nothing is lost") { lose_power(10, 2, 2); }
 }
+
+TEST_SUITE("campaign") {
+TEST_CASE("after a power loss in whatever moment, many states of each, nothing is lost") { lose_power(100, 12, 25); }
 }
 
 }  // namespace primer::test

@@ -150,6 +150,13 @@ TEST_CASE("a second signal ends a training at once, whatever it is doing") {
 }
 
 TEST_SUITE("long") {
+  TEST_CASE("stops by signals at random moments of evaluations and saves change nothing") {
+    stop_at_random(FreshDirectory(), small_run + "--steps 300 --save-every 7", 1, 6, 5);
+    stop_at_random(MemoryDirectory(), evaluates_always + "--steps 200 --eval-batches 0", 1, 6, 6);
+  }
+}
+
+TEST_SUITE("campaign") {
   TEST_CASE("a hundred stops by signals at random moments change nothing") {
     stop_at_random(MemoryDirectory(), small_run + "--steps 2000", 1, 50, 2);
     stop_at_random(FreshDirectory(), small_run + "--steps 1000 --save-every 7", 1, 30, 3);
