@@ -1,12 +1,13 @@
 # The usual commands; CMakeLists.txt does the work.
-.PHONY: all demo test test-long test-page sanitize fuzz bench bench-check portable test-portable aarch64 \
-  dependencies check clean
+.PHONY: all all-tests demo test test-blas test-threads test-v3 test-long test-page campaign sanitize fuzz bench \
+  bench-check portable test-portable aarch64 dependencies check clean
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 CONFIGURE = @cmake -S . -G Ninja --log-level=NOTICE
 BUILD = @cmake --build $(1) -j $(JOBS)
 TEST = ctest --output-on-failure --no-tests=error --timeout 900 --test-dir
 # On a busy machine threads that spin while they wait make a small model many times slower; asleep they cost little.
-demo test test-long test-page sanitize test-portable: export OMP_WAIT_POLICY ?= passive
+demo test test-blas test-threads test-v3 test-long test-page campaign sanitize test-portable: \
+  export OMP_WAIT_POLICY ?= passive
 
 all: check  # the program: build/primer
 	$(CONFIGURE) -B build
@@ -16,18 +17,47 @@ demo: dependencies  # installs what is missing, builds, trains for a minute on t
 	@$(MAKE) --no-print-directory all
 	build/primer train . -o runs/demo --minutes 1 --force
 
-test: dependencies  # installs what is missing, builds, runs the quick tests
+all-tests: dependencies  # installs what is missing, builds the program and its tests
 	$(CONFIGURE) -B build
 	$(call BUILD,build)
+
+test: all-tests  # and runs the quick tests
 	$(TEST) build
 
-test-long: check  # the tests that take minutes
-	$(CONFIGURE) -B build
-	$(call BUILD,build)
+# Products are made of our own tiles; BLAS makes them by --no-deterministic. It has kernels for each processor.
+CORES ?= Haswell Sandybridge
+test-blas: all-tests  # the products, and a training, by BLAS's kernels of other processors
+	@for core in $(CORES); do \
+	  echo "OPENBLAS_CORETYPE=$$core"; export OPENBLAS_CORETYPE=$$core; \
+	  build/test_autograd -sf='*product_test*' && build/test_train -sf='*products_test*' || exit 1; \
+	done
+
+COMPUTING = -tse=long,campaign
+test-threads: all-tests  # what computes, with other numbers of threads than this machine's
+	@for threads in 1 3; do \
+	  echo "OMP_NUM_THREADS=$$threads"; export OMP_NUM_THREADS=$$threads; \
+	  for room in autograd nn optim; do build/test_$$room $(COMPUTING) || exit 1; done; \
+	  build/test_train -sf='*products_test*' || exit 1; \
+	done
+
+test-v3: check  # what computes, and the program, compiled for processors with vectors of 32 bytes
+	$(CONFIGURE) -B build-v3 -DPRIMER_ARCH=x86-64-v3
+	@cmake --build build-v3 -j $(JOBS) --target test_autograd test_nn test_optim primer
+	@for room in autograd nn optim; do build-v3/test_$$room $(COMPUTING) || exit 1; done
+	build-v3/primer train README.md -o runs/v3 --steps 50 --force --quiet
+
+test-long: all-tests  # the tests that take longer: minutes, all together
 	@for program in build/test_*; do \
 	  echo "$$program -ts=long"; "$$program" -ts=long || exit 1; \
 	done
 	@$(MAKE) --no-print-directory test-page
+
+campaign: all-tests  # what takes an hour: every kill, every system call, every flipped bit, thousands of races, fuzzing
+	@for program in build/test_*; do \
+	  echo "$$program -ts=campaign"; "$$program" -ts=campaign || exit 1; \
+	done
+	build/primer study gap
+	@$(MAKE) --no-print-directory fuzz
 
 test-page:  # the page of `primer attention` in a real browser; installs Chromium and its driver
 	@sh dependencies.sh install chromium chromium-driver python3-selenium
@@ -85,4 +115,4 @@ check:
 	@sh dependencies.sh check
 
 clean:
-	rm -rf build build-sanitize build-fuzz build-portable build-aarch64
+	rm -rf build build-sanitize build-fuzz build-v3 build-portable build-aarch64

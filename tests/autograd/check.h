@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "autograd/ops.h"
+#include "autograd/example.h"
+#include "autograd/ops/arithmetic.h"
+#include "autograd/ops/reduce.h"
 #include "autograd/random.h"
 
 namespace primer::test {
@@ -165,16 +167,8 @@ struct Case {
   Call<double> textbook;  // empty for a primitive
 };
 
-/// Collects the examples of every op.
-struct OpTable {
-  std::vector<Case> cases;
-
-  OpTable() { every_op(*this); }
-  template <class F>
-  void add(Example example, F call) { cases.push_back({example, call, call, {}}); }
-  template <class F, class G>
-  void add(Example example, F call, G textbook) { cases.push_back({example, call, call, textbook}); }
-};
+/// The examples of every op. They are compiled once for all test programs: it takes long.
+const std::vector<Case>& op_cases();
 
 inline std::string describe(const Example& example, const std::vector<Shape>& shapes) {
   std::string text = example.op;

@@ -1,6 +1,7 @@
 // The checker is itself checked: each of these ops is wrong in one way, and must be caught.
 #include <doctest/doctest.h>
 
+#include "autograd/product.h"
 #include "tests/autograd/check.h"
 
 using namespace primer::test;

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <vector>
 
+#include "autograd/ops/cross_entropy.h"
+#include "autograd/ops/elementwise.h"
 #include "tests/autograd/check.h"
 
 using namespace primer::test;

@@ -8,8 +8,7 @@ using namespace primer::test;
 namespace {
 template <class F>
 void each_example(F f) {
-  static const OpTable table;
-  for (const Case& c : table.cases)
+  for (const Case& c : op_cases())
     for (const auto& shapes : c.example.shapes) {
       INFO(describe(c.example, shapes));
       f(c, shapes);
@@ -69,8 +68,7 @@ TEST_CASE("a gradient is assigned when it is first and added when it is not") {
 }
 
 TEST_CASE("wrong shapes are refused by name") {
-  static const OpTable table;
-  for (const Case& c : table.cases)
+  for (const Case& c : op_cases())
     for (const auto& shapes : c.example.wrong) {
       INFO(describe(c.example, shapes));
       std::string message;

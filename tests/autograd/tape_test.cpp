@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "autograd/ops.h"
 #include "autograd/parameters.h"
 #include "tests/autograd/check.h"
 
