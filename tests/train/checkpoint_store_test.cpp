@@ -64,7 +64,7 @@ TEST_CASE("pruning leaves the newest, the best and as many others as are to be k
   const std::vector<CheckpointId> all{{1}, {2}, {3}, {4, false}, {4}, {5}};
   const auto after = [&](CheckpointId newest, std::optional<CheckpointId> best, long keep) {
     Shelf shelf(all);
-    shelf.store.prune(newest, best, keep);
+    shelf.store.prune(newest, best, keep, 0);
     for (const CheckpointId id : shelf.store.list()) CHECK(shelf.has(id));
     CHECK(shelf.disk.open_descriptors() == 0);
     return shelf.store.list();
@@ -82,12 +82,12 @@ TEST_CASE("pruning leaves the newest, the best and as many others as are to be k
 TEST_CASE("what pruning could not remove, the next pruning removes") {
   Shelf shelf(std::vector<CheckpointId>{{1}, {2}});
   shelf.disk.arm({.kind = Trouble::Kind::error, .repeat = Trouble::Repeat::for_ever, .only = Trouble::Call::remove});
-  shelf.store.prune({2}, {}, 0);
+  shelf.store.prune({2}, {}, 0, 0);
   CHECK(shelf.store.list() == std::vector<CheckpointId>{{2}});
   const std::size_t used = shelf.disk.tree().used();
   shelf.disk.heal();
   shelf.store.save({3}, writers_of(files_of({3})));
-  shelf.store.prune({3}, {}, 0);
+  shelf.store.prune({3}, {}, 0, 0);
   CHECK(shelf.disk.tree().used() == used / 2);
 }
 

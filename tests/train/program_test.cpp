@@ -140,6 +140,10 @@ TEST_CASE("a text becomes a run that samples, evaluates and tells what it holds"
   REQUIRE_FALSE(timing.empty());
   for (const char* key : {"step", "time", "tokens_per_s", "share_of_peak"}) CHECK(timing.back()[key].get<double>() > 0);
 
+  const Outcome unnamed = run_primer(here, "train --resume runs/book");
+  CHECK(unnamed.code == 2);
+  CHECK(unnamed.err.ends_with("is named by -o: primer train --resume -o runs/book\n"));
+
   const Outcome evaluated = run_primer(here, "eval runs/book --json");
   REQUIRE(evaluated.code == 0);
   const Json eval = Json::parse(evaluated.out);

@@ -37,7 +37,7 @@ Protocol pruning_before_sync() {
     FolderUnsynced disk(under, store_folder);
     CheckpointStore store(store_folder, disk);
     store.save(id, writers_of(files));
-    store.prune(id, {}, 0);
+    store.prune(id, {}, 0, 0);
     data::sync_folder(store_folder, under);
   };
   wrong.prune = [](data::Disk&, CheckpointId, std::optional<CheckpointId>, long) {};

@@ -40,6 +40,12 @@ Options small(Options more) {
   return options;
 }
 
+std::string labelled_lines(int count) {
+  std::string text;
+  for (int i = 0; i < count; ++i) text += (i % 2 ? "odd\tis " : "even\tof ") + std::to_string(i) + "\n";
+  return text;
+}
+
 // Cuts a training by SIGTERM each time it looks, for every `stride`-th look, and compares what comes of it.
 void cut_everywhere(const Options& options, const std::string& text, long steps, long stride) {
   const Threads threads(1);
@@ -263,6 +269,74 @@ TEST_CASE("an extended run keeps its schedule, and its rate then stays at the mi
   CHECK(cut.metrics() == extended);
   CHECK_THROWS_WITH_AS(cut.train(wishes({{"steps", "25"}})), doctest::Contains("fewer than the 30"),
                        primer::autograd::Error);
+}
+
+TEST_CASE("a run that goes on may get more epochs, as many steps as a new run would plan for them") {
+  const Threads threads(1);
+  for (const auto& [objective, text] : std::vector<std::pair<std::string, std::string>>{
+           {"lm", prose(1200)}, {"classify", labelled_lines(37)}}) {
+    CAPTURE(objective);
+    const Options options = small({{"objective", objective}, {"context", "16"}});
+    const auto with = [&](const std::string& key, const std::string& value) {
+      Options all = options;
+      std::erase_if(all, [](const auto& option) { return option.first == "steps"; });
+      all.emplace_back(key, value);
+      return all;
+    };
+    const TrainedRun three(text, with("epochs", "3"));
+    const long steps = three.train().step;
+    CHECK(steps > 3);
+    CHECK(three.train(wishes({{"epochs", "3"}})).step == steps);  // as many as it has
+    const TrainedRun one(text, with("epochs", "1"));
+    CHECK(one.train().step < steps);
+    CHECK(one.train(wishes({{"epochs", "3"}})).step == steps);
+    CHECK_THROWS_WITH_AS(one.train(wishes({{"epochs", "2"}})), doctest::Contains("is fewer than the"), Error);
+    CHECK(one.train(wishes({{"epochs", "9"}, {"steps", std::to_string(steps + 1)}})).step == steps + 1);
+  }
+}
+
+TEST_CASE("a run that goes on for some minutes gets the steps that fit, and never fewer than it had") {
+  const Threads threads(1);
+  const TrainedRun run(prose(1200), small({{"steps", "3"}}));
+  run.train();
+  {
+    OpenRun open = open_run(run.paths, {});
+    const long more = extend_by_minutes(open, 1e-3);
+    CHECK(more >= 1);
+    CHECK(open.checkpoint.config.steps == 3 + more);
+  }
+  Config saved;
+  read_json(saved, file_bytes(run.paths.config()), "config", Source::file);
+  CHECK(saved.minutes == 0);
+  CHECK(run.train().step == saved.steps);  // config.json alone knows how far
+  const TrainedRun long_run(prose(1200), small({{"steps", "1000000000"}}));
+  OpenRun open = open_run(long_run.paths, {});
+  CHECK_THROWS_WITH_AS(extend_by_minutes(open, 1e-3), doctest::Contains("is fewer than the 1000000000"), Error);
+  CHECK(open.checkpoint.config.steps == 1000000000);
+}
+
+TEST_CASE("the older checkpoints that stay are a function of the step, wherever a run was interrupted") {
+  const Threads threads(1);
+  const auto kept = [](const TrainedRun& run) { return CheckpointStore(run.paths.checkpoints()).list(); };
+  for (const char* rate : {"0.001", "0"}) {  // the best model is a later one, or that of step 0
+    CAPTURE(rate);
+    const Options options = small({{"steps", "23"}, {"save_every", "5"}, {"keep", "2"}, {"eval_every", "5"},
+                                   {"lr", rate}, {"min_lr", "0"}});
+    const TrainedRun whole(prose(1200), options);
+    whole.train();
+    REQUIRE(kept(whole).size() >= 3);
+    for (long look = 0;; ++look) {
+      const TrainedRun cut(prose(1200), options);
+      RaiseAt signal(look, SIGTERM);
+      cut.train(signal);
+      if (!signal.was_raised()) break;
+      RaiseAt again(3, SIGTERM);
+      cut.train(again);
+      cut.train();
+      CAPTURE(look);
+      REQUIRE(kept(cut) == kept(whole));
+    }
+  }
 }
 
 TEST_CASE("what belongs to a run cannot be changed when it goes on") {

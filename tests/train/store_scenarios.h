@@ -64,7 +64,7 @@ inline Protocol primer_protocol() {
           },
           [](data::Disk& disk) { return CheckpointStore(store_folder, disk).recover(); },
           [](data::Disk& disk, CheckpointId newest, std::optional<CheckpointId> best, long keep) {
-            CheckpointStore(store_folder, disk).prune(newest, best, keep);
+            CheckpointStore(store_folder, disk).prune(newest, best, keep, 0);
           }};
 }
 

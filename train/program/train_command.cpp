@@ -103,6 +103,12 @@ void refuse_beyond_memory(const OpenRun& run) {
 }
 
 void resume(const TrainOptions& options) {
+  const bool is_run = options.texts.size() == 1 && options.run_option->count() == 0 &&
+                      data::kind_of(options.texts.front() + "/checkpoints", true) == data::FileKind::folder;
+  if (is_run) {
+    throw autograd::Error(autograd::Fault::usage, "a run to go on with is named by -o: primer train --resume -o " +
+                                                      shell_word(data::printable(options.texts.front())));
+  }
   const std::string foreign = options.force                ? "--force"
                               : options.dry_run            ? "--dry-run"
                               : !options.init_from.empty() ? "--init-from"
@@ -121,9 +127,13 @@ void resume(const TrainOptions& options) {
   Signals signals;
   OpenRun run = open_run(paths, wishes);
   use_machine(run.checkpoint.config);
-  if (!run.is_finished()) {
+  if (!run.is_finished() || wishes.minutes > 0) {
     refuse_beyond_memory(run);
     if (!options.quiet) report_machine();
+  }
+  if (wishes.minutes > 0) {
+    const long steps = extend_by_minutes(run, wishes.minutes);
+    if (!options.quiet) say("speed  " + std::to_string(steps) + " steps more fit into the time\n");
   }
   go_on(run, signals, options.quiet);
   show_excerpt(run);
@@ -208,7 +218,7 @@ void add_train(CLI::App& root) {
       "  primer train input.txt --preset nanogpt-cpu    nanoGPT's setting for character-level Shakespeare\n"
       "  zcat log.gz | primer train - -o runs/log       from a pipe\n"
       "  primer train --resume -o runs/book             go on where it stopped, after Ctrl-C or a power cut\n"
-      "  primer train --resume -o runs/book --steps 9000\n"
+      "  primer train --resume -o runs/book --steps 9000   in all, or --epochs; or --minutes from here\n"
       "  primer train letters.txt --init-from runs/book --lr 1e-4\n"
       "  primer train book.txt --dry-run                only say what would be done");
   command->add_option("TEXT", options->texts, "files, folders (every text file below), or - for standard input");

@@ -227,14 +227,24 @@ CheckpointStore::Recovered CheckpointStore::recover() {
   throw Error(unreadable ? Fault::io : Fault::checkpoint, why);
 }
 
-void CheckpointStore::prune(CheckpointId newest, std::optional<CheckpointId> best, long keep) {
+void CheckpointStore::prune(CheckpointId newest, std::optional<CheckpointId> best, long keep, long save_every) {
   try {
-    std::vector<CheckpointId> ids = list();
+    const std::vector<CheckpointId> ids = list();
     if (!std::binary_search(ids.begin(), ids.end(), newest)) return;
-    std::erase_if(ids, [&](CheckpointId id) { return id >= newest || id == best; });
-    const auto kept = static_cast<std::size_t>(std::max(keep, 0L));
-    ids.resize(ids.size() - std::min(ids.size(), kept));
-    for (const CheckpointId id : ids) try_to_rename(path(id), hidden(id, removed_ending));
+    const auto was_due = [&](CheckpointId id) {
+      return save_every == 0 || (id.evaluated && id.step % save_every == 0);
+    };
+    std::vector<CheckpointId> superfluous;
+    long kept = 0;
+    for (auto id = ids.rbegin(); id != ids.rend(); ++id) {  // the newest first
+      if (*id >= newest || *id == best) continue;
+      if (was_due(*id) && kept < keep) {
+        ++kept;
+      } else {
+        superfluous.push_back(*id);
+      }
+    }
+    for (const CheckpointId id : superfluous) try_to_rename(path(id), hidden(id, removed_ending));
     tidy();
   } catch (const Error&) {  // an old checkpoint too many harms nobody
   }

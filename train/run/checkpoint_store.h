@@ -63,9 +63,11 @@ class CheckpointStore {
   /// NewerFormat: nothing of a later program is touched.
   Recovered recover();
 
-  /// Removes all older than `newest`, which was just saved, but `best` and the `keep` newest of them. What cannot be
-  /// removed stays: the next call tries again. Without `newest` nothing is removed.
-  void prune(CheckpointId newest, std::optional<CheckpointId> best, long keep);
+  /// Removes all older than `newest`, which was just saved, but `best` and the `keep` newest of them that were due:
+  /// those of multiples of `save_every` steps, or any if that is 0. So it depends on the step alone what stays, and not
+  /// on where a training was interrupted. What cannot be removed stays: the next call tries again. Without `newest`
+  /// nothing is removed.
+  void prune(CheckpointId newest, std::optional<CheckpointId> best, long keep, long save_every);
 
  private:
   std::string hidden(CheckpointId id, std::string_view ending) const;  // a path that is no checkpoint's

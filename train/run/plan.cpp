@@ -158,9 +158,7 @@ void choose_optimizer(Config& config, const Row& row) {
 // length that a preset or a file gives.
 void choose_length(Plan& plan, const Row& row) {
   Config& config = plan.config;
-  auto windows = static_cast<double>(plan.train_tokens) / static_cast<double>(config.context);
-  if (config.objective == "classify") windows = static_cast<double>(plan.lines) * (1 - config.val_fraction);
-  plan.steps_per_epoch = std::max(windows, 1.0) / static_cast<double>(plan.sequences_per_step());
+  plan.steps_per_epoch = steps_per_epoch(config, plan.train_tokens, plan.lines);
   Source last = Source::fitted;
   const auto look = [&](Field::Member member, double value) {
     if (value > 0) last = std::max(last, source_of(config, member));
@@ -172,7 +170,7 @@ void choose_length(Plan& plan, const Row& row) {
 
   double steps = counts(&Config::steps) && config.steps > 0 ? static_cast<double>(config.steps) : 1e12;
   if (counts(&Config::epochs) && config.epochs > 0) {
-    steps = std::min(steps, std::max(1.0, std::ceil(config.epochs * plan.steps_per_epoch)));
+    steps = std::min(steps, static_cast<double>(steps_for(config.epochs, plan.steps_per_epoch)));
   }
   plan.timed = counts(&Config::minutes) && config.minutes > 0;
   if (!plan.timed) config.minutes = 0;
@@ -248,6 +246,16 @@ Plan make_plan(const Config& wishes, const data::TextFacts& facts, const TextRea
   choose_length(plan, row);
   if (!plan.timed) settle_steps(plan, 0, 0);
   return plan;
+}
+
+double steps_per_epoch(const Config& config, std::uint64_t train_tokens, std::uint64_t lines) {
+  auto windows = static_cast<double>(train_tokens) / static_cast<double>(config.context);
+  if (config.objective == "classify") windows = static_cast<double>(lines) * (1 - config.val_fraction);
+  return std::max(windows, 1.0) / static_cast<double>(config.batch * config.accumulate);
+}
+
+long steps_for(double epochs, double steps_per_epoch) {
+  return static_cast<long>(std::clamp(std::ceil(epochs * steps_per_epoch), 1.0, 1e12));
 }
 
 void settle_steps(Plan& plan, double seconds_per_step, double seconds_per_evaluation) {

@@ -57,6 +57,13 @@ Plan make_plan(const Config& wishes, const data::TextFacts& facts,
 /// configuration says steps only. Seconds are measured; they are not looked at when no minutes were asked for.
 void settle_steps(Plan& plan, double seconds_per_step, double seconds_per_evaluation);
 
+/// Steps that an epoch takes, with fraction: of `train_tokens` of a text; of labelled lines their number in the whole
+/// text counts. 0.x for a text shorter than a step.
+double steps_per_epoch(const Config& config, std::uint64_t train_tokens, std::uint64_t lines);
+
+/// Whole steps for so many epochs, one at least.
+long steps_for(double epochs, double steps_per_epoch);
+
 /// The plan for people, a few lines.
 std::string plan_text(const Plan& plan);
 

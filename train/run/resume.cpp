@@ -4,6 +4,8 @@
 
 #include "data/checksum.h"
 #include "data/utf8.h"
+#include "train/run/objective.h"
+#include "train/run/plan.h"
 
 namespace primer::train {
 
@@ -17,6 +19,9 @@ namespace {
 bool may_change(const Field& field) {
   return field.key == "steps" || field.key == "save_every" || field.key == "keep" || field.key == "threads";
 }
+
+// What says how long a run trains; in a run that has begun all of it is steps.
+bool is_length(const Field& field) { return field.key == "steps" || field.key == "epochs" || field.key == "minutes"; }
 
 void copy_value(Config& to, const Config& from, const Field& field) {
   set(to, field, value_text(from, field), Source::file, field.key);
@@ -44,16 +49,12 @@ void merge_saved(Config& config, const RunPaths& run, std::vector<std::string>& 
   }
 }
 
-void merge_wishes(Config& config, const Config& wishes, const RunPaths& run) {
+void merge_wishes(Config& config, const Config& wishes) {
   std::string conflicts;
   for (const Field& field : fields()) {
     if (wishes.sources[static_cast<std::size_t>(field.index)] == Source::fitted) continue;
     const std::string ours = value_text(config, field), wish = value_text(wishes, field);
-    if (ours == wish) continue;
-    if (field.key == "steps" && wishes.steps < config.steps) {
-      throw Error(Fault::usage, "--steps " + wish + " is fewer than the " + ours + " of " + printable(run.directory) +
-                                    ": a run that goes on may only get more");
-    }
+    if (ours == wish || is_length(field)) continue;
     if (may_change(field)) {
       copy_value(config, wishes, field);
     } else {
@@ -102,7 +103,64 @@ std::unique_ptr<data::TokenFile> open_tokens(const OpenRun& open) {
   }
 }
 
+std::uint64_t count_examples(const OpenRun& open, const data::TokenSequence& tokens) {
+  const Checkpoint& checkpoint = open.checkpoint;
+  const Objective objective(checkpoint.config, *checkpoint.tokenizer, static_cast<long>(checkpoint.labels.size()));
+  return tokens.size() == 0 ? 0 : objective.examples(tokens)->count();
+}
+
+void renew_config(OpenRun& open) {
+  try {
+    const std::string text = to_json(open.checkpoint.config), path = open.paths.config();
+    if (data::kind_of(path, true) == data::FileKind::missing || data::read_file(path, 1 << 20) != text) {
+      data::write_file_atomically(path, text);
+    }
+  } catch (const Error& error) {
+    open.notes.push_back(error.what());
+  }
+}
+
+// More steps, or epochs; of both the first to be reached.
+void merge_length(OpenRun& open, const Config& wishes) {
+  const Config& config = open.checkpoint.config;
+  const auto chosen = [&](Field::Member member) { return source_of(wishes, member) > Source::fitted; };
+  long steps = 0;
+  std::string wish;
+  if (chosen(&Config::steps) && wishes.steps > 0) {
+    steps = wishes.steps;
+    wish = "--steps " + std::to_string(steps);
+  }
+  if (chosen(&Config::epochs) && wishes.epochs > 0) {
+    std::uint64_t lines = 0;
+    if (config.objective == "classify") {
+      lines = count_examples(open, open.tokens->train()) + count_examples(open, open.tokens->validation());
+    }
+    const long asked = steps_for(wishes.epochs, steps_per_epoch(config, open.tokens->train_size(), lines));
+    if (steps == 0 || asked < steps) {
+      steps = asked;
+      wish = "--epochs " + number_text(wishes.epochs) + ", " + std::to_string(asked) + " steps,";
+    }
+  }
+  if (steps > 0) extend(open, steps, wish);
+}
+
 }  // namespace
+
+void extend(OpenRun& open, long steps, const std::string& wish) {
+  Config& config = open.checkpoint.config;
+  if (steps < config.steps) {
+    throw Error(Fault::usage, wish + " is fewer than the " + std::to_string(config.steps) + " of " +
+                                  printable(open.paths.directory) + ": a run that goes on may only get more");
+  }
+  if (steps == config.steps) return;
+  config.steps = steps;
+  TrainingState& state = open.checkpoint.state;
+  if (state.stopped_early) {  // somebody wants more of it
+    state.stopped_early = false;
+    state.without_better = 0;
+  }
+  renew_config(open);
+}
 
 OpenRun open_run(const RunPaths& run, const Config& wishes) {
   check_writable(run.checkpoints());
@@ -117,27 +175,15 @@ OpenRun open_run(const RunPaths& run, const Config& wishes) {
 
   Config& config = open.checkpoint.config;
   merge_saved(config, run, open.notes);
-  const long planned = config.steps;
-  merge_wishes(config, wishes, run);
-  if (config.steps > planned && open.checkpoint.state.stopped_early) {
-    open.checkpoint.state.stopped_early = false;  // somebody wants more of it
-    open.checkpoint.state.without_better = 0;
-  }
+  merge_wishes(config, wishes);
   open.tokens = open_tokens(open);
-  try {
-    const std::string text = to_json(config);
-    if (data::kind_of(run.config(), true) == data::FileKind::missing ||
-        data::read_file(run.config(), 1 << 20) != text) {
-      data::write_file_atomically(run.config(), text);
-    }
-  } catch (const Error& error) {
-    open.notes.push_back(error.what());
-  }
+  merge_length(open, wishes);
+  renew_config(open);
   if (open.is_finished()) {
     // It may have been killed after its last save and before this.
     std::optional<CheckpointId> best;
     if (open.checkpoint.state.best_step >= 0) best = CheckpointId{open.checkpoint.state.best_step, true};
-    open.store.prune(open.checkpoint.id, best, config.keep);
+    open.store.prune(open.checkpoint.id, best, config.keep, config.save_every);
   }
   return open;
 }

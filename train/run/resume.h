@@ -30,9 +30,14 @@ struct OpenRun {
 };
 
 /// Recovers the run's newest whole checkpoint and compares it with the run's tokens, its config.json and with what the
-/// user wishes. A wish may name more steps, or another --save-every, --keep or --threads; any other that differs from
-/// the run is Fault::usage. config.json is renewed. Broken checkpoints are set aside with a note; no whole one, or
-/// parts that do not belong together: Fault::checkpoint.
+/// user wishes. A wish may name more steps or epochs, or another --save-every, --keep or --threads; any other that
+/// differs from the run is Fault::usage, but --minutes, which is the caller's: see extend_by_minutes(). config.json is
+/// renewed. Broken checkpoints are set aside with a note; no whole one, or parts that do not belong together:
+/// Fault::checkpoint.
 OpenRun open_run(const RunPaths& run, const Config& wishes);
+
+/// Lets the run go on to `steps` in all, and writes that into its config.json. Fewer than it has: Fault::usage, in which
+/// `wish` names what was asked for, "--steps 100".
+void extend(OpenRun& run, long steps, const std::string& wish);
 
 }  // namespace primer::train

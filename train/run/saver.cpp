@@ -22,17 +22,19 @@ Saver::Saver(long every_steps, CheckpointId saved, std::function<void(Checkpoint
     : every_steps_(every_steps), saved_(saved), save_(std::move(save)), note_(std::move(note)),
       tried_step_(saved.step) {}
 
-bool Saver::is_due(long step) const {
+bool Saver::is_due(CheckpointId id) const {
   const long intervals = 1L << std::min(std::max(failures_ - 1, 0L), longest_wait);
   if (every_steps_ > 0) {
-    // At multiples of the interval, wherever the training was resumed.
-    return step / every_steps_ - tried_step_ / every_steps_ >= intervals;
+    // At multiples of the interval, wherever the training was resumed. A step whose evaluation was interrupted was
+    // saved without it, and is due again with it.
+    const bool completes = failures_ == 0 && id.step == saved_.step && id > saved_ && id.step % every_steps_ == 0;
+    return completes || id.step / every_steps_ - tried_step_ / every_steps_ >= intervals;
   }
   const double interval = std::max(shortest_interval, work_per_save * last_seconds_);
   return since_tried_.seconds() >= interval * static_cast<double>(intervals);
 }
 
-bool Saver::offer(CheckpointId id) { return is_due(id.step) && save_now(id); }
+bool Saver::offer(CheckpointId id) { return is_due(id) && save_now(id); }
 
 bool Saver::offer_early(CheckpointId id) {
   return failures_ == 0 && since_tried_.seconds() >= work_per_save * last_seconds_ && save_now(id);

@@ -37,7 +37,7 @@ class Saver {
   CheckpointId saved() const { return saved_; }
 
  private:
-  bool is_due(long step) const;
+  bool is_due(CheckpointId id) const;
 
   long every_steps_;
   CheckpointId saved_;

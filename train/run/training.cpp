@@ -252,7 +252,7 @@ class Training {
     save_one(newest);
     std::optional<CheckpointId> best;
     if (state_.best_step >= 0) best = CheckpointId{state_.best_step, true};
-    run_.store.prune(newest.id, best, config_.keep);
+    run_.store.prune(newest.id, best, config_.keep, config_.save_every);
   }
 
   OpenRun& run_;
@@ -290,6 +290,23 @@ void prepare_run(const RunPaths& run, Plan& plan, const data::Sources& sources, 
   CheckpointStore store(run.checkpoints());
   save_checkpoint(store, snapshot({0, true}, trainer, state), trainer.parameters(), plan.config, *plan.tokenizer,
                   plan.labels);
+}
+
+long extend_by_minutes(OpenRun& run, double minutes) {
+  Plan plan;
+  plan.config = run.checkpoint.config;
+  plan.config.minutes = minutes;
+  plan.config.steps = static_cast<long>(find_field("steps")->high);  // what it may have, before the time is known
+  plan.tokenizer = run.checkpoint.tokenizer;
+  plan.labels = run.checkpoint.labels;
+  plan.validation_tokens = run.tokens->validation_size();
+  plan.timed = true;
+  measure(plan, *run.tokens);
+  const long fit = plan.config.steps;
+  extend(run, run.checkpoint.state.trainer.step + fit,
+         "--minutes " + number_text(minutes) + ", about " + std::to_string(fit) + " steps from step " +
+             std::to_string(run.checkpoint.state.trainer.step) + ",");
+  return fit;
 }
 
 TrainingResult train_run(OpenRun& run, Progress& progress, Interruption& interruption) {

@@ -15,6 +15,11 @@ namespace primer::train {
 void prepare_run(const RunPaths& run, Plan& plan, const data::Sources& sources, const data::TextFacts& facts,
                  const Checkpoint* initial = nullptr);
 
+/// Lets an open run go on for so many minutes from where it stands, evaluations included: a throw-away model is trained
+/// for some seconds to turn them into steps. What the run has planned and would not reach in that time stays planned,
+/// and asking for less than that is Fault::usage. Returns the steps that fit.
+long extend_by_minutes(OpenRun& run, double minutes);
+
 struct TrainingResult {
   long step = 0;              // that was reached
   long best_step = -1;        // of the lowest validation loss; -1: nothing was evaluated
