@@ -1,5 +1,5 @@
-// The program dies, or its disk fails, at every system call that touches files; strace(1) sees to that. In whatever
-// state that leaves a run, going on is enough to end as if nothing had happened.
+// The program dies, or its disk fails, at every system call that touches files, or is sent a signal at any call;
+// strace(1) sees to that. In whatever state that leaves a run, going on is enough to end as if nothing had happened.
 #include <set>
 #include <sstream>
 
@@ -12,9 +12,10 @@ namespace {
 
 /// The calls that a command makes, when nothing goes wrong.
 struct Calls {
-  std::map<std::string, long> all;     // name -> how many
-  std::map<std::string, long> before;  // likewise, before the run's lock is looked for
-  std::map<std::string, long> early;   // likewise, before the first step's line is written
+  std::map<std::string, long> all;      // name -> how many
+  std::map<std::string, long> loading;  // likewise, before the program starts itself once more
+  std::map<std::string, long> before;   // likewise, before the run's lock is looked for
+  std::map<std::string, long> early;    // likewise, before the first step's line is written
 };
 
 // first, ... `count` are too many for the quick tests: at most `most` of them, spread evenly.
@@ -25,17 +26,18 @@ std::vector<long> spread(long first, long count, long most) {
   return chosen;
 }
 
-// A masked model, since it ends without writing an excerpt.
-const std::string options = small_run + "--objective mlm --save-every 1 ";
-
-// Leaks cannot be looked for in a process that is traced.
-const std::string tracer = "export ASAN_OPTIONS=\"$ASAN_OPTIONS:detect_leaks=0\" && "
-                           "exec strace -f -qq -e trace=%file,%desc -o ";
+// A masked model ends without writing an excerpt.
+const std::string masked = small_run + "--objective mlm --save-every 1 ";
 
 /// A command that is tried from one state of a directory again and again.
 class Sweep {
  public:
-  Sweep(bool resumes) : resumes_(resumes) {
+  // Leaks cannot be looked for in a process that is traced. `kinds`: of system calls that are traced, as strace has it.
+  Sweep(bool resumes, const std::string& options = masked, const std::string& kinds = "%file,%desc",
+        const std::string& environment = "")
+      : resumes_(resumes),
+        tracer_(environment + "export ASAN_OPTIONS=\"$ASAN_OPTIONS:detect_leaks=0\" && exec strace -f -qq -e trace=" +
+                kinds + " -o ") {
     here_.write("t.txt", prose(1200));
     if (resumes) {
       REQUIRE(run_primer(here_, "train t.txt -q -o run --steps 4" + options).code == 0);
@@ -44,7 +46,7 @@ class Sweep {
     } else {
       command_ = "primer train t.txt -o run --steps 2" + options;
     }
-    const Outcome outcome = Process(here_, tracer + "trace " + command_).wait();
+    const Outcome outcome = Process(here_, tracer_ + "trace " + command_).wait();
     if (fs::exists(here_ / "trace")) count_calls();
     works = outcome.code == 0 && !calls.all.empty();
     if (!works) MESSAGE("skipped: strace cannot be used here: " << outcome.err);
@@ -58,7 +60,7 @@ class Sweep {
   /// Runs the command with a fault, then until it ends, and compares.
   Outcome run(const std::string& fault) {
     reset();
-    const Outcome outcome = Process(here_, tracer + "/dev/null -e inject=" + fault + " " + command_).wait();
+    const Outcome outcome = Process(here_, tracer_ + "/dev/null -e inject=" + fault + " " + command_).wait();
     const bool goes_on = fs::exists(here_ / "run") && !resumes_;
     const Outcome again = Process(here_, "exec " + (goes_on ? "primer train --resume -o run" : command_)).wait();
     CAPTURE(fault);
@@ -89,20 +91,25 @@ class Sweep {
   // Lines are "PID name(arguments) = result".
   void count_calls() {
     std::istringstream lines(file_bytes(here_ / "trace"));
-    bool lock = false, step = false;
-    for (std::string line; std::getline(lines, line);) {
+    bool restarted = false, lock = false, step = false;
+    std::string line;
+    std::getline(lines, line);  // strace's own start of the program: no fault can be put there
+    while (std::getline(lines, line)) {
       const auto begin = line.find_first_not_of("0123456789 "), end = line.find('(');
       if (begin == std::string::npos || end == std::string::npos || line[begin] == '<') continue;
       lock = lock || line.find("/lock\"") != std::string::npos;
       const std::string name = line.substr(begin, end - begin);
       step = step || (name == "pwrite64" && line.find("{\\\"step\\\"") != std::string::npos);
+      restarted = restarted || line.find("\"/proc/self/exe\"") != std::string::npos;
       ++calls.all[name];
+      if (!restarted) ++calls.loading[name];
       if (!lock) ++calls.before[name];
       if (!step) ++calls.early[name];
     }
   }
 
   bool resumes_;
+  std::string tracer_;
   MemoryDirectory here_, before_;
   std::string command_;
   Tree expected_;
@@ -159,6 +166,32 @@ void fail_at_every_call(const std::vector<std::string>& errors, const Names& nam
   for (const auto& [code, count] : codes) MESSAGE(count << " trainings ended with " << code);
 }
 
+// Of a training that starts itself once more, since nothing is said about OpenMP's threads, and ends by writing an
+// excerpt: all its calls, from the loading of the program on.
+Sweep whole_sweep(bool resumes, const std::string& before = "") {
+  return {resumes, small_run + "--save-every 1 ", "all", before + "unset OMP_WAIT_POLICY && "};
+}
+
+// Sends a training a signal at every call; `most` of each kind.
+void signal_at_every_call(bool resumes, const Names& names, long most) {
+  Sweep sweep = whole_sweep(resumes);
+  if (!sweep.works) return;
+  long signals = 0;
+  for (const auto& [name, count] : sweep.calls.all) {
+    if (name == "exit_group" || (!names.empty() && !names.contains(name))) continue;
+    for (const long number : spread(1, count, most)) {
+      const std::string at = ":when=" + std::to_string(number);
+      CAPTURE(name + at);
+      CHECK(sweep.run(name + ":signal=HUP" + at).code == 128 + SIGHUP);
+      // While it is loaded there is nobody who could hold a request to save back.
+      if (number > sweep.calls.loading[name]) CHECK(sweep.run(name + ":signal=USR1" + at).code == 0);
+      ++signals;
+    }
+  }
+  MESSAGE(signals << " signals of each kind");
+  CHECK(signals > 5);
+}
+
 }  // namespace
 
 TEST_CASE("a training that is killed at a system call goes on") {
@@ -170,7 +203,22 @@ TEST_CASE("a training whose disk fails goes on, or ends with 5 and can go on") {
   fail_at_every_call({"EIO"}, {"pwrite64", "fsync", "rename"}, 1);
 }
 
+TEST_CASE("a signal to stop or to save is not lost, at whatever system call of a training it comes") {
+  signal_at_every_call(true, {"execve", "rt_sigaction", "rt_sigprocmask", "openat", "flock", "pwrite64", "write"}, 2);
+}
+
+TEST_CASE("a SIGHUP that was ignored when the program was started stays ignored at the start, too") {
+  Sweep sweep = whole_sweep(true, "trap '' HUP && ");
+  if (!sweep.works) return;
+  for (const char* at : {"execve:signal=HUP:when=1", "rt_sigprocmask:signal=HUP:when=1..2", "flock:signal=HUP"}) {
+    CAPTURE(at);
+    CHECK(sweep.run(at).code == 0);
+  }
+}
+
 TEST_SUITE("long") {
+  TEST_CASE("a recovery and three saves, a signal at a system call of each kind") { signal_at_every_call(true, {}, 1); }
+  TEST_CASE("a new run, a signal at a system call of each kind") { signal_at_every_call(false, {}, 1); }
   TEST_CASE("a recovery and three saves, killed at a system call of each kind") { kill_at_every_call(true, {}, 1); }
   TEST_CASE("a new run, killed at a system call of each kind") { kill_at_every_call(false, {}, 1); }
   TEST_CASE("a recovery and three saves, a system call of each kind failing once and for ever") {
@@ -180,6 +228,8 @@ TEST_SUITE("long") {
 }
 
 TEST_SUITE("campaign") {
+  TEST_CASE("a recovery and three saves, a signal at every system call") { signal_at_every_call(true, {}, 1'000'000); }
+  TEST_CASE("a new run, a signal at every system call") { signal_at_every_call(false, {}, 1'000'000); }
   TEST_CASE("a recovery and three saves, killed at every system call") { kill_at_every_call(true, {}, 1'000'000); }
   TEST_CASE("a new run, killed at every system call") { kill_at_every_call(false, {}, 1'000'000); }
   TEST_CASE("a recovery and three saves, every system call failing once and for ever") {

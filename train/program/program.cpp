@@ -19,6 +19,7 @@
 #include "train/program/commands.h"
 #include "train/program/help.h"
 #include "train/program/output.h"
+#include "train/run/interruption.h"
 #include "train/run/machine.h"
 #include "train/run/nearest.h"
 #include "train/run/progress.h"
@@ -149,7 +150,9 @@ void wait_briefly(char** argv) {
 }  // namespace
 
 int run_program(int argc, char** argv) {
+  hold_signals();
   wait_briefly(argv);
+  release_stop_signals();
   open_standard_streams();
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error to a write, and no reason to lose a training
   std::signal(SIGXFSZ, SIG_IGN);  // likewise a limit on file sizes

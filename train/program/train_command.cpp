@@ -81,7 +81,9 @@ void go_on(OpenRun& run, Signals& signals, bool quiet) {
       (has_best ? ", and step " + std::to_string(result.best_step) + ", the best" : "") + "\n");
 }
 
-void show_excerpt(const OpenRun& run) {
+// The training is over: a signal that came after its last step leaves only the excerpt out, one that comes now ends it.
+void show_excerpt(const OpenRun& run, Signals& signals) {
+  if (const int signal = signals.stop_or_never(); signal != 0) throw Stopped{signal};
   if (run.checkpoint.config.objective != "lm") return;
   Excerpt excerpt;
   excerpt.tokens = 400;
@@ -136,7 +138,7 @@ void resume(const TrainOptions& options) {
     if (!options.quiet) say("speed  " + std::to_string(steps) + " steps more fit into the time\n");
   }
   go_on(run, signals, options.quiet);
-  show_excerpt(run);
+  show_excerpt(run, signals);
 }
 
 void begin(const TrainOptions& options) {
@@ -192,7 +194,7 @@ void begin(const TrainOptions& options) {
   }
   OpenRun run = open_run(paths, Config{});
   go_on(run, signals, options.quiet);
-  show_excerpt(run);
+  show_excerpt(run, signals);
 }
 
 void run_train(const TrainOptions& options) {
