@@ -79,7 +79,7 @@ std::uint64_t TrainingBatches::example_at(std::uint64_t position) {
   const Permutation order(count, seed_, cursor_.epoch);
   if (!examples_->varies()) return order(position);
   const Cursor pool{cursor_.epoch, position / pool_size};
-  if (!(pool == pool_)) {
+  if (pool_ != pool) {
     pool_ = pool;
     const std::uint64_t first = pool.position * pool_size, last = std::min(first + pool_size, count);
     const autograd::Random random(seed_, autograd::mix(autograd::hash("data.buckets") + pool.position), pool.epoch);

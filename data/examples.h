@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -91,7 +92,7 @@ class TrainingBatches {
     std::uint64_t key, position, example;
   };
   std::vector<Sorted> sorted_;       // the pool of positions that `pool_` names, by length
-  Cursor pool_{~std::uint64_t{0}, 0};
+  std::optional<Cursor> pool_;
 };
 
 /// Batches for evaluation: every example once, in order. They are not sorted by length: the first batches stand for all.

@@ -5,7 +5,6 @@
 #include <cstdio>
 
 #include "data/file.h"
-#include "data/token_file.h"
 #include "studies/gap_corpus.h"
 #include "studies/gap_report.h"
 #include "train/run/run_directory.h"
@@ -143,9 +142,9 @@ GapFigures run_gap_study(const GapOptions& options, train::Interruption& interru
 
   train::say("study  the model beside the oracle\n");
   const auto pretrained = train::load_run(paired, {train::Choice::Kind::last, 0});
-  const data::TokenFile tokens(pretrained->paths.tokens());
-  const LengthTable lengths = lengths_of_pairs(*pretrained, tokens.train(), options.quick ? 1 : 4);
-  figures.exam = examine(*pretrained, corpus.language(), tokens.validation(), lengths, interruption);
+  const auto tokens = train::open_tokens(*pretrained, pretrained->paths.tokens());
+  const LengthTable lengths = lengths_of_pairs(*pretrained, tokens->train(), options.quick ? 1 : 4);
+  figures.exam = examine(*pretrained, corpus.language(), tokens->validation(), lengths, interruption);
   figures.ceiling = next_sentence_ceiling(corpus.language());
   figures.seconds = since(began);
   data::write_file_atomically(folder + "figures.json", gap_json(figures) + "\n");

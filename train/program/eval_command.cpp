@@ -77,8 +77,8 @@ void run_eval(const EvalOptions& options) {
   }
   Verdict verdict;
   if (options.texts.empty()) {
-    const data::TokenFile tokens(run->paths.tokens());
-    verdict = evaluate_part(*run, options, tokens.validation(), tokens.validation_bytes());
+    const auto tokens = open_tokens(*run, run->paths.tokens());
+    verdict = evaluate_part(*run, options, tokens->validation(), tokens->validation_bytes());
   } else {
     verdict = evaluate_texts(*run, options);
   }

@@ -10,7 +10,6 @@
 
 #include "autograd/error.h"
 #include "autograd/product.h"
-#include "data/token_file.h"
 #include "data/utf8.h"
 #include "train/program/run_options.h"
 #include "train/run/loaded_run.h"
@@ -63,7 +62,7 @@ std::vector<int> beginning(const LoadedRun& run, std::string* shown) {
     if (run.tokenizer->token_text(id) == "\n") return {id};
   }
   std::vector<int> first(1);
-  data::TokenFile(run.paths.tokens()).train().read(0, 1, first.data());
+  open_tokens(run, run.paths.tokens())->train().read(0, 1, first.data());
   *shown = run.tokenizer->token_text(first[0]);
   return first;
 }

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <charconv>
 
+#include "data/checksum.h"
 #include "data/strict_json.h"
 #include "data/utf8.h"
+#include "train/run/objective.h"
 
 namespace primer::train {
 
@@ -160,12 +162,37 @@ Checkpoint open_checkpoint(const CheckpointStore& store, CheckpointId id) {
     checkpoint.model = std::make_shared<data::SafetensorsFile>(path(model_name));
     checkpoint.moments = std::make_shared<data::SafetensorsFile>(path(optimizer_name));
     checkpoint.labels = labels_of(checkpoint.config, *checkpoint.model);
+    model_config(checkpoint.config, checkpoint.tokenizer->vocabulary_size(),
+                 static_cast<long>(checkpoint.labels.size())).check();
+    require_specials(checkpoint.config, *checkpoint.tokenizer);
+    if (checkpoint.config.context < fewest_places(checkpoint.config)) {
+      throw Error(Fault::checkpoint, data::printable(config) + ": a context of " +
+                                         std::to_string(checkpoint.config.context) + " has no room for an example");
+    }
   });
   if (checkpoint.state.trainer.step != id.step) {
     throw Error(Fault::checkpoint, data::printable(path(state_name)) + ": it is that of step " +
                                        std::to_string(checkpoint.state.trainer.step));
   }
   return checkpoint;
+}
+
+std::unique_ptr<data::TokenFile> open_tokens(const Checkpoint& checkpoint, const std::string& path) {
+  return read_own([&] {
+    auto tokens = std::make_unique<data::TokenFile>(path);
+    const data::TokenFileFacts& facts = tokens->facts();
+    const auto vocabulary = static_cast<std::uint64_t>(checkpoint.tokenizer->vocabulary_size());
+    if (fingerprint(facts) != checkpoint.state.tokens) {
+      throw Error(Fault::checkpoint, data::printable(path) + ": not the tokens that the run was trained on");
+    }
+    if (data::crc32c(checkpoint.tokenizer->json()) != facts.tokenizer_checksum ||
+        facts.vocabulary != vocabulary + checkpoint.labels.size()) {
+      throw Error(Fault::checkpoint, data::printable(checkpoint.path) + ": its tokenizer is not the one that made " +
+                                         data::printable(path));
+    }
+    if (facts.train.tokens == 0) throw Error(Fault::checkpoint, data::printable(path) + ": it holds no tokens");
+    return tokens;
+  });
 }
 
 void restore_trainer(const Checkpoint& checkpoint, Trainer<float>& trainer) {

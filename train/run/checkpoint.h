@@ -54,6 +54,10 @@ void save_checkpoint(CheckpointStore& store, const Snapshot& snapshot, const aut
 /// Reads a checkpoint that verify() has accepted. Contents that do not fit together: Fault::checkpoint.
 Checkpoint open_checkpoint(const CheckpointStore& store, CheckpointId id);
 
+/// Opens the file of tokens, `path`, of the checkpoint's run. Another text's, or one of other tokens than the model's:
+/// Fault::checkpoint. The tokens themselves are not read: see TokenFile::verify().
+std::unique_ptr<data::TokenFile> open_tokens(const Checkpoint& checkpoint, const std::string& path);
+
 /// Brings a trainer of the checkpoint's configuration to where the checkpoint was made. Fault::checkpoint.
 void restore_trainer(const Checkpoint& checkpoint, Trainer<float>& trainer);
 

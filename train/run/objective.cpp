@@ -36,6 +36,10 @@ long fewest_tokens(const Config& config) {
   return config.objective == "mlm" ? 1 : 2;
 }
 
+long fewest_places(const Config& config) {
+  return config.objective == "lm" ? 1 : config.next_sentence ? 5 : 3;
+}
+
 long framing(const Config& config) { return config.objective == "lm" ? -1 : config.next_sentence ? 3 : 2; }
 
 Objective::Objective(const Config& config, const data::Tokenizer& tokenizer, long labels)

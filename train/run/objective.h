@@ -24,6 +24,9 @@ data::TextForm text_form(const Config& config);
 /// The fewest tokens that this objective can be trained or evaluated on.
 long fewest_tokens(const Config& config);
 
+/// The smallest context that has room for an example, with what stands around its tokens.
+long fewest_places(const Config& config);
+
 /// Places of a context that hold no token of the text, less those that hold the target of another: so many tokens fewer
 /// than the context are what the context needs.
 long framing(const Config& config);

@@ -2,7 +2,6 @@
 
 #include <cerrno>
 
-#include "data/checksum.h"
 #include "data/utf8.h"
 #include "train/run/objective.h"
 #include "train/run/plan.h"
@@ -85,24 +84,6 @@ void tidy(const std::string& directory) {
   }
 }
 
-std::unique_ptr<data::TokenFile> open_tokens(const OpenRun& open) {
-  const std::string shown = printable(open.paths.tokens());
-  try {
-    auto tokens = std::make_unique<data::TokenFile>(open.paths.tokens());
-    if (fingerprint(tokens->facts()) != open.checkpoint.state.tokens) {
-      throw Error(Fault::checkpoint, shown + ": not the tokens that the run was trained on");
-    }
-    if (data::crc32c(open.checkpoint.tokenizer->json()) != tokens->facts().tokenizer_checksum) {
-      throw Error(Fault::checkpoint, printable(open.checkpoint.path) + ": its tokenizer is not the one that made " +
-                                         shown);
-    }
-    tokens->verify();
-    return tokens;
-  } catch (const Error& error) {
-    throw Error(error.fault() == Fault::input ? Fault::checkpoint : error.fault(), error.what());
-  }
-}
-
 std::uint64_t count_examples(const OpenRun& open, const data::TokenSequence& tokens) {
   const Checkpoint& checkpoint = open.checkpoint;
   const Objective objective(checkpoint.config, *checkpoint.tokenizer, static_cast<long>(checkpoint.labels.size()));
@@ -176,7 +157,12 @@ OpenRun open_run(const RunPaths& run, const Config& wishes) {
   Config& config = open.checkpoint.config;
   merge_saved(config, run, open.notes);
   merge_wishes(config, wishes);
-  open.tokens = open_tokens(open);
+  open.tokens = open_tokens(open.checkpoint, run.tokens());
+  try {
+    open.tokens->verify();
+  } catch (const Error& error) {
+    throw Error(error.fault() == Fault::input ? Fault::checkpoint : error.fault(), error.what());
+  }
   merge_length(open, wishes);
   renew_config(open);
   if (open.is_finished()) {

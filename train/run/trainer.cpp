@@ -51,6 +51,12 @@ Trainer<T>::Trainer(const Config& config, const data::Tokenizer& tokenizer, cons
 
 template <class T>
 void Trainer<T>::restore(const TrainerState& state) {
+  // A step draws a whole number of examples, and an epoch has one at least.
+  const auto drawn = static_cast<double>(state.step) * static_cast<double>(config_.batch * config_.accumulate);
+  if (static_cast<double>(state.cursor.epoch) > drawn) {
+    throw Error(Fault::checkpoint, "the saved place in the data is in epoch " + std::to_string(state.cursor.epoch) +
+                                       ", which " + std::to_string(state.step) + " steps cannot reach");
+  }
   examples_.seek(state.cursor);
   state_ = state;
 }

@@ -48,7 +48,7 @@ class Trainer {
           long schedule_steps = 0, long labels = 0);
 
   /// Goes on from `state`; parameters, moments and the optimizer's updates are the caller's to fill in. A place that
-  /// the examples do not have: Fault::checkpoint.
+  /// the examples do not have, or that so many steps cannot reach: Fault::checkpoint.
   void restore(const TrainerState& state);
 
   /// Draws a batch, of which `accumulate` parts are worked on one after the other, adds up their gradients, clips and
