@@ -104,8 +104,10 @@ class Tape {
     }
   }
 
-  /// Forgets everything recorded. Memory stays, so that a second step of the same shapes allocates nothing.
+  /// Forgets everything recorded. Memory stays, so that a second step of the same shapes allocates nothing. While the
+  /// tape is paused it is refused: the pause gives its own memory back.
   void reset() {
+    if (pauses_ > 0) refuse("reset", "the tape is paused; end the pause first", Fault::bug);
     arena_.rewind(0);
     pool_.clear();
     last_ = nullptr;
@@ -118,10 +120,12 @@ class Tape {
     explicit Pause(Tape& tape)
         : tape_(tape), mark_(tape.arena_.mark()), recording_(tape.recording_), training_(tape.training) {
       tape.recording_ = tape.training = false;
+      ++tape.pauses_;
     }
     Pause(const Pause&) = delete;
     Pause& operator=(const Pause&) = delete;
     ~Pause() {
+      --tape_.pauses_;
       tape_.arena_.rewind(mark_);
       tape_.recording_ = recording_;
       tape_.training = training_;
@@ -292,6 +296,7 @@ class Tape {
   Pool pool_;
   Step* last_ = nullptr;
   bool recording_ = true;
+  int pauses_ = 0;  // guards that live
   bool played_ = false;
 };
 

@@ -26,13 +26,13 @@ struct Embedding {
 /// The sinusoids of Vaswani et al. 2017, section 3.5: [context, C], with
 /// sin(t / 10000^(2i/C)) in column 2i and the cosine of the same angle in column 2i+1.
 template <class T>
-std::vector<T> sinusoids(long context, long channels) {
+std::vector<T> sinusoids(long context, long channels, double scale = 1) {
   std::vector<T> table(context * channels);
   for (long t = 0; t < context; ++t)
     for (long c = 0; c < channels; ++c) {
       const double angle =
           static_cast<double>(t) / std::pow(10000.0, static_cast<double>(c / 2 * 2) / static_cast<double>(channels));
-      table[t * channels + c] = static_cast<T>(c % 2 == 0 ? std::sin(angle) : std::cos(angle));
+      table[t * channels + c] = static_cast<T>(scale * (c % 2 == 0 ? std::sin(angle) : std::cos(angle)));
     }
   return table;
 }
@@ -47,10 +47,10 @@ struct PositionalEncoding {
 
   PositionalEncoding() = default;
   PositionalEncoding(Parameters<T>& parameters, const std::string& path, Position k, long context_, long channels_,
-                     double deviation)
+                     double deviation, double scale)
       : kind(k), context(context_), channels(channels_) {
     if (kind == Position::learned) learned = {parameters, path, context, channels, deviation};
-    if (kind == Position::sinusoidal) fixed = sinusoids<T>(context, channels);
+    if (kind == Position::sinusoidal) fixed = sinusoids<T>(context, channels, scale);
   }
 
   /// x [B, T, C] -> x + position, the same for every sequence, counted from `past`. past + T <= context.

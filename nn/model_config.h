@@ -28,6 +28,7 @@ struct ModelConfig {
   bool causal = true;      // a position sees only itself and earlier ones
   bool tie = true;         // the output projection is the token embedding
   Position position = Position::learned;
+  double position_scale = 1;  // of sinusoidal positions
   Norm norm = Norm::pre;
   Activation activation = Activation::gelu;
 

@@ -27,7 +27,7 @@ struct Transformer {
       : config(c), embedding_dropout{c.dropout, autograd::hash("embedding.dropout")} {
     c.check();
     token = {parameters, "token", c.vocabulary, c.channels, c.deviation()};
-    position = {parameters, "position", c.position, c.context, c.channels, c.deviation()};
+    position = {parameters, "position", c.position, c.context, c.channels, c.deviation(), c.position_scale};
     if (c.segments > 0) segment = {parameters, "segment", c.segments, c.channels, c.deviation()};
     if (c.embedding_norm) embedding_norm = {parameters, "embedding_norm", c.channels, c.bias, c.norm_epsilon};
     for (long i = 0; i < c.layers; ++i) blocks.emplace_back(parameters, "blocks." + std::to_string(i), c);

@@ -21,7 +21,7 @@ class DropoutMask {
       : active_(tape.training && dropout.probability > 0),
         random_(tape.noise.seed, dropout.purpose, tape.noise.step),
         threshold_(static_cast<std::uint32_t>(std::min(dropout.probability * 0x1p16 + 0.5, 0x1p16 - 1))),
-        factor_(static_cast<T>(1 / (1 - dropout.probability))),
+        factor_(static_cast<T>(1 / kept(dropout.probability, threshold_))),
         first_(static_cast<std::uint64_t>(size / std::max(tape.noise.sequences, 1L) * tape.noise.first_sequence)) {}
 
   bool active() const { return active_; }
@@ -39,6 +39,12 @@ class DropoutMask {
   }
 
  private:
+  /// The share of elements that stay. Where few do, rounding the probability would show: E[factor] = 1 asks for the
+  /// rounded one. Up to 0.9 the two differ by less than one in ten thousand.
+  static double kept(double probability, std::uint32_t threshold) {
+    return probability <= 0.9 ? 1 - probability : (0x1p16 - threshold) * 0x1p-16;
+  }
+
   static constexpr long together = 128;  // factors that are made at once: a group
 
   /// y[i] = base[i] + x[i] m[i]; base may be null for 0.

@@ -1,6 +1,7 @@
 // cross_entropy: the loss of a language model together with its output projection.
 #pragma once
 
+#include <algorithm>
 #include <span>
 
 #include "autograd/expect.h"
@@ -45,7 +46,7 @@ Tensor<T> cross_entropy(Tensor<T> x, Tensor<T> weight, std::span<const int> targ
   const long chunk = std::min(rows, std::max(26'000'000 / std::max(V, 1L), 64L));
   const auto logits = tape.scratch(chunk * V);    // [chunk, V], then their gradient
   const auto losses = tape.scratch(rows);         // [rows]
-  const auto correct = tape.scratch(rows);        // [rows], 1 where the largest logit is the target's
+  const auto correct = tape.scratch(rows);        // [rows], 1 where the first largest logit is the target's
   for (long begin = 0; begin < rows; begin += chunk) {
     const long n = std::min(chunk, rows - begin);
     if (bias) split(n, V, [=, z = logits.data(), b = bias.data()](long first, long last, int) {
@@ -63,9 +64,10 @@ Tensor<T> cross_entropy(Tensor<T> x, Tensor<T> weight, std::span<const int> targ
                 continue;
               }
               const T largest = max_row(z, V), at_target = z[target];
+              // Of equal logits the first is the answer: a model that tells nothing apart is not always right.
+              hit[r] = at_target == largest && std::find(z, z + target, largest) == z + target;
               const T total = exp_row(z, largest, V, z);
               l[r] = std::log(total) - (at_target - largest);
-              hit[r] = at_target == largest;
               if (!record) continue;
               scale_row(z, static_cast<T>(scale) / total, V);  // d logits = scale (softmax - one-hot)
               z[target] -= static_cast<T>(scale);

@@ -154,3 +154,16 @@ TEST_CASE("targets that make no sense are refused") {
   for (const std::vector<int>& targets : {std::vector<int>{0}, {0, 3}, {0, -2}, {0, 1, 2}})
     CHECK_THROWS_AS(cross_entropy<float>(x, w, targets, 1), Error);
 }
+
+TEST_CASE("of equal logits the first is the answer: a model that tells nothing apart is right once in V times") {
+  Tape<float> tape;
+  const auto pause = tape.pause();
+  constexpr long V = 40;
+  std::vector<int> targets(V);
+  for (int v = 0; v < V; ++v) targets[v] = v;
+  const auto x = tape.constant({V, 2}, std::vector<float>(2 * V, 1)), w = tape.constant({V, 2}, std::vector<float>(2 * V, 3));
+  Score score;
+  cross_entropy<float>(x, w, targets, 1, &score);
+  CHECK(score.correct == 1);
+  CHECK(score.nll == doctest::Approx(V * std::log(V)));
+}

@@ -137,6 +137,20 @@ TEST_CASE("dropout zeroes its fraction and keeps the mean") {
   }
 }
 
+TEST_CASE("dropout keeps the mean for every probability below 1") {
+  constexpr long n = 4'000'000;
+  for (const double p : {0.0001, 0.3, 0.9, 0.99, 0.999, 0.9999, 0.99999, 1 - 1e-9}) {
+    CAPTURE(p);
+    double sum = 0, largest = 0;
+    for (const float m : mask_of(0, 1, n, p)) {
+      sum += m;
+      largest = std::max(largest, static_cast<double>(m));
+    }
+    // the variance of one factor is p / (1 - p), of the rounded p
+    CHECK(std::abs(sum / n - 1) < 5 * std::sqrt((largest - 1) / n) + 1e-4);
+  }
+}
+
 TEST_CASE("dropout's mask counts over the step's batch: eight sequences at once or two at a time") {
   constexpr long width = 77;  // no multiple of the 128 decisions that are made at a time
   const std::vector<float> whole = mask_of(0, 8, width);

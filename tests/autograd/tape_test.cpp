@@ -184,6 +184,19 @@ TEST_CASE("a million steps play back on a stack of 256 KiB") {
   CHECK(slope == 1);
 }
 
+TEST_CASE("a paused tape is not reset") {
+  Tape<double> tape;
+  const auto x = tape.input({2}, Vector{1, 2});
+  {
+    const auto outer = tape.pause();
+    { const auto inner = tape.pause(); }
+    CHECK_THROWS_WITH_AS(tape.reset(), doctest::Contains("[reset] the tape is paused"), Error);
+  }
+  tape.backward(sum(x));
+  tape.reset();
+  CHECK(tape.bytes_of_values() == 0);
+}
+
 TEST_CASE("a pause in mid-step records nothing, keeps nothing, and is not noticed") {
   const auto step = [](bool paused) {
     Poisoned tape;

@@ -164,6 +164,15 @@ TEST_CASE("sinusoidal positions are Vaswani's") {
   }
 }
 
+TEST_CASE("sinusoidal positions have the amplitude that the configuration says, 1 unless it does") {
+  CHECK(ModelConfig().position_scale == 1);
+  const auto whole = primer::nn::sinusoids<double>(7, 4), scaled = primer::nn::sinusoids<double>(7, 4, 0.25);
+  for (std::size_t i = 0; i < whole.size(); ++i) CHECK(scaled[i] == 0.25 * whole[i]);
+  primer::autograd::Parameters<double> parameters;
+  const primer::nn::PositionalEncoding<double> position(parameters, "position", Position::sinusoidal, 7, 4, 0.02, 0.25);
+  CHECK(position.fixed == scaled);
+}
+
 TEST_CASE("a sequence may be shorter than the context: the first positions are used") {
   for (const Position position : {Position::learned, Position::sinusoidal, Position::none}) {
     ModelConfig config = base();

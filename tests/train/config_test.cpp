@@ -89,6 +89,11 @@ TEST_CASE("an unknown key is refused and the nearest known one named") {
   CHECK(contains(refusal("{\"la\\u001b\\nyers\": 3}"), "\\u001b"));
 }
 
+TEST_CASE("a field is asked for by its key, and a misspelt key is refused with the nearest one") {
+  CHECK(&field_named("lr") == find_field("lr"));
+  CHECK_THROWS_WITH_AS(field_named("drop_out"), "unknown option drop_out; did you mean dropout?", Error);
+}
+
 TEST_CASE("a wrong type or a value out of range is refused with key, value and range") {
   CHECK(contains(refusal(R"({"layers": "3"})"), "\"layers\" \"3\": expected a whole number"));
   CHECK(contains(refusal(R"({"layers": 3.5})"), "expected a whole number"));

@@ -93,6 +93,20 @@ void check_finite(const RunPaths& run) {
 
 }  // namespace
 
+TEST_CASE("an evaluation in which nothing counts knows no loss, and is never the best") {
+  const TrainedRun run(prose(300), {{"objective", "mlm"}, {"layers", "1"}, {"channels", "16"}, {"heads", "2"},
+                                    {"context", "8"}, {"batch", "2"}, {"steps", "4"}, {"eval_every", "2"}});
+  OpenRun open = open_run(run.paths, {});
+  Trainer<float> trainer(open.checkpoint.config, *open.checkpoint.tokenizer, open.tokens->train());
+  const auto evaluate = [&](int id) { return trainer.evaluate(primer::data::TokenVector(std::vector<int>{id}), 1); };
+  const Evaluation none = evaluate(open.checkpoint.tokenizer->special("[SEP]"));  // which is never hidden
+  CHECK(none.targets == 0);
+  CHECK(std::isnan(none.loss));
+  CHECK(std::isnan(none.accuracy));
+  CHECK_FALSE(none.loss < std::numeric_limits<double>::infinity());
+  CHECK(evaluate(0).targets == 1);
+}
+
 TEST_CASE("a step whose loss is not a number changes no parameter and no moment, and says so") {
   const primer::test::Threads threads(1);
   const InMemory memory;
@@ -167,6 +181,23 @@ TEST_CASE("ten losses among a hundred that are not numbers end a training, where
     CHECK(cut.metrics() == run.metrics());
     CHECK(cut.parameters(skipped.back() - 1) == run.parameters(skipped.back() - 1));
   }
+}
+
+TEST_CASE("a training that ends where it could have guessed says that nothing was learned") {
+  const MemoryDirectory here;
+  std::string verse;
+  for (int i = 0; i < 100; ++i) verse += "abcd efgh\n";
+  here.write("t.txt", verse);
+  const std::string command = "train t.txt --layers 1 --channels 16 --heads 2 --context 8 --batch 4 --warmup 5 ";
+  const auto said = [&](const std::string& options) {
+    const Outcome outcome = run_primer(here, command + options);
+    CHECK(outcome.code == 0);
+    return outcome.err;
+  };
+  CHECK(said("-o dead --steps 40 --lr 0 --min-lr 0").find(
+            "the loss is that of a guess among all 10, ln 10 = 2.3026: the model has learned nothing") != std::string::npos);
+  CHECK(said("-o well --steps 40 --lr 0.02").find("learned nothing") == std::string::npos);
+  CHECK(said("-o short --steps 3 --lr 0 --min-lr 0").find("learned nothing") == std::string::npos);
 }
 
 TEST_CASE("a training that runs away leaves checkpoints of numbers only") {

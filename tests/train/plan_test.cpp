@@ -168,6 +168,28 @@ TEST_CASE("early stopping is for runs whose length nobody chose, when there is e
   CHECK(plan_for(preset, prose(50'000)).config.patience == 0);
 }
 
+TEST_CASE("weights decay by 0.1 with adamw and not at all with the others, unless somebody chose") {
+  CHECK(plan_for(wishes({}), prose(1000)).config.weight_decay == 0.1);
+  for (const char* optimizer : {"adam", "sgd"}) {
+    CHECK(plan_for(wishes({{"optimizer", optimizer}}), prose(1000)).config.weight_decay == 0);
+    CHECK(plan_for(wishes({{"optimizer", optimizer}, {"weight_decay", "0.3"}}), prose(1000)).config.weight_decay == 0.3);
+  }
+  Config preset;
+  apply_preset(preset, "nanogpt-cpu");
+  set(preset, field_named("optimizer"), "sgd", Source::flag, "--optimizer");
+  CHECK(plan_for(preset, prose(1000)).config.weight_decay == 0.1);
+}
+
+TEST_CASE("sinusoidal positions of a new run fit its token rows; a run from before this choice keeps amplitude 1") {
+  CHECK(plan_for(wishes({{"position", "sinusoidal"}, {"channels", "64"}}), prose(1000)).config.position_scale == 0.125);
+  CHECK(plan_for(wishes({{"position", "sinusoidal"}, {"position_scale", "2"}}), prose(1000)).config.position_scale == 2);
+  Config saved;
+  read_json(saved, R"({"position": "sinusoidal"})", "config.json", Source::file);
+  CHECK(saved.position_scale == 1);
+  CHECK(model_config(saved, 10).position_scale == 1);
+  CHECK(inherit_model(wishes({}), saved, "run").position_scale == 1);
+}
+
 TEST_CASE("a lower learning rate takes a preset's minimum along, a contradiction is refused") {
   Config preset;
   apply_preset(preset, "nanogpt-cpu");

@@ -48,6 +48,10 @@ Verdict evaluate_part(LoadedRun& run, const EvalOptions& options, const data::To
   autograd::Tape<float> tape;
   const Objective objective(run.config, *run.tokenizer, static_cast<long>(run.labels.size()));
   Verdict verdict{evaluate(*run.network, tape, objective, tokens, bytes, run.config.batch, 0)};
+  if (verdict.evaluation.targets == 0) {
+    throw autograd::Error(autograd::Fault::input, "there is nothing to evaluate: none of the " +
+                                                      std::to_string(tokens.size()) + " tokens was hidden; give more text");
+  }
   if (options.pseudo) {
     const PseudoPerplexity pseudo = pseudo_perplexity(run, tokens, options.masked);
     verdict.pseudo_loss = pseudo.loss;

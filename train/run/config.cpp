@@ -106,6 +106,14 @@ const Field* find_field(std::string_view key) {
   return nullptr;
 }
 
+const Field& field_named(std::string_view key) {
+  if (const Field* const field = find_field(key)) return *field;
+  std::vector<std::string> keys;
+  for (const Field& field : fields()) keys.emplace_back(field.key);
+  const std::string near = nearest(std::string(key), keys);
+  throw Error(Fault::usage, "unknown option " + data::printable(key) + (near.empty() ? "" : "; did you mean " + near + "?"));
+}
+
 void set(Config& config, const Field& field, std::string_view text, Source source, std::string_view shown) {
   const char* const first = text.data();
   const char* const last = first + text.size();
@@ -174,7 +182,7 @@ Source source_of(const Config& config, Field::Member member) {
 
 Config inherit_model(const Config& wishes, const Config& source, std::string_view run) {
   constexpr std::string_view shape[] = {"tokenizer",    "layers", "heads",    "channels", "context",   "ffn_channels",
-                                        "bias",         "position", "norm",   "tie",      "activation"};
+                                        "bias",         "position", "position_scale", "norm", "tie", "activation"};
   Config config = wishes;
   if (source_of(wishes, &Config::objective) == Source::fitted) config.objective = source.objective;
   if ((config.objective == "lm") != (source.objective == "lm")) {
@@ -187,13 +195,13 @@ Config inherit_model(const Config& wishes, const Config& source, std::string_vie
   const bool has_pooler = source.pooling == "cls" && (source.next_sentence || source.objective == "classify");
   if (config.objective != "lm" && source_of(wishes, &Config::pooling) == Source::fitted) {
     config.pooling = has_pooler || config.next_sentence ? "cls" : "mean";
-    config.sources[static_cast<std::size_t>(find_field("pooling")->index)] = Source::preset;
+    config.sources[static_cast<std::size_t>(field_named("pooling").index)] = Source::preset;
   }
   // A new head on what was learned: small steps, or the body forgets it; larger ones where the body is fixed.
   // Devlin et al. 2018, section 4.1, for models a hundred times as wide.
   if (config.objective == "classify" && source_of(wishes, &Config::lr) == Source::fitted) {
     config.lr = config.freeze ? 1e-2 : 3e-4;
-    config.sources[static_cast<std::size_t>(find_field("lr")->index)] = Source::preset;
+    config.sources[static_cast<std::size_t>(field_named("lr").index)] = Source::preset;
   }
   if (config.freeze && config.pooling == "cls" && !has_pooler) {
     throw Error(Fault::usage, "--freeze keeps what the model has learned, and that of " + std::string(run) +
@@ -201,7 +209,7 @@ Config inherit_model(const Config& wishes, const Config& source, std::string_vie
   }
   std::string conflicts;
   for (const std::string_view key : shape) {
-    const Field& field = *find_field(key);
+    const Field& field = field_named(key);
     const std::string wish = value_text(wishes, field), own = value_text(source, field);
     if (source_of(wishes, field.member) > Source::fitted && wish != own) {
       conflicts += (conflicts.empty() ? "--" : ", --") + field.option() + " " + wish + " (the model has " + own + ")";
@@ -242,6 +250,7 @@ nn::ModelConfig model_config(const Config& config, long vocabulary, long labels)
   gpt.position = config.position == "learned"      ? nn::Position::learned
                  : config.position == "sinusoidal" ? nn::Position::sinusoidal
                                                    : nn::Position::none;
+  gpt.position_scale = config.position_scale;
   gpt.norm = config.norm == "pre" ? nn::Norm::pre : config.norm == "post" ? nn::Norm::post : nn::Norm::none;
   gpt.activation = config.activation == "gelu"       ? nn::Activation::gelu
                    : config.activation == "gelu-erf" ? nn::Activation::gelu_erf

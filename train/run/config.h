@@ -39,6 +39,7 @@ enum class Source : std::uint8_t { fitted, preset, file, flag };
   NUMBER(dropout, 0, 0, 0.99, FITS, "Model", "probability of dropping an activation in training")                      \
   SWITCH(bias, false, FITS, "Model", "biases in linear and norm layers; a BERT has them")                              \
   WORD(position, "learned", "learned|sinusoidal|none", FIXED, "Model", "how a position is told to the model")          \
+  NUMBER(position_scale, 1, 0, 1000, FITS, "Model", "amplitude of sinusoidal positions")                               \
   WORD(norm, "pre", "pre|post|none", FITS, "Model", "layer norm before each sublayer; after, as in a BERT")            \
   SWITCH(tie, true, FIXED, "Model", "the output projection is the token embedding")                                    \
   WORD(activation, "gelu", "gelu|gelu-erf|relu", FITS, "Model", "of the feed-forward layer; a BERT has gelu-erf")      \
@@ -51,7 +52,7 @@ enum class Source : std::uint8_t { fitted, preset, file, flag };
   NUMBER(beta1, 0.9, 0, 0.999999, FIXED, "Optimizer", "decay of the first moment; the momentum of sgd")                \
   NUMBER(beta2, 0.99, 0, 0.999999999, FIXED, "Optimizer", "decay of the second moment")                                \
   NUMBER(eps, 1e-8, 1e-30, 1, FIXED, "Optimizer", "added to the root of the second moment")                            \
-  NUMBER(weight_decay, 0.1, 0, 100, FIXED, "Optimizer", "of matrices and embeddings")                                  \
+  NUMBER(weight_decay, 0.1, 0, 100, FITS, "Optimizer", "of matrices and embeddings; 0.1 for adamw, else 0")            \
   NUMBER(clip, 1, 0, 1e9, FIXED, "Optimizer", "longest gradient, as a global norm; 0: no limit")                       \
   SWITCH(freeze, false, FIXED, "Optimizer", "classify: train the new head only, on a body that stays as it is")        \
   INTEGER(batch, 16, 1, 1048576, FITS, "Run", "sequences processed at once")                                           \
@@ -108,6 +109,9 @@ std::span<const Field> fields();
 
 /// The field with this key, or nullptr.
 const Field* find_field(std::string_view key);
+
+/// The field with this key. There is none: Fault::usage, which names it and the nearest one.
+const Field& field_named(std::string_view key);
 
 /// Sets one value from text, as on the command line. `shown` is how the user named it ("--lr"), for the message.
 /// Throws Fault::usage for a wrong type, a value out of range, nan and infinity.

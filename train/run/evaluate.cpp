@@ -17,12 +17,15 @@ Evaluation evaluate(const Model<T>& model, autograd::Tape<T>& tape, const Object
     const auto pause = tape.pause();
     model.loss(tape, part_of(sequences, 0, sequences.sequences), 1, 1, scores);
   }
-  const auto share_correct = [](const nn::Score& s) { return static_cast<double>(s.correct) / static_cast<double>(s.targets); };
+  constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+  const auto share_correct = [](const nn::Score& s) {
+    return s.targets > 0 ? static_cast<double>(s.correct) / static_cast<double>(s.targets) : unknown;
+  };
   const bool has_tokens = scores.tokens.targets > 0;
   const nn::Score& counted = has_tokens ? scores.tokens : scores.labels;
   Evaluation result;
   result.targets = static_cast<std::uint64_t>(counted.targets);
-  result.loss = scores.loss();
+  result.loss = counted.targets > 0 ? scores.loss() : unknown;
   result.accuracy = share_correct(counted);
   result.has_both = has_tokens && scores.labels.targets > 0;
   result.token_loss = scores.token_loss();
@@ -30,7 +33,7 @@ Evaluation evaluate(const Model<T>& model, autograd::Tape<T>& tape, const Object
   result.label_accuracy = share_correct(scores.labels);
   const double bytes_per_token = static_cast<double>(text_bytes) / static_cast<double>(tokens.size());
   result.bits_per_byte = objective.is_a_code() ? result.loss / std::numbers::ln2 / bytes_per_token
-                                               : std::numeric_limits<double>::quiet_NaN();
+                                               : unknown;
   return result;
 }
 

@@ -24,7 +24,8 @@ struct Evaluation {
 /// Evaluates the objective's examples of `tokens`, in batches of `batch`; the first `most_batches` of them, or all if
 /// that is 0. `text_bytes` is how many bytes of text the tokens stand for. Nothing is recorded, dropout is off, and
 /// what was recorded on the tape before stays. `stop`, asked before every batch, ends the evaluation at once when it
-/// says true. Fewer tokens than the objective needs: Fault::input.
+/// says true. Where nothing counts, as when no token of a short text is hidden, there are 0 targets, and loss and accuracy
+/// are nan. Fewer tokens than the objective needs: Fault::input.
 template <class T>
 Evaluation evaluate(const Model<T>& model, autograd::Tape<T>& tape, const Objective& objective,
                     const data::TokenSequence& tokens, std::uint64_t text_bytes, long batch, long most_batches,

@@ -2,6 +2,7 @@
 
 #include <omp.h>
 
+#include <cmath>
 #include <optional>
 
 #include "autograd/product.h"
@@ -46,7 +47,7 @@ void measure(Plan& plan, const data::TokenFile& tokens) {
     auto targets = static_cast<double>(tokens.validation_size());
     const auto limit = static_cast<double>(plan.config.eval_batches * plan.config.batch * plan.config.context);
     if (limit > 0) targets = std::min(targets, limit);
-    per_evaluation = evaluation.seconds() * std::max(1.0, targets / static_cast<double>(sample.targets));
+    per_evaluation = evaluation.seconds() * std::max(1.0, targets / static_cast<double>(std::max<std::uint64_t>(sample.targets, 1)));
   }
   settle_steps(plan, per_step, per_evaluation);
 }
@@ -115,6 +116,11 @@ class Training {
       throw;
     }
     saver_.finish(now());
+    if (signal_ == 0 && has_learned_nothing()) {
+      progress_.note("note   the loss is that of a guess among all " + std::to_string(choices()) + ", ln " +
+                     std::to_string(choices()) + " = " + number_text(std::round(guess() * 1e4) / 1e4) +
+                     ": the model has learned nothing; try a smaller --lr");
+    }
     if (metrics_.dropped() > 0) {
       progress_.note("note   " + std::to_string(metrics_.dropped()) + " lines of metrics.jsonl could not be written");
     }
@@ -129,6 +135,17 @@ class Training {
     return signal_ != 0;
   }
   CheckpointId now() const { return {trainer_.state().step, !state_.unevaluated}; }
+
+  // What a target may be, and the loss of who holds each of them equally probable.
+  long choices() const {
+    const bool labels_only = config_.objective == "classify";
+    return labels_only ? static_cast<long>(run_.checkpoint.labels.size()) : run_.checkpoint.tokenizer->vocabulary_size();
+  }
+  double guess() const { return std::log(static_cast<double>(choices())); }
+  bool has_learned_nothing() const {
+    constexpr long fewest_steps = 20;
+    return now().step >= std::max(fewest_steps, config_.warmup) && last_loss_ >= 0.995 * guess();
+  }
 
   void go_on() {
     if (const auto interrupted = state_.unevaluated) {
@@ -162,6 +179,7 @@ class Training {
   // line is written; then the state says so, and the training that goes on begins here.
   void finish_step(const StepReport& report) {
     state_.unevaluated = report;
+    if (!config_.next_sentence) last_loss_ = report.loss;  // that one is of two kinds, and told apart in evaluations
     JsonLine line;
     line.add("step", report.step)
         .add("tokens", trainer_.state().tokens)
@@ -215,6 +233,7 @@ class Training {
           .add("val_next_sentence_accuracy", evaluation.label_accuracy);
     }
     progress_.evaluation(step, evaluation);
+    last_loss_ = evaluation.has_both ? evaluation.token_loss : evaluation.loss;
     if (evaluation.loss < state_.best_val_loss) {
       state_.best_val_loss = evaluation.loss;
       state_.best_step = step;
@@ -266,6 +285,7 @@ class Training {
   TimingLog timing_;
   Saver saver_;
   std::optional<Snapshot> best_;  // a copy of the best model, when it is not on the disk yet
+  double last_loss_ = 0;          // nats for each target, of the last step or the evaluation after it
   int signal_ = 0;
 };
 
@@ -296,7 +316,7 @@ long extend_by_minutes(OpenRun& run, double minutes) {
   Plan plan;
   plan.config = run.checkpoint.config;
   plan.config.minutes = minutes;
-  plan.config.steps = static_cast<long>(find_field("steps")->high);  // what it may have, before the time is known
+  plan.config.steps = static_cast<long>(field_named("steps").high);  // what it may have, before the time is known
   plan.tokenizer = run.checkpoint.tokenizer;
   plan.labels = run.checkpoint.labels;
   plan.validation_tokens = run.tokens->validation_size();
