@@ -28,6 +28,17 @@ std::string folder_fault(const std::vector<std::string>& names) {
   return {};
 }
 
+constexpr const char* unreadable = "that cannot be read";  // no permission, a failing disk, or gone meanwhile
+
+/// What a path below a folder is; `missing` too where that cannot be told.
+FileKind kind_below(const std::string& path) {
+  try {
+    return kind_of(path, false);
+  } catch (const Error&) {
+    return FileKind::missing;
+  }
+}
+
 /// Adds the text files below `top`, in the byte order of their paths.
 void add_folder(const std::string& top, Sources& sources) {
   std::vector<std::string> folders{top}, files;
@@ -35,7 +46,14 @@ void add_folder(const std::string& top, Sources& sources) {
   while (!folders.empty()) {
     const std::string folder = folders.back();
     folders.pop_back();
-    const std::vector<std::string> names = names_in(folder);
+    std::vector<std::string> names;
+    try {
+      names = names_in(folder);
+    } catch (const Error&) {  // what was named must be there; below it things come and go
+      if (folder == top) throw;
+      skip(folder, unreadable);
+      continue;
+    }
     if (const std::string why = folder_fault(names); !why.empty() && folder != top) {
       skip(folder, why);
       continue;
@@ -46,11 +64,11 @@ void add_folder(const std::string& top, Sources& sources) {
         skip(path, "hidden");
         continue;
       }
-      switch (kind_of(path, false)) {
+      switch (kind_below(path)) {
         case FileKind::regular: files.push_back(path); break;
         case FileKind::folder: folders.push_back(path); break;
         case FileKind::link: skip(path, "link"); break;
-        case FileKind::missing: break;  // gone since the folder was listed
+        case FileKind::missing: skip(path, unreadable); break;
         default: skip(path, "not a file");
       }
     }
@@ -58,10 +76,14 @@ void add_folder(const std::string& top, Sources& sources) {
   std::sort(files.begin(), files.end());
   std::string block;
   for (const std::string& path : files) {
-    const InputFile file(path);
-    if (file.size() == 0) skip(path, "empty");
-    else if (holds_nul(file, block)) skip(path, "with NUL bytes");
-    else sources.files.push_back({path, file.identity()});
+    try {
+      const InputFile file(path);
+      if (file.size() == 0) skip(path, "empty");
+      else if (holds_nul(file, block)) skip(path, "with NUL bytes");
+      else sources.files.push_back({path, file.identity()});
+    } catch (const Error&) {
+      skip(path, unreadable);
+    }
   }
 }
 

@@ -207,7 +207,7 @@ std::vector<int> Tokenizer::encode_with_specials(std::string_view text) const {
 
 std::string Tokenizer::decode(std::span<const int> ids) const {
   std::string text;
-  for (const int id : ids) text += token_text(id);
+  for (const int id : ids) text += text.empty() ? token_text(id) : following_text(id);
   return text;
 }
 
@@ -222,7 +222,7 @@ std::shared_ptr<const Tokenizer> make_character_tokenizer(const std::vector<Symb
 
 std::string StreamDecoder::feed(int id) {
   std::string text;
-  symbols_.feed(tokenizer_->token_text(id), [&](Symbol symbol, int) { append_symbol(text, symbol); });
+  symbols_.feed(tokenizer_->following_text(id), [&](Symbol symbol, int) { append_symbol(text, symbol); });
   return text;
 }
 

@@ -43,6 +43,10 @@ class Tokenizer {
   /// the word's beginning. An id outside the vocabulary: Fault::usage.
   const std::string& token_text(int id) const;
 
+  /// What a token adds to a text behind others: token_text(), but for WordPiece's special tokens, which are words of
+  /// their own there.
+  virtual std::string following_text(int id) const { return token_text(id); }
+
   /// The id of a special token such as "[MASK]", or -1. Those of new vocabularies have the last ids. Plain text never
   /// encodes to a special token, but for WordPiece's [UNK].
   int special(std::string_view name) const;

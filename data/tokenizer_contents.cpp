@@ -88,6 +88,7 @@ TokenizerContents read_tokenizer_json(std::string_view json) {
   const auto take = [&](const JsonPath& at, const JsonValue& value) {
     const bool in_model = at.size() >= 3 && at[0] == "model";
     if (in_model && at.size() == 3 && at[1] == "vocab") {
+      if (value.kind == Kind::array) throw JsonError("its model is \"Unigram\"; \"BPE\" and \"WordPiece\" are read");
       take_token(at[2], value, out.vocabulary);
     } else if (in_model && at[1] == "merges") {
       take_merge(at, value, out.merges);

@@ -82,7 +82,8 @@ std::shared_ptr<const Tokenizer> tokenizer_from(TokenizerContents& contents) {
   if (type.empty() && contents.settings.contains("model.merges")) type = "\"BPE\"";
   if (type.empty() && contents.settings.contains("model.max_input_chars_per_word")) type = "\"WordPiece\"";
   if (type != "\"BPE\"" && type != "\"WordPiece\"") {
-    throw JsonError("its model is " + shown(type) + ", \"BPE\" or \"WordPiece\" was expected");
+    throw JsonError("its model is " + (type.empty() ? "of an unknown type" : shown(type)) +
+                    "; \"BPE\" and \"WordPiece\" are read");
   }
   std::vector<std::string> names = names_by_id(std::move(contents.vocabulary));
   const std::size_t size = names.size();
@@ -94,7 +95,10 @@ std::shared_ptr<const Tokenizer> tokenizer_from(TokenizerContents& contents) {
   }
   if (!contents.merges.empty()) throw JsonError("it has merges, but does not cut text as GPT-2 does (ByteLevel)");
   if (cutting == "\"ByteLevel\"") return byte_tokenizer_from(names, size, specials);
-  if (contents.setting("pre_tokenizer") != "null") throw JsonError("it cuts text in a way this program does not know");
+  if (contents.setting("pre_tokenizer") != "null") {
+    throw JsonError("it cuts text in a way this program does not know" +
+                    (cutting.empty() ? std::string() : ": its pre_tokenizer is " + shown(cutting)));
+  }
   return character_tokenizer_from(names, size, specials);
 }
 
@@ -121,6 +125,12 @@ void check_settings(const TokenizerContents& contents, const Tokenizer& tokenize
     if (means_the_same(tokenizer.kind(), key, value)) continue;
     const auto found = expected.find(key);
     if (found == expected.end() || found->second != value) {
+      // An object says by its type what it is.
+      if (const std::string type = contents.setting(key + ".type"); !type.empty()) {
+        const auto ours = expected.find(key + ".type");
+        throw JsonError("its " + shown(key) + " is " + shown(type) + ", " +
+                        (ours == expected.end() ? std::string("none") : ours->second) + " was expected");
+      }
       throw JsonError("its setting " + shown(key) + " is " + shown(value) +
                       (found == expected.end() ? "" : ", " + found->second + " was expected"));
     }

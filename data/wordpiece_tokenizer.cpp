@@ -86,6 +86,11 @@ class WordPieceTokenizer final : public Tokenizer {
     return text.starts_with(' ') ? text.substr(1) : text;
   }
 
+  std::string following_text(int id) const override {
+    const std::string& text = token_text(id);
+    return special(text) == id ? " " + text : text;
+  }
+
   std::string json() const override {
     const auto word = [](bool value) { return value ? "true" : "false"; };
     TokenizerJson file;

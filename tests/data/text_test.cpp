@@ -73,6 +73,25 @@ TEST_CASE("a folder gives its text files in the byte order of their paths, and s
                              "2 run folder, 2 with NUL bytes)");
 }
 
+TEST_CASE("what cannot be read below a folder is skipped and counted") {
+  const TemporaryFolder here;
+  here.put("top/a.txt", "text");
+  // A path beyond the system's limit, made from below: nobody can open it by its name, root neither.
+  const std::string name(200, 'd');
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(here / "top");
+  for (int depth = 0; depth < 25; ++depth) {
+    std::filesystem::create_directory(name);
+    std::filesystem::current_path(name);
+  }
+  std::filesystem::current_path(before);
+  const Sources sources = collect_sources({here / "top"});
+  CHECK(sources.files.size() == 1);
+  REQUIRE(sources.skipped.size() == 1);
+  CHECK(sources.skipped.front().reason == "that cannot be read");
+  CHECK(sources.summary() == "1 file, 4 bytes; skipped 1 (1 that cannot be read)");
+}
+
 TEST_CASE("files named themselves keep their order and are never skipped") {
   const TemporaryFolder folder;
   const std::string b = folder.put("b", std::string("a\0b", 3)), a = folder.put(".a", "text");

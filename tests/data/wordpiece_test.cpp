@@ -74,6 +74,9 @@ TEST_CASE("a word is the longest pieces it begins with, or unknown as a whole") 
   CHECK(pieces_of(*tokenizer, "a [MASK]") == Pieces{" a", "[UNK]", "[UNK]", "[UNK]"});
   CHECK(tokenizer->encode_with_specials("[CLS]a [MASK] ,[SEP]") == std::vector<int>{2, 14, 4, 10, 3});
   CHECK(tokenizer->decode(tokenizer->encode("want unaffable")) == "want unaffable");
+  const int want = tokenizer->encode("want").at(0), unknown = tokenizer->special("[UNK]");
+  CHECK(tokenizer->decode(std::vector<int>{want, unknown, want}) == "want [UNK] want");  // as BertTokenizer does
+  CHECK(tokenizer->decode(std::vector<int>{unknown, unknown, want}) == "[UNK] [UNK] want");
   CHECK(!tokenizer->is_lossless());
   CHECK(tokenizer->special("[PAD]") == 0);
   CHECK(tokenizer->special("[MASK]") == 4);

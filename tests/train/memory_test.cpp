@@ -138,6 +138,25 @@ TEST_CASE("a batch of more tokens than BLAS can count is refused, however much m
   CHECK(model.refusal(1e300, Fault::usage).find("choose --batch 2047 or less") != std::string::npos);
 }
 
+TEST_CASE("a quota of processor time is a number of processors, the least of the groups', rounded up") {
+  const FreshDirectory root;
+  CHECK(processor_quota(root.path) >= 1'000'000);
+  root.write("proc/self/cgroup", "3:cpu,cpuacct:/job\n0::/user/job\n");
+  CHECK(processor_quota(root.path) >= 1'000'000);
+  root.write("sys/fs/cgroup/user/job/cpu.max", "max 100000\n");
+  CHECK(processor_quota(root.path) >= 1'000'000);
+  root.write("sys/fs/cgroup/user/cpu.max", "350000 100000\n");
+  CHECK(processor_quota(root.path) == 4);
+  root.write("sys/fs/cgroup/user/job/cpu.max", "20000 100000\n");
+  CHECK(processor_quota(root.path) == 1);
+  root.write("sys/fs/cgroup/user/job/cpu.max", "max 100000\n");
+  root.write("sys/fs/cgroup/cpu/job/cpu.cfs_quota_us", "-1\n");
+  root.write("sys/fs/cgroup/cpu/job/cpu.cfs_period_us", "100000\n");
+  CHECK(processor_quota(root.path) == 4);
+  root.write("sys/fs/cgroup/cpu/job/cpu.cfs_quota_us", "200000\n");
+  CHECK(processor_quota(root.path) == 2);
+}
+
 TEST_CASE("the least of the machine and the control groups is available") {
   const FreshDirectory root;
   const auto bytes = [&] { return available_memory(root.path).bytes; };

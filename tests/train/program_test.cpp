@@ -88,7 +88,7 @@ TEST_CASE("texts and runs that cannot be used end with 3") {
   check_refusal(here, "train t.txt --context 90", 3, "the largest context that works is 89");
   check_refusal(here, "sample missing", 3, "no run missing");
   check_refusal(here, "sample t.txt", 3, "not a run");
-  check_refusal(here, "eval folder", 3, "not a run");
+  check_refusal(here, "eval folder", 3, "no run of primer");
   check_refusal(here, "info missing", 3, "missing");
   CHECK_FALSE(fs::exists(here / "runs/t"));
   // Nothing is left of a run that was refused.

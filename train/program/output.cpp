@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <string_view>
 #include <system_error>
 
@@ -13,6 +14,7 @@
 #include "data/utf8.h"
 #include "train/program/run_options.h"
 #include "train/run/loaded_run.h"
+#include "train/run/memory.h"
 #include "train/run/plan.h"
 #include "train/run/progress.h"
 
@@ -38,8 +40,18 @@ bool put(const std::string& text) {
 void use_threads(long threads) {
   // OpenBLAS waits for ever for threads that the runtime promises and then does not hand out.
   omp_set_dynamic(0);
-  const int wanted = threads > 0 ? static_cast<int>(std::min(threads, 4096L)) : omp_get_max_threads();
-  omp_set_num_threads(std::min(wanted, omp_get_thread_limit()));
+  const long processors = omp_get_num_procs(), most = std::max(16L, 4 * processors);
+  const bool by_variable = threads == 0 && std::getenv("OMP_NUM_THREADS") != nullptr;
+  if (threads == 0) {
+    threads = by_variable ? omp_get_max_threads() : std::min<long>(omp_get_max_threads(), processor_quota());
+  }
+  if (threads > most) {
+    throw Error(Fault::usage, (by_variable ? "OMP_NUM_THREADS " : "--threads ") + std::to_string(threads) +
+                                  ": this process has " + std::to_string(processors) +
+                                  (processors == 1 ? " processor" : " processors") + ", and takes " +
+                                  std::to_string(most) + " threads at most");
+  }
+  omp_set_num_threads(std::min(static_cast<int>(threads), omp_get_thread_limit()));
 }
 
 void use_machine(const Config& config) {

@@ -14,7 +14,8 @@ namespace primer::train {
 /// Another failure, such as a full disk: Fault::io.
 bool put(const std::string& text);
 
-/// Limits the parallel regions to `threads`; 0 leaves all processors that this process may use.
+/// Limits the parallel regions to `threads`; 0 leaves all processors that this process may use, fewer where a control
+/// group has a quota of their time. More threads than processors could ever serve: Fault::usage.
 void use_threads(long threads);
 
 /// What a training computes with: its threads, and products that depend on them or not.

@@ -30,8 +30,19 @@ namespace {
 using autograd::Error;
 using autograd::Fault;
 
+// Without its middle, where a name in it is too long for a line that somebody reads.
+std::string shortened(const std::string& message) {
+  constexpr std::size_t most = 1000, kept = 400;
+  if (message.size() <= most) return message;
+  const auto is_inside = [&](std::size_t at) { return (message[at] & 0xC0) == 0x80; };  // of a character
+  std::size_t first = kept, second = message.size() - kept;
+  while (is_inside(first)) --first;
+  while (is_inside(second)) ++second;
+  return message.substr(0, first) + " ... " + message.substr(second);
+}
+
 int fail(Fault fault, const std::string& message) {
-  say("primer: error: " + message + "\n");
+  say("primer: error: " + shortened(message) + "\n");
   return static_cast<int>(fault);
 }
 

@@ -146,7 +146,7 @@ class IdReader {
       throw Error(Fault::input, "\"" + data::printable(word_) + "\" is no token; they are 0 to " +
                                     std::to_string(tokenizer_.vocabulary_size() - 1));
     }
-    out += first_ ? tokenizer_.decode({&id, 1}) : tokenizer_.token_text(id);
+    out += first_ ? tokenizer_.decode({&id, 1}) : tokenizer_.following_text(id);
     first_ = false;
     word_.clear();
   }

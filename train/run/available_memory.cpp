@@ -1,5 +1,5 @@
-// What the machine and its control groups leave to this process.
-// https://docs.kernel.org/admin-guide/cgroup-v2.html, and cgroup-v1/memory.html.
+// What the machine and its control groups leave to this process, of memory and of processors.
+// https://docs.kernel.org/admin-guide/cgroup-v2.html, and cgroup-v1/memory.html, scheduler/sched-bwc.html.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -38,27 +38,40 @@ constexpr GroupFiles version_1{"memory.limit_in_bytes", "memory.usage_in_bytes",
                                "total_active_file"};
 constexpr GroupFiles version_2{"memory.max", "memory.current", "inactive_file", "active_file"};
 
-/// The least that a group and those above it leave. `mount` is where their files are, `path` the group's below it.
-double room_in_groups(const std::string& mount, std::string path, const GroupFiles& names) {
-  double room = HUGE_VAL;
-  for (;;) {
-    const std::string group = mount + path + "/";
-    const auto most = number_in(group + names.most);
-    const auto used = number_in(group + names.used);
-    if (most && used) {  // "max" is no number, and no limit
-      const double cache = number_in(group + "memory.stat", names.inactive_cache).value_or(0) +
-                           number_in(group + "memory.stat", names.active_cache).value_or(0);
-      room = std::min(room, std::max(0.0, *most - std::max(0.0, *used - cache)));
-    }
-    const auto slash = path.rfind('/');
-    if (slash == std::string::npos) return room;
-    path.resize(slash);
-  }
+/// What a group leaves of its memory.
+double room_in(const std::string& group, const GroupFiles& names) {
+  const auto most = number_in(group + names.most);
+  const auto used = number_in(group + names.used);
+  if (!most || !used) return HUGE_VAL;  // "max" is no number, and no limit
+  const double cache = number_in(group + "memory.stat", names.inactive_cache).value_or(0) +
+                       number_in(group + "memory.stat", names.active_cache).value_or(0);
+  return std::max(0.0, *most - std::max(0.0, *used - cache));
 }
 
-/// The least that the control groups of this process leave.
-double room_in_groups(const std::string& root) {
-  double room = HUGE_VAL;
+/// Processors that a group may use at once, by its quota.
+double processors_in(const std::string& group, int version) {
+  double quota = 0, period = 0;
+  if (version == 2) {
+    std::ifstream(group + "cpu.max") >> quota >> period;  // "max 100000": no number, no limit
+  } else {
+    quota = number_in(group + "cpu.cfs_quota_us").value_or(0);  // -1: no limit
+    period = number_in(group + "cpu.cfs_period_us").value_or(0);
+  }
+  return quota > 0 && period > 0 ? quota / period : HUGE_VAL;
+}
+
+/// Calls f(folder, version) for the control groups of this process that have to do with `controller`, and for those
+/// above them.
+template <class F>
+void each_group(const std::string& root, const std::string& controller, F f) {
+  const auto upwards = [&](const std::string& mount, std::string path, int version) {
+    for (;;) {
+      f(mount + path + "/", version);
+      const auto slash = path.rfind('/');
+      if (slash == std::string::npos) return;
+      path.resize(slash);
+    }
+  };
   std::ifstream file(root + "/proc/self/cgroup");
   for (std::string line; std::getline(file, line);) {  // number:controllers:path
     const auto first = line.find(':');
@@ -66,12 +79,11 @@ double room_in_groups(const std::string& root) {
     if (second == std::string::npos) continue;
     const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
     const std::string path = line.substr(second + 1);
-    if (controllers == ",,") room = std::min(room, room_in_groups(root + "/sys/fs/cgroup", path, version_2));
-    if (controllers.find(",memory,") != std::string::npos) {
-      room = std::min(room, room_in_groups(root + "/sys/fs/cgroup/memory", path, version_1));
+    if (controllers == ",,") upwards(root + "/sys/fs/cgroup", path, 2);
+    if (controllers.find("," + controller + ",") != std::string::npos) {
+      upwards(root + "/sys/fs/cgroup/" + controller, path, 1);
     }
   }
-  return room;
 }
 
 }  // namespace
@@ -79,9 +91,20 @@ double room_in_groups(const std::string& root) {
 MemoryLimit available_memory(const std::string& root) {
   MemoryLimit limit{HUGE_VAL, "are free"};
   if (const auto kib = number_in(root + "/proc/meminfo", "MemAvailable:")) limit.bytes = *kib * 1024;
-  const double groups = room_in_groups(root);
+  double groups = HUGE_VAL;
+  each_group(root, "memory", [&](const std::string& group, int version) {
+    groups = std::min(groups, room_in(group, version == 2 ? version_2 : version_1));
+  });
   if (groups < limit.bytes) limit = {groups, "are left in this process's control group"};
   return limit;
+}
+
+long processor_quota(const std::string& root) {
+  double processors = 1e9;
+  each_group(root, "cpu", [&](const std::string& group, int version) {
+    processors = std::min(processors, processors_in(group, version));
+  });
+  return static_cast<long>(std::max(1.0, std::ceil(processors)));
 }
 
 }  // namespace primer::train

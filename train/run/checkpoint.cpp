@@ -136,8 +136,12 @@ void save_checkpoint(CheckpointStore& store, const Snapshot& snapshot, const aut
     throw Error(Fault::diverged, "the training diverged: at step " + std::to_string(snapshot.id.step) +
                                      " a parameter is no longer a number; try a smaller --lr or a --clip");
   }
+  // The weights travel: what tells the machine, or a place on it, stays at home.
+  Config shared = config;
+  shared.threads = 0;
+  if (config.tokenizer.find('/') != std::string::npos) shared.tokenizer = tokenizer_name;
   std::map<std::string, std::string> metadata{{"step", std::to_string(snapshot.id.step)},
-                                              {"config", to_json(config, Layout::one_line)}};
+                                              {"config", to_json(shared, Layout::one_line)}};
   if (!labels.empty()) metadata[labels_key] = labels_json(labels);
   const auto text = [](std::string bytes) {
     return [bytes = std::move(bytes)](data::OutputFile& file) { file.append(bytes); };

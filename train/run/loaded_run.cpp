@@ -17,9 +17,11 @@ RunPaths find_run(const std::string& directory) {
   if (kind == FileKind::missing) throw Error(Fault::input, "there is no run " + shown);
   if (kind != FileKind::folder) throw Error(Fault::input, shown + " is not a run: a run is a directory");
   RunPaths run{directory};
-  if (data::kind_of(run.config(), true) == FileKind::missing &&
-      data::kind_of(run.checkpoints(), true) == FileKind::missing) {
-    throw Error(Fault::input, shown + " is not a run: it has neither config.json nor checkpoints");
+  if (data::kind_of(run.checkpoints(), true) == FileKind::missing) {
+    const auto has = [&](const char* name) { return data::kind_of(directory + "/" + name, true) == FileKind::regular; };
+    const bool is_foreign = has("config.json") && (has("model.safetensors") || has("pytorch_model.bin"));
+    throw Error(Fault::input, shown + " is no run of primer: it has no checkpoints" +
+                                  (is_foreign ? "; it looks like a model of another program, such as Hugging Face's" : ""));
   }
   return run;
 }

@@ -35,6 +35,10 @@ struct MemoryLimit {
 /// `root` stands before every path.
 MemoryLimit available_memory(const std::string& root = "");
 
+/// Processors whose time the control groups of this process give it (cpu.max, or cpu.cfs_quota_us and cfs_period_us),
+/// rounded up; a large number without a quota. `root` as above.
+long processor_quota(const std::string& root = "");
+
 /// Throws Fault::memory when the training would not fit, naming the largest --batch that does, and Fault::usage when a
 /// batch has more tokens than BLAS can count. Takes, and gives back at once, the address space of the training: that is
 /// how limits on it (ulimit -v) are found. None of it is touched.

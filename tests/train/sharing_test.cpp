@@ -1,0 +1,64 @@
+// What comes from elsewhere, and what goes there: folders of other programs, machines of other sizes, shared weights.
+#include <nlohmann/json.hpp>
+
+#include "tests/train/process.h"
+#include "tests/train/planned.h"
+
+namespace {
+
+const std::string options = small_run + "--steps 2 -q ";
+
+}  // namespace
+
+TEST_CASE("a folder of another program is no run of primer, and every command says so") {
+  const MemoryDirectory here;
+  here.write("t.txt", prose(1200));
+  here.write("bert/config.json", R"({"model_type": "bert", "architectures": ["BertModel"]})");
+  here.write("bert/model.safetensors", "");
+  for (const char* command : {"sample bert", "eval bert", "info bert", "train --resume -o bert",
+                              "train t.txt --init-from bert", "fill bert x", "attention bert x"}) {
+    CAPTURE(command);
+    const Outcome outcome = run_primer(here, command);
+    CHECK(outcome.code == 3);
+    CHECK(outcome.err == "primer: error: bert is no run of primer: it has no checkpoints; it looks like a model of "
+                         "another program, such as Hugging Face's\n");
+  }
+}
+
+TEST_CASE("more threads than the processors could serve are refused, with their number") {
+  const MemoryDirectory here;
+  here.write("t.txt", prose(1200));
+  const Outcome many = run_primer(here, "train t.txt -o run --threads 4096" + options);
+  CHECK(many.code == 2);
+  CHECK(many.err.find("--threads 4096: this process has ") != std::string::npos);
+  const Outcome variable = run_primer(here, "train t.txt -o run" + options, "OMP_NUM_THREADS=4096");
+  CHECK(variable.code == 2);
+  CHECK(variable.err.find("OMP_NUM_THREADS 4096: this process has ") != std::string::npos);
+  CHECK(run_primer(here, "train t.txt -o run --threads 16" + options).code == 0);
+}
+
+TEST_CASE("the weights that travel tell nothing of the machine, nor of places on it") {
+  const MemoryDirectory here;
+  here.write("t.txt", prose(1200));
+  here.write("secret/empty", "");
+  REQUIRE(run_primer(here, "tokenize train t.txt --tokenizer char -o secret/place.json").code == 0);
+  const auto weights = [&](const std::string& run, const std::string& more) {
+    REQUIRE(run_primer(here, "train t.txt -o " + run + options + more).code == 0);
+    return file_bytes(here / (run + "/checkpoints/step-000000002/model.safetensors"));
+  };
+  const std::string one = weights("one", "--threads 1");
+  CHECK(weights("two", "--threads 2") == one);
+  const std::string elsewhere = weights("three", "--tokenizer secret/place.json");
+  CHECK(elsewhere.find("secret") == std::string::npos);
+  CHECK(run_primer(here, "info three/checkpoints/step-000000002/model.safetensors").out.find("tokenizer.json") !=
+        std::string::npos);
+  CHECK(run_primer(here, "train --resume -o three --steps 3 -q").code == 0);
+}
+
+TEST_CASE("a name that is too long for a line is shown without its middle") {
+  const MemoryDirectory here;
+  const Outcome outcome = run_primer(here, "info \"$(printf '%0130000d' 7)\"");
+  CHECK(outcome.code == 3);
+  CHECK(outcome.err.size() < 1100);
+  CHECK(outcome.err.find(" ... ") != std::string::npos);
+}
