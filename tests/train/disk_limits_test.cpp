@@ -45,13 +45,6 @@ bool is_mentioned(const Process& process, const std::string& words) {
   return process.err().find(words) != std::string::npos;
 }
 
-// Stops the process for as long as it lives: what is changed meanwhile changes between two of its system calls.
-struct Pause {
-  Process& process;
-  explicit Pause(Process& paused) : process(paused) { process.send(SIGSTOP); }
-  ~Pause() { process.send(SIGCONT); }
-};
-
 // Limits the size of files that the process may write.
 void limit_files(Process& process, rlim_t bytes) {
   const rlimit limit{bytes, RLIM_INFINITY};
@@ -163,7 +156,7 @@ TEST_CASE("a disk that becomes read-only, and then not") {
   const Outcome resumed = Process(here, train + "--resume -o disk/run --steps 9000").wait();
   CHECK(resumed.code == 5);
   CHECK(resumed.err.find("Read-only") != std::string::npos);
-  CHECK(resumed.seconds < (has_address_sanitizer ? 5 : 1));
+  CHECK(resumed.err.find("could not be saved") == std::string::npos);  // at once, not after 7800 steps
 }
 
 TEST_CASE("a run that may not be written is refused before anything is computed") {
@@ -181,7 +174,7 @@ TEST_CASE("a run that may not be written is refused before anything is computed"
     CHECK(outcome.err.find(part) != std::string::npos);
     CHECK(outcome.err.find("Permission denied") != std::string::npos);
     CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
-    CHECK(outcome.seconds < (has_address_sanitizer ? 5 : 1));
+    CHECK(outcome.err.find("could not be saved") == std::string::npos);  // at once, not after all steps
   };
   const auto read_only = fs::perms(0555);
   fs::create_directory(here / "folder");

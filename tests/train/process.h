@@ -120,6 +120,29 @@ class Process {
   Clock::time_point begin_ = Clock::now(), ended_at_;
 };
 
+/// Stops the process for as long as it lives: what is changed meanwhile changes between two of its system calls, and
+/// what it is sent meanwhile comes at one moment.
+class Pause {
+ public:
+  explicit Pause(Process& paused) : process_(paused) {
+    process_.send(SIGSTOP);
+    process_.until([&] { return state() == 'T'; });
+  }
+  Pause(const Pause&) = delete;
+  Pause& operator=(const Pause&) = delete;
+  ~Pause() { process_.send(SIGCONT); }
+
+ private:
+  // As the system has it: "PID (name) T ...".
+  char state() const {
+    const std::string stat = file_bytes("/proc/" + std::to_string(process_.id()) + "/stat");
+    const auto end = stat.rfind(") ");
+    return end == std::string::npos ? '?' : stat[end + 2];
+  }
+
+  Process& process_;
+};
+
 /// Runs `primer ARGUMENTS` by a shell, so that redirections work; `before` is put in front of the program.
 inline Outcome run_primer(const FreshDirectory& here, const std::string& arguments, const std::string& before = "") {
   return Process(here, before + " primer " + arguments).wait();
