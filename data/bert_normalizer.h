@@ -1,5 +1,5 @@
 // BERT's normaliser: what is done to a text before it is cut into words. It loses information on purpose.
-// Devlin et al., BERT: Pre-training of Deep Bidirectional Transformers (2018), tokenization.py.
+// Devlin et al., BERT: Pre-training of Deep Bidirectional Transformers (2019), tokenization.py.
 #pragma once
 
 #include <vector>

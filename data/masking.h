@@ -1,5 +1,5 @@
 // Masked language modelling: some tokens are hidden, and the model says what they were.
-// Devlin et al.: BERT (2018), section 3.1, task 1.
+// Devlin et al.: BERT (2019), section 3.1, task 1.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Next-sentence prediction: pairs of sentences of which the second follows the first, or comes from elsewhere.
-// Devlin et al.: BERT (2018), section 3.1, task 2, and the authors' create_pretraining_data.py.
+// Devlin et al.: BERT (2019), section 3.1, task 2, and the authors' create_pretraining_data.py.
 #pragma once
 
 #include <cstdint>

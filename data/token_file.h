@@ -72,8 +72,9 @@ std::uint64_t training_share(std::uint64_t n, double fraction);
 /// knows without. What build_token_file says of a changed text or an unknown symbol holds here too.
 void count_tokens(const Sources& sources, TextFacts& facts, const TextReading& reading);
 
-/// Encodes the text into the file `path`, atomically, in one pass (two for what cannot be counted in advance; and in a
-/// text of sentences or labelled lines the validation part begins with one of these, the first that begins in it).
+/// Encodes the text into the file `path`, atomically. The text is read once more before where its tokens cannot be counted
+/// otherwise, and in a text of sentences or labelled lines again, to find where the validation part begins: with one of
+/// these, the first that begins in it.
 /// `facts` is the survey of `sources`. Memory does not depend on the text's length. A text that changed since the
 /// survey, or holds a symbol outside the vocabulary: Fault::input, naming the file; the disk: Fault::io.
 TokenFileFacts build_token_file(const std::string& path, const Sources& sources, const TextFacts& facts,

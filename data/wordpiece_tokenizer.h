@@ -1,7 +1,7 @@
 // WordPiece as BERT's: a text is normalised and cut into words and punctuation marks, and a word is the longest piece
 // of the vocabulary that it begins with, then the longest that goes on with it ("##..."), and so to its end. A word of
 // which a part is unknown is [UNK], and so is one of more than 100 symbols.
-// Devlin et al., BERT: Pre-training of Deep Bidirectional Transformers (2018), tokenization.py; Song et al., Fast
+// Devlin et al., BERT: Pre-training of Deep Bidirectional Transformers (2019), tokenization.py; Song et al., Fast
 // WordPiece Tokenization (2021), for the greedy rule's name, MaxMatch.
 #pragma once
 

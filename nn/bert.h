@@ -1,5 +1,5 @@
 // BERT: a transformer that reads in both directions, with a head that fills gaps and one that tells sequences apart.
-// Devlin, Chang, Lee, Toutanova: BERT (2018), section 3.
+// Devlin, Chang, Lee, Toutanova: BERT (2019), section 3.
 #pragma once
 
 #include <span>

@@ -1,5 +1,5 @@
 // The texts of the study of the gap: documents without labels, a few labelled sentences, and pairs for the
-// next-sentence task. Devlin et al.: BERT (2018), sections 3.1 and 3.2, on a language that is known completely.
+// next-sentence task. Devlin et al.: BERT (2019), sections 3.1 and 3.2, on a language that is known completely.
 //
 // A document draws a theme, evenly, and four to eight sentences of it; a sentence draws a template and then a word for
 // each of its letters, evenly and each for itself. So the sentences of a document are independent once its theme is

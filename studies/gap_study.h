@@ -1,6 +1,6 @@
 // The study of the gap: a BERT that has read unlabelled text learns a task from few labels, and knows it of words that
 // the labels never showed; the same model from scratch cannot, whatever it learns of the labels (gap_corpus.h says why).
-// Devlin et al.: BERT (2018). What can be known at best is computed (gap_oracle.h), and the model is held beside it.
+// Devlin et al.: BERT (2019). What can be known at best is computed (gap_oracle.h), and the model is held beside it.
 #pragma once
 
 #include <string>

@@ -49,14 +49,14 @@ TEST_CASE("a line of code that the book names holds what the book says") {
   for (const fs::path& chapter : chapters()) {
     const std::string text = read(chapter);
     // `autograd/tape.h:199` `Tensor<T> record(`
-    for (const std::smatch& m : all_matches(text, std::regex("`([a-z_/0-9]+\\.(?:h|cpp)):([0-9]+)` `([^`]+)`"))) {
+    for (const std::smatch& m : all_matches(text, std::regex("`([a-z_/0-9]+\\.(?:h|cpp)):([0-9]+)`\\s+`([^`]+)`"))) {
       INFO(chapter.filename().string() << ": " << m.str());
       const std::string line = line_of(read(root / m[1].str()), std::stol(m[2]));
       CHECK_MESSAGE(line.find(m[3].str()) != std::string::npos, "there stands: " << line);
       ++checked;
     }
     // a reference without its line would not be checked
-    CHECK(all_matches(text, std::regex("`[a-z_/0-9]+\\.(h|cpp)` `")).empty());
+    CHECK(all_matches(text, std::regex("`[a-z_/0-9]+\\.(h|cpp)`\\s+`")).empty());
   }
   CHECK(checked > 20);
 }
@@ -65,7 +65,7 @@ TEST_CASE("a test that the book names exists") {
   long checked = 0;
   for (const fs::path& chapter : chapters()) {
     const std::string text = read(chapter);
-    for (const std::smatch& m : all_matches(text, std::regex("`(tests/[a-z_/0-9]+\\.cpp)` \"([^\"]+)\""))) {
+    for (const std::smatch& m : all_matches(text, std::regex("`(tests/[a-z_/0-9]+\\.cpp)`\\s+\"([^\"]+)\""))) {
       INFO(chapter.filename().string() << ": " << m.str());
       CHECK(read(root / m[1].str()).find("\"" + m[2].str() + "\"") != std::string::npos);
       ++checked;

@@ -41,7 +41,7 @@ void add_study(CLI::App& root) {
   const auto options = std::make_shared<StudyOptions>();
   CLI::App* const command = add_command(root, "study", "experiments whose right answers can be computed",
                                         "Examples:\n"
-                                        "  primer study gap             what pretraining is worth, in under ten minutes");
+                                        "  primer study gap             what pretraining is worth, in two to three minutes");
   CLI::App* const gap = add_command(*command, "gap", "pretraining on plain text and few labels, against from scratch",
                                     "Examples:\n"
                                     "  primer study gap             figures, and pass or FAIL (exit code 1)\n"

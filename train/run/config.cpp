@@ -198,7 +198,7 @@ Config inherit_model(const Config& wishes, const Config& source, std::string_vie
     config.sources[static_cast<std::size_t>(field_named("pooling").index)] = Source::preset;
   }
   // A new head on what was learned: small steps, or the body forgets it; larger ones where the body is fixed.
-  // Devlin et al. 2018, section 4.1, for models a hundred times as wide.
+  // Devlin et al. 2019, section 4.1, for models a hundred times as wide.
   if (config.objective == "classify" && source_of(wishes, &Config::lr) == Source::fitted) {
     config.lr = config.freeze ? 1e-2 : 3e-4;
     config.sources[static_cast<std::size_t>(field_named("lr").index)] = Source::preset;
@@ -256,7 +256,7 @@ nn::ModelConfig model_config(const Config& config, long vocabulary, long labels)
                    : config.activation == "gelu-erf" ? nn::Activation::gelu_erf
                                                      : nn::Activation::relu;
   if (config.objective == "lm") return gpt;
-  // Devlin et al. 2018, and the authors' modeling.py for the norms.
+  // Devlin et al. 2019, and the authors' modeling.py for the norms.
   gpt.segments = 2;
   gpt.embedding_norm = gpt.norm == nn::Norm::post;
   gpt.norm_epsilon = 1e-12;

@@ -142,7 +142,7 @@ void choose_model(Config& config, const Row& row) {
     config.position_scale = sinusoid_scale(config.channels);
   }
   if (config.objective == "lm") return;
-  // BERT's model: Devlin et al. 2018.
+  // BERT's model: Devlin et al. 2019.
   if (fitted(config, &Config::norm)) config.norm = "post";
   if (fitted(config, &Config::activation)) config.activation = "gelu-erf";
   if (fitted(config, &Config::bias)) config.bias = true;
