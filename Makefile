@@ -4,7 +4,7 @@
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 CONFIGURE = @cmake -S . -G Ninja --log-level=NOTICE
 BUILD = @cmake --build $(1) -j $(JOBS)
-TEST = ctest --output-on-failure --no-tests=error --timeout 900 --test-dir
+TEST = ctest --output-on-failure --no-tests=error --timeout 1800 --test-dir
 # On a busy machine threads that spin while they wait make a small model many times slower; asleep they cost little.
 demo test test-blas test-threads test-v3 test-long test-page campaign sanitize test-portable: \
   export OMP_WAIT_POLICY ?= passive

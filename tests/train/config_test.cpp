@@ -193,6 +193,23 @@ TEST_CASE("the nearest word is within a slip of the fingers") {
   CHECK(nearest("--stpes", {"--steps", "--seed"}) == "--steps");
   CHECK(nearest("--frobnicate", {"--steps", "--seed"}).empty());
   CHECK(nearest(std::string(1'000'000, 'a'), {"a"}).empty());
+  CHECK(nearest("--dtype", {"--tie"}).empty());  // the dashes are no likeness
+  CHECK(nearest("--rope", {"--force"}).empty());
+  CHECK(nearest("--", {"--tie"}).empty());
+}
+
+TEST_CASE("a whole number may be written with an exponent") {
+  long value = 0;
+  for (const auto& [text, number] : std::vector<std::pair<std::string, long>>{
+           {"1e3", 1000}, {"2.5e5", 250000}, {"1E0", 1}, {"-3e2", -300}, {"7", 7}, {"9007199254740991", 9007199254740991}}) {
+    CAPTURE(text);
+    CHECK(read_whole(text, value));
+    CHECK(value == number);
+  }
+  for (const char* text : {"", "1.5", "1.0", "1e-1", "1.55e1", "1e99", "e3", "1e3x", "0x10", " 1e3", "nan", "inf"}) {
+    CAPTURE(text);
+    CHECK_FALSE(read_whole(text, value));
+  }
 }
 
 TEST_CASE("heads that do not divide the channels make no model") {

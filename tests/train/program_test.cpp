@@ -48,7 +48,11 @@ TEST_CASE("wrong command lines end with 2") {
   check_refusal(here, "train", 2, "TEXT");
   check_refusal(here, "train t.txt --stpes 3", 2, "did you mean --steps?");
   check_refusal(here, "train t.txt --steps", 2, "--steps");
-  check_refusal(here, "train t.txt --steps 1 --steps 2", 2, "--steps");
+  check_refusal(here, "train t.txt --steps 1 --steps 2", 2, "--steps is given more than once");
+  check_refusal(here, "train t.txt -- --layers 3", 2, "--layers stands behind --");
+  check_refusal(here, "train t.txt --dtype bf16", 2, "unknown option --dtype; primer train --help lists them");
+  check_refusal(here, "train t.txt --rope", 2, "unknown option --rope; primer train --help lists them");
+  check_refusal(here, "train t.txt --steps 1.5e0", 2, "expected a whole number from 1");
   check_refusal(here, "train t.txt --steps -1", 2, "expected a whole number from 1");
   check_refusal(here, "train t.txt --steps 0", 2, "expected a whole number from 1");
   check_refusal(here, "train t.txt --layers -2", 2, "--layers -2");

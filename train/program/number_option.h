@@ -4,6 +4,7 @@
 #include <CLI/App.hpp>
 #include <charconv>
 #include <string>
+#include <type_traits>
 
 #include "autograd/error.h"
 #include "data/utf8.h"
@@ -17,9 +18,14 @@ CLI::Option* add_bounded(CLI::App& command, const std::string& name, Number& val
                          const std::string& help, const char* type, const char* expected) {
   const auto read = [&value, name, low, high, expected](const std::string& text) {
     Number number{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    const bool whole = error == std::errc() && end == text.data() + text.size();
-    if (!whole || !(number >= low && number <= high)) {
+    bool is_read = false;
+    if constexpr (std::is_integral_v<decltype(number)>) {
+      is_read = read_whole(text, number);
+    } else {
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+      is_read = error == std::errc() && end == text.data() + text.size();
+    }
+    if (!is_read || !(number >= low && number <= high)) {
       const std::string range =
           number_text(static_cast<double>(low)) + " to " + number_text(static_cast<double>(high));
       throw autograd::Error(autograd::Fault::usage,

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
@@ -83,6 +84,9 @@ std::string unknown_arguments(const CLI::App& root) {
     for (const CLI::Option* option : command->get_options()) {
       for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
     }
+    if (std::find(known.begin(), known.end(), word) != known.end()) {
+      return data::printable(word) + " stands behind --, where names are read and no options";
+    }
     const std::string near = nearest(word, known);
     return "unknown option " + data::printable(word) +
            (near.empty() ? "; " + full_name(*command) + " --help lists them" : "; did you mean " + near + "?");
@@ -94,6 +98,23 @@ std::string unknown_arguments(const CLI::App& root) {
          (near.empty() ? "; " + full_name(*command) + " --help lists them" : "; did you mean " + near + "?");
 }
 
+// `primer help COMMAND` is `primer COMMAND --help`.
+std::vector<char*> with_help_last(int argc, char** argv) {
+  std::vector<char*> words(argv, argv + argc);
+  static char help[] = "--help";
+  if (argc > 1 && std::string_view(argv[1]) == "help") {
+    words.erase(words.begin() + 1);
+    words.push_back(help);
+  }
+  return words;
+}
+
+// What CLI11 says of an option that is given twice counts it; people want its name.
+std::string mismatch_text(const std::string& message) {
+  const auto at = message.find(": At Most 1 required");
+  return at == std::string::npos ? message : message.substr(0, at) + " is given more than once";
+}
+
 int run(int argc, char** argv) {
   CLI::App root("Train small transformer language models on this machine.", "primer");
   root.formatter(std::make_shared<ExamplesFirst>());
@@ -102,7 +123,7 @@ int run(int argc, char** argv) {
       "  primer train book.txt           train a model that fits the text\n"
       "  primer sample runs/book         write text with it\n"
       "  primer eval runs/book           measure it\n"
-      "  primer COMMAND --help           all options of a command");
+      "  primer COMMAND --help           all options of a command, as primer help COMMAND");
   root.set_version_flag("--version", version_text, "version, compiler, BLAS and threads");
   root.get_formatter()->column_width(34);
   add_train(root);
@@ -121,7 +142,8 @@ int run(int argc, char** argv) {
     return static_cast<int>(Fault::usage);
   }
   try {
-    root.parse(argc, argv);
+    const std::vector<char*> words = with_help_last(argc, argv);
+    root.parse(static_cast<int>(words.size()), words.data());
     const CLI::App& command = selected(root);
     if (!command.get_subcommands({}).empty()) {
       throw Error(Fault::usage, "no command; " + full_name(command) + " --help lists them");
@@ -136,6 +158,8 @@ int run(int argc, char** argv) {
     return 0;
   } catch (const CLI::ExtrasError&) {
     return fail(Fault::usage, unknown_arguments(root));
+  } catch (const CLI::ArgumentMismatch& error) {
+    return fail(Fault::usage, data::printable(mismatch_text(error.what())));
   } catch (const CLI::ParseError& error) {
     return fail(Fault::usage, data::printable(error.what()));
   }

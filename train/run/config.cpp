@@ -77,6 +77,17 @@ int bpe_size(std::string_view tokenizer) {
   return error == std::errc() && end == last && fits ? size : 0;
 }
 
+bool read_whole(std::string_view text, long& value) {
+  const char* const last = text.data() + text.size();
+  if (const auto read = std::from_chars(text.data(), last, value); read.ec == std::errc() && read.ptr == last) return true;
+  double number = 0;
+  const auto read = std::from_chars(text.data(), last, number);
+  if (read.ec != std::errc() || read.ptr != last || text.find_first_of("eE") == std::string_view::npos) return false;
+  if (!(std::fabs(number) < 1e15) || std::nearbyint(number) != number) return false;
+  value = static_cast<long>(number);
+  return true;
+}
+
 std::string number_text(double value) {
   char buffer[64];
   // Small whole numbers as people write them: 1000 rather than to_chars' 1e+03.
@@ -120,8 +131,7 @@ void set(Config& config, const Field& field, std::string_view text, Source sourc
   switch (field.kind) {
     case Field::Kind::integer: {
       long value = 0;
-      const auto [end, error] = std::from_chars(first, last, value);
-      if (error != std::errc() || end != last || value < field.low || value > field.high) {
+      if (!read_whole(text, value) || value < field.low || value > field.high) {
         refuse(shown, text, range_text(field));
       }
       config.*std::get<long Config::*>(field.member) = value;

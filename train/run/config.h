@@ -147,6 +147,9 @@ void check_choices(const Config& config, bool has_source);
 /// for classify. Throws Fault::usage when heads do not divide the channels.
 nn::ModelConfig model_config(const Config& config, long vocabulary, long labels = 0);
 
+/// Reads a whole number, also one that is written as 1e3 or 2.5e5. False for anything else.
+bool read_whole(std::string_view text, long& value);
+
 /// A number as text, the shortest that reads back to the same value, with no regard to the locale.
 std::string number_text(double value);
 
