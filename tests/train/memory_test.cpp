@@ -73,7 +73,7 @@ struct Used {
 Used run_program(const FreshDirectory& here, const std::string& command) {
   const pid_t child = ::fork();
   if (child == 0) {
-    // OpenBLAS maps a buffer for each thread before the program begins, and tries for ever where a limit forbids it.
+    // OpenBLAS maps a buffer for each thread before the program begins: with one, limits mean the same on any machine.
     const std::string whole =
         "cd '" + here.path + "' && exec >.out 2>.err </dev/null; export OMP_NUM_THREADS=1; " + command;
     ::execl("/bin/bash", "bash", "-c", whole.c_str(), nullptr);

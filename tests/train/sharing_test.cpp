@@ -62,3 +62,34 @@ TEST_CASE("a name that is too long for a line is shown without its middle") {
   CHECK(outcome.err.size() < 1100);
   CHECK(outcome.err.find(" ... ") != std::string::npos);
 }
+
+TEST_CASE("with little address space every command ends, done or refused in one line") {
+  if (has_address_sanitizer) return;  // which needs terabytes of it
+  const MemoryDirectory here;
+  here.write("t.txt", prose(1200));
+  REQUIRE(run_primer(here, "train t.txt -o run" + options).code == 0);
+  // Processor time is limited so that a command that tries for ever is ended.
+  const auto check = [&](const std::string& limit, const std::string& command, const std::string& variable) {
+    CAPTURE(limit);
+    CAPTURE(command);
+    CAPTURE(variable);
+    const Outcome outcome = run_primer(here, command, "ulimit -t 20; ulimit " + limit + "; " + variable);
+    CAPTURE(outcome.err);
+    std::filesystem::remove_all(here / "other");
+    if (outcome.code == 127) return;  // the loader itself had too little
+    CHECK((outcome.code == 0 || outcome.code == 8));
+    CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == (outcome.code == 8 ? 1 : 0));
+  };
+  for (const std::string limit : {"-v 60000", "-v 130000", "-v 190000", "-v 300000", "-v 900000", "-d 20000",
+                                  "-d 140000", "-d 180000", "-d 250000", "-d 300000"}) {
+    for (const std::string command : {"--version", "info run", "sample run --tokens 5", "eval run --threads 8",
+                                      "train t.txt -o other --threads 3 --force"}) {
+      const bool is_training = command.starts_with("train");
+      for (const char* variable : {"", "OMP_NUM_THREADS=2"}) check(limit, command + (is_training ? options : ""), variable);
+    }
+  }
+  const Outcome refused = run_primer(here, "info run", "ulimit -t 20; ulimit -v 130000;");
+  CHECK(refused.code == 8);
+  CHECK(refused.err.find("primer: error: not enough address space") == 0);
+  CHECK(refused.err.find("ulimit -v") != std::string::npos);
+}

@@ -6,8 +6,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <latch>
+#include <new>
 #include <string_view>
 #include <system_error>
+#include <thread>
+#include <vector>
 
 #include "autograd/error.h"
 #include "autograd/product.h"
@@ -37,6 +41,39 @@ bool put(const std::string& text) {
   return true;
 }
 
+namespace {
+
+// Starts the threads of the parallel regions before anything else takes the room of their stacks. Where one cannot be
+// had the runtime would end the program in its own way, hence the trial with threads whose refusal can be caught: one
+// more than the regions have beside this one, for what the runtime itself takes.
+void start_threads(long count) {
+  if (count == 1) return;
+  std::latch end(1);
+  std::vector<std::jthread> others;
+  std::error_code refusal;
+  try {
+    while (static_cast<long>(others.size()) < count) others.emplace_back([&end] { end.wait(); });
+  } catch (const std::system_error& error) {
+    refusal = error.code();
+  } catch (const std::bad_alloc&) {
+    refusal = std::make_error_code(std::errc::not_enough_memory);
+  }
+  const std::size_t had = std::max<std::size_t>(others.size(), 1);
+  end.count_down();
+  others.clear();
+  if (refusal) {
+    throw Error(Fault::memory, "cannot start " + std::to_string(count) + " threads, only " + std::to_string(had) + ": " +
+                                   refusal.message() + "; set --threads " + std::to_string(had) +
+                                   ", or raise the limits (ulimit -v, ulimit -d, ulimit -u)");
+  }
+#pragma omp parallel
+  {
+#pragma omp barrier  // without it the region is empty, and the compiler leaves it out
+  }
+}
+
+}  // namespace
+
 void use_threads(long threads) {
   // OpenBLAS waits for ever for threads that the runtime promises and then does not hand out.
   omp_set_dynamic(0);
@@ -51,7 +88,9 @@ void use_threads(long threads) {
                                   (processors == 1 ? " processor" : " processors") + ", and takes " +
                                   std::to_string(most) + " threads at most");
   }
-  omp_set_num_threads(std::min(static_cast<int>(threads), omp_get_thread_limit()));
+  threads = std::min<long>(threads, omp_get_thread_limit());
+  omp_set_num_threads(static_cast<int>(threads));
+  start_threads(threads);
 }
 
 void use_machine(const Config& config) {
