@@ -76,6 +76,12 @@ std::shared_ptr<const Tokenizer> character_tokenizer_from(const std::vector<std:
   return make_character_tokenizer(alphabet, behind);
 }
 
+/// The type of a part that is an object, for a message; "none" for null.
+std::string kind_of(const TokenizerContents& contents, const std::string& part) {
+  const std::string type = contents.setting(part + ".type");
+  return type.empty() ? "none" : shown(type);
+}
+
 std::shared_ptr<const Tokenizer> tokenizer_from(TokenizerContents& contents) {
   // Old files leave the model's type out; then it is told by what only one type has.
   std::string type = contents.setting("model.type");
@@ -93,11 +99,14 @@ std::shared_ptr<const Tokenizer> tokenizer_from(TokenizerContents& contents) {
   if (cutting == "\"ByteLevel\"" && contents.setting("pre_tokenizer.use_regex") != "false") {
     return make_bpe_tokenizer(spelt_vocabulary(names, contents.merges, specials));
   }
-  if (!contents.merges.empty()) throw JsonError("it has merges, but does not cut text as GPT-2 does (ByteLevel)");
+  if (!contents.merges.empty()) {
+    throw JsonError("it has merges, but does not cut text as GPT-2 does: its pre_tokenizer is " +
+                    kind_of(contents, "pre_tokenizer") + ", \"ByteLevel\" with use_regex was expected");
+  }
   if (cutting == "\"ByteLevel\"") return byte_tokenizer_from(names, size, specials);
   if (contents.setting("pre_tokenizer") != "null") {
-    throw JsonError("it cuts text in a way this program does not know" +
-                    (cutting.empty() ? std::string() : ": its pre_tokenizer is " + shown(cutting)));
+    throw JsonError("it cuts text in a way this program does not know: its pre_tokenizer is " +
+                    kind_of(contents, "pre_tokenizer"));
   }
   return character_tokenizer_from(names, size, specials);
 }
@@ -120,17 +129,18 @@ bool means_the_same(std::string_view kind, const std::string& key, const std::st
 
 /// Whatever else the file says must be what this program would have written: nothing is read and then ignored.
 void check_settings(const TokenizerContents& contents, const Tokenizer& tokenizer) {
-  const auto expected = read_tokenizer_json(tokenizer.json()).settings;
+  const TokenizerContents ours = read_tokenizer_json(tokenizer.json());
+  for (const char* const part : {"normalizer", "pre_tokenizer", "decoder"}) {
+    const bool is_left_out = contents.setting(part) != "null" && contents.setting(part + std::string(".type")).empty();
+    if (is_left_out || kind_of(contents, part) == kind_of(ours, part)) continue;
+    throw JsonError("its " + std::string(part) + " is " + kind_of(contents, part) + ", " + kind_of(ours, part) +
+                    " was expected");
+  }
+  const auto& expected = ours.settings;
   for (const auto& [key, value] : contents.settings) {
     if (means_the_same(tokenizer.kind(), key, value)) continue;
     const auto found = expected.find(key);
     if (found == expected.end() || found->second != value) {
-      // An object says by its type what it is.
-      if (const std::string type = contents.setting(key + ".type"); !type.empty()) {
-        const auto ours = expected.find(key + ".type");
-        throw JsonError("its " + shown(key) + " is " + shown(type) + ", " +
-                        (ours == expected.end() ? std::string("none") : ours->second) + " was expected");
-      }
       throw JsonError("its setting " + shown(key) + " is " + shown(value) +
                       (found == expected.end() ? "" : ", " + found->second + " was expected"));
     }

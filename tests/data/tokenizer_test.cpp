@@ -247,9 +247,6 @@ TEST_CASE("a tokenizer.json that is damaged, foreign or hostile is refused") {
   swapped("\"lstrip\":false", "\"other\":false");
   CHECK(contains(swapped("\"merges\":[]", "\"merges\":[\"a b\"]"), "merges"));
   CHECK(contains(swapped("\"type\":\"BPE\"", "\"type\":\"WordPiece\""), "WordPiece"));
-  CHECK(contains(swapped("\"normalizer\":null", "\"normalizer\":{\"type\":\"Lowercase\"}"), "normalizer"));
-  CHECK(contains(swapped("\"pre_tokenizer\":null", "\"pre_tokenizer\":{\"type\":\"Whitespace\"}"), "cuts text"));
-  CHECK(contains(swapped("Fuse", "ByteFallback"), "decoder.type"));
   CHECK(contains(swapped("\"version\":\"1.0\"", "\"version\":\"1.0\",\"extra\":1"), "extra"));
   CHECK(contains(swapped("\"merges\":[]", "\"x\":{\"y\":1}"), "model.x"));
   for (const char* text : {"", "{}", "[]", "null", "7", "{\"model\":{}}", "{\"model\":[]}", "{\"added_tokens\":[1]}"}) {
@@ -265,6 +262,33 @@ TEST_CASE("a tokenizer.json that is damaged, foreign or hostile is refused") {
   std::string bytes = make_byte_tokenizer()->json();
   bytes.replace(bytes.find("\"!\":33"), 6, "\"!\":34");
   refused(Fault::input, [&] { parse_tokenizer(bytes, "t.json"); });
+}
+
+TEST_CASE("a tokenizer of a kind that is not read is refused by the name of the kind") {
+  const auto refusal = [](std::string json, const std::string& from, const std::string& to) {
+    const auto at = json.find(from);
+    REQUIRE(at != std::string::npos);
+    return refused(Fault::input, [&] { parse_tokenizer(json.replace(at, from.size(), to), "t.json"); });
+  };
+  const std::string bytes = make_byte_tokenizer()->json();
+  const std::string pieces = train_bpe(count_words("abab abab"), 257, {})->json();
+  const std::string characters = make_character_tokenizer({'a', 'b'})->json();
+  const auto type = [](const std::string& name) { return R"({"type":")" + name + R"("})"; };
+  for (const std::string& json : {characters, bytes, pieces}) {
+    CHECK(contains(refusal(json, "\"normalizer\":null", "\"normalizer\":" + type("Lowercase")),
+                   R"(its normalizer is "Lowercase", none was expected)"));
+    CHECK(contains(refusal(json, "\"decoder\":{", R"("decoder":{"replacement":"_","type":"Metaspace"},"rest":{)"),
+                   R"(its decoder is "Metaspace", )"));
+    CHECK(contains(refusal(json, "\"decoder\":{", R"("decoder":null,"rest":{)"), "its decoder is none, "));
+    CHECK(contains(refusal(json, "\"model\":{\"type\":\"BPE\"", "\"model\":{\"type\":\"WordLevel\""),
+                   R"(its model is "WordLevel"; "BPE" and "WordPiece" are read)"));
+  }
+  CHECK(contains(refusal(characters, "\"pre_tokenizer\":null", "\"pre_tokenizer\":" + type("Whitespace")),
+                 R"(its pre_tokenizer is "Whitespace")"));
+  CHECK(contains(refusal(pieces, "\"pre_tokenizer\":{", "\"pre_tokenizer\":" + type("Sequence") + ",\"rest\":{"),
+                 R"(its pre_tokenizer is "Sequence", "ByteLevel" with use_regex was expected)"));
+  const std::string unigram = R"({"model":{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0.0],["a",-1.5]]}})";
+  CHECK(contains(refusal(unigram, "a", "a"), R"(its model is "Unigram"; "BPE" and "WordPiece" are read)"));
 }
 
 TEST_CASE("a foreign copy of a tokenizer that leaves settings out is taken") {
