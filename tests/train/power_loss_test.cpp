@@ -1,6 +1,8 @@
 // The power fails at any call: whatever was not synced may be gone, torn or out of order.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "tests/train/store_sweeps.h"
 
 namespace primer::test {
@@ -55,6 +57,48 @@ TEST_CASE("after a killed process, another one, and a power loss, what the secon
   check_all("power lost after a kill", [](const Scenario& s) {
     return sweep_trouble_and_power_loss(s, protocol, {.kind = Trouble::Kind::kill_before}, 1);
   });
+}
+
+TEST_CASE("going back that is killed, or loses power, leaves a checkpoint with all that is older, and no byte is gone") {
+  const std::vector<CheckpointId> ids{{1}, {2}, {3, false}, {3}, {4}};
+  MemoryDisk full;
+  full.make_folder(run_folder);
+  for (const CheckpointId id : ids) protocol.save(full, id, files_of(id));
+  full.tree().settle();
+  long cases = 0;
+  const auto check = [&](MemoryDisk disk) {
+    ++cases;
+    disk.restart();
+    CheckpointStore store(store_folder, disk);
+    const auto found = store.recover();
+    CHECK(found.id >= CheckpointId{2});
+    CHECK(found.warnings.empty());
+    std::vector<CheckpointId> expected = ids;
+    while (expected.back() != found.id) expected.pop_back();
+    CHECK(store.list() == expected);  // no gap
+    for (const CheckpointId id : ids) {
+      const std::string path = id <= found.id ? path_of(id) : path_of(id) + ".aside";
+      for (const auto& [name, bytes] : files_of(id)) {
+        const std::string* const there = disk.file(path + "/" + name);
+        CHECK((there && *there == bytes));
+      }
+    }
+    CHECK(store.go_back({2}).size() == static_cast<std::size_t>(std::ranges::count_if(
+                                           ids, [&](CheckpointId id) { return id <= found.id && id > CheckpointId{2}; })));
+    CHECK(store.recover().id == CheckpointId{2});
+  };
+  bool struck = true;
+  for (long call = 1; struck; ++call) {
+    CAPTURE(call);
+    MemoryDisk disk = full;
+    disk.restart();
+    disk.arm({.kind = Trouble::Kind::kill_before, .at = call});
+    attempt(disk, [&] { CheckpointStore(store_folder, disk).go_back({2}); });
+    struck = disk.struck();
+    check(disk);
+    PowerLoss(disk.tree(), 1000, static_cast<unsigned>(call)).each([&](FileTree left) { check(MemoryDisk(std::move(left))); });
+  }
+  CHECK(cases > 20);
 }
 
 TEST_SUITE("long") {

@@ -52,6 +52,8 @@ TEST_CASE("wrong command lines end with 2") {
   check_refusal(here, "train t.txt -- --layers 3", 2, "--layers stands behind --");
   check_refusal(here, "train t.txt --dtype bf16", 2, "unknown option --dtype; primer train --help lists them");
   check_refusal(here, "train t.txt --rope", 2, "unknown option --rope; primer train --help lists them");
+  check_refusal(here, "train t.txt --checkpoint 3", 2, "--checkpoint goes with --init-from, or with --resume");
+  check_refusal(here, "train --resume -o run --checkpoint junk", 2, "--checkpoint junk: expected best, last or a step");
   check_refusal(here, "train t.txt --steps 1.5e0", 2, "expected a whole number from 1");
   check_refusal(here, "train t.txt --steps -1", 2, "expected a whole number from 1");
   check_refusal(here, "train t.txt --steps 0", 2, "expected a whole number from 1");

@@ -349,6 +349,43 @@ TEST_CASE("the older checkpoints that stay are a function of the step, wherever 
   }
 }
 
+TEST_CASE("a run that goes back ends as one that never stopped; what was later is set aside, and a refusal changes nothing") {
+  const Threads threads(1);
+  const Options options = small({{"steps", "30"}, {"save_every", "5"}, {"keep", "9"}, {"eval_every", "5"}});
+  const TrainedRun run(prose(1200), options);
+  run.train();
+  const std::string expected = essence(run, 30), metrics = run.metrics();
+  const std::string newest = run.checkpoint(30, "model.safetensors");
+  const CheckpointStore store(run.paths.checkpoints());
+  const auto all = store.list();
+  const auto back = [&](Choice choice, const Config& more = {}) { return open_run(run.paths, more, choice); };
+
+  CHECK(back({Choice::Kind::last, 0}).is_finished());
+  CHECK_THROWS_WITH_AS(back({Choice::Kind::step, 7}), doctest::Contains("there is no checkpoint of step 7; there are 0, 5"),
+                       primer::autograd::Error);
+  CHECK_THROWS_AS(back({Choice::Kind::step, 10}, wishes({{"channels", "32"}})), primer::autograd::Error);
+  CHECK_THROWS_AS(back({Choice::Kind::step, 10}, wishes({{"steps", "29"}})), primer::autograd::Error);
+  CHECK(store.list() == all);
+
+  for (int time = 0; time < 2; ++time) {  // the second time there are files of these names already
+    CAPTURE(time);
+    const std::string ending = time == 0 ? ".aside" : ".aside.2";
+    {
+      const OpenRun open = back({Choice::Kind::step, 10});
+      CHECK(open.checkpoint.id == CheckpointId{10});
+      CHECK(store.list() == std::vector<CheckpointId>{{0}, {5}, {10}});
+      CHECK(open.notes.size() == 1 + 2 + all.size() - 3);
+    }
+    CHECK(file_bytes(store.path({30}) + ending + "/model.safetensors") == newest);
+    CHECK(file_bytes(run.paths.metrics() + ending) == metrics);
+    Interruption none;
+    run.train(none);
+    CHECK(essence(run, 30) == expected);
+    CHECK(run.metrics() == metrics);
+    CHECK(store.list() == all);
+  }
+}
+
 TEST_CASE("what belongs to a run cannot be changed when it goes on") {
   const Threads threads(1);
   const TrainedRun run(prose(1200), small({{"steps", "3"}}));

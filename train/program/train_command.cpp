@@ -124,10 +124,12 @@ void resume(const TrainOptions& options) {
     throw autograd::Error(autograd::Fault::usage, "--resume needs -o RUN: which run to go on with");
   }
   const Config wishes = resolve(options.config);
+  std::optional<Choice> back;
+  if (options.checkpoint_option->count() > 0) back = parse_choice(options.checkpoint);
   const RunPaths paths = find_run(options.run);
   const RunLock lock(paths.lock());
   Signals signals;
-  OpenRun run = open_run(paths, wishes);
+  OpenRun run = open_run(paths, wishes, back);
   use_machine(run.checkpoint.config);
   if (!run.is_finished() || wishes.minutes > 0) {
     refuse_beyond_memory(run);
@@ -146,7 +148,7 @@ void begin(const TrainOptions& options) {
     throw autograd::Error(autograd::Fault::usage, "TEXT is missing: a file, a folder, or - for standard input");
   }
   if (options.checkpoint_option->count() > 0 && options.init_from.empty()) {
-    throw autograd::Error(autograd::Fault::usage, "--checkpoint goes with --init-from");
+    throw autograd::Error(autograd::Fault::usage, "--checkpoint goes with --init-from, or with --resume");
   }
   Config wishes = resolve(options.config);
   std::optional<Checkpoint> initial;
@@ -221,6 +223,7 @@ void add_train(CLI::App& root) {
       "  zcat log.gz | primer train - -o runs/log       from a pipe\n"
       "  primer train --resume -o runs/book             go on where it stopped, after Ctrl-C or a power cut\n"
       "  primer train --resume -o runs/book --steps 9000   in all, or --epochs; or --minutes from here\n"
+      "  primer train --resume -o runs/book --checkpoint 2000   go back to that step first\n"
       "  primer train letters.txt --init-from runs/book --lr 1e-4\n"
       "  primer train book.txt --dry-run                only say what would be done");
   command->add_option("TEXT", options->texts, "files, folders (every text file below), or - for standard input");
@@ -229,7 +232,10 @@ void add_train(CLI::App& root) {
   command->add_flag("--resume", options->resume, "go on with the run of -o, exactly where it stopped");
   command->add_option("--init-from", options->init_from, "begin with the weights and tokenizer of another run")
       ->type_name("RUN");
-  options->checkpoint_option = add_checkpoint_option(*command, options->checkpoint);
+  options->checkpoint_option =
+      add_checkpoint_option(*command, options->checkpoint)
+          ->description("of the run of --init-from: best (lowest validation loss), last, or a step [best]; with --resume "
+                        "go back to it first");
   command->add_flag("--force", options->force, "move an existing run aside; nothing is deleted");
   command->add_flag("-q,--quiet", options->quiet, "no plan and no progress");
   command->add_flag("--dry-run", options->dry_run, "print the plan and stop");

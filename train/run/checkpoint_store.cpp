@@ -171,9 +171,10 @@ Manifest CheckpointStore::verify_folder(const std::string& path, CheckpointId id
   return manifest;
 }
 
-std::string CheckpointStore::set_aside(CheckpointId id) {
-  std::string aside = path(id) + ".broken";
-  for (long number = 2; is_there(aside); ++number) aside = path(id) + ".broken." + std::to_string(number);
+std::string CheckpointStore::set_aside(CheckpointId id, std::string_view ending) {
+  const std::string first = path(id) + std::string(ending);
+  std::string aside = first;
+  for (long number = 2; is_there(aside); ++number) aside = first + "." + std::to_string(number);
   rename(path(id), aside);
   data::sync_folder(folder_, disk_);
   return aside;
@@ -213,7 +214,7 @@ CheckpointStore::Recovered CheckpointStore::recover() {
       std::string warning = error.what();
       if (error.fault() == Fault::checkpoint) {
         try {
-          warning += "; it is now " + printable(set_aside(*id));
+          warning += "; it is now " + printable(set_aside(*id, ".broken"));
         } catch (const Error&) {  // where nothing can be renamed, going on is still right
         }
       } else {
@@ -225,6 +226,13 @@ CheckpointStore::Recovered CheckpointStore::recover() {
   std::string why = printable(folder_) + " holds no whole checkpoint";
   if (!recovered.warnings.empty()) why += ": " + recovered.warnings.front();
   throw Error(unreadable ? Fault::io : Fault::checkpoint, why);
+}
+
+std::vector<std::string> CheckpointStore::go_back(CheckpointId to) {
+  const std::vector<CheckpointId> ids = list();
+  std::vector<std::string> asides;
+  for (auto id = ids.rbegin(); id != ids.rend() && *id > to; ++id) asides.push_back(set_aside(*id, ".aside"));
+  return asides;
 }
 
 void CheckpointStore::prune(CheckpointId newest, std::optional<CheckpointId> best, long keep, long save_every) {

@@ -63,6 +63,12 @@ class CheckpointStore {
   /// NewerFormat: nothing of a later program is touched.
   Recovered recover();
 
+  /// Takes their names from all checkpoints later than `to`, which verify() has accepted: recover() finds `to` from then
+  /// on. A folder becomes <name>.aside, or <name>.aside.2; nothing is deleted. Returns the new paths. The latest goes
+  /// first, and each is on the disk before the next: whoever interrupts it finds an earlier checkpoint with all that is
+  /// older, never one with a gap behind it. Fault::io.
+  std::vector<std::string> go_back(CheckpointId to);
+
   /// Removes all older than `newest`, which was just saved, but `best` and the `keep` newest of them that were due:
   /// those of multiples of `save_every` steps, or any if that is 0. So it depends on the step alone what stays, and not
   /// on where a training was interrupted. What cannot be removed stays: the next call tries again. Without `newest`
@@ -78,7 +84,7 @@ class CheckpointStore {
   void make_folder();
   Manifest verify_folder(const std::string& path, CheckpointId id) const;
   void read_back(const std::string& path, CheckpointId id) const;
-  std::string set_aside(CheckpointId id);
+  std::string set_aside(CheckpointId id, std::string_view ending);
   void tidy();
 
   std::string folder_;

@@ -84,6 +84,27 @@ void tidy(const std::string& directory) {
   }
 }
 
+// A copy of a log whose later lines are to be cut off. Returns its path.
+std::string copy_log(const std::string& path) {
+  const std::string first = path + ".aside";
+  std::string aside = first;
+  for (long n = 2; data::kind_of(aside, false) != data::FileKind::missing; ++n) aside = first + "." + std::to_string(n);
+  data::write_file_atomically(aside, data::read_file(path, std::uint64_t{1} << 32, Fault::io));
+  return aside;
+}
+
+// The logs first: while the later checkpoints have their names, the run is as it was.
+void go_back(OpenRun& open) {
+  if (open.store.list().back() == open.checkpoint.id) return;
+  std::vector<std::string> asides;
+  for (const std::string& log : {open.paths.metrics(), open.paths.timing()}) {
+    if (data::kind_of(log, true) == data::FileKind::regular) asides.push_back(copy_log(log));
+  }
+  for (std::string& aside : open.store.go_back(open.checkpoint.id)) asides.push_back(std::move(aside));
+  open.notes.push_back("back to step " + std::to_string(open.checkpoint.id.step) + "; what is later is kept:");
+  for (const std::string& aside : asides) open.notes.push_back("  " + printable(aside));
+}
+
 std::uint64_t count_examples(const OpenRun& open, const data::TokenSequence& tokens) {
   const Checkpoint& checkpoint = open.checkpoint;
   const Objective objective(checkpoint.config, *checkpoint.tokenizer, static_cast<long>(checkpoint.labels.size()));
@@ -143,15 +164,15 @@ void extend(OpenRun& open, long steps, const std::string& wish) {
   renew_config(open);
 }
 
-OpenRun open_run(const RunPaths& run, const Config& wishes) {
+OpenRun open_run(const RunPaths& run, const Config& wishes, std::optional<Choice> back) {
   check_writable(run.checkpoints());
   tidy(run.directory);
   OpenRun open{run, CheckpointStore(run.checkpoints()), {}, {}, {}};
   CheckpointStore::Recovered recovered = open.store.recover();
   open.notes = std::move(recovered.warnings);
-  open.checkpoint = open_checkpoint(open.store, recovered.id);
+  open.checkpoint = back ? choose_checkpoint(open.store, *back, open.notes) : open_checkpoint(open.store, recovered.id);
   if (!open.notes.empty()) {
-    open.notes.push_back("the run goes on from step " + std::to_string(recovered.id.step));
+    open.notes.push_back("the run goes on from step " + std::to_string(open.checkpoint.id.step));
   }
 
   Config& config = open.checkpoint.config;
@@ -164,6 +185,7 @@ OpenRun open_run(const RunPaths& run, const Config& wishes) {
     throw Error(error.fault() == Fault::input ? Fault::checkpoint : error.fault(), error.what());
   }
   merge_length(open, wishes);
+  if (back) go_back(open);  // now that nothing is left to refuse
   renew_config(open);
   if (open.is_finished()) {
     // It may have been killed after its last save and before this.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,12 +30,13 @@ struct OpenRun {
   }
 };
 
-/// Recovers the run's newest whole checkpoint and compares it with the run's tokens, its config.json and with what the
+/// Recovers the run's newest whole checkpoint, or goes `back` to the one that is chosen, and compares it with the run's tokens, its config.json and with what the
 /// user wishes. A wish may name more steps or epochs, or another --save-every, --keep or --threads; any other that
 /// differs from the run is Fault::usage, but --minutes, which is the caller's: see extend_by_minutes(). config.json is
-/// renewed. Broken checkpoints are set aside with a note; no whole one, or parts that do not belong together:
+/// renewed. Going back sets the later checkpoints aside, and a copy of each log that has lines of later steps, with a
+/// note; the training then cuts the logs themselves. An interrupted one leaves a run that goes on. Broken checkpoints are set aside with a note; no whole one, or parts that do not belong together:
 /// Fault::checkpoint.
-OpenRun open_run(const RunPaths& run, const Config& wishes);
+OpenRun open_run(const RunPaths& run, const Config& wishes, std::optional<Choice> back = {});
 
 /// Lets the run go on to `steps` in all, and writes that into its config.json. Fewer than it has: Fault::usage, in which
 /// `wish` names what was asked for, "--steps 100".
