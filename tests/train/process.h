@@ -47,7 +47,12 @@ class Process {
                                err_ + "' && " + command;
     posix_spawnattr_t attributes;
     ::posix_spawnattr_init(&attributes);
-    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);  // a group of its own
+    sigset_t none, all;  // whoever runs the tests may ignore signals (nohup) or block them
+    ::sigemptyset(&none);
+    ::sigfillset(&all);
+    ::posix_spawnattr_setsigmask(&attributes, &none);
+    ::posix_spawnattr_setsigdefault(&attributes, &all);
+    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     const char* const arguments[] = {"sh", "-c", script.c_str(), nullptr};
     const int error = ::posix_spawn(&id_, "/bin/sh", nullptr, &attributes, const_cast<char**>(arguments), environ);
     ::posix_spawnattr_destroy(&attributes);
