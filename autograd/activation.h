@@ -1,6 +1,8 @@
 // The activations that a feed-forward layer can have.
 #pragma once
 
+#include "autograd/words.h"
+
 namespace primer::autograd {
 
 enum class Activation {
@@ -8,5 +10,6 @@ enum class Activation {
   gelu_erf,  // exact form: 0.5 x (1 + erf(x / sqrt(2)))                      Hendrycks & Gimpel 2016, BERT
   relu,      // max(0, x)                                                     Vaswani et al. 2017
 };
+constexpr auto words(Activation) { return word_list("gelu", "gelu-erf", "relu"); }
 
 }  // namespace primer::autograd

@@ -126,19 +126,23 @@ double TrainingBatches::epochs() const {
          static_cast<double>(cursor_.position) / static_cast<double>(examples_->count());
 }
 
-EvaluationBatches::EvaluationBatches(std::unique_ptr<Examples> examples) : examples_(std::move(examples)) {
+EvaluationBatches::EvaluationBatches(std::unique_ptr<Examples> examples, std::uint64_t most)
+    : examples_(std::move(examples)) {
   examples_->begin(Purpose::evaluation, 0);
+  count_ = most == 0 ? examples_->count() : std::min(most, examples_->count());
 }
 
+using Wide = unsigned __int128;  // a product of two counts
+
 bool EvaluationBatches::next(long sequences, Batch& batch) {
-  const std::uint64_t left = examples_->count() - next_;
+  const std::uint64_t left = count_ - next_;
   if (left == 0) {
     batch = {};
     return false;
   }
   shape_batch(batch, std::min(sequences, static_cast<long>(std::min<std::uint64_t>(left, 1u << 30))), *examples_);
   for (long row = 0; row < batch.sequences; ++row, ++next_) {
-    fill_row(batch, row, *examples_, next_);
+    fill_row(batch, row, *examples_, static_cast<std::uint64_t>(Wide{next_} * examples_->count() / count_));
   }
   if (examples_->varies()) trim(batch);
   return true;

@@ -95,19 +95,20 @@ class TrainingBatches {
   std::optional<Cursor> pool_;
 };
 
-/// Batches for evaluation: every example once, in order. They are not sorted by length: the first batches stand for all.
+/// Batches for evaluation: every example once, in order, or some that are spread evenly over all.
 class EvaluationBatches {
  public:
-  explicit EvaluationBatches(std::unique_ptr<Examples> examples);
+  /// Reads `most` of the examples, all if that is 0: example floor(i count / most) as its i-th.
+  explicit EvaluationBatches(std::unique_ptr<Examples> examples, std::uint64_t most = 0);
 
   /// Fills `batch` with the next examples, at most `sequences`; false, and an empty batch, when there are none left.
   bool next(long sequences, Batch& batch);
   void restart() { next_ = 0; }
-  std::uint64_t examples() const { return examples_->count(); }
+  std::uint64_t examples() const { return count_; }  // that are read
 
  private:
   std::unique_ptr<Examples> examples_;
-  std::uint64_t next_ = 0;
+  std::uint64_t count_, next_ = 0;
 };
 
 }  // namespace primer::data

@@ -38,7 +38,7 @@ Tensor<T> Bert<T>::logits(Tensor<T> x) const {
 
 template <class T>
 Tensor<T> Bert<T>::pooled(Tensor<T> x, std::span<const int> lengths) const {
-  if (config.pooling == Pooling::none) autograd::refuse("bert", "this model sums no sequence up");
+  if (!config.pooling) autograd::refuse("bert", "this model sums no sequence up");
   if (config.pooling == Pooling::mean) return mean_of_real(x, lengths);
   const long B = x.shape[0], C = x.shape[2];
   return tanh(pooler(reshape(slice(x, 1, 0, 1), {B, C})));

@@ -47,7 +47,7 @@ struct Bert : Transformer<T> {
       decoder = c.tie ? token.weight : parameters.declare("masked.decoder.weight", {V, C}, {deviation}, true);
       decoder_bias = parameters.declare("masked.decoder.bias", {V}, {}, false);
     }
-    if (c.pooling == Pooling::first) pooler = {parameters, "pooler", C, C, true, deviation};
+    if (c.pooling == Pooling::cls) pooler = {parameters, "pooler", C, C, true, deviation};
     if (c.labels > 0) labels = {parameters, label_head, C, c.labels, true, deviation};
   }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string>
 
 #include "autograd/activation.h"
@@ -10,11 +11,18 @@
 
 namespace primer::nn {
 
-enum class Position { learned, sinusoidal, none };
-enum class Norm { pre, post, none };
-/// What a sequence is summed up in: BERT's pooler on its first output, or the mean of its real outputs.
-enum class Pooling { none, first, mean };
 using autograd::Activation;
+using autograd::word_list;
+
+enum class Position { learned, sinusoidal, none };
+constexpr auto words(Position) { return word_list("learned", "sinusoidal", "none"); }
+
+enum class Norm { pre, post, none };  // before a sublayer, or after its sum with the residual
+constexpr auto words(Norm) { return word_list("pre", "post", "none"); }
+
+/// What a sequence is summed up in: BERT's pooler on its first output, [CLS], or the mean of its real outputs.
+enum class Pooling { cls, mean };
+constexpr auto words(Pooling) { return word_list("cls", "mean"); }
 
 struct ModelConfig {
   long vocabulary = 0;     // V, distinct tokens
@@ -37,7 +45,7 @@ struct ModelConfig {
   bool embedding_norm = false;     // layer norm of the embeddings' sum
   double norm_epsilon = 1e-5;      // added to the variance in every layer norm
   bool masked_head = false;        // predicts tokens
-  Pooling pooling = Pooling::none;
+  std::optional<Pooling> pooling{};  // none: no sequence is summed up
   long labels = 0;                 // K, classes of a head on what the sequence is summed up in; 0: no such head
 
   bool is_bert() const { return masked_head || labels > 0; }
@@ -66,7 +74,7 @@ struct ModelConfig {
     need(channels > 0, "1 channel or more", channels);
     need(heads > 0 && channels % heads == 0, "heads that divide the channels", heads);
     need(segments >= 0, "0 segments or more", segments);
-    need(labels >= 0 && (labels == 0 || pooling != Pooling::none), "labels only with a pooling", labels);
+    need(labels >= 0 && (labels == 0 || pooling), "labels only with a pooling", labels);
     if (!(dropout >= 0 && dropout < 1))
       autograd::refuse("model", "expected dropout in [0, 1), got " + std::to_string(dropout));
   }

@@ -5,8 +5,13 @@
 #include <vector>
 
 #include "autograd/parameters.h"
+#include "autograd/words.h"
 
 namespace primer::optim {
+
+/// The update rules there are; each is a class of its own.
+enum class Rule { adamw, adam, sgd };
+constexpr auto words(Rule) { return autograd::word_list("adamw", "adam", "sgd"); }
 
 /// A flat block of optimizer state, laid out like the parameters.
 template <class T>

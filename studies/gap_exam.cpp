@@ -9,7 +9,7 @@
 #include "autograd/ops/layout.h"
 #include "autograd/ops/softmax.h"
 #include "data/sentence_pairs.h"
-#include "train/run/objective.h"
+#include "train/tasks/task.h"
 
 namespace primer::studies {
 
@@ -29,7 +29,7 @@ std::pair<long, long> sizes(const std::pair<std::span<const int>, std::span<cons
 }
 
 std::unique_ptr<data::Examples> pairs_of(const train::LoadedRun& run, const data::TokenSequence& tokens) {
-  return train::Objective(run.config, *run.tokenizer, 0).examples(tokens);
+  return train::TextTask{run.config, *run.tokenizer}.examples(tokens);
 }
 
 /// What is shown as the oracle reads it; words that [MASK] hides go to `answers`. targets [T], of the whole text.

@@ -16,7 +16,7 @@ void train_new_run(const std::string& directory, const std::string& text, const 
                    const std::string& source, train::Progress::Style style, train::Interruption& interruption) {
   using namespace train;
   Config config;
-  for (const auto& [key, value] : options) set(config, field_named(key), value, Source::flag, key);
+  for (const auto& [key, value] : options) set(config, field_named(key), value, ChosenBy::flag, key);
   std::optional<Checkpoint> initial;
   if (!source.empty()) {
     std::vector<std::string> warnings;

@@ -227,6 +227,22 @@ TEST_CASE("a batch that was filled before is filled again without new memory") {
   CHECK(batch.tokens.data() == before);
 }
 
+TEST_CASE("a limited evaluation reads examples that are spread evenly over all") {
+  const TokenVector tokens = counted(101);  // 10 windows of 10 targets
+  for (const std::uint64_t most : {1, 3, 4, 10, 99}) {
+    EvaluationBatches windows(windows_of(tokens, 10, 0, {}), most);
+    const std::uint64_t count = std::min<std::uint64_t>(most, 10);
+    CHECK(windows.examples() == count);
+    std::vector<int> first, expected;  // tokens
+    for (std::uint64_t i = 0; i < count; ++i) expected.push_back(static_cast<int>(10 * (i * 10 / count)));
+    Batch batch;
+    while (windows.next(2, batch)) {
+      for (long row = 0; row < batch.sequences; ++row) first.push_back(batch.tokens[static_cast<std::size_t>(row * batch.length)]);
+    }
+    CHECK(first == expected);
+  }
+}
+
 TEST_CASE("evaluation counts every target once, in order, the last window padded") {
   for (const int n : {2, 3, 9, 16, 17, 18, 100}) {
     for (const long context : {1, 5, 16, 200}) {

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "tests/fuzz/oracle.h"
-#include "train/run/config.h"
+#include "train/tasks/config.h"
 
 using namespace primer;
 using train::Config;
@@ -16,14 +16,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   config.steps = 1;  // its 0 says that nobody chose yet, and is no value to be read
   const std::string before = to_json(config);
   const bool accepted =
-      fuzz::accepts({autograd::Fault::usage}, [&] { read_json(config, text, "c.json", train::Source::file); });
+      fuzz::accepts({autograd::Fault::usage}, [&] { read_json(config, text, "c.json", train::ChosenBy::file); });
   if (!accepted) {
     fuzz::demand(to_json(config) == before && config.sources == Config().sources, "a refused file changes nothing");
     return 0;
   }
   for (const train::Layout layout : {train::Layout::lines, train::Layout::one_line}) {
     Config again;
-    read_json(again, to_json(config, layout), "again", train::Source::file);
+    read_json(again, to_json(config, layout), "again", train::ChosenBy::file);
     fuzz::demand(to_json(again) == to_json(config), "what was written reads back the same");
   }
   fuzz::accepts({autograd::Fault::usage}, [&] { model_config(config, 65).check(); });

@@ -98,7 +98,7 @@ def initial_parameters(config):
         linear("masked.transform", C, C, True)
         norm("masked.norm", True)
         shapes["masked.decoder.bias"] = (config.vocabulary,)
-    if config.pooling == "first":
+    if config.pooling == "cls":
         linear("pooler", C, C, True)
     if config.labels > 0:
         linear("label", config.labels, C, True)
@@ -206,7 +206,7 @@ def bert_forward(config, parameters, tokens, lengths, segments):
         h = norm_at(config, parameters, "masked.norm", h)
         logits = F.linear(h, parameters["token.weight"], parameters["masked.decoder.bias"])
     if config.labels > 0:
-        if config.pooling == "first":
+        if config.pooling == "cls":
             summed = torch.tanh(linear_at(parameters, "pooler", x[:, 0]))
         else:
             real = (torch.arange(tokens.shape[1]) < lengths[:, None]).unsqueeze(2)  # [B, T, 1]
@@ -373,9 +373,9 @@ def write_functions(name, seed):
                {"x": 3 * torch.randn(rows, columns) + 1, "weight": torch.randn(columns), "bias": torch.randn(columns)},
                lambda x, weight, bias: F.layer_norm(x, x.shape[1:], weight, bias, 1e-5))
         record(arrays, "softmax.%d" % i, {"x": 10 * torch.randn(rows, columns)}, lambda x: x.softmax(-1))
-    for kind in ("gelu", "gelu_erf", "relu"):
+    for kind in ("gelu", "gelu-erf", "relu"):
         points = torch.cat([torch.linspace(-12, 12, 49), torch.tensor([-40.0, -1e-4, 1e-4, 40.0])])
-        record(arrays, kind, {"x": points}, lambda x: activate(kind, x))
+        record(arrays, kind.replace("-", "_"), {"x": points}, lambda x: activate(kind, x))
     for i, (rows, C, V) in enumerate([(1, 1, 2), (4, 3, 7), (9, 5, 31)]):
         targets = torch.randint(V, (rows,))
         if rows > 1:
@@ -394,18 +394,18 @@ def main():
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
     write_model("gpt2", 1, Config())
-    write_model("nanogpt", 2, Config(bias=False, activation="gelu_erf"))
+    write_model("nanogpt", 2, Config(bias=False, activation="gelu-erf"))
     write_model("untied_sinusoidal", 3, Config(tie=False, position="sinusoidal", activation="relu"))
     write_model("transformer", 4, Config(norm="post", position="sinusoidal", activation="relu"))
     write_model("post_no_bias", 5, Config(norm="post", bias=False, tie=False))
     write_model("masked_pre", 6, Config(causal=False, lengths=True))
-    write_model("bert", 7, Config(causal=False, lengths=True, norm="post", activation="gelu_erf", tie=False))
+    write_model("bert", 7, Config(causal=False, lengths=True, norm="post", activation="gelu-erf", tie=False))
     write_model("odd_sizes", 8, Config(vocabulary=23, context=7, heads=3, channels=15, ffn_channels=29, bias=False,
                                        position="none", tie=False, sequences=5, lengths=True))
     write_model("attention_only", 9, Config(norm="none", ffn_channels=-1, bias=False, tie=False))
-    bert = {"causal": False, "lengths": True, "norm": "post", "activation": "gelu_erf", "segments": 2,
+    bert = {"causal": False, "lengths": True, "norm": "post", "activation": "gelu-erf", "segments": 2,
             "embedding_norm": True, "norm_epsilon": 1e-12, "sequences": 5}
-    write_model("bert_pretraining", 12, Config(masked_head=True, pooling="first", labels=2, **bert))
+    write_model("bert_pretraining", 12, Config(masked_head=True, pooling="cls", labels=2, **bert))
     write_model("bert_classifier", 13, Config(pooling="mean", labels=3, **bert))
     write_optimizers("sgd_adam", 10, Config(context=6, channels=8, heads=2))
     write_functions("op_values", 11)

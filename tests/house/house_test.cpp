@@ -64,10 +64,11 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> directions =
     {"nn", {"nn/", "autograd/"}},
     {"optim", {"optim/", "autograd/"}},
     {"data", {"data/", "autograd/random.h", "autograd/error.h"}},
-    {"train/run", {"train/run/", "train/formats/", "data/", "optim/", "nn/", "autograd/"}},
-    {"train/formats", {"train/formats/", "train/run/", "data/", "optim/", "nn/", "autograd/"}},
+    {"train/tasks", {"train/tasks/", "data/", "optim/", "nn/", "autograd/"}},
+    {"train/run", {"train/run/", "train/tasks/", "train/formats/", "data/", "optim/", "nn/", "autograd/"}},
+    {"train/formats", {"train/formats/", "train/tasks/", "train/run/", "data/", "optim/", "nn/", "autograd/"}},
     {"train/program", {"train/", "studies/", "data/", "optim/", "nn/", "autograd/"}},
-    {"studies", {"studies/", "train/run/", "train/formats/", "data/", "optim/", "nn/", "autograd/"}},
+    {"studies", {"studies/", "train/tasks/", "train/run/", "train/formats/", "data/", "optim/", "nn/", "autograd/"}},
     {"tests", {"tests/", "train/", "studies/", "data/", "optim/", "nn/", "autograd/"}},
 };
 
@@ -107,8 +108,24 @@ TEST_CASE("every room looks only where it may") {
       ++seen[room->first];
     }
   }
-  for (const char* room : {"autograd", "nn", "optim", "data", "train/run", "train/program", "studies", "tests"})
+  for (const char* room : {"autograd", "nn", "optim", "data", "train/tasks", "train/run", "train/program", "studies", "tests"})
     CHECK(seen[room] > 0);
+}
+
+TEST_CASE("an objective is asked for what it does: no other file compares or names it") {
+  const std::regex named(R"re("(lm|mlm)"|objective(->name\(\))?\s*[!=]=\s*("|\w+_task)|_task\(\)\s*[!=]=)re");
+  long asked = 0;
+  for (const Source& s : sources()) {
+    if (!s.in("train") && !s.in("studies") && !s.in("nn") && !s.in("data")) continue;
+    asked += static_cast<long>(s.text.find("objective->") != std::string::npos);
+    if (s.in("train/tasks") || s.path == "studies/gap_study.cpp") continue;  // that one writes a command's options
+    std::smatch found;
+    CAPTURE(s.path);
+    const bool is_named = std::regex_search(s.text, found, named);
+    CAPTURE(found.str());
+    CHECK_FALSE(is_named);
+  }
+  CHECK(asked > 5);
 }
 
 TEST_CASE("a file's namespace is its folder's") {

@@ -19,7 +19,7 @@ namespace {
 
 constexpr long V = 17, B = 3, L = 9;
 
-ModelConfig bert_config(Pooling pooling = Pooling::first) {
+ModelConfig bert_config(Pooling pooling = Pooling::cls) {
   ModelConfig c = small_config();
   c.context = 12;
   c.causal = false;
@@ -112,7 +112,7 @@ TEST_CASE("the gradient at places that were not chosen is exactly 0") {
 }
 
 TEST_CASE("padding changes no real output, no sum and no class, and segments count") {
-  for (const Pooling pooling : {Pooling::first, Pooling::mean}) {
+  for (const Pooling pooling : {Pooling::cls, Pooling::mean}) {
     SmallBert<double> model(bert_config(pooling));
     const long C = model.bert.config.channels;
     const Ids lengths{9, 4, 6}, segments = random_ids(B * L, 2, "segments");
@@ -142,7 +142,7 @@ TEST_CASE("padding changes no real output, no sum and no class, and segments cou
 }
 
 TEST_CASE("the gradient of every parameter of a BERT agrees with finite differences to 1e-7") {
-  for (const Pooling pooling : {Pooling::first, Pooling::mean}) {
+  for (const Pooling pooling : {Pooling::cls, Pooling::mean}) {
     ModelConfig config = bert_config(pooling);
     config.dropout = pooling == Pooling::mean ? 0.2 : 0;
     SmallBert<double> model(config);
@@ -210,7 +210,7 @@ TEST_CASE("a BERT refuses what it has no head for") {
   ModelConfig config = bert_config();
   config.masked_head = false;
   config.labels = 0;
-  config.pooling = Pooling::none;
+  config.pooling.reset();
   SmallBert<float> model(config);
   const auto pause = model.tape.pause();
   const auto x = model.bert.hidden(model.tape, {tokens, B, L});

@@ -31,19 +31,15 @@ inline nn::ModelConfig read_config(const data::SafetensorsFile& file) {
   config.bias = text("bias") == "true";
   config.tie = text("tie") == "true";
   config.causal = text("causal") == "true";
-  config.norm = text("norm") == "pre" ? nn::Norm::pre : text("norm") == "post" ? nn::Norm::post : nn::Norm::none;
-  config.position = text("position") == "learned"      ? nn::Position::learned
-                    : text("position") == "sinusoidal" ? nn::Position::sinusoidal
-                                                       : nn::Position::none;
-  config.activation = text("activation") == "gelu"       ? nn::Activation::gelu
-                      : text("activation") == "gelu_erf" ? nn::Activation::gelu_erf
-                                                         : nn::Activation::relu;
+  config.norm = autograd::word<nn::Norm>(text("norm")).value();
+  config.position = autograd::word<nn::Position>(text("position")).value();
+  config.activation = autograd::word<nn::Activation>(text("activation")).value();
   if (!file.metadata().contains("masked_head")) return config;
   config.segments = number("segments");
   config.embedding_norm = text("embedding_norm") == "true";
   config.norm_epsilon = std::stod(text("norm_epsilon"));
   config.masked_head = text("masked_head") == "true";
-  config.pooling = text("pooling") == "first" ? nn::Pooling::first : nn::Pooling::mean;
+  config.pooling = autograd::word<nn::Pooling>(text("pooling"));
   config.labels = number("labels");
   return config;
 }

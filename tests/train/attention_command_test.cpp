@@ -5,10 +5,12 @@
 #include <filesystem>
 #include <map>
 
+#include "autograd/ops/softmax.h"
 #include "tests/train/planned.h"
 #include "tests/train/process.h"
 #include "tests/train/read_page.h"
 #include "train/run/loaded_run.h"
+#include "train/run/reader.h"
 
 namespace fs = std::filesystem;
 
@@ -113,7 +115,7 @@ TEST_CASE("a BERT is given [CLS] and [SEP] around the text, and [MASK] in it is 
                 "the text has 23 tokens, and with a context of 24 this model takes 22 at most");
 }
 
-TEST_CASE("a model of two segments reads what follows [SEP] as the second one") {
+TEST_CASE("a model that was trained on pairs reads what follows [SEP] as the second segment, whatever it is asked; others do not") {
   const FreshDirectory here;
   std::string documents;
   for (int i = 0; i < 40; ++i) documents += "ab cd.\nef abc.\ncd fe ab.\n\n";
@@ -124,7 +126,21 @@ TEST_CASE("a model of two segments reads what follows [SEP] as the second one") 
   std::vector<int> ids = run->tokenizer->encode("aabacda");
   ids[0] = run->tokenizer->special("[CLS]");
   ids[3] = ids[6] = run->tokenizer->special("[SEP]");
-  check_weights(ReadPage(file_bytes(here / "attention.html")), here, ids, {0, 0, 0, 0, 1, 1, 1});
+  const std::vector<int> segments{0, 0, 0, 0, 1, 1, 1};
+  check_weights(ReadPage(file_bytes(here / "attention.html")), here, ids, segments);
+
+  ids[4] = run->tokenizer->special("[MASK]");
+  primer::autograd::Tape<float> tape;
+  const auto& bert = run->network->bert();
+  const auto logits = bert.logits(bert.hidden(tape, {.tokens = ids, .batch = 1, .length = 7, .segments = segments}));
+  const auto p = softmax(logits);  // [1, 7, V]
+  const auto filled = primer::train::Reader(*run).fill(ids, 1)[0][0];
+  CHECK(filled.probability == doctest::Approx(p.data()[4 * logits.shape[2] + filled.id]).epsilon(1e-5));
+  const auto one = bert.hidden(tape, {.tokens = ids, .batch = 1, .length = 7});
+  CHECK(softmax(bert.logits(one)).data()[4 * logits.shape[2] + filled.id] != doctest::Approx(filled.probability).epsilon(1e-5));
+
+  train(here, " --objective mlm --force", documents);
+  CHECK(primer::train::segments_of(*primer::train::load_run(here / "run"), ids).empty());
 }
 
 TEST_CASE("a text comes from standard input too, and the page goes where it is sent") {

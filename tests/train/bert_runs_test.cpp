@@ -139,7 +139,7 @@ TEST_CASE("a frozen body stays bit for bit, and its new head learns") {
   const RunPaths run = tuned(source, text, {{"objective", "classify"}, {"freeze", "true"}, {"steps", "60"},
                                             {"lr", "0.05"}, {"weight_decay", "0.5"}});
   const auto before = load_run(source.paths.directory), after = load_run(run.directory, {Choice::Kind::last, 0});
-  CHECK(after->config.pooling == "mean");
+  CHECK(after->config.pooling == primer::nn::Pooling::mean);
   long same = 0, other = 0;
   for (const auto& entry : after->parameters.entries()) {
     CAPTURE(entry.path);

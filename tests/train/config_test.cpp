@@ -1,12 +1,12 @@
-#include "train/run/config.h"
+#include "train/tasks/config.h"
 
 #include <doctest/doctest.h>
 
 #include <set>
 
 #include "autograd/error.h"
-#include "train/run/nearest.h"
-#include "train/run/presets.h"
+#include "train/tasks/nearest.h"
+#include "train/tasks/presets.h"
 
 using namespace primer::train;
 using primer::autograd::Error;
@@ -19,7 +19,7 @@ std::string refusal(const std::string& text) {
   Config config;
   const std::string before = to_json(config);
   try {
-    read_json(config, text, "my.json", Source::file);
+    read_json(config, text, "my.json", ChosenBy::file);
   } catch (const Error& error) {
     CHECK(error.fault() == Fault::usage);
     CHECK(to_json(config) == before);
@@ -40,11 +40,11 @@ TEST_CASE("a configuration comes back from its JSON, bit for bit") {
   config.lr = 0.1 + 0.2;
   config.eps = 1.0 / 3e9;
   config.bias = true;
-  config.activation = "relu";
+  config.activation = primer::nn::Activation::relu;
   config.steps = 123456789012;
   for (const Layout layout : {Layout::lines, Layout::one_line}) {
     Config again;
-    read_json(again, to_json(config, layout), "config.json", Source::file);
+    read_json(again, to_json(config, layout), "config.json", ChosenBy::file);
     CHECK(to_json(again) == to_json(config));
     CHECK(again.lr == config.lr);
     CHECK(again.eps == config.eps);
@@ -60,26 +60,45 @@ TEST_CASE("every field of the list can be set from text and read back") {
     CHECK(options.insert(field.option()).second);
     CHECK(find_field(field.key) == &field);
     Config config;
-    const std::string first_choice(field.choices.substr(0, field.choices.find('|')));
     const std::string value = field.kind == Field::Kind::switch_ ? "true"
-                              : field.kind == Field::Kind::word  ? first_choice
+                              : field.kind == Field::Kind::word  ? std::string(field.choices.front())
                                                                  : number_text(field.low);
-    set(config, field, value, Source::flag, "--" + field.option());
+    set(config, field, value, ChosenBy::flag, "--" + field.option());
     CHECK(value_text(config, field) == value);
-    CHECK(source_of(config, field.member) == Source::flag);
+    CHECK(source_of(config, field) == ChosenBy::flag);
   }
   CHECK(static_cast<int>(options.size()) == Config::field_count);
   CHECK(find_field("ffn_channels")->option() == "ffn-channels");
   CHECK(find_field("ffn-channels") == nullptr);
 }
 
+TEST_CASE("every word that may be chosen is a value of its own, and means what its name says in the model") {
+  for (const Field& field : fields()) {
+    if (field.kind != Field::Kind::word || field.key == "tokenizer") continue;
+    std::set<std::string> values;
+    for (const std::string_view choice : field.choices) {
+      Config config;
+      set(config, field, choice, ChosenBy::flag, field.key);
+      CHECK(value_text(config, field) == choice);
+      CHECK(values.insert(value_text(config, field)).second);
+      const auto model = model_config(config, 65);
+      CHECK(model.norm == config.norm);
+      CHECK(model.position == config.position);
+      CHECK(model.activation == config.activation);
+      CHECK(model.causal == config.objective->causal());
+    }
+  }
+  CHECK(primer::autograd::word<primer::nn::Norm>("post") == primer::nn::Norm::post);
+  CHECK_FALSE(primer::autograd::word<primer::nn::Norm>("Post").has_value());
+}
+
 TEST_CASE("comments are allowed, and only the keys that are there are set") {
   Config config;
-  read_json(config, "{ // mine\n \"layers\": 3, /* small */ \"dropout\": 0 }", "my.json", Source::file);
+  read_json(config, "{ // mine\n \"layers\": 3, /* small */ \"dropout\": 0 }", "my.json", ChosenBy::file);
   CHECK(config.layers == 3);
-  CHECK(source_of(config, &Config::layers) == Source::file);
-  CHECK(source_of(config, &Config::dropout) == Source::file);
-  CHECK(source_of(config, &Config::heads) == Source::fitted);
+  CHECK(source_of(config, &Config::layers) == ChosenBy::file);
+  CHECK(source_of(config, &Config::dropout) == ChosenBy::file);
+  CHECK(source_of(config, &Config::heads) == ChosenBy::fitted);
 }
 
 TEST_CASE("an unknown key is refused and the nearest known one named") {
@@ -113,14 +132,14 @@ TEST_CASE("a wrong type or a value out of range is refused with key, value and r
 TEST_CASE("a negative whole number and every way to write a number are read") {
   Config config;
   read_json(config, R"({"ffn_channels": -1, "layers": -0, "lr": 1E-3, "min_lr": 0.00015, "dropout": -0.0, "eps": 1})",
-            "my.json", Source::file);
+            "my.json", ChosenBy::file);
   CHECK(config.ffn_channels == -1);
   CHECK(config.layers == 0);
   CHECK(config.lr == 1e-3);
   CHECK(config.min_lr == 0.00015);
   CHECK(config.dropout == 0);
   CHECK(config.eps == 1);
-  read_json(config, R"({"seed": 9007199254740991, "beta1": 0.30000000000000004})", "my.json", Source::file);
+  read_json(config, R"({"seed": 9007199254740991, "beta1": 0.30000000000000004})", "my.json", ChosenBy::file);
   CHECK(config.seed == 9007199254740991);
   CHECK(config.beta1 == 0.1 + 0.2);
 }
@@ -142,10 +161,10 @@ TEST_CASE("numbers that are none are refused") {
   Config config;
   for (const char* text : {"nan", "inf", "-inf", "1e999", "", " 1", "1 ", "0x10", "1,5", "--1", "+1"}) {
     CAPTURE(text);
-    CHECK_THROWS_AS(set(config, *find_field("lr"), text, Source::flag, "--lr"), Error);
-    CHECK_THROWS_AS(set(config, *find_field("layers"), text, Source::flag, "--layers"), Error);
+    CHECK_THROWS_AS(set(config, *find_field("lr"), text, ChosenBy::flag, "--lr"), Error);
+    CHECK_THROWS_AS(set(config, *find_field("layers"), text, ChosenBy::flag, "--layers"), Error);
   }
-  CHECK(source_of(config, &Config::lr) == Source::fitted);
+  CHECK(source_of(config, &Config::lr) == ChosenBy::fitted);
 }
 
 TEST_CASE("what is not one flat object with distinct keys is refused") {
@@ -169,16 +188,16 @@ TEST_CASE("a preset sets its values, a file and flags override it") {
   Config config;
   apply_preset(config, "nanogpt-cpu");
   CHECK(config.context == 64);
-  CHECK(config.activation == "gelu-erf");
+  CHECK(config.activation == primer::nn::Activation::gelu_erf);
   CHECK(config.patience == 0);
-  CHECK(source_of(config, &Config::patience) == Source::preset);
-  read_json(config, R"({"context": 32, "lr": 0.01})", "my.json", Source::file);
-  set(config, *find_field("lr"), "0.02", Source::flag, "--lr");
+  CHECK(source_of(config, &Config::patience) == ChosenBy::preset);
+  read_json(config, R"({"context": 32, "lr": 0.01})", "my.json", ChosenBy::file);
+  set(config, *find_field("lr"), "0.02", ChosenBy::flag, "--lr");
   CHECK(config.batch == 12);
   CHECK(config.context == 32);
   CHECK(config.lr == 0.02);
-  CHECK(source_of(config, &Config::context) == Source::file);
-  CHECK(source_of(config, &Config::lr) == Source::flag);
+  CHECK(source_of(config, &Config::context) == ChosenBy::file);
+  CHECK(source_of(config, &Config::lr) == ChosenBy::flag);
   for (const std::string& name : preset_names()) apply_preset(config, name);
   CHECK(config.channels == 384);
   CHECK_THROWS_WITH_AS(apply_preset(config, "nanogpt-cpo"),
@@ -221,6 +240,6 @@ TEST_CASE("heads that do not divide the channels make no model") {
   config.heads = 4;
   CHECK(model_config(config, 65).vocabulary == 65);
   CHECK(model_config(config, 65).causal);
-  config.objective = "mlm";
+  config.objective = masked_task();
   CHECK_FALSE(model_config(config, 65).causal);
 }

@@ -191,7 +191,7 @@ void forge_states(ForgedRun& forged, const std::vector<std::size_t>& widths, std
 void forge_configs(ForgedRun& forged) {
   const Config right = [&] {
     Config config;
-    read_json(config, file_bytes(forged.checkpoint + "/config.json"), "config", Source::file);
+    read_json(config, file_bytes(forged.checkpoint + "/config.json"), "config", ChosenBy::file);
     return config;
   }();
   const auto with = [&](const std::string& json) {
@@ -205,15 +205,13 @@ void forge_configs(ForgedRun& forged) {
     CAPTURE(std::string(field.key));
     std::vector<std::string> values{number_text(field.low), number_text(field.high), "true", "false"};
     if (field.kind == Field::Kind::word) {
-      std::istringstream words{std::string(field.choices)};
-      values.clear();
-      for (std::string word; std::getline(words, word, '|');) values.push_back(word);
+      values.assign(field.choices.begin(), field.choices.end());
     }
     for (const std::string& value : values) {
       CAPTURE(value);
       Config config = right;
       try {
-        set(config, field, value, Source::file, field.key);
+        set(config, field, value, ChosenBy::file, field.key);
       } catch (const Error&) {
         continue;  // of another kind
       }

@@ -72,7 +72,7 @@ TEST_CASE("a run that goes on for some minutes gets the steps that fit, and neve
     CHECK(open.checkpoint.config.steps == 3 + more);
   }
   Config saved;
-  read_json(saved, file_bytes(run.paths.config()), "config", Source::file);
+  read_json(saved, file_bytes(run.paths.config()), "config", ChosenBy::file);
   CHECK(saved.minutes == 0);
   CHECK(run.train().step == saved.steps);  // config.json alone knows how far
   const TrainedRun long_run(prose(1200), small({{"steps", "1000000000"}}));

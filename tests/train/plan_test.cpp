@@ -5,7 +5,7 @@
 #include "autograd/error.h"
 #include "data/utf8.h"
 #include "tests/train/planned.h"
-#include "train/run/presets.h"
+#include "train/tasks/presets.h"
 
 using namespace primer::train;
 using primer::autograd::Error;
@@ -130,7 +130,7 @@ TEST_CASE("the first of steps and epochs to be reached ends the run, among those
   CHECK(plan_for(with({{"epochs", "1"}, {"accumulate", "4"}}), text).config.steps == 5);
   Config preset = with({{"epochs", "2"}});
   preset.steps = 2000;
-  preset.sources[static_cast<std::size_t>(find_field("steps")->index)] = Source::preset;
+  preset.sources[static_cast<std::size_t>(find_field("steps")->index)] = ChosenBy::preset;
   CHECK(plan_for(preset, text).config.steps == 40);
   CHECK(plan_for(preset, text).config.epochs == 0);
 }
@@ -139,22 +139,22 @@ TEST_CASE("minutes become steps, evaluations included") {
   const std::string text = prose(10'240);
   Plan plan = plan_for(wishes({{"minutes", "1"}}), text);
   CHECK(plan.timed);
-  settle_steps(plan, 0.1, 0);
+  settle_steps(plan, 0.1);
   CHECK(plan.config.steps == 600);
   CHECK(plan.config.minutes == 0);
   CHECK_FALSE(plan.timed);
   CHECK(plan.config.eval_every == 60);
   plan = plan_for(wishes({{"minutes", "1"}}), text);
-  settle_steps(plan, 0.1, 1);
+  settle_steps(plan, 0.1, 0.5, 2);
   CHECK(plan.config.steps == 490);
   plan = plan_for(wishes({{"minutes", "1"}, {"eval_every", "10"}}), text);
-  settle_steps(plan, 0.1, 1);
+  settle_steps(plan, 0.1, 0.5, 2);
   CHECK(plan.config.steps == 300);
   plan = plan_for(wishes({{"minutes", "1"}, {"steps", "50"}}), text);
-  settle_steps(plan, 0.1, 1);
+  settle_steps(plan, 0.1, 0.5, 2);
   CHECK(plan.config.steps == 50);
   plan = plan_for(wishes({{"minutes", "0.001"}}), text);
-  settle_steps(plan, 100, 100);
+  settle_steps(plan, 100, 100, 1);
   CHECK(plan.config.steps == 1);
 }
 
@@ -176,7 +176,7 @@ TEST_CASE("weights decay by 0.1 with adamw and not at all with the others, unles
   }
   Config preset;
   apply_preset(preset, "nanogpt-cpu");
-  set(preset, field_named("optimizer"), "sgd", Source::flag, "--optimizer");
+  set(preset, field_named("optimizer"), "sgd", ChosenBy::flag, "--optimizer");
   CHECK(plan_for(preset, prose(1000)).config.weight_decay == 0.1);
 }
 
@@ -184,7 +184,7 @@ TEST_CASE("sinusoidal positions of a new run fit its token rows; a run from befo
   CHECK(plan_for(wishes({{"position", "sinusoidal"}, {"channels", "64"}}), prose(1000)).config.position_scale == 0.125);
   CHECK(plan_for(wishes({{"position", "sinusoidal"}, {"position_scale", "2"}}), prose(1000)).config.position_scale == 2);
   Config saved;
-  read_json(saved, R"({"position": "sinusoidal"})", "config.json", Source::file);
+  read_json(saved, R"({"position": "sinusoidal"})", "config.json", ChosenBy::file);
   CHECK(saved.position_scale == 1);
   CHECK(model_config(saved, 10).position_scale == 1);
   CHECK(inherit_model(wishes({}), saved, "run").position_scale == 1);
@@ -193,7 +193,7 @@ TEST_CASE("sinusoidal positions of a new run fit its token rows; a run from befo
 TEST_CASE("a lower learning rate takes a preset's minimum along, a contradiction is refused") {
   Config preset;
   apply_preset(preset, "nanogpt-cpu");
-  set(preset, *find_field("lr"), "0.00005", Source::flag, "--lr");
+  set(preset, *find_field("lr"), "0.00005", ChosenBy::flag, "--lr");
   CHECK(plan_for(preset, prose(1000)).config.min_lr == doctest::Approx(0.000005));
   CHECK(fault_of(wishes({{"lr", "0.001"}, {"min_lr", "0.01"}}), prose(1000), "--min-lr") == Fault::usage);
 }

@@ -25,7 +25,7 @@ struct SurveyedText {
 inline primer::train::Config wishes(const std::vector<std::pair<std::string, std::string>>& options) {
   using namespace primer::train;
   Config config;
-  for (const auto& [key, text] : options) set(config, field_named(key), text, Source::flag, key);
+  for (const auto& [key, text] : options) set(config, field_named(key), text, ChosenBy::flag, key);
   return config;
 }
 

@@ -139,6 +139,25 @@ TEST_CASE("one batch of eight equals four of two that are accumulated") {
   }
 }
 
+TEST_CASE("an evaluation of some batches stands for the whole, and batches are counted in the task's own examples") {
+  // Two halves that have nothing in common: what looks at the first alone does not see the second.
+  std::string text;
+  for (int i = 0; i < 400; ++i) text += "ab";
+  for (int i = 0; i < 400; ++i) text += static_cast<char>('c' + (i * i) % 23);
+  Setting s(text, {{"layers", "0"}, {"steps", "60"}, {"lr", "0.02"}});
+  Trainer<float> trainer(s.config, *s.tokenizer, s.tokens);
+  for (long i = 0; i < s.config.steps; ++i) trainer.step();
+  const long all = trainer.batches_of(s.tokens);
+  CHECK(all == 19);  // 1199 targets in windows of 16, 4 a batch
+  const double whole = trainer.evaluate(s.tokens, text.size()).loss;
+  CHECK(trainer.evaluate(s.tokens, text.size(), all).loss == whole);
+  CHECK(std::abs(trainer.evaluate(s.tokens, text.size(), 3).loss - whole) < 0.25 * whole);
+
+  Setting masked(text, {{"objective", "mlm"}, {"steps", "1"}});
+  Trainer<float> masks(masked.config, *masked.tokenizer, masked.tokens);
+  CHECK(masks.batches_of(masked.tokens) == 22);  // 1200 tokens in windows of 14, between [CLS] and [SEP]
+}
+
 TEST_CASE("both objectives learn") {
   std::string text;
   for (int i = 0; i < 60; ++i) text += "pack my box with jugs. ";

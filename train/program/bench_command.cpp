@@ -62,7 +62,7 @@ BenchReport measure(const BenchOptions& options) {
     report.look_at_machine();
   }
   for (const BenchCase& bench : cases) {
-    if (bench.config.dropout > 0 || bench.config.objective != "lm") continue;  // these sample and save as their namesakes
+    if (bench.config.dropout > 0 || !bench.config.objective->writes()) continue;  // these sample and save as their namesakes
     if (asks("sampling")) {
       say("sampling " + bench.name + " ...\n");
       for (const long sequences : {1L, 8L}) add(run_sampling(bench, sequences));

@@ -3,7 +3,7 @@
 #include "autograd/error.h"
 #include "data/file.h"
 #include "data/utf8.h"
-#include "train/run/presets.h"
+#include "train/tasks/presets.h"
 
 namespace primer::train {
 
@@ -28,9 +28,8 @@ void add_config_options(CLI::App& command, ConfigOptions& options) {
       command.add_flag_callback("--no-" + field.option(), [given] { given(false); }, "the opposite")->group(group);
       continue;
     }
-    const std::string type = field.kind == Field::Kind::integer  ? "N"
-                             : field.kind == Field::Kind::number ? "X"
-                                                                 : std::string(field.choices);
+    std::string type = field.kind == Field::Kind::integer ? "N" : field.kind == Field::Kind::number ? "X" : "";
+    for (const std::string_view choice : field.choices) type += (type.empty() ? "" : "|") + std::string(choice);
     command
         .add_option_function<std::string>(
             name, [&options, &field](const std::string& text) { options.flags.emplace_back(&field, text); }, help)
@@ -44,10 +43,10 @@ Config resolve(const ConfigOptions& options) {
   if (!options.preset.empty()) apply_preset(config, options.preset);
   if (!options.file.empty()) {
     const std::string text = data::read_file(options.file, 1 << 20, autograd::Fault::usage);
-    read_json(config, text, data::printable(options.file), Source::file);
+    read_json(config, text, data::printable(options.file), ChosenBy::file);
   }
   for (const auto& [field, text] : options.flags) {
-    set(config, *field, data::printable(text), Source::flag, "--" + field->option());
+    set(config, *field, data::printable(text), ChosenBy::flag, "--" + field->option());
   }
   return config;
 }

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "train/run/config.h"
+#include "train/tasks/config.h"
 
 namespace primer::train {
 

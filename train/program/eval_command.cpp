@@ -15,7 +15,6 @@
 #include "train/run/evaluate.h"
 #include "train/run/loaded_run.h"
 #include "train/run/metrics.h"
-#include "train/run/objective.h"
 #include "train/run/pseudo_perplexity.h"
 
 namespace primer::train {
@@ -39,15 +38,15 @@ struct Verdict {
 
 Verdict evaluate_part(LoadedRun& run, const EvalOptions& options, const data::TokenSequence& tokens,
                       std::uint64_t bytes) {
-  const auto fewest = static_cast<std::uint64_t>(fewest_tokens(run.config));
+  const auto fewest = static_cast<std::uint64_t>(run.config.objective->room(run.config).fewest_tokens);
   if (tokens.size() < fewest) {
     throw autograd::Error(autograd::Fault::input,
                           "there is nothing to evaluate: " + std::to_string(tokens.size()) +
                               " tokens, and at least " + std::to_string(fewest) + " are needed");
   }
   autograd::Tape<float> tape;
-  const Objective objective(run.config, *run.tokenizer, static_cast<long>(run.labels.size()));
-  Verdict verdict{evaluate(*run.network, tape, objective, tokens, bytes, run.config.batch, 0)};
+  const TextTask task{run.config, *run.tokenizer, static_cast<long>(run.labels.size())};
+  Verdict verdict{evaluate(*run.network, tape, task, tokens, bytes, run.config.batch, 0)};
   if (verdict.evaluation.targets == 0) {
     throw autograd::Error(autograd::Fault::input, "there is nothing to evaluate: none of the " +
                                                       std::to_string(tokens.size()) + " tokens was hidden; give more text");
@@ -64,7 +63,7 @@ Verdict evaluate_texts(LoadedRun& run, const EvalOptions& options) {
   const data::ScratchFolder directory("eval");
   const data::Sources sources = data::collect_sources(options.texts, directory.path() + "/text");
   const std::string path = directory.path() + "/tokens";
-  const data::TextReading reading(*run.tokenizer, text_form(run.config), &run.labels);
+  const data::TextReading reading(*run.tokenizer, run.config.objective->form(run.config), &run.labels);
   data::build_token_file(path, sources, data::survey(sources), reading, 0);
   const data::TokenFile tokens(path);
   return evaluate_part(run, options, tokens.train(), tokens.train_bytes());
@@ -74,10 +73,10 @@ void run_eval(const EvalOptions& options) {
   use_threads(options.threads);
   const auto run = load_run(options.run, parse_choice(options.checkpoint));
   warn(run->warnings);
-  if (options.pseudo && run->config.objective != "mlm") {
+  if (options.pseudo && !run->config.objective->fills()) {
     throw autograd::Error(autograd::Fault::usage, "--pseudo-perplexity is for models that fill gaps, and " +
                                                       data::printable(options.run) + " was trained with --objective " +
-                                                      run->config.objective);
+                                                      std::string(run->config.objective->name()));
   }
   Verdict verdict;
   if (options.texts.empty()) {
@@ -105,18 +104,18 @@ void run_eval(const EvalOptions& options) {
     put(line.text() + "\n");
     return;
   }
-  const bool has_tokens = run->config.objective != "classify";
+  const std::string unit(run->config.objective->unit());
   const double loss = result.has_both ? result.token_loss : result.loss;
   char text[256];
   std::snprintf(text, sizeof text, "loss        %.4f nats per %s\nperplexity  %.3f\n", loss,
-                has_tokens ? "token" : "line", std::exp(loss));
+                unit.c_str(), std::exp(loss));
   std::string out = text;
   if (std::isfinite(result.bits_per_byte)) {
     std::snprintf(text, sizeof text, "per byte    %.4f bits\n", result.bits_per_byte);
     out += text;
   }
-  std::snprintf(text, sizeof text, "accuracy    %.2f %%\n%s      %llu\n", 100 * result.accuracy,
-                has_tokens ? "tokens" : "lines ", static_cast<unsigned long long>(result.targets));
+  std::snprintf(text, sizeof text, "accuracy    %.2f %%\n%-12s%llu\n", 100 * result.accuracy,
+                (unit + "s").c_str(), static_cast<unsigned long long>(result.targets));
   out += text;
   if (result.has_both) {
     std::snprintf(text, sizeof text, "next sentence  loss %.4f, accuracy %.2f %%\n", result.label_loss,

@@ -36,7 +36,7 @@ struct Info {
 std::string checked_config(const std::string& json) {
   try {
     Config config;
-    read_json(config, json, "config", Source::file);
+    read_json(config, json, "config", ChosenBy::file);
     return to_json(config, Layout::one_line);
   } catch (const autograd::Error&) {
     return {};  // another program's file may call something else "config"

@@ -8,7 +8,7 @@
 
 #include "autograd/error.h"
 #include "data/utf8.h"
-#include "train/run/config.h"
+#include "train/tasks/config.h"
 
 namespace primer::train {
 

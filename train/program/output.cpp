@@ -123,9 +123,10 @@ std::vector<int> beginning(const LoadedRun& run, std::string* shown) {
 void write_samples(const std::string& run, const Excerpt& excerpt) {
   const auto loaded = load_run(run, excerpt.checkpoint);
   warn(loaded->warnings);
-  if (loaded->config.objective != "lm") {
+  if (!loaded->config.objective->writes()) {
     throw Error(Fault::usage, data::printable(run) + " holds a model that reads in both directions, which fills gaps or "
-                                  "tells texts apart and cannot go on with one; train with --objective lm to sample");
+                                  "tells texts apart and cannot go on with one; train with --objective " +
+                                  std::string(language_task().name()) + " to sample");
   }
   std::string shown = excerpt.prompt;
   std::vector<int> prompt = loaded->tokenizer->encode(excerpt.prompt);

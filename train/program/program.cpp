@@ -22,7 +22,7 @@
 #include "train/program/output.h"
 #include "train/run/interruption.h"
 #include "train/run/machine.h"
-#include "train/run/nearest.h"
+#include "train/tasks/nearest.h"
 #include "train/run/progress.h"
 
 namespace primer::train {

@@ -13,7 +13,6 @@
 #include "train/run/loaded_run.h"
 #include "train/run/machine.h"
 #include "train/run/memory.h"
-#include "train/run/objective.h"
 #include "train/run/plan.h"
 #include "train/run/progress.h"
 #include "train/run/run_directory.h"
@@ -84,7 +83,7 @@ void go_on(OpenRun& run, Signals& signals, bool quiet) {
 // The training is over: a signal that came after its last step leaves only the excerpt out, one that comes now ends it.
 void show_excerpt(const OpenRun& run, Signals& signals) {
   if (const int signal = signals.stop_or_never(); signal != 0) throw Stopped{signal};
-  if (run.checkpoint.config.objective != "lm") return;
+  if (!run.checkpoint.config.objective->writes()) return;
   Excerpt excerpt;
   excerpt.tokens = 400;
   write_samples(run.paths.directory, excerpt);

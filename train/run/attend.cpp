@@ -7,6 +7,7 @@
 #include "autograd/tape.h"
 #include "data/text_form.h"
 #include "data/utf8.h"
+#include "train/run/reader.h"
 
 namespace primer::train {
 
@@ -37,7 +38,7 @@ struct Reading {
   std::vector<int> ids, segments;  // [T] each; no segments if the model has none
 };
 
-// The text as the model reads it. A BERT's stands between [CLS] and [SEP]; what follows the first [SEP] is segment 1.
+// The text as the model reads it. A BERT's stands between [CLS] and [SEP].
 Reading read(const LoadedRun& run, std::string_view text) {
   const nn::ModelConfig& model = run.network->config();
   Reading reading{run.tokenizer->encode_with_specials(text), {}};
@@ -50,14 +51,9 @@ Reading read(const LoadedRun& run, std::string_view text) {
                                   " at most; give a shorter text");
   }
   if (!run.network->is_bert()) return reading;
-  const int end = data::need_special(*run.tokenizer, "[SEP]");
   ids.insert(ids.begin(), data::need_special(*run.tokenizer, "[CLS]"));
-  ids.push_back(end);
-  if (model.segments > 1) {
-    reading.segments.assign(ids.size(), 0);
-    const auto first_end = std::find(ids.begin(), ids.end(), end) - ids.begin();
-    std::fill(reading.segments.begin() + first_end + 1, reading.segments.end(), 1);
-  }
+  ids.push_back(data::need_special(*run.tokenizer, "[SEP]"));
+  reading.segments = segments_of(run, ids);
   return reading;
 }
 

@@ -6,7 +6,7 @@
 #include "autograd/error.h"
 #include "data/strict_json.h"
 #include "train/run/bench_limits.h"
-#include "train/run/presets.h"
+#include "train/tasks/presets.h"
 
 namespace primer::train {
 
@@ -30,7 +30,7 @@ std::vector<BenchCase> bench_cases() {
   for (int i = 0; i < 4; ++i) {
     BenchCase masked = cases[i];
     masked.name += "-masked";
-    masked.config.objective = "mlm";
+    masked.config.objective = masked_task();
     cases.push_back(masked);
   }
   return cases;

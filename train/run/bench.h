@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "train/run/bench_ops.h"
-#include "train/run/config.h"
+#include "train/tasks/config.h"
 
 namespace primer::train {
 

@@ -59,7 +59,7 @@ double heads_seconds(const Config& config) {
   const double brought = all_heads([=](float* out, const float* v, const float* s) {
     gemm<float>(T, D, T, 1, as_is(s, T), as_is(v, D), 0, out, D);
   });
-  const double needed = config.objective == "lm" ? (number(T) + 1) / (2 * number(T)) : 1;
+  const double needed = config.objective->causal() ? (number(T) + 1) / (2 * number(T)) : 1;
   return number(config.layers) * needed * (2 * scores + 4 * brought);
 }
 
@@ -111,7 +111,7 @@ std::vector<StepProduct> step_products(const Config& config, long vocabulary, lo
 double step_bytes(const Config& config, long parameters) {
   const double rows = number(config.batch * config.context), C = number(config.channels);
   const double F = number(model_config(config, 1).hidden());
-  const double norms = config.norm == "none" ? 0 : 2 * number(config.layers) + (config.norm == "pre" ? 1 : 0);
+  const double norms = config.norm == nn::Norm::none ? 0 : 2 * number(config.layers) + (config.norm == nn::Norm::pre ? 1 : 0);
   return sizeof(float) * (rows * (norms * 6 * C + number(config.layers) * 6 * F) + 8 * number(parameters));
 }
 

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "train/run/config.h"
+#include "train/tasks/config.h"
 
 namespace primer::train {
 

@@ -5,7 +5,6 @@
 #include <numeric>
 
 #include "autograd/random.h"
-#include "train/run/objective.h"
 
 namespace primer::train {
 namespace {
@@ -43,7 +42,7 @@ std::vector<int> random_tokens(long count, int vocabulary) {
 }
 
 std::shared_ptr<const data::Tokenizer> bench_tokenizer(const BenchCase& bench) {
-  const std::vector<std::string> specials = special_tokens(bench.config);
+  const std::vector<std::string> specials = bench.config.objective->specials();
   std::vector<data::Symbol> alphabet;
   for (int i = 0; i < bench.vocabulary - static_cast<int>(specials.size()); ++i) {
     alphabet.push_back(static_cast<data::Symbol>(i < 0xD000 ? i : i + 0x1000));

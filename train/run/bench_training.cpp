@@ -29,9 +29,7 @@ std::vector<PartTime> parts_of(const autograd::OpClock& clock, double step_ms, d
 
 /// Of how many positions of a step the next token, or the hidden one, is asked.
 long targets_of(const Config& config) {
-  const double length = static_cast<double>(config.context);
-  const double asked = config.objective == "mlm" ? std::max(1.0, std::round(0.15 * length)) : length;
-  return config.batch * static_cast<long>(asked);
+  return config.batch * static_cast<long>(config.objective->targets(static_cast<double>(config.context)));
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include "data/checksum.h"
 #include "data/strict_json.h"
 #include "data/utf8.h"
-#include "train/run/objective.h"
 
 namespace primer::train {
 
@@ -42,7 +41,7 @@ std::string labels_json(const std::vector<std::string>& labels) {
 
 std::vector<std::string> labels_of(const Config& config, const data::SafetensorsFile& model) {
   std::vector<std::string> labels;
-  if (config.objective != "classify") return labels;
+  if (!config.objective->has_labels()) return labels;
   const auto refuse = [&](const std::string& why) {
     throw Error(Fault::checkpoint, data::printable(model.path()) + ": its labels: " + why);
   };
@@ -161,15 +160,15 @@ Checkpoint open_checkpoint(const CheckpointStore& store, CheckpointId id) {
     const std::string state = path(state_name), config = path(config_name);
     checkpoint.state = decode_state(data::read_file(state, 1 << 20, Fault::checkpoint), data::printable(state));
     read_json(checkpoint.config, data::read_file(config, 1 << 20, Fault::checkpoint), data::printable(config),
-              Source::file);
+              ChosenBy::file);
     checkpoint.tokenizer = data::load_tokenizer(path(tokenizer_name));
     checkpoint.model = std::make_shared<data::SafetensorsFile>(path(model_name));
     checkpoint.moments = std::make_shared<data::SafetensorsFile>(path(optimizer_name));
     checkpoint.labels = labels_of(checkpoint.config, *checkpoint.model);
     model_config(checkpoint.config, checkpoint.tokenizer->vocabulary_size(),
                  static_cast<long>(checkpoint.labels.size())).check();
-    require_specials(checkpoint.config, *checkpoint.tokenizer);
-    if (checkpoint.config.context < fewest_places(checkpoint.config)) {
+    require_specials(*checkpoint.config.objective, *checkpoint.tokenizer);
+    if (checkpoint.config.context < checkpoint.config.objective->room(checkpoint.config).fewest_places) {
       throw Error(Fault::checkpoint, data::printable(config) + ": a context of " +
                                          std::to_string(checkpoint.config.context) + " has no room for an example");
     }

@@ -8,7 +8,7 @@
 #include "data/safetensors.h"
 #include "data/tokenizer.h"
 #include "train/run/checkpoint_store.h"
-#include "train/run/config.h"
+#include "train/tasks/config.h"
 #include "train/run/model_file.h"
 #include "train/run/training_state.h"
 

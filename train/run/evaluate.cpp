@@ -6,13 +6,13 @@
 namespace primer::train {
 
 template <class T>
-Evaluation evaluate(const Model<T>& model, autograd::Tape<T>& tape, const Objective& objective,
+Evaluation evaluate(const Model<T>& model, autograd::Tape<T>& tape, const TextTask& task,
                     const data::TokenSequence& tokens, std::uint64_t text_bytes, long batch, long most_batches,
                     const std::function<bool()>& stop) {
-  data::EvaluationBatches batches(objective.examples(tokens));
+  data::EvaluationBatches batches(task.examples(tokens), static_cast<std::uint64_t>(most_batches * batch));
   data::Batch sequences;
   Scores scores;
-  for (long i = 0; (most_batches == 0 || i < most_batches) && batches.next(batch, sequences); ++i) {
+  while (batches.next(batch, sequences)) {
     if (stop && stop()) return {.complete = false};
     const auto pause = tape.pause();
     model.loss(tape, part_of(sequences, 0, sequences.sequences), 1, 1, scores);
@@ -32,14 +32,14 @@ Evaluation evaluate(const Model<T>& model, autograd::Tape<T>& tape, const Object
   result.label_loss = scores.label_loss();
   result.label_accuracy = share_correct(scores.labels);
   const double bytes_per_token = static_cast<double>(text_bytes) / static_cast<double>(tokens.size());
-  result.bits_per_byte = objective.is_a_code() ? result.loss / std::numbers::ln2 / bytes_per_token
+  result.bits_per_byte = task.is_a_code() ? result.loss / std::numbers::ln2 / bytes_per_token
                                                : unknown;
   return result;
 }
 
-template Evaluation evaluate(const Model<float>&, autograd::Tape<float>&, const Objective&, const data::TokenSequence&,
+template Evaluation evaluate(const Model<float>&, autograd::Tape<float>&, const TextTask&, const data::TokenSequence&,
                              std::uint64_t, long, long, const std::function<bool()>&);
-template Evaluation evaluate(const Model<double>&, autograd::Tape<double>&, const Objective&,
+template Evaluation evaluate(const Model<double>&, autograd::Tape<double>&, const TextTask&,
                              const data::TokenSequence&, std::uint64_t, long, long, const std::function<bool()>&);
 
 }  // namespace primer::train

@@ -140,7 +140,7 @@ MemoryNeed memory_need(const Config& config, const nn::ModelConfig& gpt, long pa
   const Sizes sizes = sizes_of(config, gpt);
   MemoryNeed need;
   need.parameters = bytes_per_float * number(parameters);
-  need.blocks = config.optimizer == "sgd" ? 3 : 4;  // values, gradients, one moment or two
+  need.blocks = config.optimizer == optim::Rule::sgd ? 3 : 4;  // values, gradients, one moment or two
   if (config.val_fraction > 0) need.copy = need.parameters * (need.blocks - 1);
   need.values = bytes_per_float * values_of(sizes, gpt);
   need.gradients = bytes_per_float * gradients_of(sizes, gpt, threads);

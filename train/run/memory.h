@@ -4,7 +4,7 @@
 #include <string>
 
 #include "nn/model_config.h"
-#include "train/run/config.h"
+#include "train/tasks/config.h"
 
 namespace primer::train {
 

@@ -9,7 +9,6 @@
 #include "data/token_file.h"
 #include "train/run/memory.h"
 #include "train/run/model.h"
-#include "train/run/objective.h"
 #include "train/run/timing.h"
 
 namespace primer::train {
@@ -52,9 +51,16 @@ double tenth(double value) {
   return value;
 }
 
-bool fitted(const Config& config, Field::Member member) { return source_of(config, member) == Source::fitted; }
+template <class Value>
+bool fitted(const Config& config, Value Config::*member) {
+  return source_of(config, member) == ChosenBy::fitted;
+}
+
 // A preset was not made for this text: its context may shrink. What the user wrote may not.
-bool chosen_by_hand(const Config& config, Field::Member member) { return source_of(config, member) >= Source::file; }
+template <class Value>
+bool chosen_by_hand(const Config& config, Value Config::*member) {
+  return source_of(config, member) >= ChosenBy::file;
+}
 
 const Row& row_for(std::uint64_t tokens) {
   return *std::find_if(std::begin(table), std::end(table), [&](const Row& row) { return tokens < row.below; });
@@ -73,14 +79,14 @@ std::shared_ptr<const data::Tokenizer> new_tokenizer(Config& config, const data:
   if (config.tokenizer != "byte" && config.tokenizer != "char") {
     autograd::refuse("make_plan", "the tokenizer " + config.tokenizer + " was not made", Fault::bug);
   }
-  return config.tokenizer == "byte" ? data::make_byte_tokenizer(special_tokens(config))
-                                    : data::make_character_tokenizer(facts.alphabet, special_tokens(config));
+  return config.tokenizer == "byte" ? data::make_byte_tokenizer(config.objective->specials())
+                                    : data::make_character_tokenizer(facts.alphabet, config.objective->specials());
 }
 
 void count_tokens(Plan& plan, const data::TextFacts& facts) {
   plan.train_tokens = plan.validation_tokens = plan.lines = 0;
   for (const data::FileFacts& file : facts.files) {
-    const std::uint64_t n = tokens_in(file, {*plan.tokenizer, text_form(plan.config)});
+    const std::uint64_t n = tokens_in(file, {*plan.tokenizer, plan.config.objective->form(plan.config)});
     const std::uint64_t train = data::training_share(n, plan.config.val_fraction);
     plan.train_tokens += train;
     plan.validation_tokens += n - train;
@@ -90,7 +96,7 @@ void count_tokens(Plan& plan, const data::TextFacts& facts) {
 
 void choose_parts(Plan& plan, const data::TextFacts& facts) {
   Config& config = plan.config;
-  const auto fewest = static_cast<std::uint64_t>(fewest_tokens(config));
+  const auto fewest = static_cast<std::uint64_t>(config.objective->room(config).fewest_tokens);
   count_tokens(plan, facts);
   if (config.val_fraction > 0 && (plan.validation_tokens < fewest || plan.train_tokens < fewest) &&
       !chosen_by_hand(config, &Config::val_fraction)) {
@@ -115,7 +121,7 @@ void choose_context(Plan& plan, const Row& row) {
   if (fitted(config, &Config::context)) config.context = row.context;
   // Next-token windows of T tokens need T + 1: each token's target is the one after it. What stands around the text
   // needs places, too.
-  const std::uint64_t largest = plan.train_tokens + static_cast<std::uint64_t>(framing(config));
+  const std::uint64_t largest = plan.train_tokens + static_cast<std::uint64_t>(config.objective->room(config).framing);
   if (static_cast<std::uint64_t>(config.context) <= largest) return;
   if (chosen_by_hand(config, &Config::context)) {
     throw Error(Fault::input, "the text is too short for --context " + std::to_string(config.context) +
@@ -138,26 +144,23 @@ void choose_model(Config& config, const Row& row) {
     config.channels = (config.channels + config.heads - 1) / config.heads * config.heads;
   }
   if (fitted(config, &Config::dropout)) config.dropout = row.dropout;
-  if (fitted(config, &Config::position_scale) && config.position == "sinusoidal") {
+  if (fitted(config, &Config::position_scale) && config.position == nn::Position::sinusoidal) {
     config.position_scale = sinusoid_scale(config.channels);
   }
-  if (config.objective == "lm") return;
-  // BERT's model: Devlin et al. 2019.
-  if (fitted(config, &Config::norm)) config.norm = "post";
-  if (fitted(config, &Config::activation)) config.activation = "gelu-erf";
-  if (fitted(config, &Config::bias)) config.bias = true;
+  config.objective->fit(config);
 }
 
 void choose_optimizer(Config& config, const Row& row) {
   if (fitted(config, &Config::lr)) {
-    config.lr = config.schedule == "noam" ? 1 : config.optimizer == "sgd" ? 0.1 : row.lr;
-    if (config.channels > 256 && config.schedule != "noam") config.lr /= 2;  // wider models want smaller steps
+    const bool noam = config.schedule == optim::Decay::noam;
+    config.lr = noam ? 1 : config.optimizer == optim::Rule::sgd ? 0.1 : row.lr;
+    if (config.channels > 256 && !noam) config.lr /= 2;  // wider models want smaller steps
   }
   // A minimum from a preset or file must not turn the schedule of a smaller --lr upside down.
   const bool overtaken = config.min_lr > config.lr &&
                          source_of(config, &Config::min_lr) < source_of(config, &Config::lr);
   if (fitted(config, &Config::min_lr) || overtaken) config.min_lr = tenth(config.lr);
-  if (fitted(config, &Config::weight_decay)) config.weight_decay = config.optimizer == "adamw" ? 0.1 : 0;
+  if (fitted(config, &Config::weight_decay)) config.weight_decay = config.optimizer == optim::Rule::adamw ? 0.1 : 0;
   if (config.min_lr > config.lr) {
     throw Error(Fault::usage, "--min-lr " + number_text(config.min_lr) + " is above --lr " + number_text(config.lr));
   }
@@ -168,14 +171,14 @@ void choose_optimizer(Config& config, const Row& row) {
 void choose_length(Plan& plan, const Row& row) {
   Config& config = plan.config;
   plan.steps_per_epoch = steps_per_epoch(config, plan.train_tokens, plan.lines);
-  Source last = Source::fitted;
-  const auto look = [&](Field::Member member, double value) {
+  ChosenBy last = ChosenBy::fitted;
+  const auto look = [&](auto member, double value) {
     if (value > 0) last = std::max(last, source_of(config, member));
   };
   look(&Config::steps, static_cast<double>(config.steps));
   look(&Config::epochs, config.epochs);
   look(&Config::minutes, config.minutes);
-  const auto counts = [&](Field::Member member) { return last > Source::fitted && source_of(config, member) == last; };
+  const auto counts = [&](auto member) { return last > ChosenBy::fitted && source_of(config, member) == last; };
 
   double steps = counts(&Config::steps) && config.steps > 0 ? static_cast<double>(config.steps) : 1e12;
   if (counts(&Config::epochs) && config.epochs > 0) {
@@ -183,26 +186,24 @@ void choose_length(Plan& plan, const Row& row) {
   }
   plan.timed = counts(&Config::minutes) && config.minutes > 0;
   if (!plan.timed) config.minutes = 0;
-  if (last == Source::fitted) steps = static_cast<double>(row.steps);
+  if (last == ChosenBy::fitted) steps = static_cast<double>(row.steps);
   config.steps = static_cast<long>(steps);
   config.epochs = 0;
   if (fitted(config, &Config::patience)) {
-    config.patience = last == Source::fitted && plan.validation_tokens >= worth_patience ? 3 : 0;
+    config.patience = last == ChosenBy::fitted && plan.validation_tokens >= worth_patience ? 3 : 0;
   }
-}
-
-/// Batches of an evaluation of the whole validation part.
-long validation_batches(const Plan& plan) {
-  const auto per_batch = static_cast<std::uint64_t>(plan.config.batch * plan.config.context);
-  return static_cast<long>((plan.validation_tokens + per_batch - 1) / per_batch);
 }
 
 void choose_evaluation(Plan& plan) {
   Config& config = plan.config;
-  if (!fitted(config, &Config::eval_batches)) return;
-  const auto per_batch = static_cast<std::uint64_t>(config.batch * config.context);
-  config.eval_batches =
-      plan.validation_tokens <= most_evaluated ? 0 : static_cast<long>((most_evaluated + per_batch - 1) / per_batch);
+  if (!fitted(config, &Config::eval_batches) || plan.validation_tokens <= most_evaluated) return;
+  const auto tokens = static_cast<double>(plan.validation_tokens);
+  const double lines = static_cast<double>(plan.lines) * config.val_fraction;
+  const double share = static_cast<double>(most_evaluated) / tokens;
+  const double examples = config.objective->count(config, static_cast<double>(most_evaluated), lines * share);
+  config.eval_batches = std::max(1L, static_cast<long>(std::ceil(examples / static_cast<double>(config.batch))));
+  plan.notes.push_back("an evaluation reads " + number_text(std::max(1.0, std::round(100 * share))) +
+                       " % of the validation part, spread over it");
 }
 
 void count_parameters(Plan& plan) {
@@ -224,12 +225,12 @@ void count_parameters(Plan& plan) {
 TextReadings read_text(const Config& wishes, const data::Sources& sources, data::TextFacts& facts,
                        std::shared_ptr<const data::Tokenizer> tokenizer) {
   TextReadings readings{std::move(tokenizer), {}};
-  if (wishes.objective == "classify") readings.labels = data::survey_labels(sources);
-  const data::TextForm form = text_form(wishes);
+  if (wishes.objective->has_labels()) readings.labels = data::survey_labels(sources);
+  const data::TextForm form = wishes.objective->form(wishes);
   if (!readings.tokenizer && form == data::TextForm::stream) return readings;  // the plan makes it and knows
   Config config = wishes;
   if (!readings.tokenizer) readings.tokenizer = new_tokenizer(config, facts);
-  require_specials(config, *readings.tokenizer);
+  require_specials(*config.objective, *readings.tokenizer);
   data::count_tokens(sources, facts, {*readings.tokenizer, form, &readings.labels});
   return readings;
 }
@@ -253,34 +254,32 @@ Plan make_plan(const Config& wishes, const data::TextFacts& facts, const TextRea
   choose_evaluation(plan);
   count_parameters(plan);
   choose_length(plan, row);
-  if (!plan.timed) settle_steps(plan, 0, 0);
+  if (!plan.timed) settle_steps(plan);
   return plan;
 }
 
 double steps_per_epoch(const Config& config, std::uint64_t train_tokens, std::uint64_t lines) {
-  auto windows = static_cast<double>(train_tokens) / static_cast<double>(config.context);
-  if (config.objective == "classify") windows = static_cast<double>(lines) * (1 - config.val_fraction);
-  return std::max(windows, 1.0) / static_cast<double>(config.batch * config.accumulate);
+  const double examples = config.objective->count(config, static_cast<double>(train_tokens),
+                                                  static_cast<double>(lines) * (1 - config.val_fraction));
+  return std::max(examples, 1.0) / static_cast<double>(config.batch * config.accumulate);
 }
 
 long steps_for(double epochs, double steps_per_epoch) {
   return static_cast<long>(std::clamp(std::ceil(epochs * steps_per_epoch), 1.0, 1e12));
 }
 
-void settle_steps(Plan& plan, double seconds_per_step, double seconds_per_evaluation) {
+void settle_steps(Plan& plan, double seconds_per_step, double seconds_per_batch, long evaluation_batches) {
   Config& config = plan.config;
   constexpr long evaluations = 10;  // in a run beside that of step 0, unless --eval-every says otherwise
   const bool every_fits = fitted(config, &Config::eval_every);
   if (plan.timed) {
     double seconds = config.minutes * 60;
-    double per_step = seconds_per_step;
+    double per_step = seconds_per_step, seconds_per_evaluation = seconds_per_batch * static_cast<double>(evaluation_batches);
     if (plan.validates() && every_fits) {
       // All of them together may take a fifth of the time; where they would take more, each looks at less of the text.
       const double most = 0.2 * seconds / (evaluations + 1);
       if (seconds_per_evaluation > most && fitted(config, &Config::eval_batches)) {
-        const auto batches =
-            static_cast<double>(config.eval_batches > 0 ? config.eval_batches : validation_batches(plan));
-        config.eval_batches = std::max(1L, static_cast<long>(batches * most / seconds_per_evaluation));
+        config.eval_batches = std::max(1L, static_cast<long>(most / seconds_per_batch));
         seconds_per_evaluation = most;
       }
       seconds -= (evaluations + 1) * seconds_per_evaluation;
@@ -294,7 +293,7 @@ void settle_steps(Plan& plan, double seconds_per_step, double seconds_per_evalua
     plan.timed = false;
   }
   if (fitted(config, &Config::warmup)) {
-    config.warmup = config.schedule == "noam" ? std::max(1L, config.steps / 10) : std::min(100L, config.steps / 10);
+    config.warmup = config.schedule == optim::Decay::noam ? std::max(1L, config.steps / 10) : std::min(100L, config.steps / 10);
   }
   if (every_fits) config.eval_every = std::max(1L, (config.steps + evaluations - 1) / evaluations);
 }

@@ -8,7 +8,7 @@
 
 #include "data/text.h"
 #include "data/tokenizer.h"
-#include "train/run/config.h"
+#include "train/tasks/config.h"
 
 namespace primer::train {
 
@@ -54,8 +54,9 @@ Plan make_plan(const Config& wishes, const data::TextFacts& facts,
                const TextReadings& readings = {});
 
 /// Turns a time limit into steps: the most that fit, evaluations included, and at least one. Afterwards the
-/// configuration says steps only. Seconds are measured; they are not looked at when no minutes were asked for.
-void settle_steps(Plan& plan, double seconds_per_step, double seconds_per_evaluation);
+/// configuration says steps only. Seconds are measured, and so is how many batches an evaluation takes; they are not
+/// looked at when no minutes were asked for.
+void settle_steps(Plan& plan, double seconds_per_step = 0, double seconds_per_batch = 0, long evaluation_batches = 0);
 
 /// Steps that an epoch takes, with fraction: of `train_tokens` of a text; of labelled lines their number in the whole
 /// text counts. 0.x for a text shorter than a step.

@@ -44,8 +44,9 @@ std::string plan_text(const Plan& plan) {
     std::snprintf(epochs, sizeof epochs, ", %.3g epochs", static_cast<double>(c.steps) / plan.steps_per_epoch);
     out += epochs;
   }
-  out += ", " + short_number(plan.flop_per_token * tokens) + "FLOP a step; " + c.optimizer + ", lr " +
-         number_text(c.lr) + " to " + number_text(c.schedule == "constant" ? c.lr : c.min_lr) + " (" + c.schedule + ")";
+  out += ", " + short_number(plan.flop_per_token * tokens) + "FLOP a step; " + std::string(autograd::name(c.optimizer)) + ", lr " +
+         number_text(c.lr) + " to " + number_text(c.schedule == optim::Decay::constant ? c.lr : c.min_lr) + " (" +
+         std::string(autograd::name(c.schedule)) + ")";
   if (c.dropout > 0) out += ", dropout " + number_text(c.dropout);
   if (c.patience > 0) out += ", stops after " + text(c.patience) + " evaluations without a better one";
   out += ", seed " + text(c.seed) + "\n";

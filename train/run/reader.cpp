@@ -16,12 +16,20 @@ namespace primer::train {
 using autograd::Error;
 using autograd::Fault;
 
+std::vector<int> segments_of(const LoadedRun& run, std::span<const int> ids) {
+  if (!run.config.next_sentence) return {};
+  std::vector<int> segments(ids.size(), 0);
+  const auto end = std::find(ids.begin(), ids.end(), data::need_special(*run.tokenizer, "[SEP]"));
+  for (auto i = end - ids.begin() + 1; i < static_cast<std::ptrdiff_t>(ids.size()); ++i) segments[static_cast<std::size_t>(i)] = 1;
+  return segments;
+}
+
 void Reader::refuse(const std::string& why) const {
   throw Error(Fault::input, data::printable(run_.paths.directory) + why);
 }
 
 const nn::Bert<float>& Reader::bert_that(bool can, const std::string& what) const {
-  if (!can) refuse(" holds a model that was trained with --objective " + run_.config.objective + " and " + what);
+  if (!can) refuse(" holds a model that was trained with --objective " + std::string(run_.config.objective->name()) + " and " + what);
   return run_.network->bert();
 }
 
@@ -49,12 +57,15 @@ nn::Sequences Reader::batch_of(std::span<const std::vector<int>> texts) {
   std::size_t longest = 1;
   for (const auto& text : texts) longest = std::max(longest, text.size());
   tokens_.assign(texts.size() * longest, 0);
+  segments_.assign(run_.config.next_sentence ? tokens_.size() : 0, 0);
   lengths_.clear();
   for (std::size_t b = 0; b < texts.size(); ++b) {
-    std::copy(texts[b].begin(), texts[b].end(), tokens_.begin() + static_cast<std::ptrdiff_t>(b * longest));
+    const auto row = static_cast<std::ptrdiff_t>(b * longest);
+    std::ranges::copy(texts[b], tokens_.begin() + row);
+    if (!segments_.empty()) std::ranges::copy(segments_of(run_, texts[b]), segments_.begin() + row);
     lengths_.push_back(static_cast<int>(texts[b].size()));
   }
-  return {tokens_, static_cast<long>(texts.size()), static_cast<long>(longest), lengths_};
+  return {tokens_, static_cast<long>(texts.size()), static_cast<long>(longest), lengths_, segments_};
 }
 
 std::vector<std::vector<Filling>> Reader::fill(std::span<const int> ids, long top) {
@@ -67,8 +78,10 @@ std::vector<std::vector<Filling>> Reader::fill(std::span<const int> ids, long to
   if (places.empty()) throw Error(Fault::input, "there is no [MASK] in the text");
 
   const auto pause = tape_.pause();
-  const long length = static_cast<long>(ids.size());
-  const autograd::Tensor<float> x = bert.hidden(tape_, {ids, 1, length});  // [1, T, C]
+  const std::vector<int> text(ids.begin(), ids.end());
+  const nn::Sequences in = batch_of({&text, 1});
+  const long length = in.length;
+  const autograd::Tensor<float> x = bert.hidden(tape_, in);  // [1, T, C]
   const autograd::Tensor<float> rows =
       autograd::gather<float>(tape_, reshape(x, {length, x.shape[2]}), std::span<const int>(places));
   const autograd::Tensor<float> logits = bert.logits(rows);  // [places, V]
@@ -124,7 +137,7 @@ std::vector<float> Reader::embed(std::span<const std::vector<int>> texts, Summar
   const nn::Sequences in = batch_of(texts);
   const autograd::Tensor<float> x = run_.network->body().hidden(tape_, in);  // [B, T, C]
   if (summary == Summary::cls) {
-    const bool can = run_.network->config().pooling == nn::Pooling::first;
+    const bool can = run_.network->config().pooling == nn::Pooling::cls;
     const autograd::Tensor<float> y = bert_that(can, "has no pooler; leave --pooling out").pooled(x);
     return {y.data(), y.data() + y.size()};
   }

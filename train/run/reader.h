@@ -20,6 +20,10 @@ struct Filling {
 /// What a vector is taken from.
 enum class Summary { mean, cls };
 
+/// The segment of each of a text's ids [T]: 1 after its first [SEP] and 0 before, as the model met them in training; none
+/// where it was not trained on pairs of sentences.
+std::vector<int> segments_of(const LoadedRun& run, std::span<const int> ids);
+
 /// Reads texts with the model of a run. A text is [CLS] text [SEP] to a BERT, and its tokens alone to a GPT.
 class Reader {
  public:
@@ -51,7 +55,7 @@ class Reader {
 
   LoadedRun& run_;
   autograd::Tape<float> tape_;
-  std::vector<int> tokens_, lengths_;  // [B, T], [B], of the batch that is read
+  std::vector<int> tokens_, segments_, lengths_;  // [B, T], [B, T] or none, [B], of the batch that is read
 };
 
 /// Calls f(first, ids) for all texts, a batch at a time, the shortest first: order[first ...] are the places of the

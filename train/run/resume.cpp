@@ -3,7 +3,6 @@
 #include <cerrno>
 
 #include "data/utf8.h"
-#include "train/run/objective.h"
 #include "train/run/plan.h"
 
 namespace primer::train {
@@ -23,14 +22,14 @@ bool may_change(const Field& field) {
 bool is_length(const Field& field) { return field.key == "steps" || field.key == "epochs" || field.key == "minutes"; }
 
 void copy_value(Config& to, const Config& from, const Field& field) {
-  set(to, field, value_text(from, field), Source::file, field.key);
+  set(to, field, value_text(from, field), ChosenBy::file, field.key);
 }
 
 // config.json may have been renewed after the checkpoint: it may name more steps, or a freer choice, but no other run.
 void merge_saved(Config& config, const RunPaths& run, std::vector<std::string>& notes) {
   Config saved;
   try {
-    read_json(saved, data::read_file(run.config(), 1 << 20), printable(run.config()), Source::file);
+    read_json(saved, data::read_file(run.config(), 1 << 20), printable(run.config()), ChosenBy::file);
   } catch (const Error& error) {
     notes.push_back(std::string(error.what()) + "; the checkpoint's copy takes its place");
     return;
@@ -51,7 +50,7 @@ void merge_saved(Config& config, const RunPaths& run, std::vector<std::string>& 
 void merge_wishes(Config& config, const Config& wishes) {
   std::string conflicts;
   for (const Field& field : fields()) {
-    if (wishes.sources[static_cast<std::size_t>(field.index)] == Source::fitted) continue;
+    if (wishes.sources[static_cast<std::size_t>(field.index)] == ChosenBy::fitted) continue;
     const std::string ours = value_text(config, field), wish = value_text(wishes, field);
     if (ours == wish || is_length(field)) continue;
     if (may_change(field)) {
@@ -107,8 +106,8 @@ void go_back(OpenRun& open) {
 
 std::uint64_t count_examples(const OpenRun& open, const data::TokenSequence& tokens) {
   const Checkpoint& checkpoint = open.checkpoint;
-  const Objective objective(checkpoint.config, *checkpoint.tokenizer, static_cast<long>(checkpoint.labels.size()));
-  return tokens.size() == 0 ? 0 : objective.examples(tokens)->count();
+  const TextTask task{checkpoint.config, *checkpoint.tokenizer, static_cast<long>(checkpoint.labels.size())};
+  return tokens.size() == 0 ? 0 : task.examples(tokens)->count();
 }
 
 void renew_config(OpenRun& open) {
@@ -125,7 +124,7 @@ void renew_config(OpenRun& open) {
 // More steps, or epochs; of both the first to be reached.
 void merge_length(OpenRun& open, const Config& wishes) {
   const Config& config = open.checkpoint.config;
-  const auto chosen = [&](Field::Member member) { return source_of(wishes, member) > Source::fitted; };
+  const auto chosen = [&](auto member) { return source_of(wishes, member) > ChosenBy::fitted; };
   long steps = 0;
   std::string wish;
   if (chosen(&Config::steps) && wishes.steps > 0) {
@@ -134,7 +133,7 @@ void merge_length(OpenRun& open, const Config& wishes) {
   }
   if (chosen(&Config::epochs) && wishes.epochs > 0) {
     std::uint64_t lines = 0;
-    if (config.objective == "classify") {
+    if (config.objective->has_labels()) {
       lines = count_examples(open, open.tokens->train()) + count_examples(open, open.tokens->validation());
     }
     const long asked = steps_for(wishes.epochs, steps_per_epoch(config, open.tokens->train_size(), lines));

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "autograd/parameters.h"
-#include "train/run/config.h"
+#include "train/tasks/config.h"
 #include "train/run/metrics.h"
 #include "train/run/trainer.h"
 

@@ -1,16 +1,15 @@
 // The tokenizers that a plan does not make itself.
 #include "data/bpe_training.h"
 #include "data/tokenizer_files.h"
-#include "train/run/objective.h"
 #include "train/run/plan.h"
 
 namespace primer::train {
 
 std::shared_ptr<const data::Tokenizer> make_tokenizer(const Config& wishes, const data::Sources& sources) {
   const bool made_by_plan = wishes.tokenizer == "char" || wishes.tokenizer == "byte";
-  if (made_by_plan || source_of(wishes, &Config::tokenizer) == Source::fitted) return nullptr;
+  if (made_by_plan || source_of(wishes, &Config::tokenizer) == ChosenBy::fitted) return nullptr;
   if (const int size = bpe_size(wishes.tokenizer)) {
-    return data::train_bpe(data::count_words(sources), size, special_tokens(wishes));
+    return data::train_bpe(data::count_words(sources), size, wishes.objective->specials());
   }
   return data::open_tokenizer(wishes.tokenizer);
 }

@@ -18,20 +18,20 @@ namespace {
 
 template <class T>
 std::unique_ptr<optim::Optimizer<T>> make_optimizer(const Config& config, autograd::Parameters<T>& parameters) {
-  if (config.optimizer == "sgd") {
-    return std::make_unique<optim::Sgd<T>>(parameters, config.beta1, config.weight_decay);
+  const auto adam = [&](bool decoupled) {
+    return std::make_unique<optim::Adam<T>>(
+        parameters, optim::AdamOptions{config.beta1, config.beta2, config.eps, config.weight_decay, decoupled});
+  };
+  switch (config.optimizer) {
+    case optim::Rule::adamw: return adam(true);
+    case optim::Rule::adam: return adam(false);
+    case optim::Rule::sgd: return std::make_unique<optim::Sgd<T>>(parameters, config.beta1, config.weight_decay);
   }
-  const bool decoupled = config.optimizer == "adamw";
-  return std::make_unique<optim::Adam<T>>(
-      parameters, optim::AdamOptions{config.beta1, config.beta2, config.eps, config.weight_decay, decoupled});
+  throw Error(Fault::bug, "no such optimizer");
 }
 
 optim::Schedule make_schedule(const Config& config, long steps) {
-  const optim::Decay decay = config.schedule == "cosine"   ? optim::Decay::cosine
-                             : config.schedule == "linear" ? optim::Decay::linear
-                             : config.schedule == "noam"   ? optim::Decay::noam
-                                                           : optim::Decay::constant;
-  return {decay, config.lr, config.min_lr, config.warmup, steps, config.channels};
+  return {config.schedule, config.lr, config.min_lr, config.warmup, steps, config.channels};
 }
 
 }  // namespace
@@ -40,8 +40,8 @@ template <class T>
 Trainer<T>::Trainer(const Config& config, const data::Tokenizer& tokenizer, const data::TokenSequence& tokens,
                     long schedule_steps, long labels)
     : config_(config),
-      objective_(config_, tokenizer, labels),
-      examples_(objective_.examples(tokens), static_cast<std::uint64_t>(config.seed)),
+      task_{config_, tokenizer, labels},
+      examples_(task_.examples(tokens), static_cast<std::uint64_t>(config.seed)),
       model_(parameters_, model_config(config, tokenizer.vocabulary_size(), labels)),
       schedule_(make_schedule(config, schedule_steps > 0 ? schedule_steps : config.steps)) {
   if (config.freeze) parameters_.freeze_all_but(nn::label_head);
@@ -100,9 +100,16 @@ StepReport Trainer<T>::step() {
 }
 
 template <class T>
-Evaluation Trainer<T>::evaluate(const data::TokenSequence& tokens, std::uint64_t text_bytes,
+Evaluation Trainer<T>::evaluate(const data::TokenSequence& tokens, std::uint64_t text_bytes, long most_batches,
                                 const std::function<bool()>& stop) {
-  return train::evaluate(model_, tape_, objective_, tokens, text_bytes, config_.batch, config_.eval_batches, stop);
+  return train::evaluate(model_, tape_, task_, tokens, text_bytes, config_.batch, most_batches, stop);
+}
+
+template <class T>
+long Trainer<T>::batches_of(const data::TokenSequence& tokens) const {
+  const data::EvaluationBatches all(task_.examples(tokens));
+  const auto batch = static_cast<std::uint64_t>(config_.batch);
+  return static_cast<long>((all.examples() + batch - 1) / batch);
 }
 
 template class Trainer<float>;

@@ -12,10 +12,10 @@
 #include "data/examples.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
-#include "train/run/config.h"
+#include "train/tasks/config.h"
 #include "train/run/evaluate.h"
 #include "train/run/model.h"
-#include "train/run/objective.h"
+#include "train/tasks/task.h"
 
 namespace primer::train {
 
@@ -59,9 +59,11 @@ class Trainer {
   /// Three skipped steps in a row, or ten among the last hundred: more of them would not help.
   bool has_diverged() const { return state_.bad_in_a_row >= 3 || state_.bad_steps.count() >= 10; }
 
-  /// On `tokens`, which stand for `text_bytes` bytes; the configuration says how many batches, and `stop` may end it.
-  Evaluation evaluate(const data::TokenSequence& tokens, std::uint64_t text_bytes,
+  /// On `tokens`, which stand for `text_bytes` bytes, in `most_batches` batches at most, 0: all; `stop` may end it.
+  Evaluation evaluate(const data::TokenSequence& tokens, std::uint64_t text_bytes, long most_batches = 0,
                       const std::function<bool()>& stop = {});
+  /// How many batches all of the tokens would take.
+  long batches_of(const data::TokenSequence& tokens) const;
 
   const TrainerState& state() const { return state_; }
   double epochs() const { return examples_.epochs(); }  // passes over the text so far
@@ -73,7 +75,7 @@ class Trainer {
 
  private:
   Config config_;
-  Objective objective_;
+  TextTask task_;
   data::TrainingBatches examples_;
   autograd::Parameters<T> parameters_;
   Model<T> model_;

@@ -26,9 +26,7 @@ namespace {
 
 // Trains a throw-away model with the plan's configuration and measures it.
 void measure(Plan& plan, const data::TokenFile& tokens) {
-  Config config = plan.config;
-  config.eval_batches = 4;
-  Trainer<float> trainer(config, *plan.tokenizer, tokens.train(), 0, static_cast<long>(plan.labels.size()));
+  Trainer<float> trainer(plan.config, *plan.tokenizer, tokens.train(), 0, static_cast<long>(plan.labels.size()));
   for (int i = 0; i < 2; ++i) trainer.step();  // memory is touched for the first time
   Stopwatch steps;
   long count = 0;
@@ -40,16 +38,18 @@ void measure(Plan& plan, const data::TokenFile& tokens) {
   } while (steps.seconds() < enough && count < 1000);
   const double per_step = steps.seconds() / static_cast<double>(count);
 
-  double per_evaluation = 0;
+  double per_batch = 0;
+  long batches = 0;  // of an evaluation
   if (plan.validates()) {
+    batches = trainer.batches_of(tokens.validation());
+    if (plan.config.eval_batches > 0) batches = std::min(batches, plan.config.eval_batches);
+    const long sample = std::min(batches, 4L);
     Stopwatch evaluation;
-    const Evaluation sample = trainer.evaluate(tokens.validation(), tokens.validation_bytes());
-    auto targets = static_cast<double>(tokens.validation_size());
-    const auto limit = static_cast<double>(plan.config.eval_batches * plan.config.batch * plan.config.context);
-    if (limit > 0) targets = std::min(targets, limit);
-    per_evaluation = evaluation.seconds() * std::max(1.0, targets / static_cast<double>(std::max<std::uint64_t>(sample.targets, 1)));
+    trainer.evaluate(tokens.validation(), tokens.validation_bytes(), sample);
+    per_batch = evaluation.seconds() / static_cast<double>(sample);
+    if (plan.config.objective->evaluates_training()) per_batch *= 2;  // as many batches of what is learned from
   }
-  settle_steps(plan, per_step, per_evaluation);
+  settle_steps(plan, per_step, per_batch, batches);
 }
 
 void note_machine(TrainingState& state) {
@@ -71,10 +71,9 @@ std::string other_machine(const TrainingState& before) {
 // The parts of a model that another task has no use for, or must learn anew.
 std::vector<std::string> heads_to_change(const Config& from, const Config& to) {
   std::vector<std::string> heads;
-  const bool same_labels = from.objective == to.objective && from.objective == "mlm";
+  const bool same_labels = from.objective == to.objective && !from.objective->has_labels();
   if (from.objective != to.objective) heads.push_back("masked.");
   if (!same_labels || from.next_sentence != to.next_sentence) heads.push_back(std::string(nn::label_head) + ".");
-  const auto has_pooler = [](const Config& c) { return c.pooling == "cls" && (c.next_sentence || c.objective == "classify"); };
   if (has_pooler(from) != has_pooler(to)) heads.push_back("pooler.");
   return heads;
 }
@@ -138,7 +137,7 @@ class Training {
 
   // What a target may be, and the loss of who holds each of them equally probable.
   long choices() const {
-    const bool labels_only = config_.objective == "classify";
+    const bool labels_only = config_.objective->has_labels();
     return labels_only ? static_cast<long>(run_.checkpoint.labels.size()) : run_.checkpoint.tokenizer->vocabulary_size();
   }
   double guess() const { return std::log(static_cast<double>(choices())); }
@@ -215,14 +214,18 @@ class Training {
     const long step = trainer_.state().step;
     const data::TokenFile& tokens = *run_.tokens;
     Evaluation evaluation =
-        trainer_.evaluate(tokens.validation(), tokens.validation_bytes(), [this] { return is_stopped(); });
+        trainer_.evaluate(tokens.validation(), tokens.validation_bytes(), config_.eval_batches, [this] { return is_stopped(); });
     if (!evaluation.complete) return false;
     line.add("val_loss", evaluation.loss)
         .add("val_bits_per_byte", evaluation.bits_per_byte)
         .add("val_accuracy", evaluation.accuracy);
-    if (config_.objective == "classify") {  // few lines: what was learned by heart shows beside what was understood
+    if (config_.objective->evaluates_training()) {
+      // What was learned by heart shows beside what was understood. It takes as many batches of the part that is learned
+      // from, so that it costs no more than the evaluation itself.
+      const auto batch = static_cast<std::uint64_t>(config_.batch);
+      const long batches = static_cast<long>((evaluation.targets + batch - 1) / batch);
       const Evaluation known =
-          trainer_.evaluate(tokens.train(), tokens.train_bytes(), [this] { return is_stopped(); });
+          trainer_.evaluate(tokens.train(), tokens.train_bytes(), batches, [this] { return is_stopped(); });
       if (!known.complete) return false;
       line.add("train_accuracy", known.accuracy);
       evaluation.train_accuracy = known.accuracy;
@@ -293,7 +296,7 @@ class Training {
 
 void prepare_run(const RunPaths& run, Plan& plan, const data::Sources& sources, const data::TextFacts& facts,
                  const Checkpoint* initial) {
-  const data::TextReading reading(*plan.tokenizer, text_form(plan.config), &plan.labels);
+  const data::TextReading reading(*plan.tokenizer, plan.config.objective->form(plan.config), &plan.labels);
   data::build_token_file(run.tokens(), sources, facts, reading, plan.config.val_fraction);
   data::remove_all(run.spool());
   data::write_file_atomically(run.tokenizer(), plan.tokenizer->json());

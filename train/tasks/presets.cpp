@@ -1,7 +1,7 @@
-#include "train/run/presets.h"
+#include "train/tasks/presets.h"
 
 #include "autograd/error.h"
-#include "train/run/nearest.h"
+#include "train/tasks/nearest.h"
 
 namespace primer::train {
 
@@ -44,7 +44,7 @@ std::vector<std::string> preset_names() {
 
 void apply_preset(Config& config, const std::string& name) {
   for (const Preset& preset : presets()) {
-    if (preset.name == name) return read_json(config, preset.json, "preset " + name, Source::preset);
+    if (preset.name == name) return read_json(config, preset.json, "preset " + name, ChosenBy::preset);
   }
   std::string message = "unknown preset " + name + ": there are";
   for (const std::string& known : preset_names()) message += " " + known;

@@ -4,8 +4,8 @@
 #include "autograd/error.h"
 #include "data/strict_json.h"
 #include "data/utf8.h"
-#include "train/run/config.h"
-#include "train/run/nearest.h"
+#include "train/tasks/config.h"
+#include "train/tasks/nearest.h"
 
 namespace primer::train {
 
@@ -73,7 +73,7 @@ std::string to_json(const Config& config, Layout layout) {
   return text + (lines ? "\n}\n" : "}");
 }
 
-void read_json(Config& config, std::string_view text, const std::string& name, Source source) {
+void read_json(Config& config, std::string_view text, const std::string& name, ChosenBy source) {
   if (text.size() > longest_file) {
     throw Error(Fault::usage,
                 name + ": longer than a configuration can be (" + std::to_string(longest_file) + " bytes)");

@@ -7,27 +7,30 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
+#include <vector>
 
 #include "nn/model_config.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+#include "train/tasks/task.h"
 
 namespace primer::train {
 
 /// Who chose a value; a later one overrides an earlier one.
-enum class Source : std::uint8_t { fitted, preset, file, flag };
+enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
 
 // One hyperparameter, one line. FITS: unless somebody chooses, the plan fits the value to the text.
 //
 // INTEGER(name, default, lowest, highest, FITS or FIXED, group, help)    NUMBER: the same with a real number
 // SWITCH(name, default, FITS or FIXED, group, help)
-// WORD(name, default, "a|b|c", FITS or FIXED, group, help); bpe:SIZE among the choices stands for bpe: and a number of
-// tokens, PATH for any word with a slash or a dot
-#define PRIMER_CONFIG_FIELDS(INTEGER, NUMBER, SWITCH, WORD)                                                            \
-  WORD(objective, "lm", "lm|mlm|classify", FIXED, "Task",                                                              \
-       "lm: predict the next token; mlm: fill in hidden ones; classify: tell label<TAB>text lines apart")              \
+// WORD(name, default, FITS or FIXED, group, help): a value of an enumeration with names, or a task
+// TEXT(name, default, "a|b|c", FITS or FIXED, group, help): text; bpe:SIZE among the choices stands for bpe: and a number
+// of tokens, PATH for any word with a slash or a dot
+#define PRIMER_CONFIG_FIELDS(INTEGER, NUMBER, SWITCH, WORD, TEXT)                                                      \
+  WORD(objective, Objective(), FIXED, "Task", objective_help())                                                        \
   SWITCH(next_sentence, false, FIXED, "Task",                                                                          \
          "mlm: learn too whether a sentence follows another; blank lines part documents")                              \
-  WORD(tokenizer, "char", "char|byte|bpe:SIZE|PATH", FITS, "Task",                                                     \
+  TEXT(tokenizer, "char", "char|byte|bpe:SIZE|PATH", FITS, "Task",                                                     \
        "a token is a Unicode character, a byte, one of SIZE pieces learned from the text, or as a file says")          \
   NUMBER(val_fraction, 0.1, 0, 0.9, FITS, "Task", "last part of each file that is kept for validation")                \
   INTEGER(seed, 1337, 0, 9007199254740991, FIXED, "Task", "of initialisation, data order and dropout")                 \
@@ -38,17 +41,17 @@ enum class Source : std::uint8_t { fitted, preset, file, flag };
   INTEGER(ffn_channels, 0, -1, 1048576, FIXED, "Model", "width of the feed-forward layer; 0: 4 x channels, -1: none")  \
   NUMBER(dropout, 0, 0, 0.99, FITS, "Model", "probability of dropping an activation in training")                      \
   SWITCH(bias, false, FITS, "Model", "biases in linear and norm layers; a BERT has them")                              \
-  WORD(position, "learned", "learned|sinusoidal|none", FIXED, "Model", "how a position is told to the model")          \
+  WORD(position, nn::Position::learned, FIXED, "Model", "how a position is told to the model")          \
   NUMBER(position_scale, 1, 0, 1000, FITS, "Model", "amplitude of sinusoidal positions")                               \
-  WORD(norm, "pre", "pre|post|none", FITS, "Model", "layer norm before each sublayer; after, as in a BERT")            \
+  WORD(norm, nn::Norm::pre, FITS, "Model", "layer norm before each sublayer; after, as in a BERT")            \
   SWITCH(tie, true, FIXED, "Model", "the output projection is the token embedding")                                    \
-  WORD(activation, "gelu", "gelu|gelu-erf|relu", FITS, "Model", "of the feed-forward layer; a BERT has gelu-erf")      \
-  WORD(pooling, "cls", "cls|mean", FITS, "Model", "what labels are read from: the output at [CLS], or all in the mean") \
-  WORD(optimizer, "adamw", "adamw|adam|sgd", FIXED, "Optimizer", "the update rule")                                    \
+  WORD(activation, nn::Activation::gelu, FITS, "Model", "of the feed-forward layer; a BERT has gelu-erf")      \
+  WORD(pooling, nn::Pooling::cls, FITS, "Model", "what labels are read from: the output at [CLS], or all in the mean") \
+  WORD(optimizer, optim::Rule::adamw, FIXED, "Optimizer", "the update rule")                                    \
   NUMBER(lr, 1e-3, 0, 1000, FITS, "Optimizer", "highest learning rate; for noam a factor")                             \
   NUMBER(min_lr, 1e-4, 0, 1000, FITS, "Optimizer", "learning rate at the end of the schedule")                         \
   INTEGER(warmup, 100, 0, 1000000000, FITS, "Optimizer", "steps in which the learning rate rises")                     \
-  WORD(schedule, "cosine", "cosine|linear|constant|noam", FIXED, "Optimizer", "the learning rate after the warmup")    \
+  WORD(schedule, optim::Decay::cosine, FIXED, "Optimizer", "the learning rate after the warmup")    \
   NUMBER(beta1, 0.9, 0, 0.999999, FIXED, "Optimizer", "decay of the first moment; the momentum of sgd")                \
   NUMBER(beta2, 0.99, 0, 0.999999999, FIXED, "Optimizer", "decay of the second moment")                                \
   NUMBER(eps, 1e-8, 1e-30, 1, FIXED, "Optimizer", "added to the root of the second moment")                            \
@@ -73,32 +76,37 @@ struct Config {
 #define PRIMER_INTEGER(name, value, low, high, fits, group, help) long name = value;
 #define PRIMER_NUMBER(name, value, low, high, fits, group, help) double name = value;
 #define PRIMER_SWITCH(name, value, fits, group, help) bool name = value;
-#define PRIMER_WORD(name, value, choices, fits, group, help) std::string name = value;
-  PRIMER_CONFIG_FIELDS(PRIMER_INTEGER, PRIMER_NUMBER, PRIMER_SWITCH, PRIMER_WORD)
+#define PRIMER_WORD(name, value, fits, group, help) decltype(value) name = value;
+#define PRIMER_TEXT(name, value, choices, fits, group, help) std::string name = value;
+  PRIMER_CONFIG_FIELDS(PRIMER_INTEGER, PRIMER_NUMBER, PRIMER_SWITCH, PRIMER_WORD, PRIMER_TEXT)
 #undef PRIMER_INTEGER
 #undef PRIMER_NUMBER
 #undef PRIMER_SWITCH
 #undef PRIMER_WORD
+#undef PRIMER_TEXT
 
 #define PRIMER_ONE(...) +1
-  static constexpr int field_count = 0 PRIMER_CONFIG_FIELDS(PRIMER_ONE, PRIMER_ONE, PRIMER_ONE, PRIMER_ONE);
+  static constexpr int field_count = 0 PRIMER_CONFIG_FIELDS(PRIMER_ONE, PRIMER_ONE, PRIMER_ONE, PRIMER_ONE, PRIMER_ONE);
 #undef PRIMER_ONE
-  std::array<Source, field_count> sources{};  // [field_count], who chose each value, in the order of the list
+  std::array<ChosenBy, field_count> sources{};  // [field_count], who chose each value, in the order of the list
 };
 
 /// One line of the list.
 struct Field {
   enum class Kind { integer, number, switch_, word };
-  using Member = std::variant<long Config::*, double Config::*, bool Config::*, std::string Config::*>;
 
   int index;
   std::string_view key;  // snake_case: the name in config.json
   Kind kind;
-  Member member;
-  double low = 0, high = 0;    // of integers and numbers, both allowed
-  std::string_view choices{};  // of words, separated by |
-  bool fits = false;           // fitted to the text unless chosen
-  std::string_view group, help;
+  double low = 0, high = 0;                // of integers and numbers, both allowed
+  std::vector<std::string_view> choices;   // of words
+  bool fits = false;                       // fitted to the text unless chosen
+  std::string_view group;
+  std::string help;
+
+  std::string (*text)(const Config& config);                                     // the value: see value_text()
+  bool (*read)(Config& config, const Field& field, std::string_view text);       // false: no value of this field
+  const void* (*place)(const Config& config);                                    // of the member
 
   /// The name on the command line, without dashes: the key in kebab-case.
   std::string option() const;
@@ -115,13 +123,31 @@ const Field& field_named(std::string_view key);
 
 /// Sets one value from text, as on the command line. `shown` is how the user named it ("--lr"), for the message.
 /// Throws Fault::usage for a wrong type, a value out of range, nan and infinity.
-void set(Config& config, const Field& field, std::string_view text, Source source, std::string_view shown);
+void set(Config& config, const Field& field, std::string_view text, ChosenBy source, std::string_view shown);
 
 /// The value as text: the shortest that reads back to the same value.
 std::string value_text(const Config& config, const Field& field);
 
+/// Who chose a value.
+inline ChosenBy source_of(const Config& config, const Field& field) {
+  return config.sources[static_cast<std::size_t>(field.index)];
+}
+
+/// The field whose value stands there in `config`.
+const Field& field_at(const Config& config, const void* place);
+
+/// Sets a member that is `by`'s choice.
+template <class Value>
+void choose(Config& config, Value Config::*member, std::type_identity_t<Value> value, ChosenBy by) {
+  config.*member = value;
+  config.sources[static_cast<std::size_t>(field_at(config, &(config.*member)).index)] = by;
+}
+
 /// Who chose the value of a member, as in source_of(config, &Config::context).
-Source source_of(const Config& config, Field::Member member);
+template <class Value>
+ChosenBy source_of(const Config& config, Value Config::*member) {
+  return source_of(config, field_at(config, &(config.*member)));
+}
 
 /// The SIZE of a tokenizer bpe:SIZE, 0 for any other.
 int bpe_size(std::string_view tokenizer);
@@ -133,7 +159,7 @@ std::string to_json(const Config& config, Layout layout = Layout::lines);
 /// Reads such JSON, comments allowed, over `config`: every key it holds is set, with this source.
 /// `name` is the file's, for messages. Throws Fault::usage for what is not such JSON: unknown, repeated or nested keys,
 /// wrong types, values out of range; nothing is changed then.
-void read_json(Config& config, std::string_view text, const std::string& name, Source source);
+void read_json(Config& config, std::string_view text, const std::string& name, ChosenBy source);
 
 /// The wishes for a training that begins with the model of `source`, a run named `run`: the fields that shape the model
 /// are its own, and so is the objective unless it is chosen. Wishes that ask for another shape, or for an objective
@@ -143,8 +169,10 @@ Config inherit_model(const Config& wishes, const Config& source, std::string_vie
 /// Throws Fault::usage on switches that do not go together. `has_source`: the training begins with another's weights.
 void check_choices(const Config& config, bool has_source);
 
-/// The model that the configuration describes, over `vocabulary` tokens: a GPT for lm, a BERT else, with so many classes
-/// for classify. Throws Fault::usage when heads do not divide the channels.
+/// The model has BERT's pooler: what labels are read from, when there are any.
+bool has_pooler(const Config& config);
+
+/// The model that the configuration describes, over `vocabulary` tokens; `labels` are the text's. Throws Fault::usage when heads do not divide the channels.
 nn::ModelConfig model_config(const Config& config, long vocabulary, long labels = 0);
 
 /// Reads a whole number, also one that is written as 1e3 or 2.5e5. False for anything else.

@@ -1,0 +1,325 @@
+#include "train/tasks/config.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <vector>
+
+#include "autograd/error.h"
+#include "data/bpe_training.h"
+#include "data/utf8.h"
+#include "train/tasks/nearest.h"
+
+namespace primer::train {
+
+using autograd::Error;
+using autograd::Fault;
+
+namespace {
+
+constexpr bool FITS = true, FIXED = false;
+
+bool is_choice(std::string_view choice, std::string_view text) {
+  if (choice == "PATH") return text.find_first_of("/.") != std::string_view::npos && data::printable(text) == text;
+  if (choice == "bpe:SIZE") return bpe_size(text) > 0;
+  return choice == text;
+}
+
+// How a value of each type is written and read. Reading leaves the value alone when the text is none.
+std::string text_of(long value) { return std::to_string(value); }
+std::string text_of(double value) { return number_text(value); }
+std::string text_of(bool value) { return value ? "true" : "false"; }
+std::string text_of(const std::string& value) { return value; }
+std::string text_of(const Objective& value) { return std::string(value->name()); }
+template <autograd::Word E>
+std::string text_of(E value) {
+  return std::string(autograd::name(value));
+}
+
+bool read_value(long& value, const Field& field, std::string_view text) {
+  long read = 0;
+  if (!read_whole(text, read) || read < field.low || read > field.high) return false;
+  value = read;
+  return true;
+}
+
+bool read_value(double& value, const Field& field, std::string_view text) {
+  double read = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), read);
+  // Written so that nan is refused as well: it is in no range.
+  if (error != std::errc() || end != text.data() + text.size() || !(read >= field.low && read <= field.high)) return false;
+  value = read;
+  return true;
+}
+
+bool read_value(bool& value, const Field&, std::string_view text) {
+  if (text != "true" && text != "false") return false;
+  value = text == "true";
+  return true;
+}
+
+bool read_value(std::string& value, const Field& field, std::string_view text) {
+  const auto fits = [&](std::string_view choice) { return is_choice(choice, text); };
+  if (std::none_of(field.choices.begin(), field.choices.end(), fits)) return false;
+  value = text;
+  return true;
+}
+
+bool read_value(Objective& value, const Field&, std::string_view text) {
+  for (const Task* const task : tasks()) {
+    if (task->name() != text) continue;
+    value = *task;
+    return true;
+  }
+  return false;
+}
+
+template <autograd::Word E>
+bool read_value(E& value, const Field&, std::string_view text) {
+  const std::optional<E> read = autograd::word<E>(text);
+  if (read) value = *read;
+  return read.has_value();
+}
+
+template <autograd::Word E>
+std::vector<std::string_view> choices_of(E value) {
+  const auto list = words(value);
+  return {list.begin(), list.end()};
+}
+
+std::vector<std::string_view> choices_of(const Objective&) {
+  std::vector<std::string_view> list;
+  for (const Task* const task : tasks()) list.push_back(task->name());
+  return list;
+}
+
+std::vector<std::string_view> split(std::string_view choices) {
+  std::vector<std::string_view> list;
+  while (!choices.empty()) {
+    const auto bar = choices.find('|');
+    list.push_back(choices.substr(0, bar));
+    choices = bar == std::string_view::npos ? std::string_view() : choices.substr(bar + 1);
+  }
+  return list;
+}
+
+std::vector<Field> make_fields() {
+  using Kind = Field::Kind;
+  std::vector<Field> list;
+#define PRIMER_FIELD(name, kind, low, high, choices, fits, group, help)                                     \
+  list.push_back({static_cast<int>(list.size()), #name, kind, low, high, choices, fits, group, help,        \
+                  [](const Config& config) { return text_of(config.name); },                                \
+                  [](Config& config, const Field& field, std::string_view text) {                           \
+                    return read_value(config.name, field, text);                                            \
+                  },                                                                                        \
+                  [](const Config& config) -> const void* { return &config.name; }});
+#define PRIMER_INTEGER(name, value, low, high, fits, group, help) \
+  PRIMER_FIELD(name, Kind::integer, low, high, {}, fits, group, help)
+#define PRIMER_NUMBER(name, value, low, high, fits, group, help) \
+  PRIMER_FIELD(name, Kind::number, low, high, {}, fits, group, help)
+#define PRIMER_SWITCH(name, value, fits, group, help) PRIMER_FIELD(name, Kind::switch_, 0, 1, {}, fits, group, help)
+#define PRIMER_WORD(name, value, fits, group, help) \
+  PRIMER_FIELD(name, Kind::word, 0, 0, choices_of(value), fits, group, help)
+#define PRIMER_TEXT(name, value, choices, fits, group, help) \
+  PRIMER_FIELD(name, Kind::word, 0, 0, split(choices), fits, group, help)
+  PRIMER_CONFIG_FIELDS(PRIMER_INTEGER, PRIMER_NUMBER, PRIMER_SWITCH, PRIMER_WORD, PRIMER_TEXT)
+#undef PRIMER_INTEGER
+#undef PRIMER_NUMBER
+#undef PRIMER_SWITCH
+#undef PRIMER_WORD
+#undef PRIMER_TEXT
+#undef PRIMER_FIELD
+  return list;
+}
+
+[[noreturn]] void refuse(std::string_view shown, std::string_view text, const std::string& expected) {
+  throw Error(Fault::usage,
+              std::string(shown) + " " + data::printable(text.substr(0, 100)) + ": expected " + expected);
+}
+
+std::string expected(const Field& field, std::string_view text) {
+  switch (field.kind) {
+    case Field::Kind::integer:
+    case Field::Kind::number:
+      return (field.kind == Field::Kind::integer ? "a whole number from " : "a number from ") + number_text(field.low) +
+             " to " + number_text(field.high);
+    case Field::Kind::switch_: return "true or false";
+    case Field::Kind::word: break;
+  }
+  std::string all = "one of";
+  for (const std::string_view choice : field.choices) {
+    all += " " + std::string(choice);
+    if (choice == "bpe:SIZE") {
+      all += " (" + std::to_string(data::fewest_bpe_tokens) + " to " + std::to_string(data::most_bpe_tokens) + ")";
+    }
+    if (choice == "PATH") all += " (with a / or a dot in it: ./NAME)";
+  }
+  if (text.starts_with("bpe")) return all;  // it lacks its size
+  const std::string near = nearest(text, {field.choices.begin(), field.choices.end()});
+  return all + (near.empty() ? "" : "; did you mean " + near + "?");
+}
+
+}  // namespace
+
+int bpe_size(std::string_view tokenizer) {
+  constexpr std::string_view name = "bpe:";
+  if (!tokenizer.starts_with(name)) return 0;
+  const char* const last = tokenizer.data() + tokenizer.size();
+  int size = 0;
+  const auto [end, error] = std::from_chars(tokenizer.data() + name.size(), last, size);
+  const bool fits = size >= data::fewest_bpe_tokens && size <= data::most_bpe_tokens;
+  return error == std::errc() && end == last && fits ? size : 0;
+}
+
+bool read_whole(std::string_view text, long& value) {
+  const char* const last = text.data() + text.size();
+  if (const auto read = std::from_chars(text.data(), last, value); read.ec == std::errc() && read.ptr == last) return true;
+  double number = 0;
+  const auto read = std::from_chars(text.data(), last, number);
+  if (read.ec != std::errc() || read.ptr != last || text.find_first_of("eE") == std::string_view::npos) return false;
+  if (!(std::fabs(number) < 1e15) || std::nearbyint(number) != number) return false;
+  value = static_cast<long>(number);
+  return true;
+}
+
+std::string number_text(double value) {
+  char buffer[64];
+  // Small whole numbers as people write them: 1000 rather than to_chars' 1e+03.
+  const bool whole = std::nearbyint(value) == value && std::fabs(value) < 1e15;
+  const auto end = whole ? std::to_chars(buffer, buffer + sizeof buffer, static_cast<long>(value))
+                         : std::to_chars(buffer, buffer + sizeof buffer, value);
+  return {buffer, end.ptr};
+}
+
+std::string Field::option() const {
+  std::string name(key);
+  for (char& c : name) {
+    if (c == '_') c = '-';
+  }
+  return name;
+}
+
+std::span<const Field> fields() {
+  static const std::vector<Field> list = make_fields();
+  return list;
+}
+
+const Field* find_field(std::string_view key) {
+  for (const Field& field : fields()) {
+    if (field.key == key) return &field;
+  }
+  return nullptr;
+}
+
+const Field& field_named(std::string_view key) {
+  if (const Field* const field = find_field(key)) return *field;
+  std::vector<std::string> keys;
+  for (const Field& field : fields()) keys.emplace_back(field.key);
+  const std::string near = nearest(std::string(key), keys);
+  throw Error(Fault::usage, "unknown option " + data::printable(key) + (near.empty() ? "" : "; did you mean " + near + "?"));
+}
+
+void set(Config& config, const Field& field, std::string_view text, ChosenBy source, std::string_view shown) {
+  if (!field.read(config, field, text)) refuse(shown, text, expected(field, text));
+  config.sources[static_cast<std::size_t>(field.index)] = source;
+}
+
+std::string value_text(const Config& config, const Field& field) { return field.text(config); }
+
+const Field& field_at(const Config& config, const void* place) {
+  for (const Field& field : fields()) {
+    if (field.place(config) == place) return field;
+  }
+  throw Error(Fault::bug, "a member of the configuration is not in its list");
+}
+
+Config inherit_model(const Config& wishes, const Config& source, std::string_view run) {
+  constexpr std::string_view shape[] = {"tokenizer",    "layers", "heads",    "channels", "context",   "ffn_channels",
+                                        "bias",         "position", "position_scale", "norm", "tie", "activation"};
+  Config config = wishes;
+  if (source_of(wishes, &Config::objective) == ChosenBy::fitted) config.objective = source.objective;
+  const Task &task = *config.objective, &before = *source.objective;
+  if (task.causal() != before.causal()) {
+    throw Error(Fault::usage, "--objective " + std::string(task.name()) + " needs a model that reads in " +
+                                  (before.causal() ? "both directions, and that of " : "one direction, and that of ") +
+                                  std::string(run) + " was trained with --objective " + std::string(before.name()));
+  }
+  task.begin_from(config, source);
+  const bool pooled = has_pooler(source);
+  if (!task.causal() && source_of(wishes, &Config::pooling) == ChosenBy::fitted) {
+    choose(config, &Config::pooling, pooled || config.next_sentence ? nn::Pooling::cls : nn::Pooling::mean,
+           ChosenBy::preset);
+  }
+  if (config.freeze && config.pooling == nn::Pooling::cls && !pooled) {
+    throw Error(Fault::usage, "--freeze keeps what the model has learned, and that of " + std::string(run) +
+                                  " has learned nothing for --pooling cls; leave it out, or train with --next-sentence");
+  }
+  std::string conflicts;
+  for (const std::string_view key : shape) {
+    const Field& field = field_named(key);
+    const std::string wish = value_text(wishes, field), own = value_text(source, field);
+    if (source_of(wishes, field) > ChosenBy::fitted && wish != own) {
+      conflicts += (conflicts.empty() ? "--" : ", --") + field.option() + " " + wish + " (the model has " + own + ")";
+    }
+    set(config, field, own, ChosenBy::file, key);
+  }
+  if (!conflicts.empty()) {
+    throw Error(Fault::usage, "the model of " + std::string(run) + " keeps its shape, so leave out " + conflicts);
+  }
+  return config;
+}
+
+void check_choices(const Config& config, bool has_source) {
+  const auto goes_with = [](bool (Task::*takes)() const, const std::string& option) {
+    std::string names;
+    for (const Task* const task : tasks()) {
+      if ((task->*takes)()) names += (names.empty() ? "" : " or ") + std::string(task->name());
+    }
+    return option + " goes with --objective " + names;
+  };
+  if (config.next_sentence && !config.objective->takes_next_sentence()) {
+    throw Error(Fault::usage, goes_with(&Task::takes_next_sentence, "--next-sentence"));
+  }
+  if (config.freeze && (!config.objective->takes_freeze() || !has_source)) {
+    throw Error(Fault::usage,
+                goes_with(&Task::takes_freeze, "--freeze") + " and --init-from: it keeps what another run has learned");
+  }
+}
+
+bool has_pooler(const Config& config) {
+  return config.pooling == nn::Pooling::cls && config.objective->classes(config, 2) > 0;
+}
+
+nn::ModelConfig model_config(const Config& config, long vocabulary, long labels) {
+  if (config.channels % config.heads != 0) {
+    throw Error(Fault::usage, "--channels " + std::to_string(config.channels) + " is not a multiple of --heads " +
+                                  std::to_string(config.heads) + ": try --channels " +
+                                  std::to_string((config.channels / config.heads + 1) * config.heads));
+  }
+  nn::ModelConfig model;
+  model.vocabulary = vocabulary;
+  model.context = config.context;
+  model.layers = config.layers;
+  model.heads = config.heads;
+  model.channels = config.channels;
+  model.ffn_channels = config.ffn_channels;
+  model.dropout = config.dropout;
+  model.bias = config.bias;
+  model.causal = config.objective->causal();
+  model.tie = config.tie;
+  model.position = config.position;
+  model.position_scale = config.position_scale;
+  model.norm = config.norm;
+  model.activation = config.activation;
+  if (model.causal) return model;
+  // Devlin et al. 2019, and the authors' modeling.py for the norms.
+  model.segments = 2;
+  model.embedding_norm = model.norm == nn::Norm::post;
+  model.norm_epsilon = 1e-12;
+  model.masked_head = config.objective->fills();
+  model.labels = config.objective->classes(config, labels);
+  if (model.labels > 0) model.pooling = config.pooling;
+  return model;
+}
+
+}  // namespace primer::train

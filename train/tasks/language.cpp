@@ -1,0 +1,32 @@
+// Language modelling: every token is predicted from those before it.
+#include "data/windows.h"
+#include "train/tasks/config.h"
+#include "train/tasks/task.h"
+
+namespace primer::train {
+
+namespace {
+
+class Language final : public Task {
+ public:
+  using Task::Task;
+  bool causal() const override { return true; }
+  bool writes() const override { return true; }
+  Room room(const Config&) const override {
+    return {.fewest_tokens = 2, .fewest_places = 1, .framing = -1};  // the target of the last token is beyond the context
+  }
+
+  std::unique_ptr<data::Examples> examples(const Config& config, const data::Tokenizer&, long,
+                                           const data::TokenSequence& tokens) const override {
+    return std::make_unique<data::Windows>(tokens, config.context, static_cast<std::uint64_t>(config.seed));
+  }
+};
+
+}  // namespace
+
+const Task& language_task() {
+  static const Language task("lm", "predict the next token");
+  return task;
+}
+
+}  // namespace primer::train

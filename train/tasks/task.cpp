@@ -1,0 +1,55 @@
+#include "train/tasks/task.h"
+
+#include <array>
+
+#include "autograd/error.h"
+#include "train/tasks/config.h"
+
+namespace primer::train {
+
+std::span<const Task* const> tasks() {
+  static const std::array list{&language_task(), &masked_task(), &classify_task()};
+  return list;
+}
+
+double Task::count(const Config& config, double tokens, double) const {
+  return tokens / static_cast<double>(config.context);
+}
+
+void BothWays::fit(Config& config) const {
+  const auto fitted = [&](auto member) { return source_of(config, member) == ChosenBy::fitted; };
+  if (fitted(&Config::norm)) config.norm = nn::Norm::post;
+  if (fitted(&Config::activation)) config.activation = nn::Activation::gelu_erf;
+  if (fitted(&Config::bias)) config.bias = true;
+}
+
+void require_specials(const Task& task, const data::Tokenizer& tokenizer) {
+  std::string missing, options;
+  for (const std::string& name : task.specials()) {
+    if (tokenizer.special(name) >= 0) continue;
+    missing += (missing.empty() ? "" : ", ") + name;
+    options += " --special '" + name + "'";
+  }
+  if (missing.empty()) return;
+  throw autograd::Error(autograd::Fault::input,
+                        "the tokenizer has no " + missing + ", which --objective " + std::string(task.name()) +
+                            " needs; --tokenizer char, byte or bpe:SIZE makes one that has, as does "
+                            "primer tokenize train" + options);
+}
+
+std::unique_ptr<data::Examples> TextTask::examples(const data::TokenSequence& tokens) const {
+  require_specials(*config.objective, tokenizer);
+  return config.objective->examples(config, tokenizer, labels, tokens);
+}
+
+bool TextTask::is_a_code() const { return config.objective->writes() && tokenizer.is_lossless(); }
+
+std::string objective_help() {
+  std::string help;
+  for (const Task* const task : tasks()) {
+    help += (help.empty() ? "" : "; ") + std::string(task->name()) + ": " + std::string(task->help());
+  }
+  return help;
+}
+
+}  // namespace primer::train
