@@ -57,6 +57,8 @@ class Examples {
   virtual long length(std::uint64_t) const { return context_; }
   virtual bool has_segments() const { return false; }
   virtual bool has_labels() const { return false; }
+  /// How many are longer than the context, and lost a part of themselves.
+  virtual std::uint64_t cut() const { return 0; }
 
  private:
   long context_;
@@ -105,6 +107,7 @@ class EvaluationBatches {
   bool next(long sequences, Batch& batch);
   void restart() { next_ = 0; }
   std::uint64_t examples() const { return count_; }  // that are read
+  std::uint64_t cut() const { return examples_->cut(); }  // of all: see Examples
 
  private:
   std::unique_ptr<Examples> examples_;

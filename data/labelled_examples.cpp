@@ -37,6 +37,14 @@ long LabelledExamples::length(std::uint64_t index) const {
   return std::min(context(), static_cast<long>(starts_[index + 1] - starts_[index]) - 1);  // all but the label
 }
 
+std::uint64_t LabelledExamples::cut() const {
+  std::uint64_t cut = 0;
+  for (std::size_t i = 0; i + 1 < starts_.size(); ++i) {
+    cut += starts_[i + 1] - starts_[i] - 1 > static_cast<std::uint64_t>(context());
+  }
+  return cut;
+}
+
 long LabelledExamples::write(std::uint64_t index, ExampleRow& row) const {
   const long size = length(index);
   tokens_->read(starts_[index], 2, row.tokens.data());

@@ -21,6 +21,7 @@ class LabelledExamples final : public Examples {
   bool varies() const override { return true; }
   long length(std::uint64_t index) const override;
   bool has_labels() const override { return true; }
+  std::uint64_t cut() const override;
 
  private:
   const TokenSequence* tokens_;

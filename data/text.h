@@ -78,6 +78,11 @@ struct TextFacts {
   bool carriage_returns = false;     // some line ends with CR LF
   std::uint32_t checksum = 0;        // CRC32C of all bytes
   std::vector<Symbol> alphabet;      // the distinct symbols: code points in order, then stray bytes in order
+
+  // Of labelled lines, once they were counted: count_tokens.
+  static constexpr std::size_t longest_told = 4096;
+  std::vector<std::uint64_t> label_lines;   // lines of each label
+  std::vector<std::uint64_t> line_lengths;  // [longest_told + 1], lines that take so many places; the last: or more
 };
 
 /// Reads the whole text once. Memory does not depend on its length.

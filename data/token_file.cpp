@@ -6,9 +6,11 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <thread>
 
 #include "data/checksum.h"
+#include "data/line_split.h"
 
 namespace primer::data {
 
@@ -120,7 +122,25 @@ std::uint64_t training_share(std::uint64_t n, double fraction) {
   return std::min(n, static_cast<std::uint64_t>(share));
 }
 
+namespace {
+
+/// Calls each(label, line) for labelled lines, which are whole: [CLS], the label, the text, [SEP].
+template <class Each>
+void each_labelled_line(std::span<const int> ids, const Tokenizer& tokenizer, Each&& each) {
+  const int sep = tokenizer.special("[SEP]");
+  for (std::size_t begin = 0, end = 0; begin < ids.size(); begin = end) {
+    while (ids[end++] != sep) {
+    }
+    each(static_cast<std::size_t>(ids[begin + 1] - tokenizer.vocabulary_size()), ids.subspan(begin, end - begin));
+  }
+}
+
+}  // namespace
+
 void count_tokens(const Sources& sources, TextFacts& facts, const TextReading& reading) {
+  const bool labelled = reading.form == TextForm::labelled_lines;
+  facts.label_lines.assign(labelled ? reading.labels->size() : 0, 0);
+  facts.line_lengths.assign(labelled ? TextFacts::longest_told + 1 : 0, 0);
   for (std::size_t i = 0; i < sources.files.size(); ++i) {
     facts.files[i].tokens.reset();
     if (reading.count(facts.files[i])) continue;
@@ -129,6 +149,11 @@ void count_tokens(const Sources& sources, TextFacts& facts, const TextReading& r
     encode_file(sources.files[i], reading, 0, [&](const std::vector<int>& ids) {
       count += ids.size();
       if (reading.form != TextForm::stream) parts += static_cast<std::uint64_t>(std::count(ids.begin(), ids.end(), sep));
+      if (!labelled) return;
+      each_labelled_line(ids, *reading.tokenizer, [&](std::size_t label, std::span<const int> line) {
+        ++facts.label_lines[label];
+        ++facts.line_lengths[std::min(line.size() - 1, TextFacts::longest_told)];  // the label takes no place
+      });
     });
     facts.files[i].tokens = count;
     facts.files[i].parts = parts;
@@ -142,9 +167,20 @@ struct FileShare {
   std::uint64_t tokens = 0, train = 0;
 };
 
-/// How the tokens of a file are shared between training and validation. What has a form is cut behind a [SEP].
-FileShare share_of(const Source& source, const FileFacts& facts, const TextReading& reading, double fraction) {
+/// How the tokens of a file are shared between training and validation. Labelled lines are drawn by `split`, if there is
+/// one; sentences are cut behind a [SEP].
+FileShare share_of(const Source& source, const FileFacts& facts, const TextReading& reading, double fraction,
+                   LineSplit* split) {
   FileShare share;
+  if (split) {
+    encode_file(source, reading, 0, [&](const std::vector<int>& ids) {
+      each_labelled_line(ids, *reading.tokenizer, [&](std::size_t label, std::span<const int> line) {
+        share.tokens += line.size();
+        if (!split->holds_back(label)) share.train += line.size();
+      });
+    });
+    return share;
+  }
   const auto known = reading.count(facts);
   if (known) {
     share.tokens = *known;
@@ -168,11 +204,17 @@ FileShare share_of(const Source& source, const FileFacts& facts, const TextReadi
 }  // namespace
 
 TokenFileFacts build_token_file(const std::string& path, const Sources& sources, const TextFacts& facts,
-                                const TextReading& reading, double validation_fraction) {
+                                const TextReading& reading, double validation_fraction, std::uint64_t seed) {
+  const bool draws = reading.form == TextForm::labelled_lines && validation_fraction > 0;
+  if (draws && facts.label_lines.empty()) autograd::refuse("build_token_file", "the lines were not counted", Fault::bug);
+  const auto new_split = [&] {
+    return draws ? std::optional<LineSplit>(std::in_place, facts.label_lines, validation_fraction, seed) : std::nullopt;
+  };
+  auto split = new_split();
   std::vector<FileShare> shares;  // of each file
   std::uint64_t train = 0, total = 0;
   for (std::size_t i = 0; i < sources.files.size(); ++i) {
-    shares.push_back(share_of(sources.files[i], facts.files[i], reading, validation_fraction));
+    shares.push_back(share_of(sources.files[i], facts.files[i], reading, validation_fraction, split ? &*split : nullptr));
     train += shares.back().train;
     total += shares.back().tokens;
   }
@@ -194,14 +236,23 @@ TokenFileFacts build_token_file(const std::string& path, const Sources& sources,
   PartWriter validation_part(file, sizeof header + train * step, width);
   std::uint32_t text_checksum = 0;
   bool miscounted = false;
+  split = new_split();
   for (std::size_t i = 0; i < sources.files.size(); ++i) {
     const std::uint64_t share = shares[i].train;
     std::uint64_t done = 0;  // tokens of this file
+    const auto put = [&](int id, bool train_token) {
+      ++done;
+      (train_token ? train_part : validation_part).put(id, text_bytes[static_cast<std::size_t>(id)]);
+    };
     text_checksum = encode_file(sources.files[i], reading, text_checksum, [&](const std::vector<int>& ids) {
-      for (const int id : ids) {
-        PartWriter& part = done++ < share ? train_part : validation_part;
-        part.put(id, text_bytes[static_cast<std::size_t>(id)]);
+      if (!split) {
+        for (const int id : ids) put(id, done < share);
+        return;
       }
+      each_labelled_line(ids, tokenizer, [&](std::size_t label, std::span<const int> line) {
+        const bool learned = !split->holds_back(label);
+        for (const int id : line) put(id, learned);
+      });
     });
     miscounted = miscounted || done != shares[i].tokens;
   }

@@ -69,16 +69,16 @@ struct TokenFileFacts {
 std::uint64_t training_share(std::uint64_t n, double fraction);
 
 /// Encodes the text once to find how many tokens each file gives, and writes that into its facts, unless the tokenizer
-/// knows without. What build_token_file says of a changed text or an unknown symbol holds here too.
+/// knows without; of labelled lines, how many have each label and each length. What build_token_file says of a changed text or an unknown symbol holds here too.
 void count_tokens(const Sources& sources, TextFacts& facts, const TextReading& reading);
 
 /// Encodes the text into the file `path`, atomically. The text is read once more before where its tokens cannot be counted
-/// otherwise, and in a text of sentences or labelled lines again, to find where the validation part begins: with one of
-/// these, the first that begins in it.
+/// otherwise, and in a text of sentences or labelled lines again, to find the validation part: of a text of sentences it
+/// begins with the first that begins in it; labelled lines, which count_tokens has counted, are drawn: see LineSplit.
 /// `facts` is the survey of `sources`. Memory does not depend on the text's length. A text that changed since the
 /// survey, or holds a symbol outside the vocabulary: Fault::input, naming the file; the disk: Fault::io.
 TokenFileFacts build_token_file(const std::string& path, const Sources& sources, const TextFacts& facts,
-                                const TextReading& reading, double validation_fraction);
+                                const TextReading& reading, double validation_fraction, std::uint64_t seed = 0);
 
 /// A token file open for reading. Reads by pread, so a file cut short under us is an error and not a signal.
 class TokenFile {

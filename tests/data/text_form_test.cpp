@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
+#include <utility>
 
 #include "data/labelled_examples.h"
 #include "data/token_file.h"
@@ -88,10 +90,17 @@ TEST_CASE("labels are surveyed in order, and fewer than two are refused") {
   CHECK(contains(refused(Fault::input, [&] { survey_of("b\tx\na\x1b\ty\n"); }), "cannot be shown"));
 }
 
-TEST_CASE("the validation part of labelled lines begins with a line, and every line is an example once") {
+TEST_CASE("labelled lines are drawn for validation label by label, from the seed, and every line is an example once") {
   const TemporaryFolder folder;
+  using Line = std::tuple<int, long, int>;  // label, length, letter
   std::string text;
-  for (int i = 0; i < 97; ++i) text += (i % 3 ? "good\t" : "bad\t") + std::string(1 + i % 11, 'a' + i % 26) + "\n";
+  std::multiset<Line> all;
+  for (int i = 0; i < 97; ++i) {  // sorted by their labels, and "few" has three lines
+    const int label = i < 40 ? 0 : i < 43 ? 1 : 2;
+    text += std::vector<std::string>{"bad\t", "few\t", "good\t"}[static_cast<std::size_t>(label)] +
+            std::string(1 + i % 11, 'a' + i % 26) + "\n";
+    all.emplace(label, std::min(9L, static_cast<long>(3 + i % 11)), 'a' + i % 26);
+  }
   const Sources sources = collect_sources({folder.put("l.tsv", text)});
   TextFacts facts = survey(sources);
   const auto tokenizer = make_byte_tokenizer(specials);
@@ -99,33 +108,45 @@ TEST_CASE("the validation part of labelled lines begins with a line, and every l
   const TextReading reading(*tokenizer, TextForm::labelled_lines, &labels);
   count_tokens(sources, facts, reading);
   CHECK(facts.files[0].parts == 97);
-  for (const double fraction : {0.0, 0.1, 0.5}) {
-    CAPTURE(fraction);
-    build_token_file(folder / "tokens", sources, facts, reading, fraction);
-    const TokenFile file(folder / "tokens");
-    CHECK(file.train_size() + file.validation_size() == *facts.files[0].tokens);
-    std::uint64_t lines = 0;
-    long longest = 0;
-    for (const Part part : {Part::train, Part::validation}) {
-      if (file.part(part).size() == 0) continue;
-      LabelledExamples examples(file.part(part), 9, *tokenizer, 2);
-      for (std::uint64_t i = 0; i < examples.count(); ++i, ++lines) {
-        std::vector<int> tokens(9, 0), targets(9, -1);
-        ExampleRow row{tokens, targets, {}};
-        const long length = examples.write(i, row);
-        longest = std::max(longest, length);
-        CHECK(row.label == (lines % 3 ? 1 : 0));
-        CHECK(length == std::min(9L, static_cast<long>(3 + lines % 11)));
-        CHECK(tokens[0] == tokenizer->special("[CLS]"));
-        CHECK(tokens[length - 1] == tokenizer->special("[SEP]"));
-        for (long k = 1; k < length - 1; ++k) CHECK(tokens[k] == 'a' + static_cast<int>(lines % 26));
-      }
+  CHECK(facts.label_lines == std::vector<std::uint64_t>{40, 3, 54});
+  CHECK(facts.line_lengths[3] == 9);  // [CLS], one letter, [SEP]
+  const auto lines_of = [&](const TokenSequence& tokens, std::multiset<Line>& lines) {
+    std::vector<long> counts(3, 0);
+    if (tokens.size() == 0) return counts;
+    LabelledExamples examples(tokens, 9, *tokenizer, 3);
+    std::uint64_t cut = 0;
+    for (std::uint64_t i = 0; i < examples.count(); ++i) {
+      std::vector<int> ids(9, 0), targets(9, -1);
+      ExampleRow row{ids, targets, {}};
+      const long length = examples.write(i, row);
+      CHECK(ids[0] == tokenizer->special("[CLS]"));
+      CHECK(ids[static_cast<std::size_t>(length - 1)] == tokenizer->special("[SEP]"));
+      for (long k = 1; k < length - 1; ++k) CHECK(ids[static_cast<std::size_t>(k)] == ids[1]);
+      lines.emplace(row.label, length, ids[1]);
+      ++counts[static_cast<std::size_t>(row.label)];
+      cut += length == 9;
     }
-    CHECK(lines == 97);
-    CHECK(longest == 9);
-    const double share = static_cast<double>(file.validation_size()) / static_cast<double>(*facts.files[0].tokens);
-    CHECK(share == doctest::Approx(fraction).epsilon(0.1));
+    CHECK(examples.cut() <= cut);
+    CHECK(examples.cut() + 9 >= cut);  // some fill the context exactly
+    return counts;
+  };
+  std::set<std::multiset<Line>> drawn;
+  for (const auto& [fraction, held_back] : std::vector<std::pair<double, std::vector<long>>>{
+           {0.0, {0, 0, 0}}, {0.1, {4, 1, 5}}, {0.5, {20, 2, 27}}, {0.9, {36, 2, 49}}}) {
+    CAPTURE(fraction);
+    for (const std::uint64_t seed : {1, 1, 2}) {
+      const TokenFileFacts built = build_token_file(folder / "tokens", sources, facts, reading, fraction, seed);
+      CHECK(built.train.tokens + built.validation.tokens == *facts.files[0].tokens);
+      const TokenFile file(folder / "tokens");
+      std::multiset<Line> validation, both;
+      CHECK(lines_of(file.validation(), validation) == held_back);
+      drawn.insert(validation);
+      both = validation;
+      lines_of(file.train(), both);
+      CHECK(both == all);
+    }
   }
+  CHECK(drawn.size() == 1 + 2 * 3);  // the seed decides, and nothing else
 }
 
 TEST_CASE("examples of unequal lengths come in batches of about equal ones, each once an epoch") {

@@ -108,6 +108,25 @@ TEST_CASE("longer texts get larger models and every plan is one that can be buil
   }
 }
 
+TEST_CASE("labelled lines are read whole where that is affordable, what is cut is said, and a label with one line is refused") {
+  std::string text;
+  for (int i = 0; i < 80; ++i) text += (i % 2 ? "a\t" : "b\t") + std::string(i == 7 ? 100 : 20, 'x') + "\n";
+  const auto planned = [](const std::string& lines, std::vector<std::pair<std::string, std::string>> options) {
+    options.emplace_back("objective", "classify");
+    SurveyedText surveyed(lines);
+    const Config config = wishes(options);
+    const TextReadings readings = read_text(config, surveyed.sources, surveyed.facts, nullptr);
+    return make_plan(config, surveyed.facts, readings);
+  };
+  CHECK(planned(text, {}).config.context == 104);  // 102 places, rounded up
+  CHECK(plan_text(planned(text, {})).find("longer") == std::string::npos);
+  CHECK(plan_text(planned(text, {{"context", "64"}})).find("1 of 80 lines are longer than the context of 64") != std::string::npos);
+  CHECK(planned(text + "a\t" + std::string(5000, 'x') + "\n", {}).config.context == 512);
+  const std::string rare = text + "c\tonly one\n";
+  CHECK_THROWS_WITH_AS(planned(rare, {}), doctest::Contains("the label 'c' has 1 line, too few"), Error);
+  CHECK(planned(rare, {{"val_fraction", "0"}}).labels.size() == 3);
+}
+
 TEST_CASE("heads and channels that were not chosen fit those that were") {
   const std::string text = prose(2000);
   CHECK(plan_for(wishes({{"heads", "6"}}), text).config.channels == 66);

@@ -260,6 +260,25 @@ TEST_CASE("a masked model trains and evaluates, and does not pretend to write") 
   check_refusal(here, "sample run", 2, "fills gaps");
 }
 
+TEST_CASE("a file that is sorted by its labels is validated on each of them, and eval says which lines were cut") {
+  const FreshDirectory here;
+  std::string lines;
+  for (int i = 0; i < 60; ++i) lines += "a\tgood film " + std::to_string(100 + i) + "\n";
+  for (int i = 0; i < 60; ++i) lines += "b\tbad\n";
+  here.write("l.tsv", lines);
+  const Outcome trained = run_primer(here, "train l.tsv --objective classify -o run --layers 1 --channels 16 --heads 2 "
+                                           "--batch 8 --context 12 --steps 300 --lr 0.01 --val-fraction 0.2");
+  CAPTURE(trained.err);
+  REQUIRE(trained.code == 0);
+  CHECK(trained.err.find("60 of 120 lines are longer than the context of 12 and lose their ends") != std::string::npos);
+  const Outcome outcome = run_primer(here, "eval run --json");
+  CAPTURE(outcome.err);
+  CHECK(outcome.err.find("12 of 24 lines are longer than the context of 12 and were cut") != std::string::npos);
+  const Json verdict = Json::parse(outcome.out);
+  CHECK(verdict["tokens"] == 24);
+  CHECK(verdict["accuracy"] == 1);
+}
+
 TEST_CASE("a damaged checkpoint is refused with 4 and never used") {
   const FreshDirectory here;
   here.write("t.txt", prose(500));

@@ -86,6 +86,10 @@ void run_eval(const EvalOptions& options) {
     verdict = evaluate_texts(*run, options);
   }
   const Evaluation& result = verdict.evaluation;
+  if (result.cut > 0) {
+    warn({std::to_string(result.cut) + " of " + std::to_string(result.examples) + " lines are longer than the context of " +
+          std::to_string(run->config.context) + " and were cut"});
+  }
   if (options.json) {
     JsonLine line;
     line.add("loss", result.loss)

@@ -24,6 +24,8 @@ Evaluation evaluate(const Model<T>& model, autograd::Tape<T>& tape, const TextTa
   const bool has_tokens = scores.tokens.targets > 0;
   const nn::Score& counted = has_tokens ? scores.tokens : scores.labels;
   Evaluation result;
+  result.examples = batches.examples();
+  result.cut = batches.cut();
   result.targets = static_cast<std::uint64_t>(counted.targets);
   result.loss = counted.targets > 0 ? scores.loss() : unknown;
   result.accuracy = share_correct(counted);

@@ -7,6 +7,7 @@
 #include "autograd/error.h"
 #include "autograd/parallel.h"
 #include "data/token_file.h"
+#include "data/utf8.h"
 #include "train/run/memory.h"
 #include "train/run/model.h"
 #include "train/run/timing.h"
@@ -116,9 +117,38 @@ void choose_parts(Plan& plan, const data::TextFacts& facts) {
   }
 }
 
-void choose_context(Plan& plan, const Row& row) {
+// Lines of labels that nothing can be learned of, or nothing be said about.
+void check_labels(const Plan& plan, const data::TextFacts& facts) {
+  for (std::size_t k = 0; k < facts.label_lines.size() && plan.validates(); ++k) {
+    if (facts.label_lines[k] > 1) continue;
+    throw Error(Fault::input, "the label '" + data::printable(plan.labels[k]) + "' has " +
+                                  (facts.label_lines[k] == 1 ? "1 line" : "no line") + ", too few to learn from and to "
+                                  "validate with: give more of them, or --val-fraction 0");
+  }
+}
+
+// Lines are read whole, as far as that is affordable.
+long context_for(const data::TextFacts& facts) {
+  constexpr std::size_t most = 512;
+  std::size_t longest = facts.line_lengths.size();
+  while (longest > 1 && facts.line_lengths[longest - 1] == 0) --longest;
+  return static_cast<long>(std::min(most, (longest - 1 + 7) / 8 * 8));
+}
+
+void note_cut_lines(Plan& plan, const data::TextFacts& facts) {
+  std::uint64_t cut = 0;
+  for (std::size_t places = static_cast<std::size_t>(plan.config.context) + 1; places < facts.line_lengths.size(); ++places) {
+    cut += facts.line_lengths[places];
+  }
+  if (cut == 0) return;
+  plan.notes.push_back(std::to_string(cut) + " of " + std::to_string(plan.lines) + " lines are longer than the context of " +
+                       std::to_string(plan.config.context) + " and lose their ends");
+}
+
+void choose_context(Plan& plan, const data::TextFacts& facts, const Row& row) {
   Config& config = plan.config;
-  if (fitted(config, &Config::context)) config.context = row.context;
+  const bool by_lines = !facts.line_lengths.empty();
+  if (fitted(config, &Config::context)) config.context = by_lines ? context_for(facts) : row.context;
   // Next-token windows of T tokens need T + 1: each token's target is the one after it. What stands around the text
   // needs places, too.
   const std::uint64_t largest = plan.train_tokens + static_cast<std::uint64_t>(config.objective->room(config).framing);
@@ -244,7 +274,9 @@ Plan make_plan(const Config& wishes, const data::TextFacts& facts, const TextRea
   if (!plan.tokenizer) plan.tokenizer = new_tokenizer(plan.config, facts);
   choose_parts(plan, facts);
   const Row& row = row_for(plan.train_tokens + plan.validation_tokens);
-  choose_context(plan, row);
+  check_labels(plan, facts);
+  choose_context(plan, facts, row);
+  note_cut_lines(plan, facts);
   choose_model(plan.config, row);
   choose_optimizer(plan.config, row);
   if (fitted(wishes, &Config::batch)) {

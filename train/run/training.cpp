@@ -297,7 +297,8 @@ class Training {
 void prepare_run(const RunPaths& run, Plan& plan, const data::Sources& sources, const data::TextFacts& facts,
                  const Checkpoint* initial) {
   const data::TextReading reading(*plan.tokenizer, plan.config.objective->form(plan.config), &plan.labels);
-  data::build_token_file(run.tokens(), sources, facts, reading, plan.config.val_fraction);
+  data::build_token_file(run.tokens(), sources, facts, reading, plan.config.val_fraction,
+                         static_cast<std::uint64_t>(plan.config.seed));
   data::remove_all(run.spool());
   data::write_file_atomically(run.tokenizer(), plan.tokenizer->json());
   const data::TokenFile tokens(run.tokens());
