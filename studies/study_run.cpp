@@ -1,39 +1,23 @@
 #include "studies/study_run.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "data/lines.h"
 #include "data/text.h"
 #include "train/run/loaded_run.h"
-#include "train/run/plan.h"
 #include "train/run/reader.h"
-#include "train/run/training.h"
+#include "train/run/recipe.h"
 
 namespace primer::studies {
 
 void train_new_run(const std::string& directory, const std::string& text, const RunOptions& options,
                    const std::string& source, train::Progress::Style style, train::Interruption& interruption) {
   using namespace train;
-  Config config;
-  for (const auto& [key, value] : options) set(config, field_named(key), value, ChosenBy::flag, key);
-  std::optional<Checkpoint> initial;
-  if (!source.empty()) {
-    std::vector<std::string> warnings;
-    const CheckpointStore store(find_run(source).checkpoints());
-    initial = choose_checkpoint(store, {Choice::Kind::last, 0}, warnings);
-    config = inherit_model(config, initial->config, source);
-  }
-  check_choices(config, initial.has_value());
-  const data::Sources sources = data::collect_sources({text});
-  data::TextFacts facts = data::survey(sources);
-  const auto tokenizer = initial ? initial->tokenizer : make_tokenizer(config, sources);
-  Plan plan = make_plan(config, facts, read_text(config, sources, facts, tokenizer));
-  NewRun made(directory, false);
-  prepare_run(made.staging(), plan, sources, facts, initial ? &*initial : nullptr);
-  OpenRun run = open_run(made.publish(nullptr), Config{});
-  Progress progress(style, run.checkpoint.config.steps);
-  const TrainingResult result = train_run(run, progress, interruption);
+  Recipe recipe{{text}, {}, {}};
+  for (const auto& [key, value] : options) set(recipe.wishes, field_named(key), value, ChosenBy::flag, key);
+  std::vector<std::string> warnings;
+  if (!source.empty()) recipe.begin_with(source, {Choice::Kind::last, 0}, warnings);
+  const TrainingResult result = train_new(recipe, directory, style, interruption);
   if (result.signal != 0) throw StudyStopped{result.signal};
 }
 

@@ -15,6 +15,7 @@
 #include "train/run/memory.h"
 #include "train/run/plan.h"
 #include "train/run/progress.h"
+#include "train/run/recipe.h"
 #include "train/run/run_directory.h"
 #include "train/run/training.h"
 
@@ -149,51 +150,42 @@ void begin(const TrainOptions& options) {
   if (options.checkpoint_option->count() > 0 && options.init_from.empty()) {
     throw autograd::Error(autograd::Fault::usage, "--checkpoint goes with --init-from, or with --resume");
   }
-  Config wishes = resolve(options.config);
-  std::optional<Checkpoint> initial;
+  Recipe recipe{options.texts, resolve(options.config), {}};
   if (!options.init_from.empty()) {
     std::vector<std::string> warnings;
-    initial = choose_checkpoint(CheckpointStore(find_run(options.init_from).checkpoints()),
-                                parse_choice(options.checkpoint), warnings);
+    recipe.begin_with(options.init_from, parse_choice(options.checkpoint), warnings);
     warn(warnings);
-    wishes = inherit_model(wishes, initial->config, data::printable(options.init_from));
   }
-  check_choices(wishes, initial.has_value());
-  use_machine(wishes);
+  check_choices(recipe.wishes, recipe.from.has_value());
+  use_machine(recipe.wishes);
   const std::string name = options.run_option->count() > 0 ? options.run : default_run(options.texts);
   NewRun new_run(name, options.force || options.dry_run);
   if (!options.dry_run) new_run.refuse_busy();
 
-  bool reads_stdin = false;
-  for (const std::string& text : options.texts) reads_stdin = reads_stdin || text == "-";
-  const std::string spool = reads_stdin ? new_run.staging().spool() : std::string();
-  const data::Sources sources = data::collect_sources(options.texts, spool);
-  data::TextFacts facts = data::survey(sources);
-  if (!initial && !options.quiet) say_learning(wishes.tokenizer, sources);
-  const auto tokenizer = initial ? initial->tokenizer : make_tokenizer(wishes, sources);
-  Plan plan = make_plan(wishes, facts, read_text(wishes, sources, facts, tokenizer));
-
+  Draft planned = draft(recipe, new_run, [&](const data::Sources& sources) {
+    if (!recipe.from && !options.quiet) say_learning(recipe.wishes.tokenizer, sources);
+  });
+  const Plan& plan = planned.plan;
   if (options.dry_run) {
     put(options.json ? plan_json(plan) + "\n" : plan_text(plan));
     return;
   }
   if (!options.quiet) {
-    report_text(sources, facts);
+    report_text(planned.sources, planned.facts);
     say(plan_text(plan));
     report_machine();
   }
   const bool was_timed = plan.timed;
-  prepare_run(new_run.staging(), plan, sources, facts, initial ? &*initial : nullptr);
+  prepare(planned, new_run);
   if (was_timed && !options.quiet) {
     say("speed  " + std::to_string(plan.config.steps) + " steps fit into the time\n");
   }
   Signals signals;
   std::string moved_to;
-  const RunPaths paths = new_run.publish(&moved_to);
+  OpenRun run = open_new(new_run, &moved_to);
   if (!moved_to.empty() && !options.quiet) {
     say("note   the run that was there is now " + data::printable(moved_to) + "\n");
   }
-  OpenRun run = open_run(paths, Config{});
   go_on(run, signals, options.quiet);
   show_excerpt(run, signals);
 }
