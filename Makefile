@@ -1,12 +1,12 @@
 # The usual commands; CMakeLists.txt does the work.
-.PHONY: all all-tests demo test test-blas test-threads test-v3 test-long test-page campaign sanitize fuzz bench \
-  bench-check portable test-portable aarch64 dependencies check clean
+.PHONY: all all-tests demo test test-blas test-threads test-v3 test-long test-page test-outside campaign sanitize fuzz \
+  bench bench-check portable test-portable aarch64 dependencies check clean
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 CONFIGURE = @cmake -S . -G Ninja --log-level=NOTICE
 BUILD = @cmake --build $(1) -j $(JOBS)
 TEST = ctest --output-on-failure --no-tests=error --timeout 1800 --test-dir
 # On a busy machine threads that spin while they wait make a small model many times slower; asleep they cost little.
-demo test test-blas test-threads test-v3 test-long test-page campaign sanitize test-portable: \
+demo test test-blas test-threads test-v3 test-long test-page test-outside campaign sanitize test-portable: \
   export OMP_WAIT_POLICY ?= passive
 
 all: check  # the program: build/primer
@@ -50,7 +50,12 @@ test-long: all-tests  # the tests that take longer: minutes, all together
 	@for program in build/test_*; do \
 	  echo "$$program -ts=long"; "$$program" -ts=long || exit 1; \
 	done
-	@$(MAKE) --no-print-directory test-page
+	@$(MAKE) --no-print-directory test-outside test-page
+
+test-outside: check  # another project's program, compiled with the library as a part of that project
+	@cmake -S docs/examples -B build-outside -G Ninja --log-level=NOTICE
+	$(call BUILD,build-outside)
+	build-outside/one_step
 
 campaign: all-tests  # what takes an hour: every kill, every system call, every flipped bit, thousands of races, fuzzing
 	@for program in build/test_*; do \
@@ -115,4 +120,4 @@ check:
 	@sh dependencies.sh check
 
 clean:
-	rm -rf build build-sanitize build-fuzz build-v3 build-portable build-aarch64
+	rm -rf build build-sanitize build-fuzz build-v3 build-outside build-portable build-aarch64

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <regex>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -40,6 +41,18 @@ std::string line_of(const std::string& text, long number) {
   for (long i = 0; i < number; ++i)
     if (!std::getline(lines, line)) return "";
   return line;
+}
+
+/// README's commands in their order, each with its continued lines and without its comment.
+std::vector<std::string> readme_commands() {
+  const std::string readme = std::regex_replace(read(root / "README.md"), std::regex("\\\\\n"), " ");
+  std::vector<std::string> commands;
+  for (const std::smatch& block : all_matches(readme, std::regex("```sh\n([^`]*)```"))) {
+    std::istringstream lines(block[1].str());
+    for (std::string line; std::getline(lines, line);)
+      if (!line.empty()) commands.push_back(std::regex_replace(line, std::regex(" +#.*"), ""));
+  }
+  return commands;
 }
 
 }  // namespace
@@ -90,4 +103,24 @@ TEST_CASE("files that the documents link to exist") {
       CHECK(fs::exists(document.parent_path() / m[1].str()));
     }
   }
+}
+
+TEST_CASE("a text or run that a command of README takes is made by a command before it") {
+  std::set<std::string> made;
+  long checked = 0;
+  for (const std::string& command : readme_commands()) {
+    CAPTURE(command);
+    std::smatch m;
+    for (const std::smatch& written : all_matches(command, std::regex("> ?([a-z.]+)"))) made.insert(written[1]);
+    if (std::regex_search(command, m, std::regex("curl -O [^ ]*/([a-z.]+)"))) made.insert(m[1]);
+    if (command.find("primer train") != std::string::npos && command.find("--resume") == std::string::npos) {
+      if (std::regex_search(command, m, std::regex("-o (runs/[a-z]+)"))) made.insert(m[1]);
+      else if (std::regex_search(command, m, std::regex("train ([a-z]+)\\.txt"))) made.insert("runs/" + m[1].str());
+    }
+    for (const std::smatch& taken : all_matches(command, std::regex("\\b(runs/[a-z]+|[a-z]+\\.(txt|tsv))\\b"))) {
+      CHECK_MESSAGE(made.contains(taken[1]), "nothing made " << taken.str());
+      ++checked;
+    }
+  }
+  CHECK(checked > 20);
 }
