@@ -56,6 +56,7 @@ test-outside: check  # another project's program, compiled with the library as a
 	@cmake -S docs/examples -B build-outside -G Ninja --log-level=NOTICE
 	$(call BUILD,build-outside)
 	build-outside/one_step
+	rm -rf build-outside/run && build-outside/train_a_text README.md build-outside/run
 
 campaign: all-tests  # what takes an hour: every kill, every system call, every flipped bit, thousands of races, fuzzing
 	@for program in build/test_*; do \
