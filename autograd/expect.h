@@ -29,11 +29,18 @@ void expect_rank(const char* op, Tensor<T> x, int at_least) {
                    "; reshape it, to [1, " + std::to_string(x.size()) + "] for one row");
 }
 
-/// Throws Error(usage) unless every id is in 0 ... count-1.
-inline void expect_ids(const char* op, std::span<const int> ids, long count) {
+/// Throws Error(usage) unless there are `count` of `what`, such as "lengths".
+inline void expect_count(const char* op, const std::string& what, std::size_t got, long count) {
+  if (static_cast<long>(got) != count)
+    refuse(op, "expected " + std::to_string(count) + " " + what + ", got " + std::to_string(got));
+}
+
+/// Throws Error(usage) unless every id is in first ... count-1.
+inline void expect_ids(const char* op, std::span<const int> ids, long count, int first = 0) {
   for (const int id : ids)
-    if (id < 0 || id >= count)
-      refuse(op, "expected ids from 0 to " + std::to_string(count - 1) + ", got " + std::to_string(id));
+    if (id < first || id >= count)
+      refuse(op, "expected ids from " + std::to_string(first) + " to " + std::to_string(count - 1) + ", got " +
+                     std::to_string(id));
 }
 
 /// Throws Error(usage) unless the probability is in [0, 1).

@@ -37,7 +37,7 @@ void every_op(Table& table) {
   layer_norm_examples(table);     // rows to mean 0, variance 1
   attention_examples(table);      // softmax(q k^T / sqrt(D)) v over heads
   feed_forward_examples(table);   // residual + f(x W1^T + b1) W2^T + b2
-  cross_entropy_examples(table);  // the loss with its projection
+  cross_entropy_examples(table);  // ln softmax(x W^T + b) of given tokens, and weighted sums of it: the loss
 }
 
 }  // namespace primer::autograd

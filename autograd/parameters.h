@@ -27,7 +27,9 @@ struct Init {
 template <class T>
 class FlatBlock {
  public:
-  explicit FlatBlock(long count) : region_(count * sizeof(T)) { region_.open(count * sizeof(T)); }
+  explicit FlatBlock(long count) : region_(std::max<std::size_t>(count * sizeof(T), 1)) {
+    region_.open(count * sizeof(T));
+  }
   T* data() const { return reinterpret_cast<T*>(region_.data()); }
 
  private:
@@ -59,15 +61,17 @@ class Parameters {
     return {nullptr, &node, shape};
   }
 
-  /// Only the parameters below `path` will be trained. Before build().
-  void freeze_all_but(std::string_view path) {
+  /// Only the parameters whose path `trains` accepts will be trained. Before build(): Error(bug).
+  template <class Predicate>
+  void train_only(Predicate trains) {
+    if (values_) refuse("parameters", "what is trained is chosen after build()", Fault::bug);
     for (std::size_t i = 0; i < entries_.size(); ++i) {
-      entries_[i].frozen = !entries_[i].path.starts_with(std::string(path) + ".");
+      entries_[i].frozen = !trains(entries_[i].path);
       nodes_[i].needs_grad = !entries_[i].frozen;
     }
   }
 
-  /// Lays out all parameters, the decayed ones first and the frozen ones last; all are 0.
+  /// Lays out all parameters, the decayed ones first and the frozen ones last; all are 0. Frozen ones have no gradient.
   void lay_out() {
     long offset = 0;
     const auto place = [&](auto belongs) {
@@ -82,10 +86,10 @@ class Parameters {
     trained_ = place([](const Entry& e) { return !e.decay && !e.frozen; });
     size_ = place([](const Entry& e) { return e.frozen; });
     values_ = std::make_unique<FlatBlock<T>>(size_);
-    grads_ = std::make_unique<FlatBlock<T>>(size_);
+    grads_ = std::make_unique<FlatBlock<T>>(trained_);
     for (std::size_t i = 0; i < entries_.size(); ++i) {
       nodes_[i].value = values() + entries_[i].offset;
-      nodes_[i].grad = grads() + entries_[i].offset;
+      if (!entries_[i].frozen) nodes_[i].grad = grads() + entries_[i].offset;
     }
   }
 
@@ -115,7 +119,7 @@ class Parameters {
 
   const std::vector<Entry>& entries() const { return entries_; }  // in order of declaration
   T* values() const { return values_->data(); }                   // [size()]
-  T* grads() const { return grads_->data(); }                     // [size()]
+  T* grads() const { return grads_->data(); }                     // [trained()]
   long size() const { return size_; }                             // elements, padding included (it stays zero)
   long trained() const { return trained_; }                       // the first so many are trained
   long decayed() const { return decayed_; }                       // of these the first so many are decayed

@@ -53,9 +53,8 @@ Tensor<T> Bert<T>::label_logits(Tensor<T> pooled) const {
 template <class T>
 Tensor<T> Bert<T>::loss(Tape<T>& tape, const Sequences& in, const BertTargets& wanted, Score* tokens,
                         Score* label_score) const {
-  if (!wanted.tokens.empty() && wanted.tokens.size() != in.tokens.size())
-    autograd::refuse("bert", "expected " + std::to_string(in.tokens.size()) + " targets, one a token, got " +
-                                 std::to_string(wanted.tokens.size()));
+  if (!wanted.tokens.empty())
+    autograd::expect_count("bert", "targets, one a token", wanted.tokens.size(), static_cast<long>(in.tokens.size()));
   const Tensor<T> x = hidden(tape, in, nullptr, "bert");
   Tensor<T> total;
   if (!wanted.tokens.empty()) {

@@ -21,9 +21,7 @@ template <class T>
 Tensor<T> Gpt<T>::logits_at(Tape<T>& tape, std::span<const int> tokens, long batch, long length,
                             std::span<const int> lengths, std::span<const int> positions, KvCache<T>* cache) const {
   const Tensor<T> x = hidden(tape, tokens, batch, length, lengths, cache);
-  if (static_cast<long>(positions.size()) != batch)
-    autograd::refuse("gpt", "expected " + std::to_string(batch) + " positions, one a sequence, got " +
-                                std::to_string(positions.size()));
+  autograd::expect_count("gpt", "positions, one a sequence", positions.size(), batch);
   autograd::expect_ids("gpt", positions, length);
   const std::span<int> rows(tape.template keep<int>(batch), batch);
   for (long b = 0; b < batch; ++b) rows[b] = static_cast<int>(b * length + positions[b]);
@@ -47,9 +45,7 @@ Tensor<T> Gpt<T>::decode(Tape<T>& tape, KvCache<T>& cache, std::span<const int> 
 template <class T>
 Tensor<T> Gpt<T>::loss(Tape<T>& tape, std::span<const int> tokens, std::span<const int> targets, long batch,
                        long length, std::span<const int> lengths, double scale, Score* score) const {
-  if (targets.size() != tokens.size())
-    autograd::refuse("gpt", "expected " + std::to_string(tokens.size()) + " targets, one a token, got " +
-                                std::to_string(targets.size()));
+  autograd::expect_count("gpt", "targets, one a token", targets.size(), static_cast<long>(tokens.size()));
   const Tensor<T> x = hidden(tape, tokens, batch, length, lengths);
   const Counted<T> at = counted_rows(x, targets);
   return cross_entropy(at.x, head, at.targets, scale, score);

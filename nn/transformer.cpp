@@ -9,19 +9,14 @@ namespace primer::nn {
 
 template <class T>
 Tensor<T> Transformer<T>::hidden(Tape<T>& tape, const Sequences& in, KvCache<T>* cache, const char* op) const {
-  const auto expect_size = [&](std::span<const int> ids, const char* what) {
-    if (static_cast<long>(ids.size()) != in.batch * in.length)
-      autograd::refuse(op, "expected " + std::to_string(in.batch * in.length) + what + ", got " +
-                               std::to_string(ids.size()));
-  };
-  expect_size(in.tokens, " tokens");
+  autograd::expect_count(op, "tokens", in.tokens.size(), in.batch * in.length);
   const long past = cache ? cache->past() : 0;
   if (past + in.length > config.context)
     autograd::refuse(op, "a sequence of " + std::to_string(past + in.length) + " is longer than the context of " +
                              std::to_string(config.context));
   Tensor<T> x = position(token(tape, in.tokens, in.batch, in.length), past);
   if (segment.weight) {
-    if (!in.segments.empty()) expect_size(in.segments, " segments");
+    if (!in.segments.empty()) autograd::expect_count(op, "segments", in.segments.size(), in.batch * in.length);
     x = add(x, in.segments.empty() ? first_segment(tape, in) : segment(tape, in.segments, in.batch, in.length));
   }
   x = tape.watch(dropout(embedding_norm(x), embedding_dropout), "embedding", "output");

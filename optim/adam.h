@@ -22,7 +22,7 @@ template <class T>
 class Adam : public Optimizer<T> {
  public:
   explicit Adam(autograd::Parameters<T>& parameters, AdamOptions options = {})
-      : Optimizer<T>(parameters), options_(options), m_(parameters.size()), v_(parameters.size()) {}
+      : Optimizer<T>(parameters), options_(options), m_(parameters.trained()), v_(parameters.trained()) {}
 
   std::vector<Moment<T>> moments() override { return {{"first", m_.data()}, {"second", v_.data()}}; }
 

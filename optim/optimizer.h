@@ -13,11 +13,11 @@ namespace primer::optim {
 enum class Rule { adamw, adam, sgd };
 constexpr auto words(Rule) { return autograd::word_list("adamw", "adam", "sgd"); }
 
-/// A flat block of optimizer state, laid out like the parameters.
+/// A flat block of optimizer state, laid out like the parameters that are trained.
 template <class T>
 struct Moment {
   std::string name;  // "first", "second", "momentum"
-  T* data;           // [parameters.size()]
+  T* data;           // [parameters.trained()]
 };
 
 template <class T>

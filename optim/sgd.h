@@ -11,7 +11,7 @@ template <class T>
 class Sgd : public Optimizer<T> {
  public:
   explicit Sgd(autograd::Parameters<T>& parameters, double momentum = 0.9, double weight_decay = 0)
-      : Optimizer<T>(parameters), momentum_(momentum), weight_decay_(weight_decay), m_(parameters.size()) {}
+      : Optimizer<T>(parameters), momentum_(momentum), weight_decay_(weight_decay), m_(parameters.trained()) {}
 
   std::vector<Moment<T>> moments() override { return {{"momentum", m_.data()}}; }
 

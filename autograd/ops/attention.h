@@ -69,9 +69,7 @@ AttentionLayout<T> attention_layout(Tensor<T> qkv, const AttentionOptions& optio
 template <class T>
 Tensor<T> attention(const AttentionLayout<T>& at, const AttentionOptions& options) {
   if (!options.lengths.empty()) {
-    if (static_cast<long>(options.lengths.size()) != at.B)
-      refuse("attention",
-             "expected " + std::to_string(at.B) + " lengths, got " + std::to_string(options.lengths.size()));
+    expect_count("attention", "lengths", options.lengths.size(), at.B);
     expect_ids("attention", options.lengths, at.keys + 1);
   }
   expect_probability("attention", options.dropout.probability);

@@ -1,10 +1,12 @@
-// cross_entropy: the loss of a language model together with its output projection.
+// cross_entropy: the loss of a language model together with its output projection; token_log_probs: its terms, for
+// objectives that are no sum of them. Neither ever holds all logits.
 #pragma once
 
 #include <algorithm>
 #include <span>
 
 #include "autograd/expect.h"
+#include "autograd/ops/arithmetic.h"
 #include "autograd/ops/gather.h"
 #include "autograd/ops/linear.h"
 #include "autograd/ops/softmax.h"
@@ -12,84 +14,116 @@
 
 namespace primer::autograd {
 
-/// loss = scale * sum over r with targets[r] >= 0 of -ln softmax(x[r] weight^T + bias)[targets[r]], one number.
-/// x [R, C] (or [..., C]), weight [V, C], targets [R] with -1 for "does not count", bias [V] or none. `score` gets the
-/// sums, if given; to average over a step of several micro-batches, scale by 1 / (targets in the whole step).
-///
-/// The logits are never held whole: they are made in chunks of rows of about 26 million, and each chunk's part of the
-/// gradient is made right after it, in forward. Hence the op is a root of the tape: its own gradient is 1 (use
-/// `scale`), anything else throws; and the weight's and bias's gradients are written in forward, after zero_grad().
+/// Throws Error(usage) unless weight and bias fit x, and there is a target a row, from -1 to V - 1.
 template <class T>
-Tensor<T> cross_entropy(Tensor<T> x, Tensor<T> weight, std::span<const int> targets, double scale,
-                        Score* score = nullptr, Tensor<T> bias = {}) {
-  expect_linear("cross_entropy", x, weight, bias);
+void expect_targets(const char* op, Tensor<T> x, Tensor<T> weight, std::span<const int> targets, Tensor<T> bias) {
+  expect_linear(op, x, weight, bias);
+  expect_count(op, "targets for x " + x.shape.text(), targets.size(), x.shape.rows());
+  expect_ids(op, targets, weight.shape[0], -1);
+}
+
+/// Calls row(r, z) with the logits z [V] of each row r of x weight^T + bias, in parallel. They are made in chunks of
+/// rows of about 26 million. What row leaves in z is the gradient of the logits, if one of db, dw and dx is wanted.
+template <class T, class Row>
+void each_row_of_logits(Tape<T>& tape, Tensor<T> x, Tensor<T> weight, Tensor<T> bias, Row row, Into<T> db = {},
+                        Into<T> dw = {}, Into<T> dx = {}) {
   const long rows = x.shape.rows(), C = x.shape.last(), V = weight.shape[0];
-  if (static_cast<long>(targets.size()) != rows)
-    refuse("cross_entropy", "expected " + std::to_string(rows) + " targets for x " + x.shape.text() + ", got " +
-                                std::to_string(targets.size()));
-  for (const int target : targets)
-    if (target < -1 || target >= V)
-      refuse("cross_entropy",
-             "expected targets from -1 to " + std::to_string(V - 1) + ", got " + std::to_string(target));
-  Tape<T>& tape = tape_of("cross_entropy", {x, weight, bias});
-  Tensor<T> loss = tape.output({}, {x, weight, bias});
-
-  const bool record = loss.node->needs_grad;
-  const bool wants_dx = record && x.node->needs_grad;
-  T* dx = wants_dx ? tape.early_gradient(rows * C) : nullptr;  // [rows, C]
-  const auto dw = record ? tape.grad(weight) : Into<T>{};
-  auto db = record ? tape.grad(bias) : Into<T>{};
-  T dw_beta = dw.beta();
-  if (dw && rows == 0 && !dw.add) std::fill_n(dw.data, V * C, T(0));
-  if (db && rows == 0 && !db.add) std::fill_n(db.data, V, T(0));
-
   const long chunk = std::min(rows, std::max(26'000'000 / std::max(V, 1L), 64L));
-  const auto logits = tape.scratch(chunk * V);    // [chunk, V], then their gradient
-  const auto losses = tape.scratch(rows);         // [rows]
-  const auto correct = tape.scratch(rows);        // [rows], 1 where the first largest logit is the target's
-  for (long begin = 0; begin < rows; begin += chunk) {
+  const auto logits = tape.scratch(chunk * V);  // [chunk, V], then their gradient
+  long begin = 0;
+  do {  // once without rows too: a gradient of nothing is zero
     const long n = std::min(chunk, rows - begin);
     if (bias) split(n, V, [=, z = logits.data(), b = bias.data()](long first, long last, int) {
       start_rows<T>(z + first * V, nullptr, b, last - first, V);
     });
     product<T>(n, V, C, as_is<T>(x.data() + begin * C, C), transposed<T>(weight.data(), C), bias ? 1 : 0, logits, V);
-    split(n, 20 * V,
-          [=, z_all = logits.data(), l = losses.data() + begin, hit = correct.data() + begin](long b, long e, int) {
-            for (long r = b; r < e; ++r) {
-              T* z = z_all + r * V;  // [V]
-              const int target = targets[begin + r];
-              if (target < 0) {
-                l[r] = hit[r] = 0;
-                if (record) std::fill_n(z, V, T(0));
-                continue;
-              }
-              const T largest = max_row(z, V), at_target = z[target];
-              // Of equal logits the first is the answer: a model that tells nothing apart is not always right.
-              hit[r] = at_target == largest && std::find(z, z + target, largest) == z + target;
-              const T total = exp_row(z, largest, V, z);
-              l[r] = std::log(total) - (at_target - largest);
-              if (!record) continue;
-              scale_row(z, static_cast<T>(scale) / total, V);  // d logits = scale (softmax - one-hot)
-              z[target] -= static_cast<T>(scale);
-            }
-          });
-    if (dx) product<T>(n, C, V, as_is<T>(logits, V), as_is<T>(weight.data(), C), 0, dx + begin * C, C);
-    if (dw)
-      product<T>(V, C, n, transposed<T>(logits, V), as_is<T>(x.data() + begin * C, C), std::exchange(dw_beta, 1),
-                 dw.data, C);
-    if (db) {
-      add_columns<T>(logits, n, V, db);
-      db.add = true;
-    }
+    split(n, 20 * V, [=, z = logits.data()](long first, long last, int) {
+      for (long r = first; r < last; ++r) row(begin + r, z + r * V);
+    });
+    if (db) add_columns<T>(logits, n, V, db);
+    if (dw) product<T>(V, C, n, transposed<T>(logits, V), as_is<T>(x.data() + begin * C, C), dw.beta(), dw.data, C);
+    if (dx) product<T>(n, C, V, as_is<T>(logits, V), as_is<T>(weight.data(), C), dx.beta(), dx.data + begin * C, C);
+    db.add = dw.add = true;
+    begin += n;
+  } while (begin < rows);
+}
+
+/// ln softmax(z)[target] of one row of logits, z [V]; 0 for a target of -1. With a slope, z becomes slope times the
+/// gradient of that. `hit`, if given, gets 1 where the target is the answer: the first of the largest logits, so that a
+/// model that tells nothing apart is not always right.
+template <class T>
+T log_prob_row(T* z, long V, int target, const T* slope, T* hit = nullptr) {
+  if (hit) *hit = 0;
+  if (target < 0) {
+    if (slope) std::fill_n(z, V, T(0));
+    return 0;
   }
+  const T largest = max_row(z, V), at_target = z[target];
+  if (hit) *hit = at_target == largest && std::find(z, z + target, largest) == z + target;
+  const T total = exp_row(z, largest, V, z);
+  if (slope) {
+    scale_row(z, -*slope / total, V);  // slope (one-hot - softmax)
+    z[target] += *slope;
+  }
+  return (at_target - largest) - std::log(total);
+}
+
+/// y[r] = ln softmax(x[r] weight^T + bias)[targets[r]], y [R]. x [R, C] (or [..., C]), weight [V, C], bias [V] or none;
+/// targets [R] with -1 for a row that is 0 and has no gradient. For objectives that are functions of probabilities,
+/// such as preferences (Rafailov et al. 2023, equation 7). Backward makes the logits once more, chunk by chunk.
+template <class T>
+Tensor<T> token_log_probs(Tensor<T> x, Tensor<T> weight, std::span<const int> targets, Tensor<T> bias = {}) {
+  expect_targets("token_log_probs", x, weight, targets, bias);
+  const long V = weight.shape[0];
+  Tape<T>& tape = tape_of("token_log_probs", {x, weight, bias});
+  Tensor<T> y = tape.output({x.shape.rows()}, {x, weight, bias});
+  const int* kept = tape.keep(targets);  // [R]
+  each_row_of_logits(tape, x, weight, bias, [=, p = y.data()](long r, T* z) {
+    p[r] = log_prob_row<T>(z, V, kept[r], nullptr);
+  });
+  return tape.record("token_log_probs", y, [=, t = &tape](const T* dy) {
+    const auto db = t->grad(bias), dw = t->grad(weight), dx = t->grad(x);
+    each_row_of_logits(*t, x, weight, bias, [=](long r, T* z) { log_prob_row(z, V, kept[r], dy + r); }, db, dw, dx);
+  });
+}
+
+/// loss = scale * sum over r with targets[r] >= 0 of -weights[r] ln softmax(x[r] weight^T + bias)[targets[r]], one
+/// number. x [R, C] (or [..., C]), weight [V, C], targets [R] with -1 for "does not count", bias [V] or none, weights
+/// [R] of any sign or none, which is 1 for all. `score` gets the sums, if given, without weights; to average over a
+/// step of several micro-batches, scale by 1 / (targets in the whole step).
+///
+/// Each row's part of the gradient is made right after its logits, in forward. Hence the op is a root of the tape: its
+/// own gradient is 1 (use `scale`), anything else throws; and the weight's and bias's gradients are written in forward,
+/// after zero_grad(). What is no weighted sum needs token_log_probs, which makes the logits twice.
+template <class T>
+Tensor<T> cross_entropy(Tensor<T> x, Tensor<T> weight, std::span<const int> targets, double scale,
+                        Score* score = nullptr, Tensor<T> bias = {}, std::span<const T> weights = {}) {
+  expect_targets("cross_entropy", x, weight, targets, bias);
+  if (!weights.empty()) expect_count("cross_entropy", "weights, one a target", weights.size(), x.shape.rows());
+  const long rows = x.shape.rows(), V = weight.shape[0];
+  Tape<T>& tape = tape_of("cross_entropy", {x, weight, bias});
+  Tensor<T> loss = tape.output({}, {x, weight, bias});
+
+  const bool record = loss.node->needs_grad;
+  T* dx = record && x.node->needs_grad ? tape.early_gradient(x.size()) : nullptr;  // as x
+  const auto db = record ? tape.grad(bias) : Into<T>{}, dw = record ? tape.grad(weight) : Into<T>{};
+  const auto losses = tape.scratch(rows);  // [rows]
+  const auto hits = tape.scratch(rows);    // [rows], 1 where the target is the answer
+  const auto weight_of = [=](long r) { return weights.empty() ? T(1) : weights[r]; };
+  each_row_of_logits<T>(tape, x, weight, bias, [=, l = losses.data(), hit = hits.data()](long r, T* z) {
+    const T slope = static_cast<T>(-scale * weight_of(r));
+    l[r] = -log_prob_row(z, V, targets[r], record ? &slope : nullptr, hit + r);
+  }, db, dw, {dx, false});
   Score total;
+  double weighted = 0;
   for (long r = 0; r < rows; ++r) {
+    weighted += static_cast<double>(weight_of(r)) * losses[r];
     total.nll += losses[r];
-    total.correct += correct[r] > 0;
+    total.correct += hits[r] > 0;
     total.targets += targets[r] >= 0;
   }
   if (score) *score = {score->nll + total.nll, score->correct + total.correct, score->targets + total.targets};
-  *loss.data() = static_cast<T>(scale * total.nll);
+  *loss.data() = static_cast<T>(scale * weighted);
 
   return tape.record("cross_entropy", loss, [=, t = &tape](const T* dy) {
     if (*dy != 1)
@@ -100,25 +134,47 @@ Tensor<T> cross_entropy(Tensor<T> x, Tensor<T> weight, std::span<const int> targ
 }
 
 inline constexpr int example_targets[] = {4, 0, 1};
+template <class T>
+inline constexpr T example_weights[] = {T(2.5), T(-0.75), T(0)};
 
 template <class Table>
 void cross_entropy_examples(Table& table) {
-  table.add(
-      {"cross_entropy",
-       {{{3, 5}, {7, 5}}, {{3, 1}, {5, 1}}, {{3, 17}, {67, 17}}, {{1, 3, 2}, {5, 2}}},
-       {{{3, 5}, {7, 3}}, {{3, 5}, {3, 5}}, {{2, 5}, {7, 5}}}},
-      [](auto& in) { return cross_entropy(in[0], in[1], std::span<const int>(example_targets), 0.5); },
-      [](auto& in) {
-        const auto logits = linear_textbook(reshape(in[0], {3, in[0].shape.last()}), in[1], {});
-        return scale(sum(pick(log_softmax(logits), std::span<const int>(example_targets))), -0.5);
-      });
-  table.add({"cross_entropy", {{{3, 5}, {7, 5}, {7}}, {{3, 1}, {5, 1}, {5}}}, {{{3, 5}, {7, 5}, {5}}}},
+  static constexpr std::span<const int> targets(example_targets);
+  const auto textbook = [](auto x, auto weight, decltype(x) bias = {}) {
+    return pick(log_softmax(linear_textbook(reshape(x, {3, x.shape.last()}), weight, bias)), targets);
+  };
+  const std::vector<std::vector<Shape>> without = {
+      {{3, 5}, {7, 5}}, {{3, 1}, {5, 1}}, {{3, 17}, {67, 17}}, {{1, 3, 2}, {5, 2}}};
+  const std::vector<std::vector<Shape>> with_bias = {{{3, 5}, {7, 5}, {7}}, {{3, 1}, {5, 1}, {5}}};
+  const std::vector<std::vector<Shape>> wrong = {
+      {{3, 5}, {7, 3}}, {{3, 5}, {3, 5}}, {{2, 5}, {7, 5}}};
+
+  table.add({"token_log_probs", without, wrong}, [](auto& in) { return token_log_probs(in[0], in[1], targets); },
+            [=](auto& in) { return textbook(in[0], in[1]); });
+  table.add({"token_log_probs", with_bias, {{{3, 5}, {7, 5}, {5}}}},
+            [](auto& in) { return token_log_probs(in[0], in[1], targets, in[2]); },
+            [=](auto& in) { return textbook(in[0], in[1], in[2]); });
+  table.add({"token_log_probs", {{{3, 5}, {7, 5}}}},
             [](auto& in) {
-              return cross_entropy(in[0], in[1], std::span<const int>(example_targets), 0.5, nullptr, in[2]);
+              static constexpr int some[] = {4, -1, 1};
+              return token_log_probs(in[0], in[1], std::span<const int>(some));
             },
-            [](auto& in) {
-              const auto logits = linear_textbook(in[0], in[1], in[2]);
-              return scale(sum(pick(log_softmax(logits), std::span<const int>(example_targets))), -0.5);
+            [=]<class T>(std::vector<Tensor<T>>& in) {
+              return multiply(textbook(in[0], in[1]), in[0].tape->constant({3}, std::vector<T>{1, 0, 1}));
+            });
+
+  table.add({"cross_entropy", without, wrong}, [](auto& in) { return cross_entropy(in[0], in[1], targets, 0.5); },
+            [=](auto& in) { return scale(sum(textbook(in[0], in[1])), -0.5); });
+  table.add({"cross_entropy", with_bias, {{{3, 5}, {7, 5}, {5}}}},
+            [](auto& in) { return cross_entropy(in[0], in[1], targets, 0.5, nullptr, in[2]); },
+            [=](auto& in) { return scale(sum(textbook(in[0], in[1], in[2])), -0.5); });
+  table.add({"cross_entropy", with_bias},
+            []<class T>(std::vector<Tensor<T>>& in) {
+              return cross_entropy<T>(in[0], in[1], targets, 0.5, nullptr, in[2], example_weights<T>);
+            },
+            [=]<class T>(std::vector<Tensor<T>>& in) {
+              const auto weights = in[0].tape->constant({3}, example_weights<T>);
+              return scale(sum(multiply(weights, textbook(in[0], in[1], in[2]))), -0.5);
             });
 }
 

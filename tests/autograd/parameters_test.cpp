@@ -68,6 +68,32 @@ TEST_CASE_TEMPLATE("decayed parameters come first, each on a line of its own, wi
   CHECK(values_of(parameters, "up.bias") == std::vector<T>(1, 0));
 }
 
+TEST_CASE("what is frozen lies behind what is trained, starts with the same numbers and has no gradient") {
+  const auto declare = [](Parameters<double>& parameters) {
+    for (const char* path : {"a.weight", "a.bias", "b.weight", "b.bias"})
+      parameters.declare(path, {3, 7}, {0.5}, std::string(path).ends_with("weight"));
+  };
+  Parameters<double> all, half, none;
+  for (Parameters<double>* parameters : {&all, &half, &none}) declare(*parameters);
+  half.train_only([](const std::string& path) { return path == "a.bias" || path == "b.weight"; });
+  none.train_only([](const std::string&) { return false; });
+  for (Parameters<double>* parameters : {&all, &half, &none}) parameters->build(1);
+  CHECK(all.trained() == all.size());
+  CHECK(half.size() == all.size());
+  CHECK(half.trained() == all.size() / 2);
+  CHECK(half.decayed() == all.size() / 4);
+  CHECK(none.trained() == 0);
+  for (const auto& e : half.entries()) {
+    CAPTURE(e.path);
+    CHECK(e.frozen == (e.path == "a.weight" || e.path == "b.bias"));
+    CHECK((e.offset >= half.trained()) == e.frozen);
+    CHECK((half.at(e.path).grad() == nullptr) == e.frozen);
+    CHECK(values_of(half, e.path.c_str()) == values_of(all, e.path.c_str()));
+    CHECK(none.at(e.path).grad() == nullptr);
+  }
+  CHECK(fault_of([&] { half.train_only([](const std::string&) { return true; }); }) == Fault::bug);
+}
+
 TEST_CASE("a parameter's start is a function of seed and path alone") {
   const auto build = [](std::uint64_t seed, std::vector<std::string> order) {
     auto parameters = std::make_unique<Parameters<double>>();

@@ -122,6 +122,14 @@ TEST_CASE_TEMPLATE("the cross entropy of a projection is PyTorch's", T, double, 
   }
 }
 
+TEST_CASE_TEMPLATE("the log-probabilities of tokens sum up to PyTorch's cross entropy", T, double, float) {
+  for (const char* name : {"cross_entropy.0", "cross_entropy.1", "cross_entropy.2"}) {
+    Function<T> f(values(), name);
+    const std::vector<int> targets = integers(std::string(name) + ".targets");
+    f.expect_all(scale(sum(token_log_probs<T>(f.input("x"), f.input("weight"), targets)), -1));
+  }
+}
+
 TEST_CASE_TEMPLATE("causal attention is PyTorch's", T, double, float) {
   for (const char* name : {"causal_attention.0", "causal_attention.1", "causal_attention.2"}) {
     Function<T> f(values(), name);

@@ -12,6 +12,7 @@
 #include "autograd/parameters.h"
 #include "autograd/random.h"
 #include "optim/adam.h"
+#include "optim/clip.h"
 #include "optim/sgd.h"
 
 using namespace primer::autograd;
@@ -181,6 +182,32 @@ TEST_CASE("moments and the count are all there is to save: a copy goes on in the
       second->update(0.1);
     }
     CHECK(one.values() == other.values());
+  }
+}
+
+TEST_CASE("what is frozen keeps its numbers, and the rest steps and is clipped as if it were alone") {
+  for (std::size_t which = 0; which < 4; ++which) {
+    Parameters<float> alone, half;
+    alone.declare("matrix", {7, 5}, {1}, true);
+    alone.build(4);
+    half.declare("bias", {11}, {1}, false);
+    half.declare("matrix", {7, 5}, {1}, true);
+    half.declare("frozen", {5, 5}, {1}, true);
+    half.train_only([](const std::string& path) { return path == "matrix"; });
+    half.build(4);
+    const std::vector<float> frozen(half.values() + half.trained(), half.values() + half.size());
+    const auto first = std::move(all_optimizers(alone, 0.1)[which]);
+    const auto second = std::move(all_optimizers(half, 0.1)[which]);
+    REQUIRE(half.trained() == alone.size());
+    for (long step = 0; step < 3; ++step) {
+      for (Parameters<float>* parameters : {&alone, &half})
+        for (long i = 0; i < 35; ++i) parameters->grads()[i] = static_cast<float>(Trained<float>::gradient(i, step));
+      CHECK(optim::gradient_norm(half) == optim::gradient_norm(alone));
+      first->update(0.1);
+      second->update(0.1);
+    }
+    CHECK(std::equal(alone.values(), alone.values() + alone.size(), half.values()));
+    CHECK(std::equal(frozen.begin(), frozen.end(), half.values() + half.trained()));
   }
 }
 

@@ -59,24 +59,23 @@ Config inherited(const TrainedRun& source, const Options& options, Checkpoint& i
   return own;
 }
 
-/// A new run on labelled lines that begins with the model of `source`.
-RunPaths tuned(const TrainedRun& source, const SurveyedText& text, const Options& options) {
+/// Trains a run until it ends or `interruption` stops it.
+void train_on(const RunPaths& paths, Interruption& interruption) {
+  const RunLock lock(paths.lock());
+  OpenRun open = open_run(paths, Config{});
+  Progress progress(Progress::Style::quiet, open.checkpoint.config.steps);
+  train_run(open, progress, interruption);
+}
+
+/// A new run on labelled lines that begins with the model of `source`, not trained yet.
+RunPaths to_be_tuned(const TrainedRun& source, const SurveyedText& text, const Options& options) {
   Checkpoint initial;
   const Config config = inherited(source, options, initial);
   primer::data::TextFacts facts = text.facts;
   Plan plan = make_plan(config, facts, read_text(config, text.sources, facts, initial.tokenizer));
-  RunPaths paths;
-  {
-    NewRun run(text.directory / "tuned", false);
-    prepare_run(run.staging(), plan, text.sources, facts, &initial);
-    paths = run.publish(nullptr);
-  }
-  const RunLock lock(paths.lock());
-  OpenRun open = open_run(paths, Config{});
-  Progress progress(Progress::Style::quiet, open.checkpoint.config.steps);
-  Interruption none;
-  train_run(open, progress, none);
-  return paths;
+  NewRun run(text.directory / "tuned", false);
+  prepare_run(run.staging(), plan, text.sources, facts, &initial);
+  return run.publish(nullptr);
 }
 
 }  // namespace
@@ -136,8 +135,10 @@ TEST_CASE("a frozen body stays bit for bit, and its new head learns") {
   const TrainedRun source(prose(2000) + moods(), with({{"objective", "mlm"}}));
   source.train();
   const SurveyedText text(moods());
-  const RunPaths run = tuned(source, text, {{"objective", "classify"}, {"freeze", "true"}, {"steps", "60"},
-                                            {"lr", "0.05"}, {"weight_decay", "0.5"}});
+  const RunPaths run = to_be_tuned(source, text, {{"objective", "classify"}, {"freeze", "true"}, {"steps", "60"},
+                                                  {"lr", "0.05"}, {"weight_decay", "0.5"}});
+  Interruption none;
+  train_on(run, none);
   const auto before = load_run(source.paths.directory), after = load_run(run.directory, {Choice::Kind::last, 0});
   CHECK(after->config.pooling == primer::nn::Pooling::mean);
   long same = 0, other = 0;
@@ -159,6 +160,35 @@ TEST_CASE("a frozen body stays bit for bit, and its new head learns") {
   std::vector<std::vector<int>> texts{reader.ids("sun", false), reader.ids("rain", false)};
   const std::vector<double> p = reader.classify(texts);
   CHECK(p[0] > p[2]);
+}
+
+TEST_CASE("a frozen probe's checkpoint has moments of its head alone, and a stopped probe ends as one that was not") {
+  const primer::test::Threads threads(1);
+  const TrainedRun source(prose(2000) + moods(), with({{"objective", "mlm"}, {"steps", "2"}}));
+  source.train();
+  const Options options{{"objective", "classify"}, {"freeze", "true"}, {"steps", "12"}, {"batch", "4"},
+                        {"eval_every", "4"}};
+  const SurveyedText text(moods()), same_text(moods());
+  const RunPaths unbroken = to_be_tuned(source, text, options), broken = to_be_tuned(source, same_text, options);
+  Interruption none;
+  train_on(unbroken, none);
+  {
+    RaiseAt signal(7, SIGTERM);
+    train_on(broken, signal);
+    CHECK(signal.was_raised());
+  }
+  train_on(broken, none);
+  CHECK(file_bytes(broken.metrics()) == file_bytes(unbroken.metrics()));
+  const auto path = [](const RunPaths& run, const char* file) {
+    return CheckpointStore(run.checkpoints()).path({12, true}) + "/" + file;
+  };
+  for (const char* file : {"model.safetensors", "optimizer.safetensors", "state.cereal"})
+    CHECK(file_bytes(path(broken, file)) == file_bytes(path(unbroken, file)));
+  std::set<std::string> names;
+  const primer::data::SafetensorsFile moments(path(unbroken, "optimizer.safetensors"));
+  for (const auto& tensor : moments.tensors()) names.insert(tensor.name);
+  CHECK(names == std::set<std::string>{"first.label.bias", "first.label.weight", "second.label.bias",
+                                       "second.label.weight"});
 }
 
 TEST_CASE("fine-tuning keeps the body's shape, and refuses what does not go together") {

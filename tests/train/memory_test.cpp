@@ -110,6 +110,10 @@ TEST_CASE("what grows a training grows its memory") {
   CHECK(Planned(Options{{"batch", "32"}}).need().values == doctest::Approx(2 * base.values).epsilon(0.01));
   CHECK(Planned(Options{{"context", "256"}}).need().values == doctest::Approx(2 * base.values).epsilon(0.01));
   CHECK(Planned(Options{{"optimizer", "sgd"}}).need().blocks == base.blocks - 1);
+  Planned probe(Options{{"objective", "classify"}, {"freeze", "true"}});
+  probe.gpt.labels = 3;
+  CHECK(probe.need().trained == 4 * 3 * (probe.gpt.channels + 1));  // gradients and moments are the head's alone
+  CHECK(base.trained == base.parameters);
   CHECK(Planned(Options{{"accumulate", "4"}}).need().batches == 4 * base.batches);
   CHECK(Planned(Options{{"accumulate", "4"}}).need().values == base.values);
   CHECK(Planned(Options{}, 8000).need().gradients > 4.0 * 2000 * 8000);

@@ -25,8 +25,10 @@ nn::ModelConfig small() {
   return config;
 }
 
+using Parameters = autograd::Parameters<float>;
+
 struct Model {
-  autograd::Parameters<float> parameters;
+  Parameters parameters;
   nn::Gpt<float> gpt;
   explicit Model(const nn::ModelConfig& config, std::uint64_t seed = 1) : gpt(parameters, config) {
     parameters.build(seed);
@@ -88,6 +90,62 @@ TEST_CASE("moments are named after their parameters and come back too") {
   }
   optim::Sgd<float> other(model.parameters, 0.9, 0);
   CHECK_THROWS_AS(train::read_blocks(file, model.parameters, train::moment_blocks(other)), autograd::Error);
+}
+
+TEST_CASE("moments are those of what is trained; where earlier programs wrote zeros for the rest, these are passed over") {
+  const FreshDirectory here;
+  Model whole(small());
+  struct Probe {
+    autograd::Parameters<float> parameters;
+    nn::Gpt<float> gpt;
+    explicit Probe(const nn::ModelConfig& config) : gpt(parameters, config) {
+      parameters.train_only([](const std::string& path) { return path.starts_with("norm."); });
+      parameters.build(1);
+    }
+  } probe(small());
+  const auto save = [&](const char* name, Parameters& parameters, optim::Optimizer<float>& optimizer) {
+    data::AtomicFile out(here / name);
+    train::write_blocks(out, parameters, train::moment_blocks(optimizer), {});
+    out.commit();
+    return data::SafetensorsFile(here / name);
+  };
+  optim::Adam<float> of_all(whole.parameters), of_some(probe.parameters), loaded(probe.parameters);
+  for (const auto& moment : of_all.moments()) {
+    const float* const norm = whole.parameters.at("norm.weight").data();
+    const long place = norm - whole.parameters.values();
+    for (long i = 0; i < 6; ++i) moment.data[place + i] = static_cast<float>(i + 1);
+  }
+  for (const auto& moment : of_some.moments())
+    for (long i = 0; i < 6; ++i) moment.data[i] = static_cast<float>(i + 1);
+
+  const data::SafetensorsFile some = save("some.safetensors", probe.parameters, of_some);
+  REQUIRE(some.tensors().size() == 2);
+  CHECK(some.find("first.norm.weight"));
+  CHECK(some.find("second.norm.weight"));
+  const data::SafetensorsFile all = save("all.safetensors", whole.parameters, of_all);
+  for (const data::SafetensorsFile* file : {&some, &all}) {
+    for (const auto& moment : loaded.moments()) std::fill_n(moment.data, probe.parameters.trained(), 0.0f);
+    train::read_blocks(*file, probe.parameters, train::moment_blocks(loaded));
+    for (const auto& moment : loaded.moments()) CHECK(moment.data[5] == 6);
+  }
+
+  // The rest must still be of this model.
+  nn::ModelConfig other = small();
+  other.context = 9;
+  Probe longer(other);
+  optim::Adam<float> moments(longer.parameters);
+  const auto message = [&](const data::SafetensorsFile& file, Parameters& parameters, optim::Optimizer<float>& into) {
+    try {
+      train::read_blocks(file, parameters, train::moment_blocks(into));
+    } catch (const autograd::Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  CHECK(message(some, longer.parameters, moments).empty());
+  CHECK(message(all, longer.parameters, moments).find("first.position.weight has the shape [5, 6], expected [9, 6]") !=
+        std::string::npos);
+  CHECK(message(some, whole.parameters, of_all).find("first.token.weight is missing") != std::string::npos);
 }
 
 TEST_CASE("all that is missing, left over or of another shape is named at once") {

@@ -111,7 +111,7 @@ Checkpoint choose(const CheckpointStore& store, Choice choice, std::vector<std::
 void Snapshot::copy(const autograd::Parameters<float>& parameters) {
   for (std::vector<NamedBlock>* blocks : {&model, &moments}) {
     for (NamedBlock& block : *blocks) {
-      copies_.emplace_back(block.data, block.data + parameters.size());
+      copies_.emplace_back(block.data, block.data + block.size(parameters));
       block.data = copies_.back().data();
     }
   }

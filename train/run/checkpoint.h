@@ -35,11 +35,11 @@ struct Snapshot {
   Snapshot(Snapshot&&) = default;  // the blocks may point into it, so it is moved and never copied
   Snapshot& operator=(Snapshot&&) = default;
 
-  /// Keeps what the blocks point at now, however the training goes on: 12 bytes a parameter with Adam.
+  /// Keeps what the blocks point at now, however the training goes on: 12 bytes a parameter with Adam, 4 of a frozen one.
   void copy(const autograd::Parameters<float>& parameters);
 
  private:
-  std::vector<std::vector<float>> copies_;  // [blocks][parameters.size()]
+  std::vector<std::vector<float>> copies_;  // [blocks][their size]
 };
 
 /// The trainer as it is. `state` is completed with what the trainer and its optimizer know.

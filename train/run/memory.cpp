@@ -110,8 +110,9 @@ bool can_be_mapped(const MemoryNeed& need, int threads) {
     std::deque<autograd::Region> regions;
     regions.emplace_back().open(bytes(need.values));
     regions.emplace_back().open(bytes(need.gradients));
+    regions.emplace_back(bytes(need.parameters)).open(bytes(need.parameters));
     for (double block = 0; block < need.blocks; ++block) {
-      regions.emplace_back(bytes(need.parameters)).open(bytes(need.parameters));
+      regions.emplace_back(bytes(need.trained)).open(bytes(need.trained));
     }
     const double rest =
         need.copy + need.batches + need.program + mapped_bytes + threads * mapped_bytes_per_thread;
@@ -140,8 +141,9 @@ MemoryNeed memory_need(const Config& config, const nn::ModelConfig& gpt, long pa
   const Sizes sizes = sizes_of(config, gpt);
   MemoryNeed need;
   need.parameters = bytes_per_float * number(parameters);
-  need.blocks = config.optimizer == optim::Rule::sgd ? 3 : 4;  // values, gradients, one moment or two
-  if (config.val_fraction > 0) need.copy = need.parameters * (need.blocks - 1);
+  need.trained = config.freeze ? bytes_per_float * number(gpt.labels * (gpt.channels + 1)) : need.parameters;
+  need.blocks = config.optimizer == optim::Rule::sgd ? 2 : 3;  // gradients, one moment or two
+  if (config.val_fraction > 0) need.copy = need.parameters + need.trained * (need.blocks - 1);
   need.values = bytes_per_float * values_of(sizes, gpt);
   need.gradients = bytes_per_float * gradients_of(sizes, gpt, threads);
   need.batches = bytes_per_id * (2 * sizes.R + number(config.batch)) * number(config.accumulate);

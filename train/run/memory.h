@@ -10,15 +10,16 @@ namespace primer::train {
 
 /// Bytes that a training holds at its highest.
 struct MemoryNeed {
-  double parameters = 0;  // one flat block of them
-  double blocks = 0;      // such blocks: values, gradients and the optimizer's moments
+  double parameters = 0;  // their values
+  double trained = 0;     // the values of those that are trained
+  double blocks = 0;      // of that size: gradients and the optimizer's moments
   double copy = 0;        // of values and moments: the best model, while it waits to be saved
   double values = 0;      // what the forward pass makes and the backward pass reads: the tape's arena
   double gradients = 0;   // the tape's pool at its fullest: live gradients and working space
   double batches = 0;     // token ids and targets
   double program = 0;     // the program itself, and what products pack matrices into
 
-  double total() const { return parameters * blocks + copy + values + gradients + batches + program; }
+  double total() const { return parameters + trained * blocks + copy + values + gradients + batches + program; }
 };
 
 /// What training `gpt`, of so many parameters, with this configuration on `threads` threads takes.

@@ -33,7 +33,7 @@ std::vector<NamedBlock> model_blocks(const autograd::Parameters<float>& paramete
 
 std::vector<NamedBlock> moment_blocks(optim::Optimizer<float>& optimizer) {
   std::vector<NamedBlock> blocks;
-  for (const optim::Moment<float>& moment : optimizer.moments()) blocks.push_back({moment.name + ".", moment.data});
+  for (const optim::Moment<float>& moment : optimizer.moments()) blocks.push_back({moment.name + ".", moment.data, true});
   return blocks;
 }
 
@@ -42,6 +42,7 @@ void write_blocks(data::OutputFile& file, const autograd::Parameters<float>& par
   std::vector<data::TensorView> tensors;
   for (const NamedBlock& block : blocks) {
     for (const auto& entry : parameters.entries()) {
+      if (!block.holds(entry)) continue;
       const float* const values = block.data + entry.offset;
       tensors.push_back(data::tensor_view(block.prefix + entry.path, extents(entry.shape), values));
     }
@@ -61,9 +62,9 @@ void check_blocks(const data::SafetensorsFile& file, const autograd::Parameters<
   for (const NamedBlock& block : blocks) {
     for (const auto& entry : parameters.entries()) {
       const std::string name = block.prefix + entry.path;
-      if (passes(name)) continue;
-      declared.insert(name);
       const data::TensorEntry* tensor = file.find(name);
+      if (passes(name) || (!tensor && !block.holds(entry))) continue;
+      declared.insert(name);
       if (!tensor) {
         differences.push_back(name + " is missing");
       } else if (tensor->shape != extents(entry.shape)) {
@@ -89,7 +90,7 @@ void read_blocks(const data::SafetensorsFile& file, const autograd::Parameters<f
   check_blocks(file, parameters, blocks, passes);
   for (const NamedBlock& block : blocks) {
     for (const auto& entry : parameters.entries()) {
-      if (passes(block.prefix + entry.path)) continue;
+      if (passes(block.prefix + entry.path) || !block.holds(entry)) continue;
       const long count = entry.shape.size();
       float* const values = block.data + entry.offset;  // [count]
       file.read(block.prefix + entry.path, values, static_cast<std::uint64_t>(count));
@@ -124,7 +125,7 @@ void read_initial(const data::SafetensorsFile& file, const autograd::Parameters<
 
 bool all_finite(const autograd::Parameters<float>& parameters, const std::vector<NamedBlock>& blocks) {
   return std::all_of(blocks.begin(), blocks.end(),
-                     [&](const NamedBlock& block) { return !autograd::any_not_finite(block.data, parameters.size()); });
+                     [&](const NamedBlock& block) { return !autograd::any_not_finite(block.data, block.size(parameters)); });
 }
 
 }  // namespace primer::train

@@ -14,13 +14,19 @@ namespace primer::train {
 /// A flat block laid out like the parameters. Its tensors are named prefix + the parameter's path.
 struct NamedBlock {
   std::string prefix;
-  float* data;  // [parameters.size()]; null in a check of names and shapes
+  float* data;                // [size(parameters)]; null in a check of names and shapes
+  bool trained_only = false;  // nothing stands there for what is frozen
+
+  long size(const autograd::Parameters<float>& parameters) const {
+    return trained_only ? parameters.trained() : parameters.size();
+  }
+  bool holds(const autograd::Parameters<float>::Entry& entry) const { return !(trained_only && entry.frozen); }
 };
 
 /// The parameters' values: no prefix.
 std::vector<NamedBlock> model_blocks(const autograd::Parameters<float>& parameters);
 
-/// The optimizer's moments: "first." and "second.", or "momentum.".
+/// The optimizer's moments, of what is trained: "first." and "second.", or "momentum.".
 std::vector<NamedBlock> moment_blocks(optim::Optimizer<float>& optimizer);
 
 /// Appends every tensor of the blocks to an empty file. `metadata` goes into the header. The disk: Fault::io.
@@ -28,7 +34,8 @@ void write_blocks(data::OutputFile& file, const autograd::Parameters<float>& par
                   const std::vector<NamedBlock>& blocks, const std::map<std::string, std::string>& metadata);
 
 /// Throws Fault::checkpoint unless the file holds exactly the blocks' tensors in their shapes; the message names what
-/// is missing, left over or of another shape, up to ten of them. The parameters need not be built.
+/// is missing, left over or of another shape, up to ten of them. The parameters need not be built. Moments of what is
+/// frozen may be there, as earlier programs wrote them: they are zeros, and nobody reads them.
 void check_blocks(const data::SafetensorsFile& file, const autograd::Parameters<float>& parameters,
                   const std::vector<NamedBlock>& blocks);
 

@@ -44,7 +44,9 @@ Trainer<T>::Trainer(const Config& config, const data::Tokenizer& tokenizer, cons
       examples_(task_.examples(tokens), static_cast<std::uint64_t>(config.seed)),
       model_(parameters_, model_config(config, tokenizer.vocabulary_size(), labels)),
       schedule_(make_schedule(config, schedule_steps > 0 ? schedule_steps : config.steps)) {
-  if (config.freeze) parameters_.freeze_all_but(nn::label_head);
+  if (config.freeze) {
+    parameters_.train_only([](std::string_view path) { return path.starts_with(std::string(nn::label_head) + "."); });
+  }
   parameters_.build(static_cast<std::uint64_t>(config.seed));
   optimizer_ = make_optimizer(config, parameters_);
 }
