@@ -30,7 +30,7 @@ void expect_rank(const char* op, Tensor<T> x, int at_least) {
 }
 
 /// Throws Error(usage) unless there are `count` of `what`, such as "lengths".
-inline void expect_count(const char* op, const std::string& what, std::size_t got, long count) {
+inline void expect_count(const char* op, const char* what, std::size_t got, long count) {
   if (static_cast<long>(got) != count)
     refuse(op, "expected " + std::to_string(count) + " " + what + ", got " + std::to_string(got));
 }

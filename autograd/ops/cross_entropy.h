@@ -18,7 +18,7 @@ namespace primer::autograd {
 template <class T>
 void expect_targets(const char* op, Tensor<T> x, Tensor<T> weight, std::span<const int> targets, Tensor<T> bias) {
   expect_linear(op, x, weight, bias);
-  expect_count(op, "targets for x " + x.shape.text(), targets.size(), x.shape.rows());
+  expect_count(op, "targets, one a row of x", targets.size(), x.shape.rows());
   expect_ids(op, targets, weight.shape[0], -1);
 }
 
