@@ -97,7 +97,8 @@ void forge_tensors(ForgedRun& forged, const std::string& name, std::size_t most_
     with(bytes);
   }
   using Limits = std::numeric_limits<float>;
-  for (const float value : {Limits::quiet_NaN(), Limits::infinity(), Limits::max(), -Limits::max(), Limits::denorm_min()}) {
+  for (const float value :
+       {Limits::quiet_NaN(), Limits::infinity(), Limits::max(), -Limits::max(), Limits::denorm_min()}) {
     std::string last = right, all = right;
     put_number(last, right.size() - 4, value);
     with(last);
@@ -110,14 +111,16 @@ void forge_tensors(ForgedRun& forged, const std::string& name, std::size_t most_
 // Logs hold what people read; of them the training believes how long a training took, and how long they are.
 void forge_logs(ForgedRun& forged, std::size_t most_values) {
   const std::string metrics = forged.before.at("metrics.jsonl");
-  for (const std::string& bytes : {std::string(), std::string(1, '\0'), std::string(100'000, '\xff'), metrics + "{\"st"}) {
+  for (const std::string& bytes :
+       {std::string(), std::string(1, '\0'), std::string(100'000, '\xff'), metrics + "{\"st"}) {
     forged.restore();
     put(forged.run.paths.metrics(), bytes);
     forged.use();
   }
   const std::string timing = "{\"step\":1,\"time\":0.5,\"tokens_per_s\":10,\"share_of_peak\":0.1}\n"
                              "{\"step\":2,\"time\":1.5,\"tokens_per_s\":10,\"share_of_peak\":0.1}\n";
-  const long changes = each_change(timing, words_of_json(timing), bad_json(), most_values, [&](const std::string& bytes) {
+  const std::vector<Place> words = words_of_json(timing);
+  const long changes = each_change(timing, words, bad_json(), most_values, [&](const std::string& bytes) {
     forged.restore();
     put(forged.run.paths.timing(), bytes);
     const auto before = TimingLog::read_before(forged.run.paths.timing(), 2);
