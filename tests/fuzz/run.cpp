@@ -86,11 +86,11 @@ class ForgedRun {
   // What the configuration and the tokenizer say, if they are any.
   void describe() {
     accepts({Fault::usage}, [&] {
-      train::read_json(config_, files_["config.json"], "c", train::Source::file);
+      train::read_json(config_, files_["config.json"], "c", train::ChosenBy::file);
       is_configured_ = true;
     });
     accepts({Fault::input}, [&] { tokenizer_ = data::parse_tokenizer(files_["tokenizer.json"], "t"); });
-    labels_ = config_.objective == "classify" ? 2 : 0;
+    labels_ = config_.objective->has_labels() ? 2 : 0;
   }
 
   void save(train::CheckpointId id) {
@@ -109,7 +109,7 @@ class ForgedRun {
     first.resize(has_model ? parameters.size() : 0);
     second = first;
     std::vector<train::NamedBlock> moments{{"first.", first.data()}, {"second.", second.data()}};
-    if (config_.optimizer == "sgd") moments = {{"momentum.", first.data()}};
+    if (config_.optimizer == optim::Rule::sgd) moments = {{"momentum.", first.data()}};
     const auto write_tensors = [&](const char* name, std::vector<train::NamedBlock> blocks) {
       return [this, name, &parameters, has_model, blocks](data::OutputFile& file) {
         const std::string& bytes = files_[name];

@@ -79,10 +79,10 @@ inline void evaluate_validation(train::LoadedRun& run, const Effort& effort) {
   const train::Config& config = run.config;
   if (config.context > effort.places) return;
   autograd::Tape<float> tape;
-  const train::Objective objective(config, *run.tokenizer, static_cast<long>(run.labels.size()));
-  train::evaluate(*run.network, tape, objective, tokens->validation(), tokens->validation_bytes(),
+  const train::TextTask task{config, *run.tokenizer, static_cast<long>(run.labels.size())};
+  train::evaluate(*run.network, tape, task, tokens->validation(), tokens->validation_bytes(),
                   std::min(config.batch, effort.places / config.context), 8);
-  if (config.objective == "mlm") train::pseudo_perplexity(run, tokens->validation(), 4);
+  if (config.objective->fills()) train::pseudo_perplexity(run, tokens->validation(), 4);
 }
 
 /// What `train --resume` does up to its first step and evaluation.
