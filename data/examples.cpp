@@ -19,12 +19,12 @@ constexpr std::uint64_t pool_size = 1024;  // examples among which lengths are s
 constexpr long bucket_width = 8;           // tokens; examples of one bucket stay shuffled
 
 /// Gives the batch its shape, everything padding.
-void shape_batch(Batch& batch, long sequences, const Examples& examples) {
+void shape_batch(Batch& batch, long sequences, long length, const Examples& examples) {
   if (sequences < 1) autograd::refuse("batches", "a batch needs at least 1 sequence, got " + std::to_string(sequences));
   const auto rows = static_cast<std::size_t>(sequences);
-  const std::size_t places = rows * static_cast<std::size_t>(examples.context());
+  const std::size_t places = rows * static_cast<std::size_t>(length);
   batch.sequences = sequences;
-  batch.length = examples.context();
+  batch.length = length;
   batch.tokens.assign(places, 0);    // [B, T]
   batch.targets.assign(places, -1);  // [B, T]
   batch.segments.assign(examples.has_segments() ? places : 0, 0);
@@ -98,7 +98,7 @@ std::uint64_t TrainingBatches::example_at(std::uint64_t position) {
 }
 
 void TrainingBatches::next(long sequences, Batch& batch) {
-  shape_batch(batch, sequences, *examples_);
+  shape_batch(batch, sequences, examples_->context(), *examples_);
   for (long row = 0; row < sequences; ++row) {
     if (cursor_.position == examples_->count()) {
       cursor_ = {cursor_.epoch + 1, 0};
@@ -140,11 +140,18 @@ bool EvaluationBatches::next(long sequences, Batch& batch) {
     batch = {};
     return false;
   }
-  shape_batch(batch, std::min(sequences, static_cast<long>(std::min<std::uint64_t>(left, 1u << 30))), *examples_);
-  for (long row = 0; row < batch.sequences; ++row, ++next_) {
-    fill_row(batch, row, *examples_, static_cast<std::uint64_t>(Wide{next_} * examples_->count() / count_));
+  const auto example = [&](long row) {
+    return static_cast<std::uint64_t>(Wide{next_ + static_cast<std::uint64_t>(row)} * examples_->count() / count_);
+  };
+  const long rows = std::min(sequences, static_cast<long>(std::min<std::uint64_t>(left, 1u << 30)));
+  long length = examples_->context();
+  if (examples_->varies()) {  // as wide as the longest: a file may claim any context, whatever its lines are
+    length = 0;
+    for (long row = 0; row < rows; ++row) length = std::max(length, examples_->length(example(row)));
   }
-  if (examples_->varies()) trim(batch);
+  shape_batch(batch, rows, length, *examples_);
+  for (long row = 0; row < rows; ++row) fill_row(batch, row, *examples_, example(row));
+  next_ += static_cast<std::uint64_t>(rows);
   return true;
 }
 

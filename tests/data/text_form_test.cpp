@@ -208,6 +208,22 @@ TEST_CASE("an evaluation takes examples in their order, so that the first batche
   CHECK(next == 40);
 }
 
+TEST_CASE("an evaluation takes no more memory than its examples need, whatever context and batch are") {
+  const auto tokenizer = make_byte_tokenizer(specials);
+  const int cls = tokenizer->special("[CLS]"), sep = tokenizer->special("[SEP]"), V = tokenizer->vocabulary_size();
+  std::vector<int> tokens;
+  for (int i = 0; i < 20; ++i) tokens.insert(tokens.end(), {cls, V, 'a', sep});
+  const TokenVector sequence(tokens);
+  EvaluationBatches batches(std::make_unique<LabelledExamples>(sequence, 1 << 20, *tokenizer, 2));
+  Batch batch;
+  long lines = 0;
+  for (; batches.next(1 << 20, batch); lines += batch.sequences) {
+    CHECK(batch.length == 3);
+    CHECK(batch.tokens.capacity() < 1 << 20);
+  }
+  CHECK(lines == 20);
+}
+
 TEST_CASE("tokens that are no labelled lines are refused") {
   const auto tokenizer = make_byte_tokenizer(specials);
   const int cls = tokenizer->special("[CLS]"), sep = tokenizer->special("[SEP]"), V = tokenizer->vocabulary_size();

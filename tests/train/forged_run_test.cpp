@@ -3,133 +3,17 @@
 #include <doctest/doctest.h>
 
 #include <cstring>
-#include <filesystem>
 #include <limits>
 
-#include "data/checksum.h"
 #include "tests/threads.h"
-#include "tests/train/process.h"
-#include "tests/train/trained_run.h"
-#include "train/run/loaded_run.h"
-#include "train/run/memory.h"
-#include "train/run/trainer.h"
+#include "tests/train/forged_run.h"
 
-namespace fs = std::filesystem;
+using namespace primer::test;
 using namespace primer::train;
 using primer::autograd::Error;
 using primer::autograd::Fault;
-using primer::test::Threads;
-namespace nn = primer::nn;
 
 namespace {
-
-// Ends a training at its second look, after a step at most.
-struct SoonOver : Interruption {
-  int stop() override { return --looks < 0 ? SIGTERM : 0; }
-  int looks = 1;
-};
-
-void put(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
-
-// The CRC32C that a state's title holds of its record.
-void seal_state(std::string& bytes) {
-  const std::uint32_t checksum = primer::data::crc32c(std::string_view(bytes).substr(16));
-  std::memcpy(bytes.data() + 12, &checksum, sizeof checksum);
-}
-
-// The one that the header of a file of tokens holds of itself.
-void seal_tokens(std::string& bytes) {
-  const std::uint32_t checksum = primer::data::crc32c(std::string_view(bytes).substr(0, 124));
-  std::memcpy(bytes.data() + 124, &checksum, sizeof checksum);
-}
-
-/// A small run whose training was stopped, and what it was before somebody changed it.
-struct ForgedRun {
-  InMemory memory;
-  TrainedRun run;
-  std::string checkpoint, state;
-  Tree before;
-  long refused = 0, accepted = 0;
-
-  ForgedRun(const std::string& text, std::vector<std::pair<std::string, std::string>> options)
-      : run(text, with_shape(std::move(options))) {
-    SoonOver soon;
-    soon.looks = 4;
-    run.train(soon);
-    const CheckpointStore store(run.paths.checkpoints());
-    checkpoint = store.path(store.list().back());
-    state = file_bytes(checkpoint + "/state.cereal");
-    before = tree_of(run.paths.directory);
-  }
-
-  static std::vector<std::pair<std::string, std::string>> with_shape(
-      std::vector<std::pair<std::string, std::string>> options) {
-    for (const auto& [key, value] : std::vector<std::pair<std::string, std::string>>{
-             {"layers", "1"}, {"channels", "16"}, {"heads", "2"}, {"context", "16"}, {"batch", "2"}, {"steps", "50"},
-             {"keep", "0"}, {"eval_every", "3"}, {"eval_batches", "1"}, {"patience", "0"}}) {
-      options.insert(options.begin(), {key, value});  // those that were given count
-    }
-    return options;
-  }
-
-  // The manifest of what is in the checkpoint now.
-  void seal() const {
-    Manifest manifest = parse_manifest(file_bytes(checkpoint + "/manifest"), "manifest");
-    for (Manifest::File& file : manifest.files) {
-      const std::string bytes = file_bytes(checkpoint + "/" + file.name);
-      file = {file.name, bytes.size(), primer::data::crc32c(bytes)};
-    }
-    put(checkpoint + "/manifest", to_text(manifest));
-  }
-
-  void restore() const {
-    fs::remove_all(run.paths.directory);
-    for (const auto& [name, bytes] : before) {
-      const fs::path path = fs::path(run.paths.directory) / name;
-      fs::create_directories(path.parent_path());
-      if (bytes.empty() && !path.has_extension() && path.filename() != "tokens") {
-        fs::create_directories(path);
-      } else {
-        put(path.string(), bytes);
-      }
-    }
-  }
-
-  // Reads the run in every way, and trains it.
-  void use() {
-    const auto attempt = [&](auto&& act) {
-      try {
-        act();
-        ++accepted;
-      } catch (const Error& error) {
-        CAPTURE(std::string(error.what()));
-        const bool known = error.fault() == Fault::checkpoint || error.fault() == Fault::memory ||
-                           error.fault() == Fault::diverged || error.fault() == Fault::input;
-        CHECK(known);
-        CHECK(std::string(error.what()).find('\n') == std::string::npos);
-        ++refused;
-      }
-    };
-    attempt([&] { load_run(run.paths.directory, {Choice::Kind::last, 0}); });
-    attempt([&] { step(); });
-  }
-
-  // What `train --resume` does up to its first step, and a step where it does not take long.
-  void step() const {
-    const OpenRun open = open_run(run.paths, {});
-    const Config& config = open.checkpoint.config;
-    const auto labels = static_cast<long>(open.checkpoint.labels.size());
-    const nn::ModelConfig shape = model_config(config, open.checkpoint.tokenizer->vocabulary_size(), labels);
-    primer::autograd::Parameters<float> declared;
-    const Model<float> model(declared, shape);
-    refuse_beyond_memory(config, shape, declared.count(), available_memory());
-    Trainer<float> trainer(config, *open.checkpoint.tokenizer, open.tokens->train(), 0, labels);
-    restore_trainer(open.checkpoint, trainer);
-    if (config.batch * config.accumulate * config.context >= 100'000) return;
-    trainer.step();
-    trainer.evaluate(open.tokens->validation(), open.tokens->validation_bytes());
-  }
-};
 
 // What a number may be made: `width` bytes, little-endian.
 std::vector<std::string> extremes(std::size_t width) {
@@ -164,7 +48,7 @@ void forge_states(ForgedRun& forged, const std::vector<std::size_t>& widths, std
         std::string bytes = forged.state;
         if (bytes.compare(at, width, value) == 0) continue;
         bytes.replace(at, width, value);
-        seal_state(bytes);
+        mend_state(bytes);
         ++cases;
         try {
           decode_state(bytes, "state");
@@ -178,7 +62,7 @@ void forge_states(ForgedRun& forged, const std::vector<std::size_t>& widths, std
         forged.restore();
         put(forged.checkpoint + "/state.cereal", bytes);
         forged.seal();
-        forged.use();
+        forged.go_on();
       }
     }
   }
@@ -238,14 +122,13 @@ void forge_tokens(ForgedRun& forged, std::size_t most_values) {
         std::string bytes = right;
         if (at % 4 != 0 && i > 0) continue;
         bytes.replace(at, width, values[i]);
-        seal_tokens(bytes);
+        seal_header(bytes);
         CAPTURE(at);
         CAPTURE(i);
         forged.restore();
         put(forged.run.paths.tokens(), bytes);
-        std::string state = forged.state;  // the fingerprint: 56 bytes before the end
-        std::memcpy(state.data() + state.size() - 56, bytes.data() + 56, 16);
-        seal_state(state);
+        std::string state = forged.state;
+        mend_state(state, bytes);
         put(forged.checkpoint + "/state.cereal", state);
         forged.seal();
         forged.use();
@@ -253,19 +136,6 @@ void forge_tokens(ForgedRun& forged, std::size_t most_values) {
     }
   }
   MESSAGE(forged.refused << " readings refused, " << forged.accepted << " accepted");
-}
-
-using Options = std::vector<std::pair<std::string, std::string>>;
-
-// A text and the options of each kind of example.
-std::vector<std::pair<std::string, Options>> every_objective() {
-  std::string labelled, sentences;
-  for (int i = 0; i < 40; ++i) labelled += (i % 2 ? "odd\tis " : "even\tof ") + std::to_string(i) + "\n";
-  for (int i = 0; i < 60; ++i) sentences += "it is " + std::to_string(i) + (i % 5 == 4 ? ".\n\n" : ".\n");
-  return {{prose(900), {}},
-          {prose(900), {{"objective", "mlm"}}},
-          {sentences, {{"objective", "mlm"}, {"next_sentence", "true"}, {"context", "32"}, {"val_fraction", "0.3"}}},
-          {labelled, {{"objective", "classify"}}}};
 }
 
 }  // namespace

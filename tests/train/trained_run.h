@@ -34,7 +34,8 @@ struct TrainedRun {
     using namespace primer::train;
     NewRun run(text.directory / "run", false);
     const Config config = wishes(options);
-    Plan plan = make_plan(config, text.facts, read_text(config, text.sources, text.facts, nullptr));
+    const auto tokenizer = make_tokenizer(config, text.sources);
+    Plan plan = make_plan(config, text.facts, read_text(config, text.sources, text.facts, tokenizer));
     prepare_run(run.staging(), plan, text.sources, text.facts);
     paths = run.publish(nullptr);
   }

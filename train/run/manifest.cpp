@@ -1,8 +1,10 @@
 #include "train/run/manifest.h"
 
 #include <charconv>
+#include <set>
 
 #include "data/checksum.h"
+#include "data/utf8.h"
 
 namespace primer::train {
 
@@ -33,6 +35,13 @@ std::string_view take(std::string_view& text, char until) {
   const std::string_view part = text.substr(0, end);
   text.remove_prefix(end + 1);
   return part;
+}
+
+// What a file of a checkpoint may be called: a name in its folder, which no file system refuses.
+bool is_name(std::string_view name) {
+  constexpr std::size_t longest = 255;  // bytes: NAME_MAX
+  const bool is_plain = name.find('/') == std::string_view::npos && data::printable(name) == name;
+  return is_plain && !name.empty() && name.size() <= longest && name != "." && name != "..";
 }
 
 template <class Number>
@@ -71,13 +80,15 @@ Manifest parse_manifest(std::string_view text, const std::string& name) {
   if (take(rest, ' ') != "step" || !read(take(rest, '\n'), 10, manifest.step) || manifest.step < 0) {
     refuse(name, "it names no step");
   }
+  std::set<std::string> names;
   while (!rest.empty()) {
     std::string_view line = take(rest, '\n');
     Manifest::File file;
     file.name = take(line, ' ');
-    if (file.name.empty() || !read(take(line, ' '), 10, file.bytes) || !read(line, 16, file.checksum)) {
+    if (!is_name(file.name) || !read(take(line, ' '), 10, file.bytes) || !read(line, 16, file.checksum)) {
       refuse(name, "a line of it names no file");
     }
+    if (!names.insert(file.name).second) refuse(name, "it names " + file.name + " twice");
     manifest.files.push_back(std::move(file));
   }
   // What from_chars lets pass and to_text() would not write, such as leading zeros.

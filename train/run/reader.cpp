@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "autograd/error.h"
+#include "autograd/kernels/rows.h"
 #include "autograd/ops/gather.h"
 #include "autograd/ops/layout.h"
 #include "autograd/ops/softmax.h"
@@ -15,6 +16,18 @@ namespace primer::train {
 
 using autograd::Error;
 using autograd::Fault;
+
+namespace {
+
+// What a model says must be numbers.
+const autograd::Tensor<float>& numbers(const autograd::Tensor<float>& x) {
+  if (autograd::any_not_finite(x.data(), x.size())) {
+    throw Error(Fault::checkpoint, "the model's output is not a number: its parameters are broken");
+  }
+  return x;
+}
+
+}  // namespace
 
 std::vector<int> segments_of(const LoadedRun& run, std::span<const int> ids) {
   if (!run.config.next_sentence) return {};
@@ -84,7 +97,7 @@ std::vector<std::vector<Filling>> Reader::fill(std::span<const int> ids, long to
   const autograd::Tensor<float> x = bert.hidden(tape_, in);  // [1, T, C]
   const autograd::Tensor<float> rows =
       autograd::gather<float>(tape_, reshape(x, {length, x.shape[2]}), std::span<const int>(places));
-  const autograd::Tensor<float> logits = bert.logits(rows);  // [places, V]
+  const autograd::Tensor<float> logits = numbers(bert.logits(rows));  // [places, V]
   const long V = logits.shape[1];
   std::vector<bool> is_special(static_cast<std::size_t>(V));
   for (const auto& [name, id] : run_.tokenizer->specials()) is_special[static_cast<std::size_t>(id)] = true;
@@ -124,7 +137,7 @@ std::vector<double> Reader::log_probabilities(std::span<const std::vector<int>> 
   const autograd::Tensor<float> x = bert.hidden(tape_, in);
   const autograd::Tensor<float> at =
       autograd::gather<float>(tape_, reshape(x, {x.shape.rows(), x.shape[2]}), std::span<const int>(rows));
-  const autograd::Tensor<float> logs = log_softmax(bert.logits(at));  // [texts, V]
+  const autograd::Tensor<float> logs = numbers(log_softmax(bert.logits(at)));  // [texts, V]
   std::vector<double> result;
   for (std::size_t b = 0; b < texts.size(); ++b) {
     result.push_back(logs.data()[static_cast<long>(b) * logs.shape[1] + wanted[b]]);
@@ -138,10 +151,10 @@ std::vector<float> Reader::embed(std::span<const std::vector<int>> texts, Summar
   const autograd::Tensor<float> x = run_.network->body().hidden(tape_, in);  // [B, T, C]
   if (summary == Summary::cls) {
     const bool can = run_.network->config().pooling == nn::Pooling::cls;
-    const autograd::Tensor<float> y = bert_that(can, "has no pooler; leave --pooling out").pooled(x);
+    const autograd::Tensor<float> y = numbers(bert_that(can, "has no pooler; leave --pooling out").pooled(x));
     return {y.data(), y.data() + y.size()};
   }
-  const autograd::Tensor<float> y = nn::mean_of_real(x, in.lengths);
+  const autograd::Tensor<float> y = numbers(nn::mean_of_real(x, in.lengths));
   return {y.data(), y.data() + y.size()};
 }
 
@@ -150,7 +163,7 @@ std::vector<double> Reader::classify(std::span<const std::vector<int>> texts) {
   const auto pause = tape_.pause();
   const nn::Sequences in = batch_of(texts);
   const autograd::Tensor<float> logits = bert.label_logits(bert.pooled(bert.hidden(tape_, in), in.lengths));  // [B, K]
-  const autograd::Tensor<float> p = softmax(logits);
+  const autograd::Tensor<float> p = numbers(softmax(logits));
   return {p.data(), p.data() + p.size()};
 }
 

@@ -24,7 +24,8 @@ enum class Summary { mean, cls };
 /// where it was not trained on pairs of sentences.
 std::vector<int> segments_of(const LoadedRun& run, std::span<const int> ids);
 
-/// Reads texts with the model of a run. A text is [CLS] text [SEP] to a BERT, and its tokens alone to a GPT.
+/// Reads texts with the model of a run. A text is [CLS] text [SEP] to a BERT, and its tokens alone to a GPT. A model
+/// whose output is not a number: Fault::checkpoint.
 class Reader {
  public:
   explicit Reader(LoadedRun& run) : run_(run) {}

@@ -39,6 +39,7 @@ double flop_per_token(const Config& config, const autograd::Parameters<float>& p
 
 TimingLog::Before TimingLog::read_before(const std::string& path, long step) {
   constexpr std::string_view step_key = "{\"step\":", time_key = ",\"time\":";
+  constexpr double most_seconds = 1e9;  // 30 years: a line that says more, or nan, is none of ours
   Before before;
   try {
     const std::string text = data::read_file(path, std::uint64_t{1} << 30);
@@ -51,8 +52,8 @@ TimingLog::Before TimingLog::read_before(const std::string& path, long step) {
       long at = 0;
       double seconds = 0;
       std::from_chars(line.data() + step_key.size(), last, at);
-      std::from_chars(line.data() + time + time_key.size(), last, seconds);
-      if (at > step) break;
+      const auto read = std::from_chars(line.data() + time + time_key.size(), last, seconds);
+      if (at > step || read.ec != std::errc() || !(seconds >= before.seconds && seconds < most_seconds)) break;
       before = {end + 1, seconds};
     }
   } catch (const autograd::Error&) {  // none yet, or one that says nothing

@@ -33,13 +33,6 @@ double flop_per_token(const Config& config, const autograd::Parameters<float>& p
 /// share_of_peak over the steps since the last line, evaluations not counted.
 class TimingLog {
  public:
-  /// Goes on with the file of a training that is resumed at `step`: behind its line of that step, and with its time.
-  TimingLog(const std::string& path, long step, double flop_per_token, long last_step);
-
-  /// A step was made that took `seconds`.
-  void step(const StepReport& report, double seconds);
-
- private:
   /// Where the lines of the first `step` steps end, and the time of the last of them.
   struct Before {
     std::uint64_t bytes = 0;
@@ -47,6 +40,13 @@ class TimingLog {
   };
   static Before read_before(const std::string& path, long step);
 
+  /// Goes on with the file of a training that is resumed at `step`: behind its line of that step, and with its time.
+  TimingLog(const std::string& path, long step, double flop_per_token, long last_step);
+
+  /// A step was made that took `seconds`.
+  void step(const StepReport& report, double seconds);
+
+ private:
   Before before_;
   LineLog log_;
   double flop_per_token_;
