@@ -1,16 +1,12 @@
 // Products of whole matrices, over all threads.
 #pragma once
 
+#include <optional>
+
 #include "autograd/blas.h"
+#include "autograd/region.h"
 
 namespace primer::autograd {
-
-/// c = a b + beta c; a is [m, k], b [k, n], c [m, n] with rows c_stride apart; beta is 0, and what c held, NaN too, is
-/// gone, or 1. In a parallel region on the calling thread alone. Throws Error(usage) on extents beyond 32 bits.
-///
-/// By tiles, or by BLAS if this process says so: see use. Few rows times a transposed b do without both.
-template <class T>
-void product(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride);
 
 /// How products are made.
 enum class Products {
@@ -18,8 +14,18 @@ enum class Products {
   blas,   // each thread its part of the longer side of c, so that the bits depend on how many there are
 };
 
-/// From now on this process makes its products so. At first: by tiles.
-void use(Products products);
-Products used_products();
+/// Makes products, one at a time, and owns the room where it packs their right factors.
+class Multiplier {
+ public:
+  Products by = Products::tiles;  // few rows times a transposed b do without both
+
+  /// c = a b + beta c; a is [m, k], b [k, n], c [m, n] with rows c_stride apart; beta is 0, and what c held, NaN too, is
+  /// gone, or 1. In a parallel region on the calling thread alone. Throws Error(usage) on extents beyond 32 bits.
+  template <class T>
+  void product(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride);
+
+ private:
+  std::optional<Region> packed_;  // from the first product by tiles on
+};
 
 }  // namespace primer::autograd

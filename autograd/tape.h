@@ -20,6 +20,7 @@
 #include "autograd/into.h"
 #include "autograd/op_clock.h"
 #include "autograd/pool.h"
+#include "autograd/product.h"
 #include "autograd/tensor.h"
 
 namespace primer::autograd {
@@ -64,6 +65,7 @@ class Tape {
   Noise noise;
   Observer<T>* observer = nullptr;   // null: nobody watches, at the cost of this check
   OpClock* clock = nullptr;          // null: nobody asks where the time goes
+  Multiplier multiplier;             // makes the products of the ops
 #ifdef NDEBUG
   bool poison = false;               // new memory is filled with NaN: an element left unwritten shows
 #else
@@ -183,6 +185,11 @@ class Tape {
 
   /// Memory until the end of the scope, contents undefined.
   Scratch<T> scratch(long count) { return {pool_, acquire(count)}; }
+
+  /// c = a b + beta c: see Multiplier.
+  void product(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride) {
+    multiplier.product(m, n, k, a, b, beta, c, c_stride);
+  }
 
   /// An unwritten result that depends on `inputs`.
   Tensor<T> output(Shape shape, std::initializer_list<Tensor<T>> inputs) {

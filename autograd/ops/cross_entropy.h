@@ -52,7 +52,7 @@ Tensor<T> cross_entropy(Tensor<T> x, Tensor<T> weight, std::span<const int> targ
     if (bias) split(n, V, [=, z = logits.data(), b = bias.data()](long first, long last, int) {
       start_rows<T>(z + first * V, nullptr, b, last - first, V);
     });
-    product<T>(n, V, C, as_is<T>(x.data() + begin * C, C), transposed<T>(weight.data(), C), bias ? 1 : 0, logits, V);
+    tape.product(n, V, C, as_is<T>(x.data() + begin * C, C), transposed<T>(weight.data(), C), bias ? 1 : 0, logits, V);
     split(n, 20 * V,
           [=, z_all = logits.data(), l = losses.data() + begin, hit = correct.data() + begin](long b, long e, int) {
             for (long r = b; r < e; ++r) {
@@ -73,9 +73,9 @@ Tensor<T> cross_entropy(Tensor<T> x, Tensor<T> weight, std::span<const int> targ
               z[target] -= static_cast<T>(scale);
             }
           });
-    if (dx) product<T>(n, C, V, as_is<T>(logits, V), as_is<T>(weight.data(), C), 0, dx + begin * C, C);
+    if (dx) tape.product(n, C, V, as_is<T>(logits, V), as_is<T>(weight.data(), C), 0, dx + begin * C, C);
     if (dw)
-      product<T>(V, C, n, transposed<T>(logits, V), as_is<T>(x.data() + begin * C, C), std::exchange(dw_beta, 1),
+      tape.product(V, C, n, transposed<T>(logits, V), as_is<T>(x.data() + begin * C, C), std::exchange(dw_beta, 1),
                  dw.data, C);
     if (db) {
       add_columns<T>(logits, n, V, db);

@@ -55,9 +55,9 @@ void linear_backward(Tape<T>& t, const T* dy, Tensor<T> x, Tensor<T> weight, Ten
   const long rows = x.shape.rows(), in = x.shape.last(), out = weight.shape[0];
   if (auto db = t.grad(bias)) add_columns(dy, rows, out, db);
   if (auto dw = t.grad(weight))  // dW [out, in] = dy^T x
-    product<T>(out, in, rows, transposed(dy, out), as_is<T>(x.data(), in), dw.beta(), dw.data, in);
+    t.product(out, in, rows, transposed(dy, out), as_is<T>(x.data(), in), dw.beta(), dw.data, in);
   if (auto dx = t.grad(x))  // dx [rows, in] = dy W
-    product<T>(rows, in, out, as_is(dy, out), as_is<T>(weight.data(), in), dx.beta(), dx.data, in);
+    t.product(rows, in, out, as_is(dy, out), as_is<T>(weight.data(), in), dx.beta(), dx.data, in);
 }
 
 /// y = x weight^T + bias; x [..., in], weight [out, in], bias [out] or none, y [..., out].
@@ -70,7 +70,7 @@ Tensor<T> linear(Tensor<T> x, Tensor<T> weight, Tensor<T> bias = {}) {
   if (bias) split(rows, out, [=, r = y.data(), b = bias.data()](long begin, long end, int) {
     start_rows<T>(r + begin * out, nullptr, b, end - begin, out);
   });
-  product<T>(rows, out, in, as_is<T>(x.data(), in), transposed<T>(weight.data(), in), bias ? 1 : 0, y.data(), out);
+  tape.product(rows, out, in, as_is<T>(x.data(), in), transposed<T>(weight.data(), in), bias ? 1 : 0, y.data(), out);
   return tape.record("linear", y, [=, t = &tape](const T* dy) { linear_backward(*t, dy, x, weight, bias); });
 }
 
@@ -91,7 +91,7 @@ Tensor<T> linear_residual(Tensor<T> residual, Tensor<T> x, Tensor<T> weight, Ten
     start_rows<T>(r + begin * out, later ? nullptr : residual.data() + begin * out, bias ? bias.data() : nullptr,
                   end - begin, out);
   });
-  product<T>(rows, out, in, as_is<T>(x.data(), in), transposed<T>(weight.data(), in), 1, y.data(), out);
+  tape.product(rows, out, in, as_is<T>(x.data(), in), transposed<T>(weight.data(), in), 1, y.data(), out);
   if (later) split(rows, 8 * out, [=, r = y.data()](long begin, long end, int) {
     mask.apply(begin * out, (end - begin) * out, r + begin * out, residual.data() + begin * out, r + begin * out);
   });

@@ -2,7 +2,6 @@
 #include <cmath>
 
 #include "autograd/op_clock.h"
-#include "autograd/product.h"
 #include "data/token_file.h"
 #include "train/run/bench_limits.h"
 #include "train/run/bench_measure.h"
@@ -57,9 +56,9 @@ BenchResult run_case(const BenchCase& bench, double bandwidth) {
     all += 1e3 * times.back();
     trainer.time_ops(nullptr);
     if (step % 2 == 1) continue;
-    autograd::use(autograd::Products::blas);
+    trainer.multiplier().by = autograd::Products::blas;
     by_blas.push_back(timed_step());
-    autograd::use(autograd::Products::tiles);
+    trainer.multiplier().by = autograd::Products::tiles;
   }
   BenchResult result = result_of(bench.name, times, static_cast<double>(step_tokens));
   result.blas_ms = result_of("", by_blas, 0).ms;

@@ -5,19 +5,18 @@
 #include <string_view>
 #include <vector>
 
-#include "autograd/product.h"
 #include "autograd/error.h"
 #include "data/file.h"
 
 namespace primer::train {
 
-double product_rate(long m, long n, long k, int runs) {
+double product_rate(autograd::Multiplier& multiplier, long m, long n, long k, int runs) {
   const std::vector<float> a(m * k, 0.5f), b(k * n, 0.25f);  // [m, k], [k, n]
   std::vector<float> c(m * n);                               // [m, n]
   double best = 0;
   for (int i = 0; i < runs; ++i) {
     const Stopwatch watch;
-    autograd::product(m, n, k, autograd::as_is(a.data(), k), autograd::as_is(b.data(), n), 0.0f, c.data(), n);
+    multiplier.product(m, n, k, autograd::as_is(a.data(), k), autograd::as_is(b.data(), n), 0.0f, c.data(), n);
     best = std::max(best, 2.0 * static_cast<double>(m * n * k) / watch.seconds());
   }
   return best;
@@ -60,11 +59,13 @@ TimingLog::Before TimingLog::read_before(const std::string& path, long step) {
   return before;
 }
 
-TimingLog::TimingLog(const std::string& path, long step, double flop_per_token, long last_step)
+TimingLog::TimingLog(const std::string& path, long step, double flop_per_token, long last_step,
+                     autograd::Multiplier& multiplier)
     : before_(read_before(path, step)),
       log_(path, before_.bytes),
+      multiplier_(multiplier),
       flop_per_token_(flop_per_token),
-      peak_(product_rate(1024, 1024, 1024, 2)),
+      peak_(product_rate(multiplier, 1024, 1024, 1024, 2)),
       last_step_(last_step) {}
 
 void TimingLog::step(const StepReport& report, double seconds) {
@@ -73,7 +74,7 @@ void TimingLog::step(const StepReport& report, double seconds) {
   if (seconds_ < 1 && report.step != last_step_) return;
   if (looks_ > 0) {
     --looks_;
-    peak_ = std::max(peak_, product_rate(1024, 1024, 1024, 1));
+    peak_ = std::max(peak_, product_rate(multiplier_, 1024, 1024, 1024, 1));
   }
   JsonLine line;
   line.add("step", report.step)

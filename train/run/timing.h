@@ -21,7 +21,7 @@ class Stopwatch {
 };
 
 /// FLOP a second that a single-precision product of [m, k] by [k, n] reaches here and now: the best of `runs`.
-double product_rate(long m, long n, long k, int runs);
+double product_rate(autograd::Multiplier& multiplier, long m, long n, long k, int runs);
 
 /// Parameters but for those of a learned table of positions, which cost nothing to multiply by.
 long count_without_positions(const autograd::Parameters<float>& parameters);
@@ -34,7 +34,8 @@ double flop_per_token(const Config& config, const autograd::Parameters<float>& p
 class TimingLog {
  public:
   /// Goes on with the file of a training that is resumed at `step`: behind its line of that step, and with its time.
-  TimingLog(const std::string& path, long step, double flop_per_token, long last_step);
+  /// `multiplier` is the training's.
+  TimingLog(const std::string& path, long step, double flop_per_token, long last_step, autograd::Multiplier& multiplier);
 
   /// A step was made that took `seconds`.
   void step(const StepReport& report, double seconds);
@@ -49,6 +50,7 @@ class TimingLog {
 
   Before before_;
   LineLog log_;
+  autograd::Multiplier& multiplier_;
   double flop_per_token_;
   double peak_;    // FLOP a second, the best so far
   int looks_ = 8;  // at the peak, to come: one may fall into a moment in which something else runs

@@ -8,6 +8,7 @@
 #include "optim/adam.h"
 #include "optim/clip.h"
 #include "optim/sgd.h"
+#include "train/run/machine.h"
 
 namespace primer::train {
 
@@ -47,6 +48,7 @@ Trainer<T>::Trainer(const Config& config, const data::Tokenizer& tokenizer, cons
   if (config.freeze) parameters_.freeze_all_but(nn::label_head);
   parameters_.build(static_cast<std::uint64_t>(config.seed));
   optimizer_ = make_optimizer(config, parameters_);
+  tape_.multiplier.by = products_of(config);
 }
 
 template <class T>

@@ -70,6 +70,8 @@ class Trainer {
   autograd::Parameters<T>& parameters() { return parameters_; }
   optim::Optimizer<T>& optimizer() { return *optimizer_; }
   const Model<T>& model() const { return model_; }
+  /// What makes this training's products; the configuration says how.
+  autograd::Multiplier& multiplier() { return tape_.multiplier; }
   /// From now on the time of each op, and of what a step does besides, is added up there; null: no longer.
   void time_ops(autograd::OpClock* clock) { tape_.clock = clock; }
 
