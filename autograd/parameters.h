@@ -27,7 +27,9 @@ struct Init {
 template <class T>
 class FlatBlock {
  public:
-  explicit FlatBlock(long count) : region_(count * sizeof(T)) { region_.open(count * sizeof(T)); }
+  explicit FlatBlock(long count, Memory memory = Memory::real) : region_(count * sizeof(T), memory) {
+    region_.open(count * sizeof(T));
+  }
   T* data() const { return reinterpret_cast<T*>(region_.data()); }
 
  private:
@@ -67,8 +69,9 @@ class Parameters {
     }
   }
 
-  /// Lays out all parameters, the decayed ones first and the frozen ones last; all are 0.
-  void lay_out() {
+  /// Lays out all parameters, the decayed ones first and the frozen ones last; all are 0. Without memory for a tape
+  /// that has none.
+  void lay_out(Memory memory = Memory::real) {
     long offset = 0;
     const auto place = [&](auto belongs) {
       for (Entry& e : entries_) {
@@ -81,8 +84,8 @@ class Parameters {
     decayed_ = place([](const Entry& e) { return e.decay && !e.frozen; });
     trained_ = place([](const Entry& e) { return !e.decay && !e.frozen; });
     size_ = place([](const Entry& e) { return e.frozen; });
-    values_ = std::make_unique<FlatBlock<T>>(size_);
-    grads_ = std::make_unique<FlatBlock<T>>(size_);
+    values_ = std::make_unique<FlatBlock<T>>(size_, memory);
+    grads_ = std::make_unique<FlatBlock<T>>(size_, memory);
     for (std::size_t i = 0; i < entries_.size(); ++i) {
       nodes_[i].value = values() + entries_[i].offset;
       nodes_[i].grad = grads() + entries_[i].offset;

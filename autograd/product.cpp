@@ -131,6 +131,8 @@ void product_by_blas(long m, long n, long k, Operand<T> a, Operand<T> b, T beta,
 
 template <class T>
 void Multiplier::product(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride) {
+  count({m, n, k, a.is_transposed, b.is_transposed, 1});
+  if (memory_ == Memory::none) return;
   for (const long extent : {m, n, k, a.stride, b.stride, c_stride})
     if (extent > INT_MAX)
       refuse("product", "an extent of " + std::to_string(extent) + " is beyond BLAS's 32 bits; take a smaller batch");

@@ -49,11 +49,11 @@ Tensor<T> cross_entropy(Tensor<T> x, Tensor<T> weight, std::span<const int> targ
   const auto correct = tape.scratch(rows);        // [rows], 1 where the first largest logit is the target's
   for (long begin = 0; begin < rows; begin += chunk) {
     const long n = std::min(chunk, rows - begin);
-    if (bias) split(n, V, [=, z = logits.data(), b = bias.data()](long first, long last, int) {
+    if (bias) tape.split(n, V, [=, z = logits.data(), b = bias.data()](long first, long last, int) {
       start_rows<T>(z + first * V, nullptr, b, last - first, V);
     });
     tape.product(n, V, C, as_is<T>(x.data() + begin * C, C), transposed<T>(weight.data(), C), bias ? 1 : 0, logits, V);
-    split(n, 20 * V,
+    tape.split(n, 20 * V,
           [=, z_all = logits.data(), l = losses.data() + begin, hit = correct.data() + begin](long b, long e, int) {
             for (long r = b; r < e; ++r) {
               T* z = z_all + r * V;  // [V]
@@ -78,21 +78,23 @@ Tensor<T> cross_entropy(Tensor<T> x, Tensor<T> weight, std::span<const int> targ
       tape.product(V, C, n, transposed<T>(logits, V), as_is<T>(x.data() + begin * C, C), std::exchange(dw_beta, 1),
                  dw.data, C);
     if (db) {
-      add_columns<T>(logits, n, V, db);
+      add_columns<T>(tape, logits, n, V, db);
       db.add = true;
     }
   }
-  Score total;
-  for (long r = 0; r < rows; ++r) {
-    total.nll += losses[r];
-    total.correct += correct[r] > 0;
-    total.targets += targets[r] >= 0;
+  if (tape.computes()) {
+    Score total;
+    for (long r = 0; r < rows; ++r) {
+      total.nll += losses[r];
+      total.correct += correct[r] > 0;
+      total.targets += targets[r] >= 0;
+    }
+    if (score) *score = {score->nll + total.nll, score->correct + total.correct, score->targets + total.targets};
+    *loss.data() = static_cast<T>(scale * total.nll);
   }
-  if (score) *score = {score->nll + total.nll, score->correct + total.correct, score->targets + total.targets};
-  *loss.data() = static_cast<T>(scale * total.nll);
 
   return tape.record("cross_entropy", loss, [=, t = &tape](const T* dy) {
-    if (*dy != 1)
+    if (t->computes() && *dy != 1)
       refuse("cross_entropy",
              "it is a root, whose own gradient is 1, got " + std::to_string(*dy) + "; use its scale argument");
     if (dx) t->deliver(dx, x);

@@ -119,10 +119,8 @@ struct ForgedRun {
     const OpenRun open = open_run(run.paths, {});
     const Config& config = open.checkpoint.config;
     const auto labels = static_cast<long>(open.checkpoint.labels.size());
-    const nn::ModelConfig shape = model_config(config, open.checkpoint.tokenizer->vocabulary_size(), labels);
-    primer::autograd::Parameters<float> declared;
-    const Model<float> model(declared, shape);
-    refuse_beyond_memory(config, shape, declared.count(), available_memory());
+    StepMeter meter(config, model_config(config, open.checkpoint.tokenizer->vocabulary_size(), labels));
+    refuse_beyond_memory(config, meter, available_memory());
     Trainer<float> trainer(config, *open.checkpoint.tokenizer, open.tokens->train(), 0, labels);
     restore_trainer(open.checkpoint, trainer);
     if (config.batch * config.accumulate * config.context >= 100'000) return;

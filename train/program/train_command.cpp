@@ -93,12 +93,10 @@ void show_excerpt(const OpenRun& run, Signals& signals) {
 
 void refuse_beyond_memory(const OpenRun& run) {
   const Config& config = run.checkpoint.config;
-  autograd::Parameters<float> parameters;  // never built: declared only
-  const nn::ModelConfig shape = model_config(config, run.checkpoint.tokenizer->vocabulary_size(),
-                                             static_cast<long>(run.checkpoint.labels.size()));
-  const Model<float> model(parameters, shape);
+  StepMeter meter(config, model_config(config, run.checkpoint.tokenizer->vocabulary_size(),
+                                       static_cast<long>(run.checkpoint.labels.size())));
   try {
-    train::refuse_beyond_memory(config, shape, parameters.count(), available_memory());
+    train::refuse_beyond_memory(config, meter, available_memory());
   } catch (const autograd::Error& error) {
     throw autograd::Error(error.fault(), std::string(error.what()) + "; a run keeps the one it has, a new run by "
                                                                      "--init-from may have another");

@@ -75,6 +75,7 @@ StepReport Trainer<T>::step() {
 
   parameters_.zero_grad();
   tape_.training = true;
+  tape_.multiplier.work = {};
   Scores scores;
   for (long first = 0; first < batch_.sequences; first += config_.batch) {
     tape_.reset();
@@ -84,6 +85,7 @@ StepReport Trainer<T>::step() {
     tape_.backward(model_.loss(tape_, part, token_scale, label_scale, scores));
   }
   tape_.reset();
+  report.flop = tape_.multiplier.work.flop;
   parameters_.settle();
 
   report.loss = scores.loss();

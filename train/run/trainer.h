@@ -26,6 +26,7 @@ struct StepReport {
   double lr = 0;
   double grad_norm = 0;      // of all gradients together, before clipping
   std::uint64_t tokens = 0;  // read in this step
+  double flop = 0;           // that its products need in their textbook form, what is masked left out
   bool skipped = false;      // loss or gradient was not finite: nothing was updated
 };
 

@@ -96,8 +96,7 @@ class Training {
         trainer_(config_, *run.checkpoint.tokenizer, run.tokens->train(), state_.schedule_steps,
                  static_cast<long>(run.checkpoint.labels.size())),
         metrics_(run.paths.metrics(), state_.metrics_bytes),
-        timing_(run.paths.timing(), state_.trainer.step, flop_per_token(config_, trainer_.parameters()),
-                config_.steps, trainer_.multiplier()),
+        timing_(run.paths.timing(), state_.trainer.step, config_.steps, trainer_.multiplier()),
         saver_(config_.save_every, run.checkpoint.id, [this](CheckpointId) { save(); },
                [this](const std::string& text) { progress_.note(text); }) {
     restore_trainer(run.checkpoint, trainer_);
