@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "autograd/product.h"
-#include "train/run/config.h"
+#include "train/tasks/config.h"
 
 namespace primer::train {
 
