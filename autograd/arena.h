@@ -13,12 +13,14 @@ class Arena {
   /// A place to go back to.
   using Mark = std::size_t;
 
+  explicit Arena(Memory memory = Memory::real) : region_(0, memory) {}
+
   /// `bytes` of memory, aligned to a cache line of 64 bytes, contents undefined. Throws Error(memory).
   void* allocate(std::size_t bytes) {
     const std::size_t begin = used_;
     const std::size_t end = begin + (bytes + 63) / 64 * 64;
     if (end > region_.opened()) region_.open(end);
-    allow(region_.data() + begin, bytes);
+    region_.allow(region_.data() + begin, bytes);
     used_ = end;
     return region_.data() + begin;
   }
@@ -27,7 +29,7 @@ class Arena {
 
   /// Frees everything allocated since the mark. Its memory stays with the arena.
   void rewind(Mark mark) {
-    forbid(region_.data() + mark, used_ - mark);
+    region_.forbid(region_.data() + mark, used_ - mark);
     used_ = mark;
   }
 

@@ -9,6 +9,7 @@ template <class T>
 struct Into {
   T* data = nullptr;
   bool add = false;  // false: data holds nothing yet, and must not be read, since 0 * NaN is NaN
+  bool real = true;  // false: there is no memory, and no loop runs
 
   explicit operator bool() const { return data != nullptr; }
 
@@ -18,6 +19,7 @@ struct Into {
   /// Calls f(put), where put(i, v) is data[i] = v or data[i] += v: two loops from one source.
   template <class F>
   void visit(F f) const {
+    if (!real) return;
     if (add) f([d = data](long i, T v) { d[i] += v; });
     else f([d = data](long i, T v) { d[i] = v; });
   }

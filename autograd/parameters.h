@@ -27,7 +27,7 @@ struct Init {
 template <class T>
 class FlatBlock {
  public:
-  explicit FlatBlock(long count) : region_(std::max<std::size_t>(count * sizeof(T), 1)) {
+  explicit FlatBlock(long count, Memory memory = Memory::real) : region_(std::max<std::size_t>(count * sizeof(T), 1), memory) {
     region_.open(count * sizeof(T));
   }
   T* data() const { return reinterpret_cast<T*>(region_.data()); }
@@ -72,7 +72,8 @@ class Parameters {
   }
 
   /// Lays out all parameters, the decayed ones first and the frozen ones last; all are 0. Frozen ones have no gradient.
-  void lay_out() {
+  /// Without memory for a tape that has none.
+  void lay_out(Memory memory = Memory::real) {
     long offset = 0;
     const auto place = [&](auto belongs) {
       for (Entry& e : entries_) {
@@ -85,8 +86,8 @@ class Parameters {
     decayed_ = place([](const Entry& e) { return e.decay && !e.frozen; });
     trained_ = place([](const Entry& e) { return !e.decay && !e.frozen; });
     size_ = place([](const Entry& e) { return e.frozen; });
-    values_ = std::make_unique<FlatBlock<T>>(size_);
-    grads_ = std::make_unique<FlatBlock<T>>(trained_);
+    values_ = std::make_unique<FlatBlock<T>>(size_, memory);
+    grads_ = std::make_unique<FlatBlock<T>>(trained_, memory);
     for (std::size_t i = 0; i < entries_.size(); ++i) {
       nodes_[i].value = values() + entries_[i].offset;
       if (!entries_[i].frozen) nodes_[i].grad = grads() + entries_[i].offset;

@@ -1,74 +1,68 @@
 #include "autograd/pool.h"
 
-#include <new>
+#include <algorithm>
 
 namespace primer::autograd {
 
 void* Pool::acquire(std::size_t bytes) {
-  bytes = bytes == 0 ? 64 : (bytes + 63) / 64 * 64;
-  Block* block = best_fit(bytes);
-  if (block) split(block, bytes);
-  else block = append(bytes);
-  block->owners = 1;
-  in_use_ += block->bytes;
-  allow(block->memory(), block->bytes);
-  return block->memory();
+  Block& block = blocks_[best_fit(bytes == 0 ? 64 : (bytes + 63) / 64 * 64)];
+  block.owners = 1;
+  in_use_ += block.bytes;
+  region_.allow(region_.data() + block.begin, block.bytes);
+  return region_.data() + block.begin;
 }
 
-void Pool::release(void* memory) {
-  Block* block = block_of(memory);
-  if (--block->owners > 0) return;
-  in_use_ -= block->bytes;
-  forbid(block->memory(), block->bytes);
-  if (block->next && block->next->owners == 0) merge_with_next(block);
-  if (block->previous && block->previous->owners == 0) merge_with_next(block->previous);
+void Pool::release(const void* memory) {
+  const std::size_t i = index_of(memory);
+  if (--blocks_[i].owners > 0) return;
+  in_use_ -= blocks_[i].bytes;
+  region_.forbid(memory, blocks_[i].bytes);
+  if (i + 1 < blocks_.size() && blocks_[i + 1].owners == 0) merge_with_next(i);
+  if (i > 0 && blocks_[i - 1].owners == 0) merge_with_next(i - 1);
 }
 
 void Pool::clear() {
-  first_ = last_ = nullptr;
+  blocks_.clear();
   in_use_ = 0;
-  forbid(region_.data(), region_.opened());
+  region_.forbid(region_.data(), region_.opened());
 }
 
-Pool::Block* Pool::best_fit(std::size_t bytes) const {
-  Block* best = nullptr;
-  for (Block* b = first_; b; b = b->next)
-    if (b->owners == 0 && b->bytes >= bytes && (!best || b->bytes < best->bytes)) best = b;
-  return best;
+std::size_t Pool::index_of(const void* memory) const {
+  const auto begin = static_cast<std::size_t>(static_cast<const char*>(memory) - region_.data());
+  const auto block = std::lower_bound(blocks_.begin(), blocks_.end(), begin,
+                                      [](const Block& b, std::size_t at) { return b.begin < at; });
+  return static_cast<std::size_t>(block - blocks_.begin());
 }
 
-/// A new block at the end; a free last block is made longer instead.
-Pool::Block* Pool::append(std::size_t bytes) {
-  const bool grow = last_ && last_->owners == 0;
-  char* begin = grow ? reinterpret_cast<char*>(last_) : last_ ? last_->memory() + last_->bytes : region_.data();
-  region_.open(begin - region_.data() + sizeof(Block) + bytes);
-  if (grow) {
-    last_->bytes = bytes;
-    return last_;
+/// The smallest free block that has the bytes, without what is not needed of it if that is worth a block of its own.
+/// If there is none, a new one at the end; a free last block is made longer instead.
+std::size_t Pool::best_fit(std::size_t bytes) {
+  std::size_t best = blocks_.size();
+  for (std::size_t i = 0; i < blocks_.size(); ++i)
+    if (blocks_[i].owners == 0 && blocks_[i].bytes >= bytes &&
+        (best == blocks_.size() || blocks_[i].bytes < blocks_[best].bytes))
+      best = i;
+  if (best < blocks_.size()) {
+    const Block found = blocks_[best];
+    if (found.bytes < bytes + gap + 64) return best;
+    blocks_.insert(blocks_.begin() + static_cast<std::ptrdiff_t>(best) + 1,
+                   {found.begin + bytes + gap, found.bytes - bytes - gap, 0});
+    blocks_[best].bytes = bytes;
+    return best;
   }
-  allow(begin, sizeof(Block));
-  last_ = new (begin) Block{bytes, last_, nullptr, 0};
-  (first_ ? last_->previous->next : first_) = last_;
-  return last_;
+  const bool grow = !blocks_.empty() && blocks_.back().owners == 0;
+  const std::size_t begin = grow ? blocks_.back().begin
+                                 : gap + (blocks_.empty() ? 0 : blocks_.back().begin + blocks_.back().bytes);
+  region_.open(begin + bytes);
+  reached_ = std::max(reached_, begin + bytes);
+  if (grow) blocks_.pop_back();
+  blocks_.push_back({begin, bytes, 0});
+  return blocks_.size() - 1;
 }
 
-/// Cuts what is not needed off a free block, if it is worth a block of its own.
-void Pool::split(Block* block, std::size_t bytes) {
-  if (block->bytes < bytes + sizeof(Block) + 64) return;
-  char* begin = block->memory() + bytes;
-  allow(begin, sizeof(Block));
-  Block* rest = new (begin) Block{block->bytes - bytes - sizeof(Block), block, block->next, 0};
-  (rest->next ? rest->next->previous : last_) = rest;
-  block->next = rest;
-  block->bytes = bytes;
-}
-
-void Pool::merge_with_next(Block* block) {
-  Block* next = block->next;
-  block->bytes += sizeof(Block) + next->bytes;
-  block->next = next->next;
-  (block->next ? block->next->previous : last_) = block;
-  forbid(next, sizeof(Block));
+void Pool::merge_with_next(std::size_t index) {
+  blocks_[index].bytes += gap + blocks_[index + 1].bytes;
+  blocks_.erase(blocks_.begin() + static_cast<std::ptrdiff_t>(index) + 1);
 }
 
 }  // namespace primer::autograd

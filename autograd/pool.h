@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <vector>
 
 #include "autograd/region.h"
 
@@ -12,38 +13,53 @@ namespace primer::autograd {
 /// one to release it frees it.
 class Pool {
  public:
+  explicit Pool(Memory memory = Memory::real) : region_(0, memory) {}
+
   /// `bytes` of memory aligned to 64 bytes, contents undefined, one owner. Throws Error(memory).
   void* acquire(std::size_t bytes);
 
   /// One more owner, one less.
-  void share(void* memory) { ++block_of(memory)->owners; }
-  void release(void* memory);
-  bool shared(const void* memory) const { return block_of(memory)->owners > 1; }
+  void share(const void* memory) { ++blocks_[index_of(memory)].owners; }
+  void release(const void* memory);
+  bool shared(const void* memory) const { return blocks_[index_of(memory)].owners > 1; }
 
   /// Frees everything at once.
   void clear();
 
   std::size_t in_use() const { return in_use_; }
+  std::size_t reached() const { return reached_; }  // bytes of the region that were ever handed out
 
  private:
-  struct alignas(64) Block {  // stands right before its memory
-    std::size_t bytes;        // of the memory
-    Block* previous;          // neighbours in address order
-    Block* next;
-    int owners;               // 0: free
-    char* memory() { return reinterpret_cast<char*>(this + 1); }
+  struct Block {
+    std::size_t begin, bytes;  // in the region
+    int owners;                // 0: free
   };
-  static Block* block_of(const void* memory) { return static_cast<Block*>(const_cast<void*>(memory)) - 1; }
+  // Between blocks: arrays of 2^n bytes side by side would share their sets of the caches.
+  static constexpr std::size_t gap = 64;
 
-  Block* best_fit(std::size_t bytes) const;
-  Block* append(std::size_t bytes);
-  void split(Block* block, std::size_t bytes);
-  void merge_with_next(Block* block);
+  std::size_t index_of(const void* memory) const;
+  std::size_t best_fit(std::size_t bytes);
+  void merge_with_next(std::size_t index);
 
   Region region_;
-  Block* first_ = nullptr;
-  Block* last_ = nullptr;
-  std::size_t in_use_ = 0;  // bytes
+  std::vector<Block> blocks_;  // in address order, no two free ones side by side
+  std::size_t in_use_ = 0, reached_ = 0;  // bytes
+};
+
+/// Space that is given back when it goes out of scope.
+template <class T>
+class Scratch {
+ public:
+  Scratch(Pool& pool, T* data) : pool_(pool), data_(data) {}
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() { pool_.release(data_); }
+  operator T*() const { return data_; }
+  T* data() const { return data_; }
+
+ private:
+  Pool& pool_;
+  T* data_;
 };
 
 }  // namespace primer::autograd

@@ -1,33 +1,25 @@
 #include "autograd/product.h"
 
-#include <atomic>
 #include <climits>
-#include <memory>
 
 #include "autograd/error.h"
 #include "autograd/kernels/rows.h"
 #include "autograd/kernels/tile.h"
 #include "autograd/parallel.h"
-#include "autograd/region.h"
 
 namespace primer::autograd {
 namespace {
-
-std::atomic<Products> used{Products::tiles};
 
 // The part of b that is packed at a time: a depth whose strip of a stays in the first cache, and columns (2 MiB of floats
 // with that depth) that stay in the last one, from where they are read in order.
 constexpr long most_depth = 512, most_columns = 1024;
 
-/// Room for two packed parts of b: while one is read, who is done already packs the next. Each calling thread's own.
+/// Room for two packed parts of b: while one is read, who is done already packs the next.
 template <class T>
-T* packing_space() {
-  static constexpr std::size_t bytes = 2 * most_depth * most_columns * sizeof(T);
-  thread_local const auto region = [] {
-    auto space = std::make_unique<Region>(bytes);
-    space->open(bytes);
-    return space;
-  }();
+T* packing_space(std::optional<Region>& region) {
+  constexpr std::size_t bytes = 2 * most_depth * most_columns * sizeof(T);
+  if (!region) region.emplace(bytes);
+  region->open(bytes);
   return reinterpret_cast<T*>(region->data());
 }
 
@@ -104,7 +96,7 @@ void dot_rows(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, 
 }
 
 template <class T>
-void product_by_tiles(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, Result<T> c) {
+void product_by_tiles(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, Result<T> c, T* packed) {
   if (m <= 0 || n <= 0) return;
   if (k <= 0) {
     for (long r = 0; r < m && beta == 0; ++r) std::fill_n(c.data + r * c.row, n, T(0));
@@ -113,8 +105,7 @@ void product_by_tiles(long m, long n, long k, Operand<T> a, Operand<T> b, T beta
   // Few rows times weights: c^T = b a^T packs the few, and reads the weights where they stand. The bits are the same.
   if (4 * m <= n && !a.is_transposed && b.is_transposed)
     return product_by_tiles(n, m, k, as_is(b.data, b.stride), transposed(a.data, a.stride), beta,
-                            Result<T>{c.data, 1, c.row});
-  T* const packed = packing_space<T>();
+                            Result<T>{c.data, 1, c.row}, packed);
   if (threads() == 1 || m * n * k < worth_a_region || omp_in_parallel())
     return tiles_of_thread(m, n, k, a, b, beta, c, packed, 0, 1);
 #pragma omp parallel
@@ -138,11 +129,10 @@ void product_by_blas(long m, long n, long k, Operand<T> a, Operand<T> b, T beta,
 
 }  // namespace
 
-void use(Products products) { used = products; }
-Products used_products() { return used; }
-
 template <class T>
-void product(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride) {
+void Multiplier::product(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride) {
+  count({m, n, k, a.is_transposed, b.is_transposed, 1});
+  if (memory_ == Memory::none) return;
   for (const long extent : {m, n, k, a.stride, b.stride, c_stride})
     if (extent > INT_MAX)
       refuse("product", "an extent of " + std::to_string(extent) + " is beyond BLAS's 32 bits; take a smaller batch");
@@ -151,13 +141,13 @@ void product(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, l
       const Operand<T> rows{b.data + begin * b.stride, b.stride, true};
       dot_rows(m, end - begin, k, a, rows, beta, c + begin, c_stride);
     }, 16);
-  else if (used == Products::tiles)
-    product_by_tiles<T>(m, n, k, a, b, beta, {c, c_stride, 1});
+  else if (by == Products::tiles)
+    product_by_tiles<T>(m, n, k, a, b, beta, {c, c_stride, 1}, packing_space<T>(packed_));
   else
     product_by_blas(m, n, k, a, b, beta, c, c_stride);
 }
 
-template void product<float>(long, long, long, Operand<float>, Operand<float>, float, float*, long);
-template void product<double>(long, long, long, Operand<double>, Operand<double>, double, double*, long);
+template void Multiplier::product<float>(long, long, long, Operand<float>, Operand<float>, float, float*, long);
+template void Multiplier::product<double>(long, long, long, Operand<double>, Operand<double>, double, double*, long);
 
 }  // namespace primer::autograd

@@ -33,7 +33,11 @@ std::size_t default_reservation() {
 
 }  // namespace
 
-Region::Region(std::size_t bytes) {
+Region::Region(std::size_t bytes, Memory memory) {
+  if (memory == Memory::none) {
+    data_ = reinterpret_cast<char*>(std::uintptr_t{1} << 55);  // which no process of a 64-bit system can have
+    return;
+  }
   if (bytes == 0) bytes = default_reservation();
   bytes = round_up(std::max(bytes, smallest), huge_page);
   for (; bytes >= smallest; bytes /= 2) {
@@ -48,12 +52,17 @@ Region::Region(std::size_t bytes) {
 }
 
 Region::~Region() {
+  if (!mapping_) return;
   allow(data_, opened_);
   munmap(mapping_, reserved_);
 }
 
 void Region::open(std::size_t bytes) {
   if (bytes <= opened_) return;
+  if (!mapping_) {
+    opened_ = bytes;
+    return;
+  }
   // An eighth more than asked: few calls on the way up, little that is open and never touched.
   const std::size_t target = std::min(round_up(bytes + bytes / 8, huge_page), usable_);
   if (bytes > target || mprotect(data_ + opened_, target - opened_, PROT_READ | PROT_WRITE) != 0)
@@ -64,11 +73,15 @@ void Region::open(std::size_t bytes) {
 }
 
 #if defined(__SANITIZE_ADDRESS__)
-void forbid(const void* begin, std::size_t bytes) { ASAN_POISON_MEMORY_REGION(begin, bytes); }
-void allow(const void* begin, std::size_t bytes) { ASAN_UNPOISON_MEMORY_REGION(begin, bytes); }
+void Region::forbid(const void* begin, std::size_t bytes) {
+  if (mapping_) ASAN_POISON_MEMORY_REGION(begin, bytes);
+}
+void Region::allow(const void* begin, std::size_t bytes) {
+  if (mapping_) ASAN_UNPOISON_MEMORY_REGION(begin, bytes);
+}
 #else
-void forbid(const void*, std::size_t) {}
-void allow(const void*, std::size_t) {}
+void Region::forbid(const void*, std::size_t) {}
+void Region::allow(const void*, std::size_t) {}
 #endif
 
 }  // namespace primer::autograd

@@ -6,11 +6,16 @@
 
 namespace primer::autograd {
 
+enum class Memory {
+  real,
+  none,  // addresses only, which nobody may touch: to see how much of them is asked for
+};
+
 class Region {
  public:
   /// Reserves `bytes` of address space; on refusal halves of it, down to 64 MiB. 0: sized from the machine's
   /// memory and the process's limit on address space. Throws Error(memory) when nothing can be had.
-  explicit Region(std::size_t bytes = 0);
+  explicit Region(std::size_t bytes = 0, Memory memory = Memory::real);
   ~Region();
   Region(const Region&) = delete;
   Region& operator=(const Region&) = delete;
@@ -21,16 +26,16 @@ class Region {
   /// Makes at least the first `bytes` usable; what is open stays. Throws Error(memory).
   void open(std::size_t bytes);
 
+  /// Tells AddressSanitizer that nobody may touch [begin, begin + bytes), or that one may again.
+  void forbid(const void* begin, std::size_t bytes);
+  void allow(const void* begin, std::size_t bytes);
+
  private:
   char* data_ = nullptr;       // aligned to a huge page
-  void* mapping_ = nullptr;    // what the system gave
+  void* mapping_ = nullptr;    // what the system gave; null without memory
   std::size_t reserved_ = 0;   // bytes of the mapping
   std::size_t usable_ = 0;     // bytes from data_ to the end of the mapping
   std::size_t opened_ = 0;     // bytes from data_ that may be touched
 };
-
-/// Tells AddressSanitizer that nobody may touch [begin, begin + bytes), or that one may again.
-void forbid(const void* begin, std::size_t bytes);
-void allow(const void* begin, std::size_t bytes);
 
 }  // namespace primer::autograd

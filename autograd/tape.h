@@ -10,6 +10,7 @@
 #include <cstring>
 #include <limits>
 #include <new>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@
 #include "autograd/into.h"
 #include "autograd/op_clock.h"
 #include "autograd/pool.h"
+#include "autograd/product.h"
 #include "autograd/tensor.h"
 
 namespace primer::autograd {
@@ -41,22 +43,6 @@ struct Observer {
   virtual Tensor<T> see(std::string_view path, std::string_view leaf, Tensor<T> x) = 0;
 };
 
-/// Space that is given back when it goes out of scope.
-template <class T>
-class Scratch {
- public:
-  Scratch(Pool& pool, T* data) : pool_(pool), data_(data) {}
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() { pool_.release(data_); }
-  operator T*() const { return data_; }
-  T* data() const { return data_; }
-
- private:
-  Pool& pool_;
-  T* data_;
-};
-
 template <class T>
 class Tape {
  public:
@@ -64,13 +50,18 @@ class Tape {
   Noise noise;
   Observer<T>* observer = nullptr;   // null: nobody watches, at the cost of this check
   OpClock* clock = nullptr;          // null: nobody asks where the time goes
+  Multiplier multiplier;             // makes and counts the products of the ops
 #ifdef NDEBUG
   bool poison = false;               // new memory is filled with NaN: an element left unwritten shows
 #else
   bool poison = true;
 #endif
 
-  Tape() = default;
+  /// A tape without memory measures: ops ask it for what they ask any tape for, and compute nothing. Their numbers are
+  /// not there and must not be touched. Ids are, since shapes depend on them.
+  explicit Tape(Memory memory = Memory::real) : multiplier(memory), arena_(memory), pool_(memory) {
+    if (memory == Memory::none) records_.emplace();
+  }
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
@@ -109,6 +100,7 @@ class Tape {
   void reset() {
     if (pauses_ > 0) refuse("reset", "the tape is paused; end the pause first", Fault::bug);
     arena_.rewind(0);
+    if (records_) records_->rewind(0);
     pool_.clear();
     last_ = nullptr;
     played_ = false;
@@ -160,24 +152,40 @@ class Tape {
 
   std::size_t bytes_of_values() const { return arena_.used(); }
   std::size_t bytes_of_gradients() const { return pool_.in_use(); }
+  std::size_t most_bytes_of_gradients() const { return pool_.reached(); }  // working space included
 
   // ---- for those who write ops ---------------------------------------------------------------------------------
 
   bool recording() const { return recording_; }
 
+  /// False: a tape without memory. Loops of ops that are not made by what follows ask first.
+  bool computes() const { return !records_; }
+  template <class F>
+  void each(long n, F f) const { if (computes()) autograd::each(n, f); }
+  template <class F>
+  void split(long n, long cost, F f, long grain = 1) const { if (computes()) autograd::split(n, cost, f, grain); }
+
+  /// c = a b + beta c: see Multiplier.
+  void product(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride) {
+    multiplier.product(m, n, k, a, b, beta, c, c_stride);
+  }
+  /// Counts a pass that reads and writes so many numbers.
+  void moves(long numbers) { multiplier.work.bytes += static_cast<double>(numbers) * sizeof(T); }
+
   /// Memory until reset() (or the end of a pause), contents undefined.
   template <class U>
   U* keep(long count) {
-    U* data = static_cast<U*>(arena_.allocate(count * sizeof(U)));
-    if constexpr (std::is_floating_point_v<U>)
-      if (poison) std::fill_n(data, count, std::numeric_limits<U>::quiet_NaN());
+    constexpr bool is_number = std::is_floating_point_v<U>;
+    U* data = static_cast<U*>(is_number ? arena_.allocate(count * sizeof(U)) : real(count * sizeof(U)));
+    if constexpr (is_number)
+      if (poison && computes()) std::fill_n(data, count, std::numeric_limits<U>::quiet_NaN());
     return data;
   }
   /// A copy of the caller's numbers: a step may be played long after they are gone.
   template <class U>
   U* keep(std::span<const U> values) {
     U* data = keep<U>(static_cast<long>(values.size()));
-    std::copy(values.begin(), values.end(), data);
+    if (computes() || !std::is_floating_point_v<U>) std::copy(values.begin(), values.end(), data);
     return data;
   }
 
@@ -206,7 +214,7 @@ class Tape {
     };
     static_assert(alignof(Recorded) <= 64);
     void (*const run)(Step*, const T*) = [](Step* self, const T* dy) { static_cast<Recorded*>(self)->play_it(dy); };
-    last_ = new (arena_.allocate(sizeof(Recorded))) Recorded(Step{last_, op, y.node, run}, play);
+    last_ = new (real(sizeof(Recorded))) Recorded(Step{last_, op, y.node, run}, play);
     return y;
   }
 
@@ -214,21 +222,21 @@ class Tape {
   Into<T> grad(Tensor<T> x) {
     if (!x || !x.node->needs_grad) return {};
     Node<T>* n = x.node;
-    if (n->parameter) return {n->grad, std::exchange(n->written, true)};
-    if (!n->grad) return {n->grad = acquire(n->size), false};
+    if (n->parameter) return {n->grad, std::exchange(n->written, true), computes()};
+    if (!n->grad) return {n->grad = acquire(n->size), false, computes()};
     if (pool_.shared(n->grad)) {  // handed over by pass(): somebody else still reads it
       T* own = acquire(n->size);
-      std::copy_n(n->grad, n->size, own);
+      if (computes()) std::copy_n(n->grad, n->size, own);
       pool_.release(n->grad);
       n->grad = own;
     }
-    return {n->grad, true};
+    return {n->grad, true, computes()};
   }
 
   /// The gradient of x, zero where nobody wrote yet: for scatters, which add to some elements. Null if x wants none.
   T* grad_zeroed(Tensor<T> x) {
     const Into<T> into = grad(x);
-    if (into && !into.add) std::fill_n(into.data, x.node->size, T(0));
+    if (into && into.real && !into.add) std::fill_n(into.data, x.node->size, T(0));
     return into.data;
   }
 
@@ -264,8 +272,14 @@ class Tape {
     void (*play)(Step*, const T* dy);
   };
 
+  /// Memory in the arena that is there on every tape.
+  void* real(std::size_t bytes) {
+    void* place = arena_.allocate(bytes);
+    return records_ ? records_->allocate(bytes) : place;
+  }
+
   Tensor<T> made(Shape shape, T* values, bool needs_grad) {
-    auto* node = new (arena_.allocate(sizeof(Node<T>))) Node<T>;
+    auto* node = new (real(sizeof(Node<T>))) Node<T>;
     node->value = values;
     node->size = shape.size();
     node->needs_grad = needs_grad;
@@ -283,7 +297,7 @@ class Tape {
 
   T* acquire(long count) {
     T* data = static_cast<T*>(pool_.acquire(count * sizeof(T)));
-    if (poison) std::fill_n(data, count, std::numeric_limits<T>::quiet_NaN());
+    if (poison && computes()) std::fill_n(data, count, std::numeric_limits<T>::quiet_NaN());
     return data;
   }
 
@@ -294,6 +308,7 @@ class Tape {
 
   Arena arena_;
   Pool pool_;
+  std::optional<Arena> records_;  // of a tape without memory: what is there all the same
   Step* last_ = nullptr;
   bool recording_ = true;
   int pauses_ = 0;  // guards that live

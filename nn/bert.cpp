@@ -16,11 +16,11 @@ Tensor<T> mean_of_real(Tensor<T> x, std::span<const int> lengths) {
   const long B = x.shape[0], places = x.shape[1];
   Tape<T>& tape = *x.tape;
   const std::span<T> weights(tape.template keep<T>(B * places), B * places);  // [B, 1, T]
-  std::fill(weights.begin(), weights.end(), T(0));
-  for (long b = 0; b < B; ++b) {
+  tape.each(B, [=](long b) {
     const long real = lengths.empty() ? places : lengths[b];
     std::fill_n(weights.begin() + b * places, real, T(1) / static_cast<T>(real));
-  }
+    std::fill_n(weights.begin() + b * places + real, places - real, T(0));
+  });
   const Tensor<T> mean = matmul(tape.constant({B, 1, places}, weights), x);  // [B, 1, C]
   return reshape(mean, {B, x.shape[2]});
 }

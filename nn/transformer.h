@@ -38,6 +38,10 @@ struct Transformer {
   /// its past ones. Throws Error(usage): arrays of another size, an id that there is not, a sequence that is longer
   /// than the context.
   Tensor<T> hidden(Tape<T>& tape, const Sequences& in, KvCache<T>* cache = nullptr, const char* op = "model") const;
+
+  /// Numbers of a learned table of positions, which nothing is multiplied by.
+  long position_count() const { return position.learned.weight ? position.learned.weight.size() : 0; }
+
  private:
   Tensor<T> first_segment(Tape<T>& tape, const Sequences& in) const;
 };

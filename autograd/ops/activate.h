@@ -13,7 +13,7 @@ template <class T>
 Tensor<T> activate(Tensor<T> x, Activation kind) {
   Tape<T>& tape = tape_of("activate", {x});
   Tensor<T> y = tape.output(x.shape, {x});
-  split(y.size(), 20, [=, p = x.data(), r = y.data()](long begin, long end, int) {
+  tape.split(y.size(), 20, [=, p = x.data(), r = y.data()](long begin, long end, int) {
     activate_row(kind, p + begin, end - begin, r + begin);
   }, 64);
   return tape.record("activate", y, [t = &tape, x, kind](const T* dy) {

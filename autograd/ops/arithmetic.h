@@ -12,7 +12,7 @@ Tensor<T> add(Tensor<T> a, Tensor<T> b) {
   expect_same_shape("add", a, b);
   Tape<T>& tape = tape_of("add", {a, b});
   Tensor<T> y = tape.output(a.shape, {a, b});
-  each(y.size(), [p = a.data(), q = b.data(), r = y.data()](long i) { r[i] = p[i] + q[i]; });
+  tape.each(y.size(), [p = a.data(), q = b.data(), r = y.data()](long i) { r[i] = p[i] + q[i]; });
   return tape.record("add", y, [t = &tape, a, b, y](const T*) {
     t->pass(y, a);  // da = dy
     t->pass(y, b);  // db = dy
@@ -25,7 +25,7 @@ Tensor<T> subtract(Tensor<T> a, Tensor<T> b) {
   expect_same_shape("subtract", a, b);
   Tape<T>& tape = tape_of("subtract", {a, b});
   Tensor<T> y = tape.output(a.shape, {a, b});
-  each(y.size(), [p = a.data(), q = b.data(), r = y.data()](long i) { r[i] = p[i] - q[i]; });
+  tape.each(y.size(), [p = a.data(), q = b.data(), r = y.data()](long i) { r[i] = p[i] - q[i]; });
   return tape.record("subtract", y, [t = &tape, a, b, y](const T* dy) {
     t->pass(y, a);  // da = dy
     if (auto db = t->grad(b)) db.each_element(b.size(), [=](long i) { return -dy[i]; });
@@ -38,7 +38,7 @@ Tensor<T> multiply(Tensor<T> a, Tensor<T> b) {
   expect_same_shape("multiply", a, b);
   Tape<T>& tape = tape_of("multiply", {a, b});
   Tensor<T> y = tape.output(a.shape, {a, b});
-  each(y.size(), [p = a.data(), q = b.data(), r = y.data()](long i) { r[i] = p[i] * q[i]; });
+  tape.each(y.size(), [p = a.data(), q = b.data(), r = y.data()](long i) { r[i] = p[i] * q[i]; });
   return tape.record("multiply", y, [t = &tape, a, b](const T* dy) {
     if (auto da = t->grad(a)) da.each_element(a.size(), [=, q = b.data()](long i) { return dy[i] * q[i]; });
     if (auto db = t->grad(b)) db.each_element(b.size(), [=, p = a.data()](long i) { return dy[i] * p[i]; });
@@ -51,7 +51,7 @@ Tensor<T> divide(Tensor<T> a, Tensor<T> b) {
   expect_same_shape("divide", a, b);
   Tape<T>& tape = tape_of("divide", {a, b});
   Tensor<T> y = tape.output(a.shape, {a, b});
-  each(y.size(), [p = a.data(), q = b.data(), r = y.data()](long i) { r[i] = p[i] / q[i]; });
+  tape.each(y.size(), [p = a.data(), q = b.data(), r = y.data()](long i) { r[i] = p[i] / q[i]; });
   return tape.record("divide", y, [t = &tape, a, b, y](const T* dy) {
     if (auto da = t->grad(a)) da.each_element(a.size(), [=, q = b.data()](long i) { return dy[i] / q[i]; });
     if (auto db = t->grad(b))  // d(a/b)/db = -(a/b)/b
@@ -65,7 +65,7 @@ Tensor<T> scale(Tensor<T> x, double factor, double offset = 0) {
   Tape<T>& tape = tape_of("scale", {x});
   Tensor<T> y = tape.output(x.shape, {x});
   const T f = static_cast<T>(factor), o = static_cast<T>(offset);
-  each(y.size(), [=, p = x.data(), r = y.data()](long i) { r[i] = f * p[i] + o; });
+  tape.each(y.size(), [=, p = x.data(), r = y.data()](long i) { r[i] = f * p[i] + o; });
   return tape.record("scale", y, [t = &tape, x, f](const T* dy) {
     if (auto dx = t->grad(x)) dx.each_element(x.size(), [=](long i) { return f * dy[i]; });
   });

@@ -86,10 +86,17 @@ Tensor<T> attention(const AttentionLayout<T>& at, const AttentionOptions& option
                    (b * H + n) * queries * keys};
   };
   const long cost = 4 * queries * keys * at.D;  // of one head
+  // Counted are the textbook's products, of them what is seen: the kernel makes the pattern again in backward.
+  long pairs = 0;  // of a query and a key that it sees, in a head of every sequence
+  for (long b = 0; b < B; ++b)
+    for (long i = 0; i < queries; ++i) pairs += std::max(head(b, 0).visible(i), 0L);
+  const double times = static_cast<double>(H * pairs) / static_cast<double>(std::max(queries * keys, 1L));
+  tape.multiplier.count({queries, keys, at.D, false, true, times});   // scores = q k^T
+  tape.multiplier.count({queries, at.D, keys, false, false, times});  // y = pattern v
   {
     const long each_scratch = head(0, 0).forward_scratch();
     const auto scratch = tape.scratch(threads() * each_scratch);
-    each_unequal(B * H, cost, [=, s = scratch.data()](long i, int thread) {
+    if (tape.computes()) each_unequal(B * H, cost, [=, s = scratch.data()](long i, int thread) {
       const long b = i / H, n = i % H;
       attention_forward(head(b, n), mask, y.data() + b * queries * C + n * at.D, C, normaliser + i * queries,
                         s + thread * each_scratch);
@@ -100,9 +107,14 @@ Tensor<T> attention(const AttentionLayout<T>& at, const AttentionOptions& option
     const auto dq = t->grad(at.q);
     const auto dk = at.k.node == at.q.node ? dq : t->grad(at.k);
     const auto dv = at.v.node == at.q.node ? dq : at.v.node == at.k.node ? dk : t->grad(at.v);
+    Multiplier& counter = t->multiplier;
+    if (dv) counter.count({keys, at.D, queries, true, false, times});        // dv = pattern^T dy
+    if (dq || dk) counter.count({queries, keys, at.D, false, true, times});  // d pattern = dy v^T
+    if (dq) counter.count({queries, at.D, keys, false, false, times});       // dq = d scores k
+    if (dk) counter.count({keys, at.D, queries, true, false, times});        // dk = d scores^T q
     const long each_scratch = head(0, 0).backward_scratch();
     const auto scratch = t->scratch(threads() * each_scratch);
-    each_unequal(B * H, 3 * cost, [=, s = scratch.data()](long i, int thread) {
+    if (t->computes()) each_unequal(B * H, 3 * cost, [=, s = scratch.data()](long i, int thread) {
       const long b = i / H, n = i % H;
       const HeadGradient<T> g{dq ? dq.data + at.q_offset(b, n) : nullptr, dk ? dk.data + at.k_offset(b, n) : nullptr,
                               dv ? dv.data + at.v_offset(b, n) : nullptr, dq.add, dk.add, dv.add};

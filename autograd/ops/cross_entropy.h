@@ -33,16 +33,16 @@ void each_row_of_logits(Tape<T>& tape, Tensor<T> x, Tensor<T> weight, Tensor<T> 
   long begin = 0;
   do {  // once without rows too: a gradient of nothing is zero
     const long n = std::min(chunk, rows - begin);
-    if (bias) split(n, V, [=, z = logits.data(), b = bias.data()](long first, long last, int) {
+    if (bias) tape.split(n, V, [=, z = logits.data(), b = bias.data()](long first, long last, int) {
       start_rows<T>(z + first * V, nullptr, b, last - first, V);
     });
-    product<T>(n, V, C, as_is<T>(x.data() + begin * C, C), transposed<T>(weight.data(), C), bias ? 1 : 0, logits, V);
-    split(n, 20 * V, [=, z = logits.data()](long first, long last, int) {
+    tape.product(n, V, C, as_is<T>(x.data() + begin * C, C), transposed<T>(weight.data(), C), bias ? 1 : 0, logits, V);
+    tape.split(n, 20 * V, [=, z = logits.data()](long first, long last, int) {
       for (long r = first; r < last; ++r) row(begin + r, z + r * V);
     });
-    if (db) add_columns<T>(logits, n, V, db);
-    if (dw) product<T>(V, C, n, transposed<T>(logits, V), as_is<T>(x.data() + begin * C, C), dw.beta(), dw.data, C);
-    if (dx) product<T>(n, C, V, as_is<T>(logits, V), as_is<T>(weight.data(), C), dx.beta(), dx.data + begin * C, C);
+    if (db) add_columns<T>(tape, logits, n, V, db);
+    if (dw) tape.product(V, C, n, transposed<T>(logits, V), as_is<T>(x.data() + begin * C, C), dw.beta(), dw.data, C);
+    if (dx) tape.product(n, C, V, as_is<T>(logits, V), as_is<T>(weight.data(), C), dx.beta(), dx.data + begin * C, C);
     db.add = dw.add = true;
     begin += n;
   } while (begin < rows);
@@ -84,6 +84,7 @@ Tensor<T> token_log_probs(Tensor<T> x, Tensor<T> weight, std::span<const int> ta
   return tape.record("token_log_probs", y, [=, t = &tape](const T* dy) {
     const auto db = t->grad(bias), dw = t->grad(weight), dx = t->grad(x);
     each_row_of_logits(*t, x, weight, bias, [=](long r, T* z) { log_prob_row(z, V, kept[r], dy + r); }, db, dw, dx);
+    t->multiplier.count({x.shape.rows(), V, x.shape.last(), false, true, -1});  // the logits, which were counted before
   });
 }
 
@@ -114,19 +115,21 @@ Tensor<T> cross_entropy(Tensor<T> x, Tensor<T> weight, std::span<const int> targ
     const T slope = static_cast<T>(-scale * weight_of(r));
     l[r] = -log_prob_row(z, V, targets[r], record ? &slope : nullptr, hit + r);
   }, db, dw, {dx, false});
-  Score total;
-  double weighted = 0;
-  for (long r = 0; r < rows; ++r) {
-    weighted += static_cast<double>(weight_of(r)) * losses[r];
-    total.nll += losses[r];
-    total.correct += hits[r] > 0;
-    total.targets += targets[r] >= 0;
+  if (tape.computes()) {
+    Score total;
+    double weighted = 0;
+    for (long r = 0; r < rows; ++r) {
+      weighted += static_cast<double>(weight_of(r)) * losses[r];
+      total.nll += losses[r];
+      total.correct += hits[r] > 0;
+      total.targets += targets[r] >= 0;
+    }
+    if (score) *score = {score->nll + total.nll, score->correct + total.correct, score->targets + total.targets};
+    *loss.data() = static_cast<T>(scale * weighted);
   }
-  if (score) *score = {score->nll + total.nll, score->correct + total.correct, score->targets + total.targets};
-  *loss.data() = static_cast<T>(scale * weighted);
 
   return tape.record("cross_entropy", loss, [=, t = &tape](const T* dy) {
-    if (*dy != 1)
+    if (t->computes() && *dy != 1)
       refuse("cross_entropy",
              "it is a root, whose own gradient is 1, got " + std::to_string(*dy) + "; use its scale argument");
     if (dx) t->deliver(dx, x);

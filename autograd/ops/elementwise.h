@@ -11,7 +11,7 @@ template <class T, class Function, class Slope>
 Tensor<T> elementwise(const char* op, Tensor<T> x, Function f, Slope slope) {
   Tape<T>& tape = tape_of(op, {x});
   Tensor<T> y = tape.output(x.shape, {x});
-  each(y.size(), [=, p = x.data(), r = y.data()](long i) { r[i] = f(p[i]); });
+  tape.each(y.size(), [=, p = x.data(), r = y.data()](long i) { r[i] = f(p[i]); });
   return tape.record(op, y, [t = &tape, x, y, slope](const T* dy) {
     if (auto dx = t->grad(x))
       dx.each_element(x.size(), [=, p = x.data(), r = y.data()](long i) { return dy[i] * slope(p[i], r[i]); });

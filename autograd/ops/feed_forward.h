@@ -28,21 +28,22 @@ Tensor<T> feed_forward(Tensor<T> residual, Tensor<T> x, Tensor<T> up, Tensor<T> 
   T* hidden = tape.template keep<T>(rows * F);  // [rows, F], before the activation
 
   constexpr long block = 1024;
+  tape.moves(2 * rows * F);  // the hidden layer, and f of it
   const auto activated = tape.scratch(std::min(block, rows) * F);
   for (long at = 0; at < rows; at += block) {
     const long n = std::min(block, rows - at);
     T *h = hidden + at * F, *g = activated.data(), *r = y.data() + at * C;  // [n, F], [n, F], [n, C]
-    if (up_bias) split(n, F, [=, b = up_bias.data()](long begin, long end, int) {
+    if (up_bias) tape.split(n, F, [=, b = up_bias.data()](long begin, long end, int) {
       start_rows<T>(h + begin * F, nullptr, b, end - begin, F);
     });
-    product<T>(n, F, C, as_is<T>(x.data() + at * C, C), transposed<T>(up.data(), C), up_bias ? 1 : 0, h, F);
-    split(n, 20 * F, [=](long begin, long end, int) {
+    tape.product(n, F, C, as_is<T>(x.data() + at * C, C), transposed<T>(up.data(), C), up_bias ? 1 : 0, h, F);
+    tape.split(n, 20 * F, [=](long begin, long end, int) {
       activate_row(activation, h + begin * F, (end - begin) * F, g + begin * F);
       start_rows<T>(r + begin * C, later ? nullptr : residual.data() + (at + begin) * C,
                     down_bias ? down_bias.data() : nullptr, end - begin, C);
     });
-    product<T>(n, C, F, as_is<T>(g, F), transposed<T>(down.data(), F), 1, r, C);
-    if (later) split(n, 8 * C, [=](long begin, long end, int) {
+    tape.product(n, C, F, as_is<T>(g, F), transposed<T>(down.data(), F), 1, r, C);
+    if (later) tape.split(n, 8 * C, [=](long begin, long end, int) {
       T* row = r + begin * C;
       mask.apply((at + begin) * C, (end - begin) * C, row, residual.data() + (at + begin) * C, row);
     });
@@ -52,28 +53,29 @@ Tensor<T> feed_forward(Tensor<T> residual, Tensor<T> x, Tensor<T> up, Tensor<T> 
     const auto dropped = t->scratch(mask.active() ? rows * C : 0);  // dy m
     const T* d = dy;
     if (mask.active()) {
-      split(rows, 8 * C, [=, out = dropped.data()](long begin, long end, int) {
+      t->split(rows, 8 * C, [=, out = dropped.data()](long begin, long end, int) {
         mask.apply(begin * C, (end - begin) * C, dy + begin * C, nullptr, out + begin * C);
       });
       d = dropped;
     }
-    if (auto db = t->grad(down_bias)) add_columns(d, rows, C, db);
+    if (auto db = t->grad(down_bias)) add_columns(*t, d, rows, C, db);
+    t->moves(4 * rows * F);  // the hidden layer, f of it, and the gradients of both
     const auto dh = t->scratch(rows * F);  // [rows, F]
     {
       const auto g = t->scratch(rows * F);  // f(hidden)
-      product<T>(rows, F, C, as_is(d, C), as_is<T>(down.data(), F), 0, dh, F);  // d f = d down
-      split(rows, 40 * F, [=, gs = g.data(), dhs = dh.data()](long begin, long end, int) {
+      t->product(rows, F, C, as_is(d, C), as_is<T>(down.data(), F), 0, dh, F);  // d f = d down
+      t->split(rows, 40 * F, [=, gs = g.data(), dhs = dh.data()](long begin, long end, int) {
         const long i = begin * F, n = (end - begin) * F;
         activate_row_again(activation, hidden + i, n, gs + i, dhs + i);
       });
       if (auto dw = t->grad(down))  // d down [C, F] = d^T f(hidden)
-        product<T>(C, F, rows, transposed(d, C), as_is<T>(g, F), dw.beta(), dw.data, F);
+        t->product(C, F, rows, transposed(d, C), as_is<T>(g, F), dw.beta(), dw.data, F);
     }
-    if (auto db = t->grad(up_bias)) add_columns<T>(dh, rows, F, db);
+    if (auto db = t->grad(up_bias)) add_columns<T>(*t, dh, rows, F, db);
     if (auto dw = t->grad(up))  // d up [F, C] = dh^T x
-      product<T>(F, C, rows, transposed<T>(dh, F), as_is<T>(x.data(), C), dw.beta(), dw.data, C);
+      t->product(F, C, rows, transposed<T>(dh, F), as_is<T>(x.data(), C), dw.beta(), dw.data, C);
     if (auto dx = t->grad(x))  // dx [rows, C] = dh up
-      product<T>(rows, C, F, as_is<T>(dh, F), as_is<T>(up.data(), C), dx.beta(), dx.data, C);
+      t->product(rows, C, F, as_is<T>(dh, F), as_is<T>(up.data(), C), dx.beta(), dx.data, C);
     t->pass(y, residual);
   });
 }

@@ -16,12 +16,12 @@ Tensor<T> gather(Tape<T>& tape, Tensor<T> table, std::span<const int> ids) {
   const long n = static_cast<long>(ids.size()), V = table.shape[0], C = table.shape[1];
   Tensor<T> y = tape.output({n, C}, {table});
   const int* kept = tape.keep(ids);  // [n]
-  split(n, C, [=, p = table.data(), r = y.data()](long begin, long end, int) {
+  tape.split(n, C, [=, p = table.data(), r = y.data()](long begin, long end, int) {
     for (long i = begin; i < end; ++i) std::copy_n(p + kept[i] * C, C, r + i * C);
   });
   return tape.record("gather", y, [=, t = &tape](const T* dy) {
     // dtable[ids[i]] += dy[i]; each thread owns a range of the table's rows, so that no two write one row
-    if (T* dtable = t->grad_zeroed(table)) split(V, n * C / std::max(V, 1L) + n, [=](long begin, long end, int) {
+    if (T* dtable = t->grad_zeroed(table)) t->split(V, n * C / std::max(V, 1L) + n, [=](long begin, long end, int) {
       for (long i = 0; i < n; ++i) {
         if (kept[i] < begin || kept[i] >= end) continue;
         T* row = dtable + kept[i] * C;
@@ -42,10 +42,9 @@ Tensor<T> pick(Tensor<T> x, std::span<const int> ids) {
   const long R = x.shape[0], V = x.shape[1];
   Tensor<T> y = tape.output({R}, {x});
   const int* kept = tape.keep(ids);
-  for (long r = 0; r < R; ++r) y.data()[r] = x.data()[r * V + kept[r]];
+  tape.each(R, [=, p = x.data(), q = y.data()](long r) { q[r] = p[r * V + kept[r]]; });
   return tape.record("pick", y, [=, t = &tape](const T* dy) {
-    if (T* dx = t->grad_zeroed(x))
-      for (long r = 0; r < R; ++r) dx[r * V + kept[r]] += dy[r];
+    if (T* dx = t->grad_zeroed(x)) t->each(R, [=](long r) { dx[r * V + kept[r]] += dy[r]; });
   });
 }
 

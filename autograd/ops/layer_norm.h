@@ -19,9 +19,10 @@ Tensor<T> layer_norm(Tensor<T> x, Tensor<T> weight, Tensor<T> bias = {}, double 
   if (bias) expect_shape("layer_norm", "a bias", bias, {C});
   Tape<T>& tape = tape_of("layer_norm", {x, weight, bias});
   Tensor<T> y = tape.output(x.shape, {x, weight, bias});
+  tape.moves(2 * rows * C);                  // x, y
   T* mean = tape.template keep<T>(rows);     // [rows]
   T* inverse = tape.template keep<T>(rows);  // [rows], 1 / sqrt(variance + epsilon)
-  split(
+  tape.split(
       rows, 8 * C,
       [=, p = x.data(), w = weight.data(), b = bias ? bias.data() : nullptr, r = y.data()](long begin, long end, int) {
         for (long i = begin; i < end; ++i)
@@ -30,10 +31,10 @@ Tensor<T> layer_norm(Tensor<T> x, Tensor<T> weight, Tensor<T> bias = {}, double 
 
   return tape.record("layer_norm", y, [=, t = &tape](const T* dy) {
     const auto dx = t->grad(x), dw = t->grad(weight), db = t->grad(bias);
+    t->moves((dx.add ? 4 : 3) * rows * C);  // x, dy, dx
     // the columns of each part of the rows are summed apart, then the parts in their order, for any number of threads
     constexpr long parts = 16;
     const auto sums = t->scratch(parts * 2 * C);
-    std::fill_n(sums.data(), parts * 2 * C, T(0));
     const auto backward_rows = [=, p = x.data(), w = weight.data()](long begin, long end, T* sum_w) {
       for (long i = begin; i < end; ++i) {
         layer_norm_columns(p + i * C, dy + i * C, mean[i], inverse[i], C, sum_w, sum_w + C);
@@ -42,7 +43,8 @@ Tensor<T> layer_norm(Tensor<T> x, Tensor<T> weight, Tensor<T> bias = {}, double 
         else layer_norm_row_backward<false>(p + i * C, w, dy + i * C, mean[i], inverse[i], C, dx.data + i * C);
       }
     };
-    split(parts, 12 * C * rows / parts, [=, s = sums.data()](long begin, long end, int) {
+    t->split(parts, 12 * C * rows / parts, [=, s = sums.data()](long begin, long end, int) {
+      std::fill_n(s + begin * 2 * C, (end - begin) * 2 * C, T(0));
       for (long part = begin; part < end; ++part)
         backward_rows(rows * part / parts, rows * (part + 1) / parts, s + part * 2 * C);
     });

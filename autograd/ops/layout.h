@@ -58,7 +58,7 @@ Tensor<T> permute(Tensor<T> x, std::initializer_list<int> axes) {
   if (!valid) refuse("permute", "expected each axis of " + x.shape.text() + " once");
   Tape<T>& tape = tape_of("permute", {x});
   Tensor<T> y = tape.output(shape, {x});
-  each_permuted(x.shape, order, [p = x.data(), r = y.data()](long i, long j) { r[j] = p[i]; });
+  if (tape.computes()) each_permuted(x.shape, order, [p = x.data(), r = y.data()](long i, long j) { r[j] = p[i]; });
   return tape.record("permute", y, [t = &tape, x, order](const T* dy) {
     if (auto dx = t->grad(x))
       dx.visit([&](auto put) { each_permuted(x.shape, order, [=](long i, long j) { put(i, dy[j]); }); });
@@ -79,11 +79,11 @@ Tensor<T> slice(Tensor<T> x, int axis, long begin, long count) {
   // x is [outer, whole], y [outer, part]; part starts at `skip` in whole
   const long outer = x.shape.leading(axis), whole = x.shape.trailing(axis);
   const long part = shape.trailing(axis), skip = begin * x.shape.trailing(axis + 1);
-  split(outer, part, [=, p = x.data(), r = y.data()](long b, long e, int) {
+  tape.split(outer, part, [=, p = x.data(), r = y.data()](long b, long e, int) {
     for (long o = b; o < e; ++o) std::copy_n(p + o * whole + skip, part, r + o * part);
   });
   return tape.record("slice", y, [=, t = &tape](const T* dy) {
-    if (T* dx = t->grad_zeroed(x)) split(outer, part, [=](long b, long e, int) {
+    if (T* dx = t->grad_zeroed(x)) t->split(outer, part, [=](long b, long e, int) {
       for (long o = b; o < e; ++o)
         for (long i = 0; i < part; ++i) dx[o * whole + skip + i] += dy[o * part + i];
     });
@@ -104,7 +104,7 @@ Tensor<T> concat(Tensor<T> a, Tensor<T> b, int axis) {
   shape.extents[axis] += b.shape[axis];
   Tensor<T> y = tape.output(shape, {a, b});
   const long outer = shape.leading(axis), na = a.shape.trailing(axis), nb = b.shape.trailing(axis), n = na + nb;
-  split(outer, n, [=, p = a.data(), q = b.data(), r = y.data()](long begin, long end, int) {
+  tape.split(outer, n, [=, p = a.data(), q = b.data(), r = y.data()](long begin, long end, int) {
     for (long o = begin; o < end; ++o) {
       std::copy_n(p + o * na, na, r + o * n);
       std::copy_n(q + o * nb, nb, r + o * n + na);

@@ -27,8 +27,8 @@ void start_rows(T* y, const T* base, const T* bias, long rows, long n) {
 
 /// d bias[c] (+)= sum over rows of dy[r, c], rows in order: the same bits for any number of threads.
 template <class T>
-void add_columns(const T* dy, long rows, long n, Into<T> into) {
-  split(n, rows, [=](long begin, long end, int) {
+void add_columns(const Tape<T>& tape, const T* dy, long rows, long n, Into<T> into) {
+  tape.split(n, rows, [=](long begin, long end, int) {
     if (!into.add) std::fill(into.data + begin, into.data + end, T(0));
     for (long r = 0; r < rows; ++r) {
       const T* row = dy + r * n;
@@ -53,11 +53,11 @@ void expect_linear(const char* op, Tensor<T> x, Tensor<T> weight, Tensor<T> bias
 template <class T>
 void linear_backward(Tape<T>& t, const T* dy, Tensor<T> x, Tensor<T> weight, Tensor<T> bias) {
   const long rows = x.shape.rows(), in = x.shape.last(), out = weight.shape[0];
-  if (auto db = t.grad(bias)) add_columns(dy, rows, out, db);
+  if (auto db = t.grad(bias)) add_columns(t, dy, rows, out, db);
   if (auto dw = t.grad(weight))  // dW [out, in] = dy^T x
-    product<T>(out, in, rows, transposed(dy, out), as_is<T>(x.data(), in), dw.beta(), dw.data, in);
+    t.product(out, in, rows, transposed(dy, out), as_is<T>(x.data(), in), dw.beta(), dw.data, in);
   if (auto dx = t.grad(x))  // dx [rows, in] = dy W
-    product<T>(rows, in, out, as_is(dy, out), as_is<T>(weight.data(), in), dx.beta(), dx.data, in);
+    t.product(rows, in, out, as_is(dy, out), as_is<T>(weight.data(), in), dx.beta(), dx.data, in);
 }
 
 /// y = x weight^T + bias; x [..., in], weight [out, in], bias [out] or none, y [..., out].
@@ -67,10 +67,10 @@ Tensor<T> linear(Tensor<T> x, Tensor<T> weight, Tensor<T> bias = {}) {
   const long rows = x.shape.rows(), in = x.shape.last(), out = weight.shape[0];
   Tape<T>& tape = tape_of("linear", {x, weight, bias});
   Tensor<T> y = tape.output(x.shape.with_last(out), {x, weight, bias});
-  if (bias) split(rows, out, [=, r = y.data(), b = bias.data()](long begin, long end, int) {
+  if (bias) tape.split(rows, out, [=, r = y.data(), b = bias.data()](long begin, long end, int) {
     start_rows<T>(r + begin * out, nullptr, b, end - begin, out);
   });
-  product<T>(rows, out, in, as_is<T>(x.data(), in), transposed<T>(weight.data(), in), bias ? 1 : 0, y.data(), out);
+  tape.product(rows, out, in, as_is<T>(x.data(), in), transposed<T>(weight.data(), in), bias ? 1 : 0, y.data(), out);
   return tape.record("linear", y, [=, t = &tape](const T* dy) { linear_backward(*t, dy, x, weight, bias); });
 }
 
@@ -87,19 +87,19 @@ Tensor<T> linear_residual(Tensor<T> residual, Tensor<T> x, Tensor<T> weight, Ten
   const DropoutMask<T> mask(tape, dropout, y.size());
 
   const bool later = mask.active();  // the residual joins before the product, or after the mask
-  split(rows, out, [=, r = y.data()](long begin, long end, int) {
+  tape.split(rows, out, [=, r = y.data()](long begin, long end, int) {
     start_rows<T>(r + begin * out, later ? nullptr : residual.data() + begin * out, bias ? bias.data() : nullptr,
                   end - begin, out);
   });
-  product<T>(rows, out, in, as_is<T>(x.data(), in), transposed<T>(weight.data(), in), 1, y.data(), out);
-  if (later) split(rows, 8 * out, [=, r = y.data()](long begin, long end, int) {
+  tape.product(rows, out, in, as_is<T>(x.data(), in), transposed<T>(weight.data(), in), 1, y.data(), out);
+  if (later) tape.split(rows, 8 * out, [=, r = y.data()](long begin, long end, int) {
     mask.apply(begin * out, (end - begin) * out, r + begin * out, residual.data() + begin * out, r + begin * out);
   });
 
   return tape.record("linear_residual", y, [=, t = &tape](const T* dy) {
     if (mask.active()) {
       const auto dropped = t->scratch(rows * out);  // dy m
-      split(rows, 8 * out, [=, d = dropped.data()](long begin, long end, int) {
+      t->split(rows, 8 * out, [=, d = dropped.data()](long begin, long end, int) {
         mask.apply(begin * out, (end - begin) * out, dy + begin * out, nullptr, d + begin * out);
       });
       linear_backward<T>(*t, dropped, x, weight, bias);

@@ -1,7 +1,6 @@
 // matmul: products of matrices, one or a batch of them.
 #pragma once
 
-#include "autograd/product.h"
 #include "autograd/example.h"
 #include "autograd/expect.h"
 
@@ -22,16 +21,16 @@ Tensor<T> matmul(Tensor<T> a, Tensor<T> b) {
   Tape<T>& tape = tape_of("matmul", {a, b});
   Tensor<T> y = tape.output(a.shape.with_last(n), {a, b});
   for (long i = 0; i < matrices; ++i)
-    product<T>(m, n, k, as_is<T>(a.data() + i * m * k, k), as_is<T>(b.data() + i * k * n, n), 0, y.data() + i * m * n,
+    tape.product(m, n, k, as_is<T>(a.data() + i * m * k, k), as_is<T>(b.data() + i * k * n, n), 0, y.data() + i * m * n,
                n);
   return tape.record("matmul", y, [=, t = &tape](const T* dy) {
     if (auto da = t->grad(a))  // da = dy b^T
       for (long i = 0; i < matrices; ++i)
-        product<T>(m, k, n, as_is(dy + i * m * n, n), transposed<T>(b.data() + i * k * n, n), da.beta(),
+        t->product(m, k, n, as_is(dy + i * m * n, n), transposed<T>(b.data() + i * k * n, n), da.beta(),
                    da.data + i * m * k, k);
     if (auto db = t->grad(b))  // db = a^T dy
       for (long i = 0; i < matrices; ++i)
-        product<T>(k, n, m, transposed<T>(a.data() + i * m * k, k), as_is(dy + i * m * n, n), db.beta(),
+        t->product(k, n, m, transposed<T>(a.data() + i * m * k, k), as_is(dy + i * m * n, n), db.beta(),
                    db.data + i * k * n, n);
   });
 }

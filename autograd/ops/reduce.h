@@ -11,9 +11,11 @@ template <class T>
 Tensor<T> sum(Tensor<T> x) {
   Tape<T>& tape = tape_of("sum", {x});
   Tensor<T> y = tape.output({}, {x});
-  double total = 0;
-  for (long i = 0; i < x.size(); ++i) total += x.data()[i];
-  *y.data() = static_cast<T>(total);
+  tape.split(1, x.size(), [=, n = x.size(), p = x.data(), r = y.data()](long, long, int) {
+    double total = 0;
+    for (long i = 0; i < n; ++i) total += p[i];
+    *r = static_cast<T>(total);
+  });
   return tape.record("sum", y, [t = &tape, x](const T* dy) {
     if (auto dx = t->grad(x)) dx.each_element(x.size(), [=](long) { return dy[0]; });
   });
@@ -29,7 +31,7 @@ Tensor<T> sum_last(Tensor<T> x) {
   shape.extents[shape.rank] = 0;
   Tensor<T> y = tape.output(shape, {x});
   const long n = x.shape.last();
-  split(y.size(), n, [=, p = x.data(), r = y.data()](long begin, long end, int) {
+  tape.split(y.size(), n, [=, p = x.data(), r = y.data()](long begin, long end, int) {
     for (long row = begin; row < end; ++row) {
       double total = 0;
       for (long c = 0; c < n; ++c) total += p[row * n + c];
@@ -51,7 +53,7 @@ Tensor<T> repeat(Tensor<T> x, long times) {
   for (int i = 0; i < x.shape.rank; ++i) shape.append(x.shape[i]);
   Tensor<T> y = tape.output(shape, {x});
   const long n = x.size();
-  each(y.size(), [=, p = x.data(), r = y.data()](long i) { r[i] = p[i % n]; });
+  tape.each(y.size(), [=, p = x.data(), r = y.data()](long i) { r[i] = p[i % n]; });
   return tape.record("repeat", y, [t = &tape, x, n, times](const T* dy) {
     if (auto dx = t->grad(x)) dx.each_element(n, [=](long i) {
       double total = 0;
@@ -69,7 +71,7 @@ Tensor<T> spread(Tensor<T> x, long times) {
   shape.append(times);
   Tape<T>& tape = tape_of("spread", {x});
   Tensor<T> y = tape.output(shape, {x});
-  each(y.size(), [=, p = x.data(), r = y.data()](long i) { r[i] = p[i / times]; });
+  tape.each(y.size(), [=, p = x.data(), r = y.data()](long i) { r[i] = p[i / times]; });
   return tape.record("spread", y, [t = &tape, x, times](const T* dy) {
     if (auto dx = t->grad(x)) dx.each_element(x.size(), [=](long i) {
       double total = 0;

@@ -15,7 +15,7 @@ Tensor<T> softmax(Tensor<T> x) {
   Tape<T>& tape = tape_of("softmax", {x});
   Tensor<T> y = tape.output(x.shape, {x});
   const long n = x.shape.last();
-  split(x.shape.rows(), 10 * n, [=, p = x.data(), r = y.data()](long begin, long end, int) {
+  tape.split(x.shape.rows(), 10 * n, [=, p = x.data(), r = y.data()](long begin, long end, int) {
     for (long row = begin; row < end; ++row) softmax_row(p + row * n, n, r + row * n);
   });
   return tape.record("softmax", y, [t = &tape, x, y, n](const T* dy) {
@@ -38,7 +38,7 @@ Tensor<T> log_softmax(Tensor<T> x) {
   Tape<T>& tape = tape_of("log_softmax", {x});
   Tensor<T> y = tape.output(x.shape, {x});
   const long n = x.shape.last();
-  split(x.shape.rows(), 10 * n, [=, p = x.data(), r = y.data()](long begin, long end, int) {
+  tape.split(x.shape.rows(), 10 * n, [=, p = x.data(), r = y.data()](long begin, long end, int) {
     for (long row = begin; row < end; ++row) {
       const T lse = log_sum_exp_row(p + row * n, n);
       for (long i = row * n; i < (row + 1) * n; ++i) r[i] = p[i] - lse;

@@ -48,11 +48,11 @@ TEST_CASE("the checker catches a transposed operand") {
   // y = a b with da = dy b instead of dy b^T: square matrices, so that the shapes say nothing
   CHECK(verdict([](auto& in) {
           Tensor<double> a = in[0], b = in[1], y = a.tape->output(a.shape, {a, b});
-          product<double>(4, 4, 4, as_is<double>(a.data(), 4), as_is<double>(b.data(), 4), 0, y.data(), 4);
+          a.tape->product(4, 4, 4, as_is<double>(a.data(), 4), as_is<double>(b.data(), 4), 0, y.data(), 4);
           return a.tape->record("transposed", y, [=](const double* dy) {
             auto da = a.tape->grad(a), db = a.tape->grad(b);
-            product<double>(4, 4, 4, as_is(dy, 4), as_is<double>(b.data(), 4), da.beta(), da.data, 4);
-            product<double>(4, 4, 4, transposed<double>(a.data(), 4), as_is(dy, 4), db.beta(), db.data, 4);
+            a.tape->product(4, 4, 4, as_is(dy, 4), as_is<double>(b.data(), 4), da.beta(), da.data, 4);
+            a.tape->product(4, 4, 4, transposed<double>(a.data(), 4), as_is(dy, 4), db.beta(), db.data, 4);
           });
         }, {{4, 4}, {4, 4}}) != "");
 }

@@ -25,19 +25,13 @@ std::vector<T> numbers(long n, const char* purpose) {
   return x;
 }
 
-/// Products are made so until it goes.
-struct Using {
-  explicit Using(Products products) { use(products); }
-  ~Using() { use(before); }
-  Products before = used_products();
-};
-
 /// One product and what it should be.
 template <class T>
 struct Product {
   long m, n, k;
   bool a_transposed, b_transposed;
   long gap;  // numbers between the end of a row and the next
+  Products by = Products::tiles;
 
   long a_stride() const { return (a_transposed ? m : k) + gap; }
   long b_stride() const { return (b_transposed ? k : n) + gap; }
@@ -56,7 +50,9 @@ struct Product {
     std::vector<T> c = start(beta);
     const Operand<T> left{av.data(), std::max(a_stride(), 1L), a_transposed};
     const Operand<T> right{bv.data(), std::max(b_stride(), 1L), b_transposed};
-    product<T>(m, n, k, left, right, beta, c.data(), std::max(c_stride(), 1L));
+    Multiplier multiplier;
+    multiplier.by = by;
+    multiplier.product(m, n, k, left, right, beta, c.data(), std::max(c_stride(), 1L));
     return c;
   }
 
@@ -92,13 +88,13 @@ struct Product {
 TEST_CASE_TEMPLATE("a product equals three loops: transposed, odd sizes, strides, beta 0 over NaN", T, float, double) {
   for (const auto& [count, products] : {std::pair{1, Products::tiles}, {2, Products::tiles}, {2, Products::blas}}) {
     const Threads scope(count);
-    const Using way(products);
     for (const long m : {0, 1, 2, 3, 5, 8, 17, 64, 65})
       for (const long n : {0, 1, 2, 3, 19, 64, 65})
         for (const long k : {0, 1, 3, 17, 65})
           for (const int transposition : {0, 1, 2, 3})
             for (const T beta : {T(0), T(1)}) {
-              const Product<T> p{m, n, k, (transposition & 1) != 0, (transposition & 2) != 0, (m + n + k) % 3};
+              const Product<T> p{m, n, k, (transposition & 1) != 0, (transposition & 2) != 0, (m + n + k) % 3,
+                                 products};
               const double error = p.error(beta);
               if (!(error < 1)) {
                 CAPTURE(m);
@@ -126,8 +122,8 @@ const std::vector<Product<T>> large_products = {
 
 TEST_CASE_TEMPLATE("larger products agree for 1 to 4 threads, and repeat to the bit", T, float, double) {
   for (const Products products : {Products::tiles, Products::blas}) {
-    const Using way(products);
-    for (const Product<T>& p : large_products<T>) {
+    for (Product<T> p : large_products<T>) {
+      p.by = products;
       CAPTURE(p.m);
       for (const int count : {1, 2, 3, 4}) {
         CAPTURE(count);
@@ -144,9 +140,10 @@ TEST_CASE_TEMPLATE("by tiles an element has the same bits whatever is made with 
   constexpr long m = 19, n = 170, k = 1030;  // few rows: the weights are read; few columns of them: they are packed
   const std::vector<T> a = numbers<T>(m * k, "a"), b = numbers<T>(n * k, "b"), start = numbers<T>(m * n, "c");
   std::vector<T> whole = start, pieces = start;
-  product<T>(m, n, k, as_is(a.data(), k), transposed(b.data(), k), 1, whole.data(), n);
+  Multiplier multiplier;
+  multiplier.product<T>(m, n, k, as_is(a.data(), k), transposed(b.data(), k), 1, whole.data(), n);
   for (long j = 0; j < n; j += 34)
-    product<T>(m, 34, k, as_is(a.data(), k), transposed(b.data() + j * k, k), 1, pieces.data() + j, n);
+    multiplier.product<T>(m, 34, k, as_is(a.data(), k), transposed(b.data() + j * k, k), 1, pieces.data() + j, n);
   CHECK(whole == pieces);
 }
 
@@ -178,7 +175,7 @@ TEST_CASE("an extent beyond BLAS's 32 bits is refused, whichever it is") {
     e[which] = huge;
     CAPTURE(which);
     try {
-      product<float>(e[0], e[1], e[2], as_is(&x, e[3]), as_is(&x, e[4]), 0, &c, e[5]);
+      Multiplier().product<float>(e[0], e[1], e[2], as_is(&x, e[3]), as_is(&x, e[4]), 0, &c, e[5]);
       FAIL("not refused");
     } catch (const Error& error) {
       CHECK(error.fault() == Fault::usage);

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "autograd/error.h"
+#include "train/run/step_meter.h"
 
 using namespace primer::train;
 using primer::autograd::Error;
@@ -69,6 +70,9 @@ TEST_CASE("a training step and sampling are measured") {
   small.steps = 3;
   const BenchResult step = run_case(small, 40);
   CHECK(step.ms > 0);
+  StepMeter meter(small.config, model_config(small.config, small.vocabulary));
+  CHECK(step.gflops == doctest::Approx(1e-6 * meter.part(12).work.flop / step.ms));
+  CHECK(step.bound_ms > 0);
   CHECK(step.tokens_per_s == doctest::Approx(1e3 * 12 * 16 / step.ms));
   const auto parts = run_sampling(small, 2);
   REQUIRE(parts.size() == 2);

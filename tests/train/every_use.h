@@ -90,11 +90,9 @@ inline void go_on(const train::RunPaths& paths, const Effort& effort) {
   const train::OpenRun open = train::open_run(paths, {});
   const train::Config& config = open.checkpoint.config;
   const auto labels = static_cast<long>(open.checkpoint.labels.size());
-  const nn::ModelConfig shape = train::model_config(config, open.checkpoint.tokenizer->vocabulary_size(), labels);
-  autograd::Parameters<float> declared;
-  const train::Model<float> model(declared, shape);
-  train::refuse_beyond_memory(config, shape, declared.count(), train::available_memory());
-  if (declared.count() > effort.parameters) return;
+  train::StepMeter meter(config, train::model_config(config, open.checkpoint.tokenizer->vocabulary_size(), labels));
+  train::refuse_beyond_memory(config, meter, train::available_memory());
+  if (meter.parameters().count() > effort.parameters) return;
   train::Trainer<float> trainer(config, *open.checkpoint.tokenizer, open.tokens->train(),
                                 open.checkpoint.state.schedule_steps, labels);
   train::restore_trainer(open.checkpoint, trainer);

@@ -4,6 +4,7 @@
 
 using namespace primer::train;
 using primer::autograd::BlasInfo;
+using primer::autograd::Products;
 
 TEST_CASE("kernels that are narrower than the processor are named with the cure") {
   const auto causes = [](const char* core, Width processor, bool asks_core) {
@@ -34,10 +35,10 @@ TEST_CASE("a program that was built for less than the processor has is told so")
 }
 
 TEST_CASE("the machine is told in one line") {
-  const std::string text = machine_text();
+  const std::string text = machine_text(Products::tiles);
   CHECK(text.starts_with("OpenBLAS 0."));
   CHECK(text.find(", core ") != std::string::npos);
   CHECK(text.find(" thread") != std::string::npos);
-  CHECK(text.ends_with(", -march=" + machine_code() + "; products by " + products_name()));
+  CHECK(text.ends_with(", -march=" + machine_code() + "; products by " + products_name(Products::tiles)));
   CHECK(text.find('\n') == std::string::npos);
 }

@@ -40,7 +40,7 @@ TEST_CASE("nanoGPT's small setting has nanoGPT's number of parameters") {
   CHECK(plan.parameters_without_positions == 795'904);
   CHECK(plan.parameters == 795'904 + 64 * 128);
   CHECK(plan.config.steps == 2000);
-  CHECK(plan.flop_per_token == doctest::Approx(6.0 * 795'904 + 12.0 * 4 * 128 * 64));
+  CHECK(plan.flop_per_token == doctest::Approx(6.0 * (795'904 - 9 * 128) + 6.0 * 4 * 128 * 65));
   apply_preset(config, "nanogpt-gpu");
   CHECK(plan_for(config, text).parameters_without_positions == 10'646'784);
 }

@@ -5,25 +5,23 @@
 #include <string>
 #include <vector>
 
-#include "autograd/product.h"
+#include "data/token_file.h"
 #include "tests/train/trained_run.h"
+#include "train/run/machine.h"
+#include "train/run/trainer.h"
 
-using primer::autograd::Products;
+using namespace primer::train;
 
 namespace {
 
-// What makes the products, until the end of the scope.
-struct ProductsBy {
-  explicit ProductsBy(Products products) { primer::autograd::use(products); }
-  ~ProductsBy() { primer::autograd::use(before); }
-  Products before = primer::autograd::used_products();
-};
+TrainedRun run_of(const std::string& objective, bool deterministic) {
+  return {prose(3000), {{"objective", objective}, {"layers", "2"}, {"channels", "48"}, {"heads", "3"}, {"context", "24"},
+                        {"batch", "5"}, {"steps", "25"}, {"eval_every", "5"},
+                        {"deterministic", deterministic ? "true" : "false"}}};
+}
 
 // The losses of every step, trained and on the validation part.
-std::vector<double> losses(Products products, const std::string& objective) {
-  const ProductsBy scope(products);
-  const TrainedRun run(prose(3000), {{"objective", objective}, {"layers", "2"}, {"channels", "48"}, {"heads", "3"},
-                                     {"context", "24"}, {"batch", "5"}, {"steps", "25"}, {"eval_every", "5"}});
+std::vector<double> losses(const TrainedRun& run) {
   run.train();
   const std::string metrics = run.metrics();
   std::vector<double> all;
@@ -35,13 +33,42 @@ std::vector<double> losses(Products products, const std::string& objective) {
 
 }  // namespace
 
-TEST_CASE("a training with products by BLAS has the losses of one by tiles, up to rounding") {
+TEST_CASE("a training with products by BLAS has the losses of one by tiles, up to rounding, and says which it was") {
   for (const char* objective : {"lm", "mlm"}) {
     CAPTURE(objective);
-    const std::vector<double> tiles = losses(Products::tiles, objective), blas = losses(Products::blas, objective);
+    const TrainedRun by_tiles = run_of(objective, true), by_blas = run_of(objective, false);
+    const std::vector<double> tiles = losses(by_tiles), blas = losses(by_blas);
     REQUIRE(tiles.size() >= 25 + 6);
     REQUIRE(tiles.size() == blas.size());
     for (std::size_t i = 0; i < tiles.size(); ++i) CHECK(blas[i] == doctest::Approx(tiles[i]).epsilon(1e-4));
     CHECK(tiles.back() < tiles.front());
+    const auto products = [](const TrainedRun& run) { return open_run(run.paths, {}).checkpoint.state.products; };
+    CHECK(products(by_tiles) == products_name(primer::autograd::Products::tiles));
+    CHECK(products(by_blas) == products_name(primer::autograd::Products::blas));
   }
+}
+
+TEST_CASE("two trainings in one process, one by tiles and one by BLAS, have the bits that each has alone") {
+  const TrainedRun run = run_of("lm", true);
+  const OpenRun open = open_run(run.paths, {});
+  const auto trainer = [&](bool deterministic) {
+    Config config = open.checkpoint.config;
+    config.deterministic = deterministic;
+    return std::make_unique<Trainer<float>>(config, *open.checkpoint.tokenizer, open.tokens->train());
+  };
+  const auto alone = [&](bool deterministic) {
+    const auto one = trainer(deterministic);
+    std::vector<double> losses;
+    for (int i = 0; i < 6; ++i) losses.push_back(one->step().loss);
+    return losses;
+  };
+  const auto tiles = trainer(true), blas = trainer(false);
+  std::vector<double> by_tiles, by_blas;
+  for (int i = 0; i < 6; ++i) {
+    by_tiles.push_back(tiles->step().loss);
+    by_blas.push_back(blas->step().loss);
+  }
+  CHECK(by_tiles == alone(true));
+  CHECK(by_blas == alone(false));
+  CHECK(by_tiles != by_blas);
 }

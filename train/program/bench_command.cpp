@@ -167,8 +167,9 @@ std::string ops_text(const BenchReport& report) {
 }
 
 std::string as_text(const BenchReport& report) {
-  std::string text = machine_text() + "\n";
-  for (const std::string& cause : slowed_by()) text += "note: " + cause + "\n";
+  constexpr autograd::Products products = autograd::Products::tiles;
+  std::string text = machine_text(products) + "\n";
+  for (const std::string& cause : slowed_by(products)) text += "note: " + cause + "\n";
   text += format("sgemm peak %.0f GFLOP/s, triad %.1f GB/s\n", report.peak(), report.bandwidth);
   text += training_text(report) + other_text(report) + ops_text(report);
   if (!report.is_steady()) {

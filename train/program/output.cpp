@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "autograd/error.h"
-#include "autograd/product.h"
 #include "data/utf8.h"
 #include "train/program/run_options.h"
 #include "train/run/loaded_run.h"
@@ -91,11 +90,6 @@ void use_threads(long threads) {
   threads = std::min<long>(threads, omp_get_thread_limit());
   omp_set_num_threads(static_cast<int>(threads));
   start_threads(threads);
-}
-
-void use_machine(const Config& config) {
-  use_threads(config.threads);
-  autograd::use(config.deterministic ? autograd::Products::tiles : autograd::Products::blas);
 }
 
 void say_learning(const std::string& tokenizer, const data::Sources& sources) {

@@ -18,9 +18,6 @@ bool put(const std::string& text);
 /// group has a quota of their time. More threads than processors could ever serve: Fault::usage.
 void use_threads(long threads);
 
-/// What a training computes with: its threads, and products that depend on them or not.
-void use_machine(const Config& config);
-
 /// Says that bpe:SIZE is about to be learned, which takes seconds for each 100 MB; nothing for another tokenizer.
 void say_learning(const std::string& tokenizer, const data::Sources& sources);
 

@@ -19,9 +19,7 @@ struct StudyOptions {
 };
 
 void run_gap(StudyOptions& options) {
-  Config machine;
-  machine.threads = options.threads;
-  use_machine(machine);
+  use_threads(options.threads);
   options.gap.style = Progress::style_for(false);
   Signals signals;
   studies::GapFigures figures;

@@ -42,9 +42,10 @@ void report_text(const data::Sources& sources, const data::TextFacts& facts) {
   if (facts.control_bytes * 10 > facts.bytes * 3) say("note   much of this is not text: is it the right file?\n");
 }
 
-void report_machine() {
-  say("using  " + machine_text() + "\n");
-  for (const std::string& cause : slowed_by()) say("note   " + cause + "\n");
+void report_machine(const Config& config) {
+  const autograd::Products products = products_of(config);
+  say("using  " + machine_text(products) + "\n");
+  for (const std::string& cause : slowed_by(products)) say("note   " + cause + "\n");
 }
 
 // The word as a shell reads it.
@@ -92,12 +93,10 @@ void show_excerpt(const OpenRun& run, Signals& signals) {
 
 void refuse_beyond_memory(const OpenRun& run) {
   const Config& config = run.checkpoint.config;
-  autograd::Parameters<float> parameters;  // never built: declared only
-  const nn::ModelConfig shape = model_config(config, run.checkpoint.tokenizer->vocabulary_size(),
-                                             static_cast<long>(run.checkpoint.labels.size()));
-  const Model<float> model(parameters, shape);
+  StepMeter meter(config, model_config(config, run.checkpoint.tokenizer->vocabulary_size(),
+                                       static_cast<long>(run.checkpoint.labels.size())));
   try {
-    train::refuse_beyond_memory(config, shape, parameters.count(), available_memory());
+    train::refuse_beyond_memory(config, meter, available_memory());
   } catch (const autograd::Error& error) {
     throw autograd::Error(error.fault(), std::string(error.what()) + "; a run keeps the one it has, a new run by "
                                                                      "--init-from may have another");
@@ -130,10 +129,10 @@ void resume(const TrainOptions& options) {
   const RunLock lock(paths.lock());
   Signals signals;
   OpenRun run = open_run(paths, wishes, back);
-  use_machine(run.checkpoint.config);
+  use_threads(run.checkpoint.config.threads);
   if (!run.is_finished() || wishes.minutes > 0) {
     refuse_beyond_memory(run);
-    if (!options.quiet) report_machine();
+    if (!options.quiet) report_machine(run.checkpoint.config);
   }
   if (wishes.minutes > 0) {
     const long steps = extend_by_minutes(run, wishes.minutes);
@@ -157,7 +156,7 @@ void begin(const TrainOptions& options) {
     warn(warnings);
   }
   check_choices(recipe.wishes, recipe.from.has_value());
-  use_machine(recipe.wishes);
+  use_threads(recipe.wishes.threads);
   const std::string name = options.run_option->count() > 0 ? options.run : default_run(options.texts);
   NewRun new_run(name, options.force || options.dry_run);
   if (!options.dry_run) new_run.refuse_busy();
@@ -173,7 +172,7 @@ void begin(const TrainOptions& options) {
   if (!options.quiet) {
     report_text(planned.sources, planned.facts);
     say(plan_text(plan));
-    report_machine();
+    report_machine(plan.config);
   }
   const bool was_timed = plan.timed;
   prepare(planned, new_run);

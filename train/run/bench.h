@@ -40,14 +40,14 @@ struct BenchResult {
   double gflops = 0;          // 10^9 operations a second
   double gb_per_s = 0;        // 10^9 bytes a second that must be moved, where that is the limit; else 0
   double limit_gb_per_s = 0;  // how fast such bytes could move; 0: as fast as the triad
-  double bound_ms = 0;        // of a training step: see step_bound
+  double bound_ms = 0;        // of a training step: see bench_limits.h
   double blas_ms = 0;         // of a training step, its products made by BLAS, which is what --no-deterministic does
   double peak_rss_mb = 0;     // of the process while the case ran, in 2^20 bytes
   std::vector<PartTime> parts = {};  // of a training step: the longest first, "outside" what none of them took
 };
 
-/// Forward, backward, clipping and update of every step, as train does them: 6 N + 12 L C T operations a token, N
-/// without positions; of the head only as much as the objective's targets need. `bandwidth` as in step_bound.
+/// Forward, backward, clipping and update of every step, as train does them; counted are the operations that its products
+/// need in their textbook form. `bandwidth` as in bound_ms.
 BenchResult run_case(const BenchCase& bench, double bandwidth);
 
 /// What a training and a sampling do with files: NAME-save, a durable checkpoint, beside writing and syncing as many
@@ -59,8 +59,7 @@ std::vector<BenchResult> run_files(const BenchCase& bench);
 std::vector<BenchResult> run_tokenizers();
 
 /// Samples of `sequences` texts at once, with all that generate() does for each token. First NAME-prefill-SEQUENCES: one
-/// prompt of 3/4 of the context for all of them, up to the first token; 2 N + 4 L C T operations a token, the head
-/// once. Then NAME-decode-SEQUENCES: the tokens after it, each of which reads the weights, and every sequence's keys
+/// prompt of 3/4 of the context for all of them, up to the first token. Then NAME-decode-SEQUENCES: the tokens after it, each of which reads the weights, and every sequence's keys
 /// and values.
 std::vector<BenchResult> run_sampling(const BenchCase& bench, long sequences);
 

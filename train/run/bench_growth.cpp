@@ -29,7 +29,7 @@ class Steps {
   void run(int count) {
     for (int i = 0; i < count; ++i) {
       const Stopwatch watch;
-      trainer_->step();
+      flop_ = trainer_->step().flop;
       seconds_.push_back(watch.seconds());
     }
   }
@@ -37,7 +37,7 @@ class Steps {
   BenchResult result(const std::string& name) const {
     const Config& config = bench_.config;
     BenchResult result = result_of(name, seconds_, static_cast<double>(config.batch * config.context));
-    result.gflops = 1e-9 * flop_per_token(config, trainer_->parameters()) * result.tokens_per_s;
+    result.gflops = 1e-6 * flop_ / result.ms;
     return result;
   }
 
@@ -47,6 +47,7 @@ class Steps {
   data::TokenVector tokens_;
   std::unique_ptr<Trainer<float>> trainer_;
   std::vector<double> seconds_;
+  double flop_ = 0;  // of a step
 };
 
 BenchResult measure(const std::string& name, long batch, long context) {

@@ -1,11 +1,10 @@
 #include <algorithm>
-#include <cmath>
 
 #include "autograd/op_clock.h"
-#include "autograd/product.h"
 #include "data/token_file.h"
 #include "train/run/bench_limits.h"
 #include "train/run/bench_measure.h"
+#include "train/run/step_meter.h"
 #include "train/run/timing.h"
 #include "train/run/trainer.h"
 
@@ -27,24 +26,20 @@ std::vector<PartTime> parts_of(const autograd::OpClock& clock, double step_ms, d
   return parts;
 }
 
-/// Of how many positions of a step the next token, or the hidden one, is asked.
-long targets_of(const Config& config) {
-  return config.batch * static_cast<long>(config.objective->targets(static_cast<double>(config.context)));
-}
-
 }  // namespace
 
 BenchResult run_case(const BenchCase& bench, double bandwidth) {
   restart_peak_memory();
   const Config& config = bench.config;
   const auto tokenizer = bench_tokenizer(bench);
-  const long step_tokens = config.batch * config.context, targets = targets_of(config);
+  const long step_tokens = config.batch * config.context;
   const data::TokenVector tokens(random_tokens(step_tokens * (2 * bench.steps + 3), bench.vocabulary));
   Trainer<float> trainer(config, *tokenizer, tokens);
   autograd::OpClock clock;
+  double flop = 0;  // of the last step
   const auto timed_step = [&] {
     const Stopwatch watch;
-    trainer.step();
+    flop = trainer.step().flop;
     return watch.seconds();
   };
   for (int warm = 0; warm < 2; ++warm) trainer.step();
@@ -57,17 +52,18 @@ BenchResult run_case(const BenchCase& bench, double bandwidth) {
     all += 1e3 * times.back();
     trainer.time_ops(nullptr);
     if (step % 2 == 1) continue;
-    autograd::use(autograd::Products::blas);
+    trainer.multiplier().by = autograd::Products::blas;
     by_blas.push_back(timed_step());
-    autograd::use(autograd::Products::tiles);
+    trainer.multiplier().by = autograd::Products::tiles;
   }
   BenchResult result = result_of(bench.name, times, static_cast<double>(step_tokens));
   result.blas_ms = result_of("", by_blas, 0).ms;
-  const long unasked = config.channels * bench.vocabulary * (step_tokens - targets);  // of the head, in a step
-  const double flop = flop_per_token(config, trainer.parameters()) * static_cast<double>(step_tokens) -
-                      6 * static_cast<double>(unasked);
   result.gflops = 1e-6 * flop / result.ms;
-  result.bound_ms = step_bound(config, bench.vocabulary, targets, trainer.parameters().count(), bandwidth);
+  StepMeter meter(config, trainer.model().config());
+  autograd::Work work = meter.part(config.batch).work;
+  // Adam reads a trained number, its gradient and both moments, and writes all but the gradient; the norm reads that.
+  work.bytes += 8 * sizeof(float) * static_cast<double>(trainer.parameters().trained());
+  result.bound_ms = bound_ms(work, bandwidth);
   result.parts = parts_of(clock, all, static_cast<double>(bench.steps));
   return result;
 }

@@ -5,7 +5,6 @@
 
 #include "autograd/kernels/tile.h"
 #include "autograd/parallel.h"
-#include "autograd/product.h"
 
 namespace primer::train {
 
@@ -29,19 +28,23 @@ std::string name_of(Width width) {
 
 }  // namespace
 
-std::string products_name() {
-  if (autograd::used_products() == autograd::Products::blas) return autograd::blas_info().core.substr(0, 31);
+autograd::Products products_of(const Config& config) {
+  return config.deterministic ? autograd::Products::tiles : autograd::Products::blas;
+}
+
+std::string products_name(autograd::Products products) {
+  if (products == autograd::Products::blas) return autograd::blas_info().core.substr(0, 31);
   return "tiles of " + std::to_string(autograd::Tile<float>::bytes) + " bytes";
 }
 
 std::string machine_code() { return PRIMER_ARCH; }
 
-std::string machine_text() {
+std::string machine_text(autograd::Products products) {
   const autograd::BlasInfo blas = autograd::blas_info();
   std::string name = blas.config.substr(0, blas.config.find(' ', blas.config.find(' ') + 1));  // and the version
   const int threads = autograd::threads();
   return name + ", core " + blas.core + ", " + std::to_string(threads) + (threads == 1 ? " thread" : " threads") +
-         ", -march=" + machine_code() + "; products by " + products_name();
+         ", -march=" + machine_code() + "; products by " + products_name(products);
 }
 
 Width processor_width() {
@@ -85,9 +88,9 @@ std::vector<std::string> slowed_by(Width built, Width processor) {
           ": build it on this machine"};
 }
 
-std::vector<std::string> slowed_by() {
+std::vector<std::string> slowed_by(autograd::Products products) {
   std::vector<std::string> causes = slowed_by(built_width(), processor_width());
-  if (autograd::used_products() == autograd::Products::tiles) return causes;  // BLAS has nothing to do
+  if (products == autograd::Products::tiles) return causes;  // BLAS has nothing to do
   const std::vector<std::string> more = slowed_by(autograd::blas_info(), processor_width(),
                                                   std::getenv("OPENBLAS_CORETYPE") != nullptr,
                                                   std::getenv("OPENBLAS_L2_SIZE") != nullptr);

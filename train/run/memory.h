@@ -3,27 +3,27 @@
 
 #include <string>
 
-#include "nn/model_config.h"
 #include "train/tasks/config.h"
+#include "train/run/step_meter.h"
 
 namespace primer::train {
 
 /// Bytes that a training holds at its highest.
 struct MemoryNeed {
-  double parameters = 0;  // their values
-  double trained = 0;     // the values of those that are trained
-  double blocks = 0;      // of that size: gradients and the optimizer's moments
+  double parameters = 0;  // one flat block of them: their values
+  double trained = 0;     // one of those that are trained
+  double blocks = 0;      // such blocks: gradients and the optimizer's moments
   double copy = 0;        // of values and moments: the best model, while it waits to be saved
   double values = 0;      // what the forward pass makes and the backward pass reads: the tape's arena
   double gradients = 0;   // the tape's pool at its fullest: live gradients and working space
-  double batches = 0;     // token ids and targets
+  double batches = 0;     // token ids, targets and the like of a step
   double program = 0;     // the program itself, and what products pack matrices into
 
   double total() const { return parameters + trained * blocks + copy + values + gradients + batches + program; }
 };
 
-/// What training `gpt`, of so many parameters, with this configuration on `threads` threads takes.
-MemoryNeed memory_need(const Config& config, const nn::ModelConfig& gpt, long parameters, int threads);
+/// What training with this configuration takes, in parts of so many sequences.
+MemoryNeed memory_need(const Config& config, StepMeter& meter, long sequences);
 
 /// What may be taken, and by whose leave.
 struct MemoryLimit {
@@ -41,8 +41,8 @@ MemoryLimit available_memory(const std::string& root = "");
 long processor_quota(const std::string& root = "");
 
 /// Throws Fault::memory when the training would not fit, naming the largest --batch that does, and Fault::usage when a
-/// batch has more tokens than BLAS can count. Takes, and gives back at once, the address space of the training: that is
-/// how limits on it (ulimit -v) are found. None of it is touched.
-void refuse_beyond_memory(const Config& config, const nn::ModelConfig& gpt, long parameters, const MemoryLimit& limit);
+/// batch has more tokens than BLAS can count. `meter` is of the configuration's model. Takes, and gives back at once,
+/// the address space of the training: that is how limits on it (ulimit -v) are found. None of it is touched.
+void refuse_beyond_memory(const Config& config, StepMeter& meter, const MemoryLimit& limit);
 
 }  // namespace primer::train

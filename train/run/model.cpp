@@ -13,6 +13,8 @@ BatchPart part_of(const data::Batch& batch, long first, long count) {
           rows(batch.labels, 1)};
 }
 
+bool trains_when_frozen(std::string_view path) { return path.starts_with(std::string(nn::label_head) + "."); }
+
 template <class T>
 Model<T>::Model(autograd::Parameters<T>& parameters, const nn::ModelConfig& config)
     : model_(config.is_bert() ? decltype(model_)(std::in_place_type<nn::Bert<T>>, parameters, config)

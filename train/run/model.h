@@ -1,6 +1,7 @@
 // The model of a run: a GPT, or a BERT for what reads in both directions.
 #pragma once
 
+#include <string_view>
 #include <variant>
 
 #include "data/examples.h"
@@ -30,6 +31,9 @@ struct BatchPart {
 
 /// The sequences first ... first + count - 1 of a batch, which must live as long.
 BatchPart part_of(const data::Batch& batch, long first, long count);
+
+/// What --freeze leaves to be trained: the head on labels.
+bool trains_when_frozen(std::string_view path);
 
 template <class T>
 class Model {

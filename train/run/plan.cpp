@@ -5,12 +5,9 @@
 #include <cmath>
 
 #include "autograd/error.h"
-#include "autograd/parallel.h"
 #include "data/token_file.h"
 #include "data/utf8.h"
 #include "train/run/memory.h"
-#include "train/run/model.h"
-#include "train/run/timing.h"
 
 namespace primer::train {
 
@@ -238,16 +235,13 @@ void choose_evaluation(Plan& plan) {
 
 void count_parameters(Plan& plan) {
   const Config& config = plan.config;
-  autograd::Parameters<float> parameters;  // never built: declared only
-  const nn::ModelConfig shape =
-      model_config(config, plan.tokenizer->vocabulary_size(), static_cast<long>(plan.labels.size()));
-  const Model<float> model(parameters, shape);
-  plan.parameters = parameters.count();
-  plan.parameters_without_positions = count_without_positions(parameters);
-  plan.flop_per_token = flop_per_token(config, parameters);
-  const MemoryNeed need = memory_need(config, shape, plan.parameters, autograd::threads());
-  plan.memory_bytes = static_cast<std::uint64_t>(std::min(need.total(), 1e18));
-  refuse_beyond_memory(config, shape, plan.parameters, available_memory());
+  const auto labels = static_cast<long>(plan.labels.size());
+  StepMeter meter(config, model_config(config, plan.tokenizer->vocabulary_size(), labels));
+  plan.parameters = meter.parameters().count();
+  plan.parameters_without_positions = plan.parameters - meter.model().body().position_count();
+  plan.flop_per_token = meter.part(1).work.flop / static_cast<double>(config.context);
+  plan.memory_bytes = static_cast<std::uint64_t>(std::min(memory_need(config, meter, config.batch).total(), 1e18));
+  refuse_beyond_memory(config, meter, available_memory());
 }
 
 }  // namespace

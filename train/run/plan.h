@@ -23,7 +23,7 @@ struct Plan {
   std::uint64_t lines = 0;  // of --objective classify
   long parameters = 0, parameters_without_positions = 0;
   double steps_per_epoch = 0;
-  double flop_per_token = 0;       // 6 N + 12 L C T, N without positions: PaLM (2022), appendix B
+  double flop_per_token = 0;       // of its products in their textbook form: see StepMeter
   std::uint64_t memory_bytes = 0;  // estimate of what training takes
   std::vector<std::string> notes;  // what was changed to fit, one line each
 

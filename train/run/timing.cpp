@@ -5,36 +5,21 @@
 #include <string_view>
 #include <vector>
 
-#include "autograd/product.h"
 #include "autograd/error.h"
 #include "data/file.h"
 
 namespace primer::train {
 
-double product_rate(long m, long n, long k, int runs) {
+double product_rate(autograd::Multiplier& multiplier, long m, long n, long k, int runs) {
   const std::vector<float> a(m * k, 0.5f), b(k * n, 0.25f);  // [m, k], [k, n]
   std::vector<float> c(m * n);                               // [m, n]
   double best = 0;
   for (int i = 0; i < runs; ++i) {
     const Stopwatch watch;
-    autograd::product(m, n, k, autograd::as_is(a.data(), k), autograd::as_is(b.data(), n), 0.0f, c.data(), n);
+    multiplier.product(m, n, k, autograd::as_is(a.data(), k), autograd::as_is(b.data(), n), 0.0f, c.data(), n);
     best = std::max(best, 2.0 * static_cast<double>(m * n * k) / watch.seconds());
   }
   return best;
-}
-
-long count_without_positions(const autograd::Parameters<float>& parameters) {
-  long count = parameters.count();
-  for (const auto& entry : parameters.entries()) {
-    if (entry.path == "position.weight") count -= entry.shape.size();
-  }
-  return count;
-}
-
-double flop_per_token(const Config& config, const autograd::Parameters<float>& parameters) {
-  const auto number = [](long value) { return static_cast<double>(value); };
-  return 6 * number(count_without_positions(parameters)) +
-         12 * number(config.layers) * number(config.channels) * number(config.context);
 }
 
 TimingLog::Before TimingLog::read_before(const std::string& path, long step) {
@@ -61,28 +46,29 @@ TimingLog::Before TimingLog::read_before(const std::string& path, long step) {
   return before;
 }
 
-TimingLog::TimingLog(const std::string& path, long step, double flop_per_token, long last_step)
+TimingLog::TimingLog(const std::string& path, long step, long last_step, autograd::Multiplier& multiplier)
     : before_(read_before(path, step)),
       log_(path, before_.bytes),
-      flop_per_token_(flop_per_token),
-      peak_(product_rate(1024, 1024, 1024, 2)),
+      multiplier_(multiplier),
+      peak_(product_rate(multiplier, 1024, 1024, 1024, 2)),
       last_step_(last_step) {}
 
 void TimingLog::step(const StepReport& report, double seconds) {
   seconds_ += seconds;
   tokens_ += static_cast<double>(report.tokens);
+  flop_ += report.flop;
   if (seconds_ < 1 && report.step != last_step_) return;
   if (looks_ > 0) {
     --looks_;
-    peak_ = std::max(peak_, product_rate(1024, 1024, 1024, 1));
+    peak_ = std::max(peak_, product_rate(multiplier_, 1024, 1024, 1024, 1));
   }
   JsonLine line;
   line.add("step", report.step)
       .add("time", before_.seconds + since_start_.seconds())
       .add("tokens_per_s", tokens_ / seconds_)
-      .add("share_of_peak", tokens_ / seconds_ * flop_per_token_ / peak_);
+      .add("share_of_peak", flop_ / seconds_ / peak_);
   log_.write(line.text());
-  seconds_ = tokens_ = 0;
+  seconds_ = tokens_ = flop_ = 0;
 }
 
 }  // namespace primer::train

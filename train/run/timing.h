@@ -4,8 +4,6 @@
 #include <chrono>
 #include <string>
 
-#include "autograd/parameters.h"
-#include "train/tasks/config.h"
 #include "train/run/metrics.h"
 #include "train/run/trainer.h"
 
@@ -21,16 +19,10 @@ class Stopwatch {
 };
 
 /// FLOP a second that a single-precision product of [m, k] by [k, n] reaches here and now: the best of `runs`.
-double product_rate(long m, long n, long k, int runs);
-
-/// Parameters but for those of a learned table of positions, which cost nothing to multiply by.
-long count_without_positions(const autograd::Parameters<float>& parameters);
-
-/// What training on a token takes: 6 N + 12 L C T FLOP, N parameters without positions. PaLM (2022), appendix B.
-double flop_per_token(const Config& config, const autograd::Parameters<float>& parameters);
+double product_rate(autograd::Multiplier& multiplier, long m, long n, long k, int runs);
 
 /// One line about every second: step, time (seconds of training, all parts of it together), tokens_per_s and
-/// share_of_peak over the steps since the last line, evaluations not counted.
+/// share_of_peak (of the steps' required FLOP) over the steps since the last line, evaluations not counted.
 class TimingLog {
  public:
   /// Where the lines of the first `step` steps end, and the time of the last of them.
@@ -41,7 +33,8 @@ class TimingLog {
   static Before read_before(const std::string& path, long step);
 
   /// Goes on with the file of a training that is resumed at `step`: behind its line of that step, and with its time.
-  TimingLog(const std::string& path, long step, double flop_per_token, long last_step);
+  /// `multiplier` is the training's.
+  TimingLog(const std::string& path, long step, long last_step, autograd::Multiplier& multiplier);
 
   /// A step was made that took `seconds`.
   void step(const StepReport& report, double seconds);
@@ -49,13 +42,14 @@ class TimingLog {
  private:
   Before before_;
   LineLog log_;
-  double flop_per_token_;
+  autograd::Multiplier& multiplier_;
   double peak_;    // FLOP a second, the best so far
   int looks_ = 8;  // at the peak, to come: one may fall into a moment in which something else runs
   long last_step_;
   Stopwatch since_start_;
   double seconds_ = 0;  // since the last line
   double tokens_ = 0;   // since the last line
+  double flop_ = 0;     // since the last line
 };
 
 }  // namespace primer::train

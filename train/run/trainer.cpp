@@ -8,6 +8,7 @@
 #include "optim/adam.h"
 #include "optim/clip.h"
 #include "optim/sgd.h"
+#include "train/run/machine.h"
 
 namespace primer::train {
 
@@ -44,11 +45,10 @@ Trainer<T>::Trainer(const Config& config, const data::Tokenizer& tokenizer, cons
       examples_(task_.examples(tokens), static_cast<std::uint64_t>(config.seed)),
       model_(parameters_, model_config(config, tokenizer.vocabulary_size(), labels)),
       schedule_(make_schedule(config, schedule_steps > 0 ? schedule_steps : config.steps)) {
-  if (config.freeze) {
-    parameters_.train_only([](std::string_view path) { return path.starts_with(std::string(nn::label_head) + "."); });
-  }
+  if (config.freeze) parameters_.train_only(trains_when_frozen);
   parameters_.build(static_cast<std::uint64_t>(config.seed));
   optimizer_ = make_optimizer(config, parameters_);
+  tape_.multiplier.by = products_of(config);
 }
 
 template <class T>
@@ -75,6 +75,7 @@ StepReport Trainer<T>::step() {
 
   parameters_.zero_grad();
   tape_.training = true;
+  tape_.multiplier.work = {};
   Scores scores;
   for (long first = 0; first < batch_.sequences; first += config_.batch) {
     tape_.reset();
@@ -84,6 +85,7 @@ StepReport Trainer<T>::step() {
     tape_.backward(model_.loss(tape_, part, token_scale, label_scale, scores));
   }
   tape_.reset();
+  report.flop = tape_.multiplier.work.flop;
   parameters_.settle();
 
   report.loss = scores.loss();

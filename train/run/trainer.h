@@ -26,6 +26,7 @@ struct StepReport {
   double lr = 0;
   double grad_norm = 0;      // of all gradients together, before clipping
   std::uint64_t tokens = 0;  // read in this step
+  double flop = 0;           // that its products need in their textbook form, what is masked left out
   bool skipped = false;      // loss or gradient was not finite: nothing was updated
 };
 
@@ -70,6 +71,8 @@ class Trainer {
   autograd::Parameters<T>& parameters() { return parameters_; }
   optim::Optimizer<T>& optimizer() { return *optimizer_; }
   const Model<T>& model() const { return model_; }
+  /// What makes this training's products; the configuration says how.
+  autograd::Multiplier& multiplier() { return tape_.multiplier; }
   /// From now on the time of each op, and of what a step does besides, is added up there; null: no longer.
   void time_ops(autograd::OpClock* clock) { tape_.clock = clock; }
 

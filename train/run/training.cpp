@@ -5,7 +5,6 @@
 #include <cmath>
 #include <optional>
 
-#include "autograd/product.h"
 #include "autograd/error.h"
 #include "data/file.h"
 #include "data/token_file.h"
@@ -52,16 +51,16 @@ void measure(Plan& plan, const data::TokenFile& tokens) {
   settle_steps(plan, per_step, per_batch, batches);
 }
 
-void note_machine(TrainingState& state) {
+void note_machine(TrainingState& state, const Config& config) {
   state.threads = omp_get_max_threads();
-  state.products = products_name();
+  state.products = products_name(products_of(config));
 }
 
 // "" if the training goes on as it was: by tiles for any number of threads, by BLAS for as many.
-std::string other_machine(const TrainingState& before) {
+std::string other_machine(const TrainingState& before, const Config& config) {
   TrainingState now;
-  note_machine(now);
-  const bool as_many = now.threads == before.threads || autograd::used_products() == autograd::Products::tiles;
+  note_machine(now, config);
+  const bool as_many = now.threads == before.threads || products_of(config) == autograd::Products::tiles;
   if (before.trainer.step == 0 || (as_many && now.products == before.products)) return {};
   return "the run was trained with " + std::to_string(before.threads) + " threads and products by " +
          data::printable(before.products) + " and goes on with " + std::to_string(now.threads) + " and by " +
@@ -97,8 +96,7 @@ class Training {
         trainer_(config_, *run.checkpoint.tokenizer, run.tokens->train(), state_.schedule_steps,
                  static_cast<long>(run.checkpoint.labels.size())),
         metrics_(run.paths.metrics(), state_.metrics_bytes),
-        timing_(run.paths.timing(), state_.trainer.step, flop_per_token(config_, trainer_.parameters()),
-                config_.steps),
+        timing_(run.paths.timing(), state_.trainer.step, config_.steps, trainer_.multiplier()),
         saver_(config_.save_every, run.checkpoint.id, [this](CheckpointId) { save(); },
                [this](const std::string& text) { progress_.note(text); }) {
     restore_trainer(run.checkpoint, trainer_);
@@ -106,7 +104,7 @@ class Training {
   }
 
   TrainingResult operator()() {
-    if (const std::string other = other_machine(state_); !other.empty()) progress_.note("note   " + other);
+    if (const std::string other = other_machine(state_, config_); !other.empty()) progress_.note("note   " + other);
     try {
       go_on();
     } catch (const Error& error) {
@@ -252,7 +250,7 @@ class Training {
   Snapshot snapshot_now() {
     TrainingState state = state_;
     state.metrics_bytes = metrics_.size();
-    note_machine(state);
+    note_machine(state, config_);
     return snapshot(now(), trainer_, std::move(state));
   }
 
@@ -310,7 +308,7 @@ void prepare_run(const RunPaths& run, Plan& plan, const data::Sources& sources, 
   TrainingState state;
   state.schedule_steps = plan.config.steps;
   state.tokens = fingerprint(tokens.facts());
-  note_machine(state);
+  note_machine(state, plan.config);
   CheckpointStore store(run.checkpoints());
   save_checkpoint(store, snapshot({0, true}, trainer, state), trainer.parameters(), plan.config, *plan.tokenizer,
                   plan.labels);
