@@ -88,7 +88,7 @@ TEST_CASE("a frozen parameter needs no product for its gradient, and has none wh
     Parameters<float> parameters;
     const auto first = parameters.declare("body.weight", {7, 5}, {1}, true);
     const auto second = parameters.declare("head.weight", {3, 7}, {1}, true);
-    if (freeze) parameters.freeze_all_but("head");
+    if (freeze) parameters.train_only([](std::string_view path) { return path.starts_with("head."); });
     parameters.lay_out(Memory::none);
     Tape<float> tape(Memory::none);
     const auto x = tape.constant({4, 5}, std::vector<float>(20));
@@ -97,6 +97,16 @@ TEST_CASE("a frozen parameter needs no product for its gradient, and has none wh
     CHECK(tape.multiplier.work.flop == 2 * 4 * (7 * 5 + 3 * 7 + 3 * 7 + (freeze ? 0 : 3 * 7 + 7 * 5)));
     CHECK(tape.multiplier.work.products.size() == (freeze ? 3 : 5));
   }
+}
+
+TEST_CASE("logits that are made again in backward are counted once") {
+  Parameters<float> parameters;
+  const auto weight = parameters.declare("weight", {7, 5}, {1}, true);
+  parameters.lay_out(Memory::none);
+  Tape<float> tape(Memory::none);
+  const std::vector<int> targets(4, 0);
+  tape.backward(sum(token_log_probs(tape.constant({4, 5}, std::vector<float>(20)), weight, std::span<const int>(targets))));
+  CHECK(tape.multiplier.work.flop == 2 * 2 * 4 * 7 * 5);  // forward, and dW
 }
 
 TEST_CASE("a layer norm reads x and writes y, then reads x and dy and writes dx") {

@@ -45,8 +45,8 @@ void kill_until_it_ends(const FreshDirectory& here, const std::string& options, 
 }  // namespace
 
 TEST_CASE("a training that is killed again and again ends as the unbroken one") {
-  kill_until_it_ends(MemoryDirectory(), small_run + "--steps 200 --save-every 1 -q", 0.5, 6, 1);
-  kill_until_it_ends(FreshDirectory(), small_run + "--steps 200 -q", 1.2, 4, 2);
+  kill_until_it_ends(MemoryDirectory(), small_run + "--steps 200 --save-every 1 -q", 0.5, sample(6), 1);
+  kill_until_it_ends(FreshDirectory(), small_run + "--steps 200 -q", 1.2, sample(4), 2);
 }
 
 TEST_CASE("a preparation that is killed begins anew") {

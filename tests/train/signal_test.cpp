@@ -105,7 +105,7 @@ void signal_twice(const FreshDirectory& here, const std::string& arguments, Mome
 }  // namespace
 
 TEST_CASE("a training that signals stop is gone on with by the command it prints") {
-  stop_at_random(FreshDirectory(), small_run + "--steps 300", 0.8, 10, 1);
+  stop_at_random(FreshDirectory(), small_run + "--steps 300", 0.8, sample(10), 1);
 }
 
 TEST_CASE("SIGUSR1 saves and goes on; a SIGHUP that was ignored stays ignored") {

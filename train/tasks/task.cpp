@@ -1,14 +1,22 @@
 #include "train/tasks/task.h"
 
-#include <array>
-
 #include "autograd/error.h"
 #include "train/tasks/config.h"
 
 namespace primer::train {
 
+// One row a task: the function that its file defines. The first is the default.
+#define PRIMER_TASKS(ROW) \
+  ROW(language_task)      \
+  ROW(masked_task)        \
+  ROW(classify_task)
+
+#define PRIMER_DECLARE(task) const Task& task();
+PRIMER_TASKS(PRIMER_DECLARE)
+
 std::span<const Task* const> tasks() {
-  static const std::array list{&language_task(), &masked_task(), &classify_task()};
+#define PRIMER_LIST(task) &task(),
+  static const Task* const list[] = {PRIMER_TASKS(PRIMER_LIST)};
   return list;
 }
 

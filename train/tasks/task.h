@@ -83,7 +83,7 @@ class BothWays : public Task {
   void fit(Config& config) const override;
 };
 
-/// All tasks. The first is the default.
+/// All tasks.
 std::span<const Task* const> tasks();
 
 const Task& language_task();
