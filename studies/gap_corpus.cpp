@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "autograd/error.h"
-#include "data/permutation.h"
+#include "data/examples/permutation.h"
 
 namespace primer::studies {
 

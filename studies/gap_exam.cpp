@@ -8,7 +8,7 @@
 #include "autograd/ops/gather.h"
 #include "autograd/ops/layout.h"
 #include "autograd/ops/softmax.h"
-#include "data/sentence_pairs.h"
+#include "data/examples/sentence_pairs.h"
 #include "train/tasks/task.h"
 
 namespace primer::studies {

@@ -4,11 +4,11 @@
 #include <map>
 #include <utility>
 
-#include "data/token_file.h"
+#include "data/examples/token_file.h"
 #include "studies/gap_oracle.h"
 #include "studies/study_run.h"
-#include "train/run/interruption.h"
-#include "train/run/loaded_run.h"
+#include "train/step/interruption.h"
+#include "train/checkpoints/loaded_run.h"
 
 namespace primer::studies {
 

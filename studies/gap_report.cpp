@@ -1,10 +1,11 @@
 #include "studies/gap_report.h"
+#include "train/step/json_line.h"
 
 #include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 
-#include "train/run/metrics.h"
+#include "train/step/metrics.h"
 
 namespace primer::studies {
 

@@ -4,10 +4,10 @@
 #include <cmath>
 #include <cstdio>
 
-#include "data/file.h"
+#include "data/bytes/file.h"
 #include "studies/gap_corpus.h"
 #include "studies/gap_report.h"
-#include "train/run/run_directory.h"
+#include "train/checkpoints/run_directory.h"
 
 namespace primer::studies {
 

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "data/lines.h"
-#include "data/text.h"
-#include "train/run/loaded_run.h"
-#include "train/run/reader.h"
-#include "train/run/recipe.h"
+#include "data/text/lines.h"
+#include "data/text/text.h"
+#include "train/checkpoints/loaded_run.h"
+#include "train/use/reader.h"
+#include "train/checkpoints/recipe.h"
 
 namespace primer::studies {
 

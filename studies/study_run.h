@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "train/run/interruption.h"
-#include "train/run/progress.h"
+#include "train/step/interruption.h"
+#include "train/step/progress.h"
 
 namespace primer::studies {
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "train/run/generate.h"
-#include "train/run/loaded_run.h"
-#include "train/run/recipe.h"
+#include "train/use/generate.h"
+#include "train/checkpoints/loaded_run.h"
+#include "train/checkpoints/recipe.h"
 
 using namespace primer::train;
 

@@ -43,7 +43,7 @@ class Case(NamedTuple):
     steps: int
 
 
-CASES = {  # those of bench_cases() in train/run/bench.cpp
+CASES = {  # those of bench_cases() in train/bench/bench.cpp
     "A": Case(4, 4, 128, 64, 12, 65, False, "none", 0.0, 20, 200),
     "B": Case(6, 6, 384, 256, 64, 65, False, "none", 0.0, 1, 3),
     "C": Case(12, 12, 768, 256, 4, 50304, True, "tanh", 0.0, 1, 3),

@@ -1,10 +1,10 @@
-#include "data/bpe_tokenizer.h"
+#include "data/tokenizers/bpe_tokenizer.h"
 
 #include "autograd/random.h"
-#include "data/bpe_encoder.h"
-#include "data/bpe_training.h"
-#include "data/byte_level.h"
-#include "data/tokenizer_contents.h"
+#include "data/tokenizers/bpe_encoder.h"
+#include "data/tokenizers/bpe_training.h"
+#include "data/tokenizers/byte_level.h"
+#include "data/tokenizers/tokenizer_contents.h"
 #include "tests/data/fixture.h"
 
 namespace primer::data {

@@ -1,10 +1,10 @@
-#include "data/bpe_training.h"
+#include "data/tokenizers/bpe_training.h"
 
 #include <map>
 
 #include "autograd/random.h"
-#include "data/byte_level.h"
-#include "data/pieces.h"
+#include "data/tokenizers/byte_level.h"
+#include "data/tokenizers/pieces.h"
 #include "tests/data/fixture.h"
 #include "tests/threads.h"
 

@@ -1,4 +1,4 @@
-#include "data/disk.h"
+#include "data/bytes/disk.h"
 
 #include <array>
 #include <random>

@@ -1,4 +1,4 @@
-#include "data/file.h"
+#include "data/bytes/file.h"
 
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -8,7 +8,7 @@
 #include <csignal>
 #include <cstring>
 
-#include "data/checksum.h"
+#include "data/bytes/checksum.h"
 #include "tests/data/fixture.h"
 #include "tests/disk/memory_disk.h"
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "data/file.h"
+#include "data/bytes/file.h"
 
 namespace primer::data {
 

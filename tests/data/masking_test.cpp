@@ -1,4 +1,4 @@
-#include "data/masking.h"
+#include "data/examples/masking.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "data/pieces.h"
+#include "data/tokenizers/pieces.h"
 
 #include <doctest/doctest.h>
 
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "data/unicode.h"
+#include "data/text/unicode.h"
 
 namespace primer::data {
 

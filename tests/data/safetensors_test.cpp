@@ -1,4 +1,4 @@
-#include "data/safetensors.h"
+#include "data/bytes/safetensors.h"
 
 #include <bit>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "data/sentence_pairs.h"
+#include "data/examples/sentence_pairs.h"
 
 #include <algorithm>
 #include <cmath>

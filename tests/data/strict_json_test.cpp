@@ -1,4 +1,4 @@
-#include "data/strict_json.h"
+#include "data/bytes/strict_json.h"
 
 #include <doctest/doctest.h>
 

@@ -1,12 +1,12 @@
-#include "data/text_form.h"
+#include "data/examples/text_form.h"
 
 #include <algorithm>
 #include <set>
 #include <tuple>
 #include <utility>
 
-#include "data/labelled_examples.h"
-#include "data/token_file.h"
+#include "data/examples/labelled_examples.h"
+#include "data/examples/token_file.h"
 #include "tests/data/fixture.h"
 
 namespace primer::data {

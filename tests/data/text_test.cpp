@@ -1,8 +1,8 @@
-#include "data/text.h"
+#include "data/text/text.h"
 
 #include <sys/stat.h>
 
-#include "data/checksum.h"
+#include "data/bytes/checksum.h"
 #include "tests/data/fixture.h"
 
 namespace primer::data {

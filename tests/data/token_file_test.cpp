@@ -1,8 +1,8 @@
-#include "data/token_file.h"
+#include "data/examples/token_file.h"
 
 #include <cmath>
 
-#include "data/checksum.h"
+#include "data/bytes/checksum.h"
 #include "tests/data/fixture.h"
 
 namespace primer::data {

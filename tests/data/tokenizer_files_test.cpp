@@ -1,6 +1,6 @@
-#include "data/tokenizer_files.h"
+#include "data/tokenizers/tokenizer_files.h"
 
-#include "data/bpe_training.h"
+#include "data/tokenizers/bpe_training.h"
 #include "tests/data/fixture.h"
 
 namespace primer::data {

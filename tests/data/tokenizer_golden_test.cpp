@@ -1,6 +1,6 @@
 // The same ids as Hugging Face's tokenizers give: tests/golden/make_tokenizer_golden.py wrote them.
-#include "data/bpe_training.h"
-#include "data/tokenizer_files.h"
+#include "data/tokenizers/bpe_training.h"
+#include "data/tokenizers/tokenizer_files.h"
 #include "tests/data/fixture.h"
 #include "tests/places.h"
 

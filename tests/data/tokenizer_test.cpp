@@ -1,7 +1,7 @@
-#include "data/tokenizer.h"
+#include "data/tokenizers/tokenizer.h"
 
 #include "autograd/random.h"
-#include "data/bpe_training.h"
+#include "data/tokenizers/bpe_training.h"
 #include "tests/data/fixture.h"
 
 namespace primer::data {

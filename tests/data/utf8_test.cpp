@@ -1,4 +1,4 @@
-#include "data/utf8.h"
+#include "data/bytes/utf8.h"
 
 #include <vector>
 

@@ -1,4 +1,4 @@
-#include "data/windows.h"
+#include "data/examples/windows.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <numeric>
 #include <set>
 
-#include "data/permutation.h"
+#include "data/examples/permutation.h"
 #include "tests/data/fixture.h"
 
 namespace primer::data {

@@ -1,6 +1,6 @@
-#include "data/wordpiece_tokenizer.h"
+#include "data/tokenizers/wordpiece_tokenizer.h"
 
-#include "data/tokenizer_files.h"
+#include "data/tokenizers/tokenizer_files.h"
 #include "tests/data/fixture.h"
 
 namespace primer::data {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "data/disk.h"
+#include "data/bytes/disk.h"
 
 namespace primer::test {
 

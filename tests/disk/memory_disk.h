@@ -7,7 +7,7 @@
 #include <optional>
 #include <type_traits>
 
-#include "data/disk.h"
+#include "data/bytes/disk.h"
 #include "tests/disk/file_tree.h"
 
 namespace primer::test {

@@ -4,9 +4,9 @@
 #include <string>
 #include <string_view>
 
-#include "data/checksum.h"
+#include "data/bytes/checksum.h"
 #include "tests/fuzz/oracle.h"
-#include "train/run/manifest.h"
+#include "train/checkpoints/manifest.h"
 
 using namespace primer;
 

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "data/disk.h"
+#include "data/bytes/disk.h"
 
 namespace primer::fuzz {
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "autograd/error.h"
-#include "data/utf8.h"
+#include "data/bytes/utf8.h"
 
 namespace primer::fuzz {
 

@@ -11,11 +11,11 @@
 #include <string>
 #include <string_view>
 
-#include "data/tokenizer_files.h"
+#include "data/tokenizers/tokenizer_files.h"
 #include "tests/fuzz/oracle.h"
 #include "tests/train/every_use.h"
 #include "tests/train/mended_files.h"
-#include "train/run/model_file.h"
+#include "train/checkpoints/model_file.h"
 
 namespace fs = std::filesystem;
 using namespace primer;

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/safetensors_header.h"
+#include "data/bytes/safetensors_header.h"
 #include "tests/fuzz/one_file_disk.h"
 #include "tests/fuzz/oracle.h"
 

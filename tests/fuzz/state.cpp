@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "tests/fuzz/oracle.h"
-#include "train/run/training_state.h"
+#include "train/checkpoints/training_state.h"
 
 using namespace primer;
 

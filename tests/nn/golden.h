@@ -10,7 +10,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "data/safetensors.h"
+#include "data/bytes/safetensors.h"
 #include "nn/bert.h"
 #include "nn/gpt.h"
 #include "tests/places.h"

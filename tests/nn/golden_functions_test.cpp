@@ -12,7 +12,7 @@
 #include "autograd/ops/layer_norm.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/softmax.h"
-#include "data/safetensors.h"
+#include "data/bytes/safetensors.h"
 #include "tests/places.h"
 
 using namespace primer::autograd;

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "autograd/error.h"
-#include "data/masking.h"
+#include "data/examples/masking.h"
 #include "studies/gap_corpus.h"
 #include "tests/studies/brute_force.h"
 

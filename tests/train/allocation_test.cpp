@@ -9,7 +9,7 @@
 #include <string>
 
 #include "tests/train/planned.h"
-#include "train/run/trainer.h"
+#include "train/step/trainer.h"
 
 #if !defined(__SANITIZE_ADDRESS__)  // which has an operator new of its own
 

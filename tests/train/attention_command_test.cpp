@@ -9,8 +9,8 @@
 #include "tests/train/planned.h"
 #include "tests/train/process.h"
 #include "tests/train/read_page.h"
-#include "train/run/loaded_run.h"
-#include "train/run/reader.h"
+#include "train/checkpoints/loaded_run.h"
+#include "train/use/reader.h"
 
 namespace fs = std::filesystem;
 

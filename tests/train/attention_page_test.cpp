@@ -7,10 +7,10 @@
 
 #include "autograd/error.h"
 #include "autograd/random.h"
-#include "data/utf8.h"
+#include "data/bytes/utf8.h"
 #include "tests/train/read_page.h"
-#include "train/run/attention_page.h"
-#include "train/run/visible_html.h"
+#include "train/pages/attention_page.h"
+#include "train/pages/visible_html.h"
 
 using namespace primer::train;
 using primer::data::Symbol;

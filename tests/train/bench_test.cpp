@@ -1,9 +1,9 @@
-#include "train/run/bench.h"
+#include "train/bench/bench.h"
 
 #include <doctest/doctest.h>
 
 #include "autograd/error.h"
-#include "train/run/step_meter.h"
+#include "train/step/step_meter.h"
 
 using namespace primer::train;
 using primer::autograd::Error;

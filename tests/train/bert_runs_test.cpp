@@ -7,9 +7,9 @@
 #include "tests/threads.h"
 #include "tests/train/process.h"
 #include "tests/train/trained_run.h"
-#include "train/run/loaded_run.h"
-#include "train/run/pseudo_perplexity.h"
-#include "train/run/reader.h"
+#include "train/checkpoints/loaded_run.h"
+#include "train/use/pseudo_perplexity.h"
+#include "train/use/reader.h"
 
 using namespace primer::train;
 using primer::autograd::Error;

@@ -1,7 +1,7 @@
 // What is damaged is never taken for a checkpoint: it is set aside, and the one before it takes its place.
 #include <doctest/doctest.h>
 
-#include "data/checksum.h"
+#include "data/bytes/checksum.h"
 #include "tests/train/store_sweeps.h"
 
 namespace primer::test {

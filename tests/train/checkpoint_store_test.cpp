@@ -1,4 +1,4 @@
-#include "train/run/checkpoint_store.h"
+#include "train/checkpoints/checkpoint_store.h"
 
 #include <doctest/doctest.h>
 

@@ -1,3 +1,4 @@
+#include "train/tasks/numbers.h"
 #include "train/tasks/config.h"
 
 #include <doctest/doctest.h>

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "data/utf8.h"
+#include "data/bytes/utf8.h"
 #include "tests/nn/small_model.h"
 #include "tests/threads.h"
-#include "train/run/generate.h"
+#include "train/use/generate.h"
 
 using namespace primer::test;
 using namespace primer::train;

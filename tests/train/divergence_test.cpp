@@ -7,7 +7,7 @@
 #include "tests/threads.h"
 #include "tests/train/process.h"
 #include "tests/train/trained_run.h"
-#include "train/run/loaded_run.h"
+#include "train/checkpoints/loaded_run.h"
 
 using namespace primer::train;
 using Json = nlohmann::json;

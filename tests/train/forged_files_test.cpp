@@ -4,12 +4,12 @@
 
 #include <limits>
 
-#include "data/tokenizer_files.h"
+#include "data/tokenizers/tokenizer_files.h"
 #include "tests/threads.h"
 #include "tests/train/bad_words.h"
 #include "tests/train/forged_run.h"
-#include "train/run/run_lock.h"
-#include "train/run/timing.h"
+#include "train/checkpoints/run_lock.h"
+#include "train/step/timing.h"
 
 using namespace primer::test;
 using namespace primer::train;

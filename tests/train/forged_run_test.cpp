@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "train/tasks/numbers.h"
 #include "tests/threads.h"
 #include "tests/train/forged_run.h"
 

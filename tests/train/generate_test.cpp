@@ -1,4 +1,4 @@
-#include "train/run/generate.h"
+#include "train/use/generate.h"
 
 #include <doctest/doctest.h>
 

@@ -6,7 +6,7 @@
 #include "autograd/error.h"
 #include "tests/train/planned.h"
 #include "tests/train/process.h"
-#include "train/run/run_directory.h"
+#include "train/checkpoints/run_directory.h"
 
 namespace fs = std::filesystem;
 using namespace primer::train;

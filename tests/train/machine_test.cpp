@@ -1,4 +1,4 @@
-#include "train/run/machine.h"
+#include "train/step/machine.h"
 
 #include <doctest/doctest.h>
 

@@ -1,8 +1,8 @@
-#include "train/run/manifest.h"
+#include "train/checkpoints/manifest.h"
 
 #include <doctest/doctest.h>
 
-#include "data/checksum.h"
+#include "data/bytes/checksum.h"
 
 namespace primer::train {
 

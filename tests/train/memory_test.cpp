@@ -1,5 +1,5 @@
 #include "tests/places.h"
-#include "train/run/memory.h"
+#include "train/plan/memory.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -12,11 +12,11 @@
 
 #include "autograd/error.h"
 #include "autograd/tape.h"
-#include "data/masking.h"
+#include "data/examples/masking.h"
 #include "tests/threads.h"
 #include "tests/train/planned.h"
-#include "train/run/model.h"
-#include "train/run/step_meter.h"
+#include "train/step/model.h"
+#include "train/step/step_meter.h"
 
 using namespace primer;
 using namespace primer::train;

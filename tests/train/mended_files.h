@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "data/checksum.h"
+#include "data/bytes/checksum.h"
 
 namespace primer::test {
 
@@ -42,7 +42,7 @@ inline void mend_tensors(std::string& bytes) {
   if (data <= most_data) bytes.resize(end + data);
 }
 
-/// What a file of tokens says of itself: see the header in data/token_file.cpp.
+/// What a file of tokens says of itself: see the header in data/examples/token_file.cpp.
 struct TokensHeader {
   static constexpr std::size_t bytes = 128, width = 12, vocabulary = 16, train = 24, validation = 32,
                                train_checksum = 56, validation_checksum = 60, tokenizer_checksum = 68, checksum = 124;
@@ -75,7 +75,7 @@ inline void mend_tokens(std::string& bytes, std::uint64_t vocabulary, std::strin
 }
 
 /// A state's length and checksum, and with a file of tokens that it belongs to these. Its places: see Title and Record
-/// in train/run/training_state.cpp.
+/// in train/checkpoints/training_state.cpp.
 inline void mend_state(std::string& bytes, const std::string& tokens = "") {
   constexpr std::size_t title = 16, fingerprint_from_end = 56, checksum_count = 4;
   if (bytes.size() < title) return;

@@ -1,4 +1,5 @@
-#include "train/run/metrics.h"
+#include "train/step/json_line.h"
+#include "train/step/metrics.h"
 
 #include <doctest/doctest.h>
 #include <sys/resource.h>

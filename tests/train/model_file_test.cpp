@@ -1,4 +1,4 @@
-#include "train/run/model_file.h"
+#include "train/checkpoints/model_file.h"
 
 #include <doctest/doctest.h>
 

@@ -1,9 +1,10 @@
-#include "train/run/plan.h"
+#include "train/tasks/numbers.h"
+#include "train/plan/plan.h"
 
 #include <doctest/doctest.h>
 
 #include "autograd/error.h"
-#include "data/utf8.h"
+#include "data/bytes/utf8.h"
 #include "tests/train/planned.h"
 #include "train/tasks/presets.h"
 

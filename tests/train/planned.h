@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "data/text.h"
+#include "data/text/text.h"
 #include "tests/train/fresh_directory.h"
-#include "train/run/plan.h"
+#include "train/plan/plan.h"
 
 /// A text in a directory of its own, surveyed.
 struct SurveyedText {

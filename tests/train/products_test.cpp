@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "data/token_file.h"
+#include "data/examples/token_file.h"
 #include "tests/train/trained_run.h"
-#include "train/run/machine.h"
-#include "train/run/trainer.h"
+#include "train/step/machine.h"
+#include "train/step/trainer.h"
 
 using namespace primer::train;
 

@@ -2,11 +2,11 @@
 #include <doctest/doctest.h>
 #include <sys/wait.h>
 
-#include "data/checksum.h"
+#include "data/bytes/checksum.h"
 #include "tests/data/fixture.h"
 #include "tests/disk/faulty_disks.h"
 #include "tests/train/store_failures.h"
-#include "train/run/run_lock.h"
+#include "train/checkpoints/run_lock.h"
 
 namespace primer::test {
 

@@ -1,4 +1,4 @@
-#include "train/run/run_directory.h"
+#include "train/checkpoints/run_directory.h"
 
 #include <doctest/doctest.h>
 

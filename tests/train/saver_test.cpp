@@ -1,5 +1,5 @@
 // When a training saves: at which steps, how often after failures, and for how much of the time.
-#include "train/run/saver.h"
+#include "train/checkpoints/saver.h"
 
 #include <doctest/doctest.h>
 

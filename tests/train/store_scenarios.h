@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "tests/disk/memory_disk.h"
-#include "train/run/checkpoint_store.h"
+#include "train/checkpoints/checkpoint_store.h"
 
 namespace primer::test {
 

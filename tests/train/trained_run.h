@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "tests/train/planned.h"
-#include "train/run/training.h"
+#include "train/checkpoints/training.h"
 
 /// Raises a real signal at the n-th time it is asked, counted from 0.
 class RaiseAt : public primer::train::Signals {

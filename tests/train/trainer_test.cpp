@@ -1,4 +1,4 @@
-#include "train/run/trainer.h"
+#include "train/step/trainer.h"
 
 #include <doctest/doctest.h>
 
@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "tests/train/planned.h"
-#include "train/run/generate.h"
+#include "train/use/generate.h"
 
 using namespace primer::train;
 namespace data = primer::data;

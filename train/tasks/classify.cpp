@@ -1,5 +1,5 @@
 // Classification: lines of label<TAB>text are told apart. Devlin et al.: BERT (2019), section 4.1.
-#include "data/labelled_examples.h"
+#include "data/examples/labelled_examples.h"
 #include "train/tasks/config.h"
 #include "train/tasks/task.h"
 

@@ -1,4 +1,5 @@
 #include "train/tasks/config.h"
+#include "train/tasks/numbers.h"
 
 #include <algorithm>
 #include <charconv>
@@ -6,8 +7,8 @@
 #include <vector>
 
 #include "autograd/error.h"
-#include "data/bpe_training.h"
-#include "data/utf8.h"
+#include "data/tokenizers/bpe_training.h"
+#include "data/bytes/utf8.h"
 #include "train/tasks/nearest.h"
 
 namespace primer::train {
@@ -169,26 +170,6 @@ int bpe_size(std::string_view tokenizer) {
   const auto [end, error] = std::from_chars(tokenizer.data() + name.size(), last, size);
   const bool fits = size >= data::fewest_bpe_tokens && size <= data::most_bpe_tokens;
   return error == std::errc() && end == last && fits ? size : 0;
-}
-
-bool read_whole(std::string_view text, long& value) {
-  const char* const last = text.data() + text.size();
-  if (const auto read = std::from_chars(text.data(), last, value); read.ec == std::errc() && read.ptr == last) return true;
-  double number = 0;
-  const auto read = std::from_chars(text.data(), last, number);
-  if (read.ec != std::errc() || read.ptr != last || text.find_first_of("eE") == std::string_view::npos) return false;
-  if (!(std::fabs(number) < 1e15) || std::nearbyint(number) != number) return false;
-  value = static_cast<long>(number);
-  return true;
-}
-
-std::string number_text(double value) {
-  char buffer[64];
-  // Small whole numbers as people write them: 1000 rather than to_chars' 1e+03.
-  const bool whole = std::nearbyint(value) == value && std::fabs(value) < 1e15;
-  const auto end = whole ? std::to_chars(buffer, buffer + sizeof buffer, static_cast<long>(value))
-                         : std::to_chars(buffer, buffer + sizeof buffer, value);
-  return {buffer, end.ptr};
 }
 
 std::string Field::option() const {

@@ -175,10 +175,4 @@ bool has_pooler(const Config& config);
 /// The model that the configuration describes, over `vocabulary` tokens; `labels` are the text's. Throws Fault::usage when heads do not divide the channels.
 nn::ModelConfig model_config(const Config& config, long vocabulary, long labels = 0);
 
-/// Reads a whole number, also one that is written as 1e3 or 2.5e5. False for anything else.
-bool read_whole(std::string_view text, long& value);
-
-/// A number as text, the shortest that reads back to the same value, with no regard to the locale.
-std::string number_text(double value);
-
 }  // namespace primer::train

@@ -2,8 +2,8 @@
 #include <vector>
 
 #include "autograd/error.h"
-#include "data/strict_json.h"
-#include "data/utf8.h"
+#include "data/bytes/strict_json.h"
+#include "data/bytes/utf8.h"
 #include "train/tasks/config.h"
 #include "train/tasks/nearest.h"
 

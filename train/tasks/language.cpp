@@ -1,5 +1,5 @@
 // Language modelling: every token is predicted from those before it.
-#include "data/windows.h"
+#include "data/examples/windows.h"
 #include "train/tasks/config.h"
 #include "train/tasks/task.h"
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "data/sentence_pairs.h"
-#include "data/windows.h"
+#include "data/examples/sentence_pairs.h"
+#include "data/examples/windows.h"
 #include "train/tasks/config.h"
 #include "train/tasks/task.h"
 

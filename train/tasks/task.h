@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "data/examples.h"
-#include "data/text_form.h"
-#include "data/token_file.h"
+#include "data/examples/examples.h"
+#include "data/examples/text_form.h"
+#include "data/examples/token_file.h"
 #include "nn/model_config.h"
 
 namespace primer::train {

@@ -1,0 +1,165 @@
+#include "data/examples/text_form.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "autograd/error.h"
+#include "data/text/lines.h"
+#include "data/bytes/utf8.h"
+
+namespace primer::data {
+
+using autograd::Error;
+using autograd::Fault;
+
+namespace {
+
+constexpr std::size_t longest_sentence = 1u << 16;  // bytes; a longer one is cut
+constexpr std::size_t most_labels = 10'000;
+
+bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v'; }
+
+/// The label and the text of a line.
+std::pair<std::string_view, std::string_view> parts_of(std::string_view line, const LineCutter& lines) {
+  if (line.empty()) lines.refuse("it is empty; expected label<TAB>text");
+  const std::size_t tab = line.find('\t');
+  if (tab == std::string_view::npos) lines.refuse("it has no tab; expected label<TAB>text");
+  if (tab == 0) lines.refuse("it has no label before the tab");
+  if (printable(line.substr(0, tab)) != line.substr(0, tab)) lines.refuse("its label cannot be shown as text");
+  const std::string_view text = line.substr(tab + 1);
+  if (std::all_of(text.begin(), text.end(), is_blank)) lines.refuse("it has no text after the tab");
+  return {line.substr(0, tab), text};
+}
+
+class LabelledLines final : public Encoder {
+ public:
+  explicit LabelledLines(const TextReading& reading)
+      : tokenizer_(*reading.tokenizer), labels_(*reading.labels), cls_(need_special(tokenizer_, "[CLS]")),
+        sep_(need_special(tokenizer_, "[SEP]")) {}
+
+  void feed(std::string_view block, std::vector<int>& ids) override {
+    lines_.feed(block, [&](std::string_view line) { encode(line, ids); });
+  }
+  void finish(std::vector<int>& ids) override {
+    lines_.finish([&](std::string_view line) { encode(line, ids); });
+  }
+
+ private:
+  void encode(std::string_view line, std::vector<int>& ids) {
+    const auto [label, text] = parts_of(line, lines_);
+    const auto at = std::lower_bound(labels_.begin(), labels_.end(), label);
+    if (at == labels_.end() || *at != label) lines_.refuse("'" + printable(label) + "' is none of the model's labels");
+    ids.push_back(cls_);
+    ids.push_back(tokenizer_.vocabulary_size() + static_cast<int>(at - labels_.begin()));
+    try {
+      for (const int id : tokenizer_.encode(text)) ids.push_back(id);
+    } catch (const Error& error) {
+      lines_.refuse(error.what());
+    }
+    ids.push_back(sep_);
+  }
+
+  const Tokenizer& tokenizer_;
+  const std::vector<std::string>& labels_;
+  int cls_, sep_;
+  LineCutter lines_;
+};
+
+/// A sentence ends with its line, and after . ! or ? (and what closes it: quotes, brackets) before a blank, or after
+/// the full stop, exclamation and question mark of Chinese and Japanese.
+class Sentences final : public Encoder {
+ public:
+  explicit Sentences(const Tokenizer& tokenizer)
+      : tokenizer_(tokenizer), cls_(need_special(tokenizer, "[CLS]")), sep_(need_special(tokenizer, "[SEP]")) {}
+
+  void feed(std::string_view block, std::vector<int>& ids) override {
+    for (const char c : block) {
+      if (c == '\n') {
+        if (line_is_blank_) end_document(ids);
+        end_sentence(ids);
+        line_is_blank_ = true;
+        continue;
+      }
+      if (is_blank(c)) {
+        if (ended_) end_sentence(ids);
+        if (!sentence_.empty()) sentence_ += c;
+        continue;
+      }
+      line_is_blank_ = false;
+      sentence_ += c;
+      const bool closes = c == '"' || c == '\'' || c == ')' || c == ']';
+      ended_ = c == '.' || c == '!' || c == '?' || (ended_ && closes);
+      if (ends_wide() || sentence_.size() >= longest_sentence) end_sentence(ids);
+    }
+  }
+  void finish(std::vector<int>& ids) override {
+    end_sentence(ids);
+    end_document(ids);
+  }
+
+ private:
+  bool ends_wide() const {
+    const std::string_view text = sentence_;
+    return text.ends_with("\u3002") || text.ends_with("\uFF01") || text.ends_with("\uFF1F");
+  }
+  void end_sentence(std::vector<int>& ids) {
+    while (!sentence_.empty() && is_blank(sentence_.back())) sentence_.pop_back();
+    ended_ = false;
+    if (sentence_.empty()) return;
+    const std::vector<int> tokens = tokenizer_.encode(sentence_);
+    sentence_.clear();
+    if (tokens.empty()) return;
+    ids.insert(ids.end(), tokens.begin(), tokens.end());
+    ids.push_back(sep_);
+    in_document_ = true;
+  }
+  void end_document(std::vector<int>& ids) {
+    if (std::exchange(in_document_, false)) ids.push_back(cls_);
+  }
+
+  const Tokenizer& tokenizer_;
+  int cls_, sep_;
+  std::string sentence_;
+  bool line_is_blank_ = true;  // so far
+  bool ended_ = false;         // the sentence ends if a blank follows
+  bool in_document_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Encoder> TextReading::encoder() const {
+  switch (form) {
+    case TextForm::stream: break;
+    case TextForm::sentences: return std::make_unique<Sentences>(*tokenizer);
+    case TextForm::labelled_lines: return std::make_unique<LabelledLines>(*this);
+  }
+  return tokenizer->encoder();
+}
+
+std::vector<std::string> survey_labels(const Sources& sources) {
+  std::set<std::string, std::less<>> labels;
+  for (const Source& source : sources.files) {
+    each_line(source, [&](std::string_view line, const LineCutter& lines) {
+      const std::string_view label = parts_of(line, lines).first;
+      if (!labels.contains(label)) labels.emplace(label);
+      if (labels.size() > most_labels) lines.refuse("more than " + std::to_string(most_labels) + " labels");
+    });
+  }
+  if (labels.size() < 2) {
+    throw Error(Fault::input, "there is only one label, '" + printable(labels.empty() ? "" : *labels.begin()) +
+                                  "'; a model that tells texts apart needs two or more");
+  }
+  return {labels.begin(), labels.end()};
+}
+
+int need_special(const Tokenizer& tokenizer, const char* name) {
+  const int id = tokenizer.special(name);
+  if (id < 0) {
+    throw Error(Fault::input, std::string("the tokenizer has no ") + name + ", which this needs; char, byte and bpe:SIZE "
+                                                                            "make one for --objective mlm and classify");
+  }
+  return id;
+}
+
+}  // namespace primer::data

@@ -1,0 +1,69 @@
+// The lines of a text, one after the other.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "data/text/text.h"
+
+namespace primer::data {
+
+/// Cuts a text that arrives in blocks into lines without their line feeds, CR LF included, and calls line(text) for
+/// each. A line that is longer than 1 MiB: Fault::input.
+class LineCutter {
+ public:
+  template <class Line>
+  void feed(std::string_view block, Line&& line) {
+    while (!block.empty()) {
+      const std::size_t end = block.find('\n');
+      pending_ += block.substr(0, end);
+      if (pending_.size() > longest) refuse("it is longer than " + std::to_string(longest) + " bytes");
+      if (end == std::string_view::npos) return;
+      give(line);
+      block.remove_prefix(end + 1);
+    }
+  }
+  template <class Line>
+  void finish(Line&& line) {
+    if (!pending_.empty()) give(line);
+  }
+
+  /// Throws Fault::input about the line that was given last.
+  [[noreturn]] void refuse(const std::string& why) const {
+    throw Error(Fault::input, "line " + std::to_string(number_ + 1) + ": " + why);
+  }
+
+ private:
+  static constexpr std::size_t longest = 1u << 20;
+
+  template <class Line>
+  void give(Line& line) {
+    if (!pending_.empty() && pending_.back() == '\r') pending_.pop_back();
+    line(std::string_view(pending_));
+    ++number_;
+    pending_.clear();
+  }
+
+  std::string pending_;
+  std::uint64_t number_ = 0;  // lines before this one
+};
+
+/// Calls line(text, cutter) for every line of a source. What is wrong with one names file and line.
+template <class Line>
+void each_line(const Source& source, Line&& line) {
+  TextReader reader(source);
+  LineCutter lines;
+  const auto named = [&](auto&& some) {
+    try {
+      some();
+    } catch (const Error& error) {
+      throw Error(error.fault(), source.name() + ": " + error.what());
+    }
+  };
+  const auto see = [&](std::string_view text) { line(text, lines); };
+  for (std::string_view block = reader.next(); !block.empty(); block = reader.next()) named([&] { lines.feed(block, see); });
+  named([&] { lines.finish(see); });
+}
+
+}  // namespace primer::data

@@ -1,0 +1,197 @@
+#include "data/text/text.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+
+#include "data/bytes/checksum.h"
+
+namespace primer::data {
+
+namespace {
+
+bool holds_nul(const InputFile& file, std::string& block) {
+  block.resize(TextReader::block_bytes);
+  for (std::uint64_t offset = 0;;) {
+    const std::size_t got = file.read_at(block.data(), block.size(), offset);
+    if (std::memchr(block.data(), 0, got)) return true;
+    if (got < block.size()) return false;
+    offset += got;
+  }
+}
+
+/// The reason to leave out a folder with these names in it, or nothing.
+std::string folder_fault(const std::vector<std::string>& names) {
+  const auto has = [&](const char* name) { return std::binary_search(names.begin(), names.end(), name); };
+  if (has("config.json") && (has("metrics.jsonl") || has("tokens"))) return "run folder";
+  if (has("CMakeCache.txt")) return "build folder";
+  return {};
+}
+
+constexpr const char* unreadable = "that cannot be read";  // no permission, a failing disk, or gone meanwhile
+
+/// What a path below a folder is; `missing` too where that cannot be told.
+FileKind kind_below(const std::string& path) {
+  try {
+    return kind_of(path, false);
+  } catch (const Error&) {
+    return FileKind::missing;
+  }
+}
+
+/// Adds the text files below `top`, in the byte order of their paths.
+void add_folder(const std::string& top, Sources& sources) {
+  std::vector<std::string> folders{top}, files;
+  const auto skip = [&](const std::string& path, const std::string& why) { sources.skipped.push_back({path, why}); };
+  while (!folders.empty()) {
+    const std::string folder = folders.back();
+    folders.pop_back();
+    std::vector<std::string> names;
+    try {
+      names = names_in(folder);
+    } catch (const Error&) {  // what was named must be there; below it things come and go
+      if (folder == top) throw;
+      skip(folder, unreadable);
+      continue;
+    }
+    if (const std::string why = folder_fault(names); !why.empty() && folder != top) {
+      skip(folder, why);
+      continue;
+    }
+    for (const std::string& name : names) {
+      const std::string path = folder.ends_with('/') ? folder + name : folder + "/" + name;
+      if (name.starts_with('.')) {
+        skip(path, "hidden");
+        continue;
+      }
+      switch (kind_below(path)) {
+        case FileKind::regular: files.push_back(path); break;
+        case FileKind::folder: folders.push_back(path); break;
+        case FileKind::link: skip(path, "link"); break;
+        case FileKind::missing: skip(path, unreadable); break;
+        default: skip(path, "not a file");
+      }
+    }
+  }
+  std::sort(files.begin(), files.end());
+  std::string block;
+  for (const std::string& path : files) {
+    try {
+      const InputFile file(path);
+      if (file.size() == 0) skip(path, "empty");
+      else if (holds_nul(file, block)) skip(path, "with NUL bytes");
+      else sources.files.push_back({path, file.identity()});
+    } catch (const Error&) {
+      skip(path, unreadable);
+    }
+  }
+}
+
+}  // namespace
+
+std::string Source::name() const { return is_standard_input ? "standard input" : "'" + printable(path) + "'"; }
+
+std::uint64_t Sources::bytes() const {
+  std::uint64_t sum = 0;
+  for (const Source& source : files) sum += source.identity.size;
+  return sum;
+}
+
+std::string Sources::summary() const {
+  std::string text = std::to_string(files.size()) + (files.size() == 1 ? " file, " : " files, ") +
+                     std::to_string(bytes()) + " bytes";
+  if (skipped.empty()) return text;
+  std::map<std::string, std::size_t> reasons;
+  for (const Skipped& one : skipped) ++reasons[one.reason];
+  text += "; skipped " + std::to_string(skipped.size());
+  const char* separator = " (";
+  for (const auto& [reason, count] : reasons) {
+    text += separator + std::to_string(count) + " " + reason;
+    separator = ", ";
+  }
+  return text + ")";
+}
+
+Sources collect_sources(const std::vector<std::string>& paths, const std::string& spool, std::uint64_t spool_limit) {
+  if (paths.empty()) throw Error(Fault::usage, "no text is given; name a file, a folder, or - for standard input");
+  if (std::count(paths.begin(), paths.end(), "-") > 1) {
+    throw Error(Fault::usage, "standard input (-) is given twice; it can be read once");
+  }
+  Sources sources;
+  for (const std::string& path : paths) {
+    if (path == "-") {
+      if (spool.empty()) throw Error(Fault::usage, "standard input (-) cannot be used here; name a file");
+      spool_standard_input(spool, spool_limit);
+      sources.files.push_back({spool, identity_of(spool), true});
+    } else if (kind_of(path, true) == FileKind::folder) {
+      const std::size_t before = sources.files.size();
+      add_folder(path, sources);
+      if (sources.files.size() == before) {
+        throw Error(Fault::input, "'" + printable(path) + "': the folder holds no text file; name one that does");
+      }
+    } else {
+      const InputFile file(path);
+      sources.files.push_back({path, file.identity()});
+    }
+  }
+  if (sources.bytes() == 0) {
+    const std::string name = paths.front() == "-" ? "standard input" : "'" + printable(paths.front()) + "'";
+    throw Error(Fault::input, name + ": the text is empty; give one with something in it");
+  }
+  return sources;
+}
+
+TextReader::TextReader(const Source& source) : source_(source), file_(source.path) { check_unchanged(); }
+
+std::string_view TextReader::next() {
+  const std::uint64_t left = source_.identity.size - offset_;
+  block_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(left, block_bytes)));
+  const std::size_t got = file_.read_at(block_.data(), block_.size(), offset_);
+  offset_ += got;
+  if (got < block_.size() || offset_ == source_.identity.size) check_unchanged();
+  return std::string_view(block_).substr(0, got);
+}
+
+void TextReader::check_unchanged() const {
+  if (file_.identity() == source_.identity) return;
+  throw Error(Fault::input, source_.name() + ": the file changed while it was read; try again");
+}
+
+TextFacts survey(const Sources& sources) {
+  TextFacts facts;
+  std::vector<unsigned char> seen(symbol_count, 0);  // [symbols], 1 for one that occurs
+  for (const Source& source : sources.files) {
+    FileFacts file;
+    Symbol before = 0;
+    const auto each = [&](Symbol symbol, int) {
+      seen[symbol] = 1;
+      if (symbol < 0x20 || symbol == 0x7F) {
+        if (symbol == '\n') facts.carriage_returns |= before == '\r';
+        else if (symbol != '\t' && symbol != '\f' && symbol != '\r') ++facts.control_bytes;
+      } else if (is_stray(symbol)) {
+        ++facts.stray_bytes;
+      } else if (symbol == 0xFEFF && file.symbols == 0) {
+        facts.byte_order_mark = true;
+      }
+      before = symbol;
+      ++file.symbols;
+    };
+    TextReader reader(source);
+    SymbolReader symbols;
+    for (std::string_view block = reader.next(); !block.empty(); block = reader.next()) {
+      facts.checksum = crc32c(block, facts.checksum);
+      file.bytes += block.size();
+      symbols.feed(block, each);
+    }
+    symbols.finish(each);
+    facts.bytes += file.bytes;
+    facts.symbols += file.symbols;
+    facts.files.push_back(file);
+  }
+  for (Symbol symbol = 0; symbol < symbol_count; ++symbol) {
+    if (seen[symbol]) facts.alphabet.push_back(symbol);
+  }
+  return facts;
+}
+
+}  // namespace primer::data

@@ -1,0 +1,91 @@
+// Where the text comes from: files, folders and standard input, read in blocks, never held whole.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/bytes/file.h"
+#include "data/bytes/utf8.h"
+
+namespace primer::data {
+
+/// A file to be read, and the state it was in when it was found.
+struct Source {
+  std::string path;
+  FileIdentity identity;
+  bool is_standard_input = false;  // the path is that of a copy
+  std::string name() const;        // for messages: the path between quotes, or "standard input"
+};
+
+struct Skipped {
+  std::string path;
+  std::string reason;  // "hidden", "a link", "a run", "a build folder", "holds NUL bytes", ...
+};
+
+/// The files of a text, in their order, and what was left out.
+struct Sources {
+  std::vector<Source> files;
+  std::vector<Skipped> skipped;
+  std::uint64_t bytes() const;   // of all files
+  std::string summary() const;   // one line: "12 files, 345678 bytes; skipped 3 (2 hidden, 1 a link)"
+};
+
+/// Finds the text that `paths` name, in the order given. A folder gives every text file below it, by the byte order of
+/// the paths; hidden names, links, run folders (config.json with metrics.jsonl or tokens), build folders
+/// (CMakeCache.txt), empty files, files holding a NUL byte and what is not a file are skipped and listed.
+/// What is named itself is never skipped. "-" is standard input, copied to the file `spool`, at most
+/// `spool_limit` bytes. Missing, unreadable, a pipe, socket or device, no text, an empty text: Fault::input.
+Sources collect_sources(const std::vector<std::string>& paths, const std::string& spool = {},
+                        std::uint64_t spool_limit = std::uint64_t{64} << 30);
+
+/// Reads one source in blocks of at most 1 MiB. A file that is not as it was when it was found, at the beginning or at
+/// the end of the reading: Fault::input.
+class TextReader {
+ public:
+  static constexpr std::size_t block_bytes = 1u << 20;
+  explicit TextReader(const Source& source);
+
+  /// The next bytes, valid until the next call; empty at the end.
+  std::string_view next();
+
+ private:
+  void check_unchanged() const;
+
+  Source source_;
+  InputFile file_;
+  std::string block_;
+  std::uint64_t offset_ = 0;  // bytes
+};
+
+struct FileFacts {
+  std::uint64_t bytes = 0;
+  std::uint64_t symbols = 0;  // code points and stray bytes
+  std::optional<std::uint64_t> tokens;  // once a tokenizer has counted them: count_tokens, in token_file.h
+  std::uint64_t parts = 0;              // sentences or labelled lines, counted with the tokens
+};
+
+/// What one pass over a text finds out.
+struct TextFacts {
+  std::vector<FileFacts> files;      // one for each source
+  std::uint64_t bytes = 0;           // of all files
+  std::uint64_t symbols = 0;         // of all files
+  std::uint64_t stray_bytes = 0;     // bytes that belong to no valid UTF-8
+  std::uint64_t control_bytes = 0;   // control characters other than tab, line feed, form feed, carriage return
+  bool byte_order_mark = false;      // some file begins with U+FEFF
+  bool carriage_returns = false;     // some line ends with CR LF
+  std::uint32_t checksum = 0;        // CRC32C of all bytes
+  std::vector<Symbol> alphabet;      // the distinct symbols: code points in order, then stray bytes in order
+
+  // Of labelled lines, once they were counted: count_tokens.
+  static constexpr std::size_t longest_told = 4096;
+  std::vector<std::uint64_t> label_lines;   // lines of each label
+  std::vector<std::uint64_t> line_lengths;  // [longest_told + 1], lines that take so many places; the last: or more
+};
+
+/// Reads the whole text once. Memory does not depend on its length.
+TextFacts survey(const Sources& sources);
+
+}  // namespace primer::data

@@ -1,0 +1,108 @@
+// Text to token ids and back: bytes, characters and byte pairs without loss, decode(encode(x)) == x for every byte
+// string that the vocabulary covers; WordPiece with the loss that BERT's normaliser means.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/text/text.h"
+#include "data/bytes/utf8.h"
+
+namespace primer::data {
+
+/// Encodes one text that arrives in blocks; the cuts between blocks change nothing.
+class Encoder {
+ public:
+  virtual ~Encoder() = default;
+  /// Appends the ids that are certain so far. A symbol outside the vocabulary: Fault::input, with its byte offset.
+  virtual void feed(std::string_view block, std::vector<int>& ids) = 0;
+  /// The text ends here: appends what is left.
+  virtual void finish(std::vector<int>& ids) = 0;
+};
+
+/// Special tokens and their ids.
+using Specials = std::map<std::string, int, std::less<>>;
+
+/// A vocabulary and the way to cut text into it. Ids are 0 ... vocabulary_size() - 1. Immutable, safe to share.
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+
+  virtual std::string_view kind() const = 0;  // "byte", "char", "bpe", "wordpiece"
+  /// Whether decode(encode(x)) == x.
+  virtual bool is_lossless() const { return true; }
+  int vocabulary_size() const { return static_cast<int>(tokens_.size()); }
+
+  /// The bytes that a token stands for; for a special token its name; for a WordPiece that begins a word, a space and
+  /// the word's beginning. An id outside the vocabulary: Fault::usage.
+  const std::string& token_text(int id) const;
+
+  /// What a token adds to a text behind others: token_text(), but for WordPiece's special tokens, which are words of
+  /// their own there.
+  virtual std::string following_text(int id) const { return token_text(id); }
+
+  /// The id of a special token such as "[MASK]", or -1. Those of new vocabularies have the last ids. Plain text never
+  /// encodes to a special token, but for WordPiece's [UNK].
+  int special(std::string_view name) const;
+  const Specials& specials() const { return specials_; }
+
+  /// A new encoder, which needs this tokenizer to live as long.
+  virtual std::unique_ptr<Encoder> encoder() const = 0;
+  std::vector<int> encode(std::string_view text) const;
+  /// The same, but the names of special tokens in the text stand for these tokens, the first and then the longest that
+  /// fits; what is between them is encoded as texts of their own. For text that a user writes, not for data.
+  std::vector<int> encode_with_specials(std::string_view text) const;
+  virtual std::string decode(std::span<const int> ids) const;
+
+  /// How many tokens a file of these facts gives, if that can be known without encoding it.
+  virtual std::optional<std::uint64_t> count(const FileFacts& facts) const = 0;
+
+  /// The tokenizer as a Hugging Face tokenizer.json; load_tokenizer reads it back. Too large for that: Fault::input.
+  virtual std::string json() const = 0;
+
+ protected:
+  /// `tokens` are the bytes of the ordinary tokens by id; the specials follow them.
+  Tokenizer(std::vector<std::string> tokens, const std::vector<std::string>& specials);
+  /// `tokens` are the bytes of all tokens by id; where a special has its id, its name replaces what is there.
+  Tokenizer(std::vector<std::string> tokens, const Specials& specials);
+
+ private:
+  std::vector<std::string> tokens_;
+  Specials specials_;
+};
+
+/// 256 tokens, id = byte. Takes any text. In every new vocabulary the specials have the last ids, in the order given;
+/// a name that could be mistaken for text, or is given twice: Fault::usage.
+std::shared_ptr<const Tokenizer> make_byte_tokenizer(const std::vector<std::string>& specials = {});
+
+/// One token for each symbol of `alphabet`, with its place there as the id. TextFacts::alphabet is in the usual order.
+/// An empty alphabet, one of more than 2^20 symbols, a symbol given twice: Fault::input.
+std::shared_ptr<const Tokenizer> make_character_tokenizer(const std::vector<Symbol>& alphabet,
+                                                          const std::vector<std::string>& specials = {});
+
+/// Reads a tokenizer.json that json() wrote, or one of the same form. Everything is checked before it is used: a form
+/// this program does not know, a token or an id given twice, a gap between ids, a missing byte, a merge of unknown
+/// tokens: Fault::input. What a file says of truncation, padding and special tokens around a text (post_processor) is
+/// for who feeds a model, and changes nothing here.
+std::shared_ptr<const Tokenizer> load_tokenizer(const std::string& path);
+std::shared_ptr<const Tokenizer> parse_tokenizer(std::string_view json, const std::string& path);
+
+/// Decodes tokens as they come, for output that streams: a code point that several tokens make comes out whole.
+class StreamDecoder {
+ public:
+  explicit StreamDecoder(std::shared_ptr<const Tokenizer> tokenizer) : tokenizer_(std::move(tokenizer)) {}
+  std::string feed(int id);  // the bytes that are certain so far
+  std::string finish();      // what is left: the beginning of a code point, or nothing
+
+ private:
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  SymbolReader symbols_;
+};
+
+}  // namespace primer::data

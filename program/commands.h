@@ -1,0 +1,28 @@
+// The commands of the program. Each adds itself to the command line; its callback runs it and throws what goes wrong.
+#pragma once
+
+#include <CLI/App.hpp>
+
+namespace primer::program {
+
+/// A command ended by a signal, after it had saved what there was to save.
+struct Stopped {
+  int signal;
+};
+
+/// A comparison found what it was to find; all has been said. Exit code 1, as of diff and grep.
+struct Different {};
+
+void add_train(CLI::App& root);
+void add_sample(CLI::App& root);
+void add_eval(CLI::App& root);
+void add_fill(CLI::App& root);
+void add_classify(CLI::App& root);
+void add_embed(CLI::App& root);
+void add_info(CLI::App& root);
+void add_tokenize(CLI::App& root);
+void add_attention(CLI::App& root);
+void add_bench(CLI::App& root);
+void add_study(CLI::App& root);
+
+}  // namespace primer::program

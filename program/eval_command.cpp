@@ -1,0 +1,161 @@
+#include <cmath>
+#include <cstdio>
+#include <memory>
+
+#include "train/step/json_line.h"
+#include "autograd/error.h"
+#include "data/bytes/scratch_folder.h"
+#include "data/text/text.h"
+#include "data/examples/token_file.h"
+#include "data/bytes/utf8.h"
+#include "program/commands.h"
+#include "program/help.h"
+#include "program/number_option.h"
+#include "program/output.h"
+#include "program/run_options.h"
+#include "train/step/evaluate.h"
+#include "train/checkpoints/loaded_run.h"
+#include "train/step/metrics.h"
+#include "train/use/pseudo_perplexity.h"
+
+namespace primer::program {
+
+using namespace train;
+
+namespace {
+
+struct EvalOptions {
+  std::string run, checkpoint = "best";
+  std::vector<std::string> texts;
+  long threads = 0;
+  long masked = 2000;
+  bool pseudo = false, json = false;
+};
+
+/// What a model has to say of a text.
+struct Verdict {
+  Evaluation evaluation;
+  double pseudo_loss = 0;  // nats a token; of pseudo_tokens, 0 of them if it was not asked for
+  std::uint64_t pseudo_tokens = 0;
+};
+
+Verdict evaluate_part(LoadedRun& run, const EvalOptions& options, const data::TokenSequence& tokens,
+                      std::uint64_t bytes) {
+  const auto fewest = static_cast<std::uint64_t>(run.config.objective->room(run.config).fewest_tokens);
+  if (tokens.size() < fewest) {
+    throw autograd::Error(autograd::Fault::input,
+                          "there is nothing to evaluate: " + std::to_string(tokens.size()) +
+                              " tokens, and at least " + std::to_string(fewest) + " are needed");
+  }
+  autograd::Tape<float> tape;
+  const TextTask task{run.config, *run.tokenizer, static_cast<long>(run.labels.size())};
+  Verdict verdict{evaluate(*run.network, tape, task, tokens, bytes, run.config.batch, 0)};
+  if (verdict.evaluation.targets == 0) {
+    throw autograd::Error(autograd::Fault::input, "there is nothing to evaluate: none of the " +
+                                                      std::to_string(tokens.size()) + " tokens was hidden; give more text");
+  }
+  if (options.pseudo) {
+    const PseudoPerplexity pseudo = pseudo_perplexity(run, tokens, options.masked);
+    verdict.pseudo_loss = pseudo.loss;
+    verdict.pseudo_tokens = pseudo.tokens;
+  }
+  return verdict;
+}
+
+Verdict evaluate_texts(LoadedRun& run, const EvalOptions& options) {
+  const data::ScratchFolder directory("eval");
+  const data::Sources sources = data::collect_sources(options.texts, directory.path() + "/text");
+  const std::string path = directory.path() + "/tokens";
+  const data::TextReading reading(*run.tokenizer, run.config.objective->form(run.config), &run.labels);
+  data::build_token_file(path, sources, data::survey(sources), reading, 0);
+  const data::TokenFile tokens(path);
+  return evaluate_part(run, options, tokens.train(), tokens.train_bytes());
+}
+
+void run_eval(const EvalOptions& options) {
+  use_threads(options.threads);
+  const auto run = load_run(options.run, parse_choice(options.checkpoint));
+  warn(run->warnings);
+  if (options.pseudo && !run->config.objective->fills()) {
+    throw autograd::Error(autograd::Fault::usage, "--pseudo-perplexity is for models that fill gaps, and " +
+                                                      data::printable(options.run) + " was trained with --objective " +
+                                                      std::string(run->config.objective->name()));
+  }
+  Verdict verdict;
+  if (options.texts.empty()) {
+    const auto tokens = open_tokens(*run, run->paths.tokens());
+    verdict = evaluate_part(*run, options, tokens->validation(), tokens->validation_bytes());
+  } else {
+    verdict = evaluate_texts(*run, options);
+  }
+  const Evaluation& result = verdict.evaluation;
+  if (result.cut > 0) {
+    warn({std::to_string(result.cut) + " of " + std::to_string(result.examples) + " lines are longer than the context of " +
+          std::to_string(run->config.context) + " and were cut"});
+  }
+  if (options.json) {
+    JsonLine line;
+    line.add("loss", result.loss)
+        .add("perplexity", std::exp(result.loss))
+        .add("bits_per_byte", result.bits_per_byte)
+        .add("accuracy", result.accuracy)
+        .add("tokens", result.targets);
+    if (result.has_both) {
+      line.add("masked_loss", result.token_loss)
+          .add("next_sentence_loss", result.label_loss)
+          .add("next_sentence_accuracy", result.label_accuracy);
+    }
+    if (verdict.pseudo_tokens > 0) {
+      line.add("pseudo_perplexity", std::exp(verdict.pseudo_loss)).add("pseudo_tokens", verdict.pseudo_tokens);
+    }
+    put(line.text() + "\n");
+    return;
+  }
+  const std::string unit(run->config.objective->unit());
+  const double loss = result.has_both ? result.token_loss : result.loss;
+  char text[256];
+  std::snprintf(text, sizeof text, "loss        %.4f nats per %s\nperplexity  %.3f\n", loss,
+                unit.c_str(), std::exp(loss));
+  std::string out = text;
+  if (std::isfinite(result.bits_per_byte)) {
+    std::snprintf(text, sizeof text, "per byte    %.4f bits\n", result.bits_per_byte);
+    out += text;
+  }
+  std::snprintf(text, sizeof text, "accuracy    %.2f %%\n%-12s%llu\n", 100 * result.accuracy,
+                (unit + "s").c_str(), static_cast<unsigned long long>(result.targets));
+  out += text;
+  if (result.has_both) {
+    std::snprintf(text, sizeof text, "next sentence  loss %.4f, accuracy %.2f %%\n", result.label_loss,
+                  100 * result.label_accuracy);
+    out += text;
+  }
+  if (verdict.pseudo_tokens > 0) {
+    std::snprintf(text, sizeof text, "pseudo-perplexity  %.3f, of %llu tokens masked one by one\n",
+                  std::exp(verdict.pseudo_loss), static_cast<unsigned long long>(verdict.pseudo_tokens));
+    out += text;
+  }
+  put(out);
+}
+
+}  // namespace
+
+void add_eval(CLI::App& root) {
+  const auto options = std::make_shared<EvalOptions>();
+  CLI::App* const command = add_command(root, "eval", "measure how well a trained model predicts a text",
+                                        "Examples:\n"
+                                        "  primer eval runs/book                on the part kept for validation\n"
+                                        "  primer eval runs/book other.txt      on another text\n"
+                                        "  primer eval runs/book --json");
+  command->add_option("RUN", options->run, "a trained run")->required();
+  command->add_option("TEXT", options->texts, "files, folders or -; the whole validation part if there is none");
+  add_checkpoint_option(*command, options->checkpoint);
+  command->add_flag("--pseudo-perplexity", options->pseudo,
+                    "of a masked model: mask tokens one by one, and ask how surprising each is");
+  add_integer(*command, "--masked-tokens", options->masked, 0, 1'000'000'000'000,
+              "how many tokens that masks, spread over the text; 0: all");
+  command->add_flag("--json", options->json, "one JSON object: loss, perplexity, bits_per_byte, accuracy, tokens");
+  add_integer(*command, "--threads", options->threads, 0, 4096, "processor threads; 0: all");
+  command->callback([options] { run_eval(*options); });
+}
+
+}  // namespace primer::program

@@ -1,0 +1,80 @@
+#include <cstdio>
+#include <memory>
+
+#include "train/step/json_line.h"
+#include "data/bytes/strict_json.h"
+#include "data/bytes/utf8.h"
+#include "program/commands.h"
+#include "program/help.h"
+#include "program/number_option.h"
+#include "program/output.h"
+#include "program/run_options.h"
+#include "train/step/metrics.h"
+#include "train/use/reader.h"
+
+namespace primer::program {
+
+using namespace train;
+
+namespace {
+
+struct FillOptions {
+  std::string run, text, checkpoint = "best";
+  long top = 5, threads = 0;
+  bool json = false;
+};
+
+std::string fillings_json(const data::Tokenizer& tokenizer, const std::vector<std::vector<Filling>>& masks) {
+  std::string all;
+  for (const auto& fillings : masks) {
+    std::string list;
+    for (const Filling& filling : fillings) {
+      JsonLine line;
+      line.add_text("token", tokenizer.token_text(filling.id))
+          .add("id", static_cast<long>(filling.id))
+          .add("probability", filling.probability);
+      list += (list.empty() ? "" : ",") + line.text();
+    }
+    all += (all.empty() ? "[" : ",[") + list + "]";
+  }
+  return "{\"masks\":[" + all + "]}\n";
+}
+
+std::string fillings_text(const data::Tokenizer& tokenizer, const std::vector<std::vector<Filling>>& masks) {
+  std::string out;
+  for (std::size_t i = 0; i < masks.size(); ++i) {
+    if (masks.size() > 1) out += (i > 0 ? "\n" : "") + std::string("[MASK] ") + std::to_string(i + 1) + "\n";
+    for (const Filling& filling : masks[i]) {
+      char share[32];
+      std::snprintf(share, sizeof share, "%7.2f %%  ", 100 * filling.probability);
+      out += share + data::json_quoted(tokenizer.token_text(filling.id)) + "\n";
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+void add_fill(CLI::App& root) {
+  const auto options = std::make_shared<FillOptions>();
+  CLI::App* const command = add_command(root, "fill", "fill the gaps of a text with a masked model",
+                                        "Examples:\n"
+                                        "  primer fill runs/book \"The [MASK] sat on the mat\"\n"
+                                        "  primer fill runs/book \"To be or [MASK] to [MASK]\" --top 10 --json");
+  command->add_option("RUN", options->run, "a run trained with --objective mlm")->required();
+  command->add_option("TEXT", options->text, "the text; [MASK] stands for a token that is to be found")->required();
+  add_integer(*command, "--top", options->top, 1, 1'000'000, "how many fillings of each gap");
+  add_checkpoint_option(*command, options->checkpoint);
+  add_integer(*command, "--threads", options->threads, 0, 4096, "processor threads; 0: all");
+  command->add_flag("--json", options->json, "one JSON object: masks, a list of tokens for each, with probability");
+  command->callback([options] {
+    use_threads(options->threads);
+    const auto run = load_run(options->run, parse_choice(options->checkpoint));
+    warn(run->warnings);
+    Reader reader(*run);
+    const auto masks = reader.fill(reader.ids(options->text, true), options->top);
+    put((options->json ? fillings_json : fillings_text)(*run->tokenizer, masks));
+  });
+}
+
+}  // namespace primer::program

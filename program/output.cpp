@@ -1,0 +1,152 @@
+#include "program/output.h"
+#include "train/tasks/numbers.h"
+
+#include <omp.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <latch>
+#include <new>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "autograd/error.h"
+#include "data/bytes/utf8.h"
+#include "program/run_options.h"
+#include "train/checkpoints/loaded_run.h"
+#include "train/plan/memory.h"
+#include "train/plan/plan.h"
+#include "train/step/progress.h"
+
+namespace primer::program {
+
+using namespace train;
+
+using autograd::Error;
+using autograd::Fault;
+
+bool put(const std::string& text) {
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const ssize_t count = ::write(STDOUT_FILENO, rest.data(), rest.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && (errno == EPIPE || errno == EBADF)) return false;
+    if (count <= 0) {
+      throw Error(Fault::io, "cannot write to standard output: " + std::generic_category().message(errno));
+    }
+    rest.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
+namespace {
+
+// Starts the threads of the parallel regions before anything else takes the room of their stacks. Where one cannot be
+// had the runtime would end the program in its own way, hence the trial with threads whose refusal can be caught: one
+// more than the regions have beside this one, for what the runtime itself takes.
+void start_threads(long count) {
+  if (count == 1) return;
+  std::latch end(1);
+  std::vector<std::jthread> others;
+  std::error_code refusal;
+  try {
+    while (static_cast<long>(others.size()) < count) others.emplace_back([&end] { end.wait(); });
+  } catch (const std::system_error& error) {
+    refusal = error.code();
+  } catch (const std::bad_alloc&) {
+    refusal = std::make_error_code(std::errc::not_enough_memory);
+  }
+  const std::size_t had = std::max<std::size_t>(others.size(), 1);
+  end.count_down();
+  others.clear();
+  if (refusal) {
+    throw Error(Fault::memory, "cannot start " + std::to_string(count) + " threads, only " + std::to_string(had) + ": " +
+                                   refusal.message() + "; set --threads " + std::to_string(had) +
+                                   ", or raise the limits (ulimit -v, ulimit -d, ulimit -u)");
+  }
+#pragma omp parallel
+  {
+#pragma omp barrier  // without it the region is empty, and the compiler leaves it out
+  }
+}
+
+}  // namespace
+
+void use_threads(long threads) {
+  // OpenBLAS waits for ever for threads that the runtime promises and then does not hand out.
+  omp_set_dynamic(0);
+  const long processors = omp_get_num_procs(), most = std::max(16L, 4 * processors);
+  const bool by_variable = threads == 0 && std::getenv("OMP_NUM_THREADS") != nullptr;
+  if (threads == 0) {
+    threads = by_variable ? omp_get_max_threads() : std::min<long>(omp_get_max_threads(), processor_quota());
+  }
+  if (threads > most) {
+    throw Error(Fault::usage, (by_variable ? "OMP_NUM_THREADS " : "--threads ") + std::to_string(threads) +
+                                  ": this process has " + std::to_string(processors) +
+                                  (processors == 1 ? " processor" : " processors") + ", and takes " +
+                                  std::to_string(most) + " threads at most");
+  }
+  threads = std::min<long>(threads, omp_get_thread_limit());
+  omp_set_num_threads(static_cast<int>(threads));
+  start_threads(threads);
+}
+
+void say_learning(const std::string& tokenizer, const data::Sources& sources) {
+  const int size = bpe_size(tokenizer);
+  if (size == 0) return;
+  say("learn  " + std::to_string(size) + " pieces of words, from " +
+      short_number(static_cast<double>(sources.bytes())) + "B of text\n");
+}
+
+namespace {
+
+// A text begins after a line feed; one without line feeds begins as the training text does.
+std::vector<int> beginning(const LoadedRun& run, std::string* shown) {
+  for (int id = 0; id < run.tokenizer->vocabulary_size(); ++id) {
+    if (run.tokenizer->token_text(id) == "\n") return {id};
+  }
+  std::vector<int> first(1);
+  open_tokens(run, run.paths.tokens())->train().read(0, 1, first.data());
+  *shown = run.tokenizer->token_text(first[0]);
+  return first;
+}
+
+}  // namespace
+
+void write_samples(const std::string& run, const Excerpt& excerpt) {
+  const auto loaded = load_run(run, excerpt.checkpoint);
+  warn(loaded->warnings);
+  if (!loaded->config.objective->writes()) {
+    throw Error(Fault::usage, data::printable(run) + " holds a model that reads in both directions, which fills gaps or "
+                                  "tells texts apart and cannot go on with one; train with --objective " +
+                                  std::string(language_task().name()) + " to sample");
+  }
+  std::string shown = excerpt.prompt;
+  std::vector<int> prompt = loaded->tokenizer->encode(excerpt.prompt);
+  if (prompt.empty()) prompt = beginning(*loaded, &shown);
+
+  // Samples side by side cost little more than one, but each has keys and values (512 MiB for all is enough), and the
+  // text of all but the first is held back.
+  const nn::ModelConfig& shape = loaded->network->config();
+  const long most_by_cache = (long{512} << 20) / (shape.layers * shape.context * 2 * shape.channels * 4 + 1);
+  const long most_by_text = 4'000'000 / std::max(excerpt.tokens, 1L);
+  const long group = std::clamp(std::min(most_by_cache, most_by_text), 1L, 8L);
+  const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+  SampleWriter writer(loaded->tokenizer, shown, excerpt.stop, [terminal](const std::string& text) {
+    return put(terminal ? for_terminal(text) : text);
+  });
+  autograd::Tape<float> tape;
+  for (long first = 0; first < excerpt.samples && writer.is_read(); first += group) {
+    const SampleRange range{static_cast<std::uint64_t>(first), std::min(group, excerpt.samples - first)};
+    writer.begin(static_cast<std::size_t>(range.count));
+    generate(loaded->network->gpt(), tape, prompt, excerpt.tokens, excerpt.sampling, range,
+             [&](std::uint64_t sample, int id) { return writer.feed(sample - range.first, id); });
+    writer.end();
+  }
+}
+
+}  // namespace primer::program

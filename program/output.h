@@ -1,0 +1,40 @@
+// What commands share: results on standard output, threads, and samples.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "data/text/text.h"
+#include "train/checkpoints/checkpoint.h"
+#include "train/use/generate.h"
+
+namespace primer::program {
+
+/// Writes a result to standard output. A reader that has gone away is no error: false says that nobody reads any more.
+/// Another failure, such as a full disk: Fault::io.
+bool put(const std::string& text);
+
+/// Limits the parallel regions to `threads`; 0 leaves all processors that this process may use, fewer where a control
+/// group has a quota of their time. More threads than processors could ever serve: Fault::usage.
+void use_threads(long threads);
+
+/// Says that bpe:SIZE is about to be learned, which takes seconds for each 100 MB; nothing for another tokenizer.
+void say_learning(const std::string& tokenizer, const data::Sources& sources);
+
+/// What sample writes.
+struct Excerpt {
+  train::Choice checkpoint;
+  std::string prompt;
+  std::string stop;
+  long tokens = 500;
+  long samples = 1;
+  train::Sampling sampling;
+};
+
+/// Writes samples of a run's model to standard output: the prompt, its continuation, a line feed; several are separated
+/// by a line of dashes. Several are made at once; the first that has not ended is written as it comes. Without a prompt
+/// the text begins after a line feed if the vocabulary has one, else with the first token of the training text. Throws
+/// what loading throws, and Fault::usage for a masked model.
+void write_samples(const std::string& run, const Excerpt& excerpt);
+
+}  // namespace primer::program

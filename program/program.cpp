@@ -1,0 +1,211 @@
+// The program: reads the command line, runs a command, and turns what went wrong into one line and an exit code.
+#include "program/program.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "autograd/blas.h"
+#include "autograd/error.h"
+#include "autograd/parallel.h"
+#include "data/bytes/utf8.h"
+#include "program/commands.h"
+#include "program/help.h"
+#include "program/output.h"
+#include "train/step/interruption.h"
+#include "train/step/machine.h"
+#include "train/tasks/nearest.h"
+#include "train/step/progress.h"
+
+namespace primer::program {
+
+using namespace train;
+namespace {
+
+using autograd::Error;
+using autograd::Fault;
+
+// Without its middle, where a name in it is too long for a line that somebody reads.
+std::string shortened(const std::string& message) {
+  constexpr std::size_t most = 1000, kept = 400;
+  if (message.size() <= most) return message;
+  const auto is_inside = [&](std::size_t at) { return (message[at] & 0xC0) == 0x80; };  // of a character
+  std::size_t first = kept, second = message.size() - kept;
+  while (is_inside(first)) --first;
+  while (is_inside(second)) ++second;
+  return message.substr(0, first) + " ... " + message.substr(second);
+}
+
+int fail(Fault fault, const std::string& message) {
+  say("primer: error: " + shortened(message) + "\n");
+  return static_cast<int>(fault);
+}
+
+std::string version_text() {
+  const autograd::BlasInfo blas = autograd::blas_info();
+  std::string text = "primer " PRIMER_VERSION "\n";
+#ifdef __clang__
+  text += "compiler  clang " __clang_version__ "\n";
+#else
+  text += "compiler  gcc " __VERSION__ "\n";
+#endif
+  text += "code      -march=" + machine_code() + "\n";
+  text += "blas      " + blas.config + ", core " + blas.core;
+  text += blas.openmp ? ", OpenMP\n" : ", not the OpenMP build\n";
+  return text + "threads   " + std::to_string(autograd::threads()) + "\n";
+}
+
+// The command that was named, the innermost; `root` if none was.
+const CLI::App& selected(const CLI::App& root) {
+  const CLI::App* command = &root;
+  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+  return *command;
+}
+
+// "primer tokenize train"
+std::string full_name(const CLI::App& command) {
+  return (command.get_parent() ? full_name(*command.get_parent()) + " " : "") + command.get_name();
+}
+
+// Names the options that no command knows, with the nearest one that the command does know.
+std::string unknown_arguments(const CLI::App& root) {
+  const CLI::App* const command = &selected(root);
+  const std::vector<std::string> unknown = root.remaining(true);
+  const std::string first = unknown.empty() ? std::string() : unknown.front();
+  const std::string word = first.substr(0, first.find('='));
+  std::vector<std::string> known;
+  if (word.starts_with("-")) {
+    for (const CLI::Option* option : command->get_options()) {
+      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+    }
+    if (std::find(known.begin(), known.end(), word) != known.end()) {
+      return data::printable(word) + " stands behind --, where names are read and no options";
+    }
+    const std::string near = nearest(word, known);
+    return "unknown option " + data::printable(word) +
+           (near.empty() ? "; " + full_name(*command) + " --help lists them" : "; did you mean " + near + "?");
+  }
+  for (const CLI::App* other : command->get_subcommands({})) known.push_back(other->get_name());
+  if (known.empty()) return "unexpected argument " + data::printable(word);
+  const std::string near = nearest(word, known);
+  return "unknown command " + data::printable(word) +
+         (near.empty() ? "; " + full_name(*command) + " --help lists them" : "; did you mean " + near + "?");
+}
+
+// `primer help COMMAND` is `primer COMMAND --help`.
+std::vector<char*> with_help_last(int argc, char** argv) {
+  std::vector<char*> words(argv, argv + argc);
+  static char help[] = "--help";
+  if (argc > 1 && std::string_view(argv[1]) == "help") {
+    words.erase(words.begin() + 1);
+    words.push_back(help);
+  }
+  return words;
+}
+
+// What CLI11 says of an option that is given twice counts it; people want its name.
+std::string mismatch_text(const std::string& message) {
+  const auto at = message.find(": At Most 1 required");
+  return at == std::string::npos ? message : message.substr(0, at) + " is given more than once";
+}
+
+int run(int argc, char** argv) {
+  CLI::App root("Train small transformer language models on this machine.", "primer");
+  root.formatter(std::make_shared<ExamplesFirst>());
+  root.footer(
+      "Examples:\n"
+      "  primer train book.txt           train a model that fits the text\n"
+      "  primer sample runs/book         write text with it\n"
+      "  primer eval runs/book           measure it\n"
+      "  primer COMMAND --help           all options of a command, as primer help COMMAND");
+  root.set_version_flag("--version", version_text, "version, compiler, BLAS and threads");
+  root.get_formatter()->column_width(34);
+  add_train(root);
+  add_sample(root);
+  add_eval(root);
+  add_fill(root);
+  add_classify(root);
+  add_embed(root);
+  add_info(root);
+  add_tokenize(root);
+  add_attention(root);
+  add_bench(root);
+  add_study(root);
+  if (argc < 2) {
+    say(root.help());
+    return static_cast<int>(Fault::usage);
+  }
+  try {
+    const std::vector<char*> words = with_help_last(argc, argv);
+    root.parse(static_cast<int>(words.size()), words.data());
+    const CLI::App& command = selected(root);
+    if (!command.get_subcommands({}).empty()) {
+      throw Error(Fault::usage, "no command; " + full_name(command) + " --help lists them");
+    }
+    return 0;
+  } catch (const CLI::CallForVersion&) {
+    put(version_text());
+    return 0;
+  } catch (const CLI::CallForHelp&) {
+    const CLI::App& command = selected(root);
+    put(command.get_parent() ? command.help(full_name(*command.get_parent())) : root.help());
+    return 0;
+  } catch (const CLI::ExtrasError&) {
+    return fail(Fault::usage, unknown_arguments(root));
+  } catch (const CLI::ArgumentMismatch& error) {
+    return fail(Fault::usage, data::printable(mismatch_text(error.what())));
+  } catch (const CLI::ParseError& error) {
+    return fail(Fault::usage, data::printable(error.what()));
+  }
+}
+
+// A standard stream that was closed before we began would lend its number to the next file we open, and what is meant
+// for people would be written into it.
+void open_standard_streams() {
+  for (int descriptor = 0; descriptor <= 2; ++descriptor) {
+    if (::fcntl(descriptor, F_GETFD) == -1 && ::open("/dev/null", O_RDWR) != descriptor) return;
+  }
+}
+
+// OpenMP's threads spin while they wait for the next loop: for milliseconds unless told otherwise, and on a machine
+// with other work that takes the time from those who have some (a small model then trains several times slower). A
+// thousand turns or two bridge the gaps between our loops. The runtime reads this before main, hence the second start.
+void wait_briefly(char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
+  ::setenv("GOMP_SPINCOUNT", "2000", 1);
+  ::execv("/proc/self/exe", argv);  // where that is not to be had, things go on as they are
+}
+
+}  // namespace
+
+int run_program(int argc, char** argv) {
+  hold_signals();
+  wait_briefly(argv);
+  release_stop_signals();
+  open_standard_streams();
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error to a write, and no reason to lose a training
+  std::signal(SIGXFSZ, SIG_IGN);  // likewise a limit on file sizes
+  try {
+    return run(argc, argv);
+  } catch (const Stopped& stopped) {
+    return 128 + stopped.signal;
+  } catch (const Different&) {
+    return 1;
+  } catch (const Error& error) {
+    return fail(error.fault(), error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(Fault::memory, "not enough memory: try a smaller --batch, --context or --channels");
+  } catch (const std::exception& error) {
+    return fail(Fault::bug, std::string("a bug in primer, please report it: ") + error.what());
+  }
+}
+
+}  // namespace primer::program

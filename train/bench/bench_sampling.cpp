@@ -1,0 +1,53 @@
+#include "train/step/stopwatch.h"
+#include "autograd/parameters.h"
+#include "train/bench/bench_measure.h"
+#include "train/use/generate.h"
+#include "train/step/timing.h"
+
+namespace primer::train {
+
+std::vector<BenchResult> run_sampling(const BenchCase& bench, long sequences) {
+  restart_peak_memory();
+  Config config = bench.config;
+  config.dropout = 0;
+  autograd::Parameters<float> parameters;
+  const nn::Gpt<float> gpt(parameters, model_config(config, bench.vocabulary));
+  parameters.build(1);
+  autograd::Tape<float> tape;
+  const long length = config.context * 3 / 4, count = std::min(config.context - length, 40L);
+  const std::vector<int> prompt = random_tokens(length, bench.vocabulary);
+
+  std::vector<double> prefills, decodes;
+  double prefill_flop = 0;
+  const Stopwatch all;
+  for (int run = 0; run < 4 || all.seconds() < 1; ++run) {  // the first one warms up
+    Stopwatch watch;
+    bool is_first = true;
+    tape.multiplier.work = {};
+    generate(gpt, tape, prompt, count, {}, {0, sequences}, [&](std::uint64_t sample, int) {
+      if (sample + 1 < static_cast<std::uint64_t>(sequences)) return true;
+      if (run > 0) (is_first ? prefills : decodes).push_back(watch.seconds());
+      if (is_first) prefill_flop = tape.multiplier.work.flop;
+      is_first = false;
+      watch = {};
+      return true;
+    });
+  }
+
+  // Each position and token has its own row of a table; of those one is read. The head is read, tied or not.
+  const auto number = [](long value) { return static_cast<double>(value); };
+  const double weights = number(parameters.count() - gpt.position_count() - (config.tie ? 0 : gpt.token.weight.size()));
+  const double kept = 2 * number(config.layers * config.channels);  // keys and values of a position
+  const double seen = number(length) + number(count) / 2;           // positions, on average
+  const std::string ending = "-" + std::to_string(sequences);
+  const double batch = number(sequences);
+
+  BenchResult prefill = result_of(bench.name + "-prefill" + ending, prefills, number(length));
+  prefill.gflops = 1e-6 * prefill_flop / prefill.ms;
+  BenchResult decode = result_of(bench.name + "-decode" + ending, decodes, batch);
+  decode.gflops = 1e-6 * (tape.multiplier.work.flop - prefill_flop) / number(count - 1) / decode.ms;
+  decode.gb_per_s = 1e-6 * sizeof(float) * (weights + kept * seen * batch) / decode.ms;
+  return {prefill, decode};
+}
+
+}  // namespace primer::train

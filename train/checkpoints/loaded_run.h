@@ -1,0 +1,30 @@
+// A trained model, taken from its run.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "autograd/parameters.h"
+#include "data/tokenizers/tokenizer.h"
+#include "train/checkpoints/checkpoint.h"
+#include "train/step/model.h"
+#include "train/checkpoints/run_directory.h"
+
+namespace primer::train {
+
+/// The run named `directory`. Fault::input when nothing is there or it is no run, saying which.
+RunPaths find_run(const std::string& directory);
+
+/// A checkpoint whose model is ready for use.
+struct LoadedRun : Checkpoint {
+  RunPaths paths;
+  std::vector<std::string> warnings;  // what had to be passed over to find it
+  autograd::Parameters<float> parameters;
+  std::unique_ptr<Model<float>> network;
+};
+
+/// Loads a model of a run. No such run, or no such checkpoint: Fault::input; contents that do not fit together:
+/// Fault::checkpoint. Memory for the parameters is taken only once the file is known to hold them.
+std::unique_ptr<LoadedRun> load_run(const std::string& directory, Choice choice = {});
+
+}  // namespace primer::train

@@ -1,0 +1,53 @@
+#include "train/checkpoints/recipe.h"
+
+#include <algorithm>
+
+#include "data/bytes/utf8.h"
+#include "train/checkpoints/loaded_run.h"
+
+namespace primer::train {
+
+void Recipe::begin_with(const std::string& run, Choice choice, std::vector<std::string>& warnings) {
+  from = choose_checkpoint(CheckpointStore(find_run(run).checkpoints()), choice, warnings);
+  wishes = inherit_model(wishes, from->config, data::printable(run));
+}
+
+Draft draft(const Recipe& recipe, NewRun& run, const std::function<void(const data::Sources&)>& found) {
+  check_choices(recipe.wishes, recipe.from.has_value());
+  const bool reads_stdin = std::ranges::find(recipe.texts, "-") != recipe.texts.end();
+  Draft draft;
+  draft.from = recipe.from;
+  draft.sources = data::collect_sources(recipe.texts, reads_stdin ? run.staging().spool() : std::string());
+  draft.facts = data::survey(draft.sources);
+  if (found) found(draft.sources);
+  const auto tokenizer = recipe.from ? recipe.from->tokenizer : make_tokenizer(recipe.wishes, draft.sources);
+  draft.plan = make_plan(recipe.wishes, draft.facts, read_text(recipe.wishes, draft.sources, draft.facts, tokenizer));
+  return draft;
+}
+
+void prepare(Draft& draft, NewRun& run) {
+  prepare_run(run.staging(), draft.plan, draft.sources, draft.facts, draft.from ? &*draft.from : nullptr);
+}
+
+OpenRun open_new(NewRun& run, std::string* moved_to) { return open_run(run.publish(moved_to), Config{}); }
+
+TrainingResult train_new(const Recipe& recipe, const std::string& directory, Progress::Style style,
+                         Interruption& interruption) {
+  NewRun made(directory, false);
+  Draft planned = draft(recipe, made);
+  prepare(planned, made);
+  OpenRun run = open_new(made);
+  Progress progress(style, run.checkpoint.config.steps);
+  return train_run(run, progress, interruption);
+}
+
+TrainingResult train_more(const std::string& directory, const Config& wishes, Progress::Style style,
+                          Interruption& interruption) {
+  const RunPaths paths = find_run(directory);
+  const RunLock lock(paths.lock());
+  OpenRun run = open_run(paths, wishes);
+  Progress progress(style, run.checkpoint.config.steps);
+  return train_run(run, progress, interruption);
+}
+
+}  // namespace primer::train

@@ -1,0 +1,341 @@
+#include "train/checkpoints/training.h"
+#include "train/tasks/numbers.h"
+#include "train/step/json_line.h"
+#include "train/step/stopwatch.h"
+
+#include <omp.h>
+
+#include <cmath>
+#include <optional>
+
+#include "autograd/error.h"
+#include "data/bytes/file.h"
+#include "data/examples/token_file.h"
+#include "data/bytes/utf8.h"
+#include "train/step/machine.h"
+#include "train/step/metrics.h"
+#include "train/checkpoints/model_file.h"
+#include "train/checkpoints/saver.h"
+#include "train/step/timing.h"
+#include "train/step/trainer.h"
+
+namespace primer::train {
+
+using autograd::Error;
+using autograd::Fault;
+
+namespace {
+
+// Trains a throw-away model with the plan's configuration and measures it.
+void measure(Plan& plan, const data::TokenFile& tokens) {
+  Trainer<float> trainer(plan.config, *plan.tokenizer, tokens.train(), 0, static_cast<long>(plan.labels.size()));
+  for (int i = 0; i < 2; ++i) trainer.step();  // memory is touched for the first time
+  Stopwatch steps;
+  long count = 0;
+  // A short run is timed for a tenth of its time at most.
+  const double enough = std::min(2.0, plan.config.minutes * 60 / 10);
+  do {
+    trainer.step();
+    ++count;
+  } while (steps.seconds() < enough && count < 1000);
+  const double per_step = steps.seconds() / static_cast<double>(count);
+
+  double per_batch = 0;
+  long batches = 0;  // of an evaluation
+  if (plan.validates()) {
+    batches = trainer.batches_of(tokens.validation());
+    if (plan.config.eval_batches > 0) batches = std::min(batches, plan.config.eval_batches);
+    const long sample = std::min(batches, 4L);
+    Stopwatch evaluation;
+    trainer.evaluate(tokens.validation(), tokens.validation_bytes(), sample);
+    per_batch = evaluation.seconds() / static_cast<double>(sample);
+    if (plan.config.objective->evaluates_training()) per_batch *= 2;  // as many batches of what is learned from
+  }
+  settle_steps(plan, per_step, per_batch, batches);
+}
+
+void note_machine(TrainingState& state, const Config& config) {
+  state.threads = omp_get_max_threads();
+  state.products = products_name(products_of(config));
+}
+
+// "" if the training goes on as it was: by tiles for any number of threads, by BLAS for as many.
+std::string other_machine(const TrainingState& before, const Config& config) {
+  TrainingState now;
+  note_machine(now, config);
+  const bool as_many = now.threads == before.threads || products_of(config) == autograd::Products::tiles;
+  if (before.trainer.step == 0 || (as_many && now.products == before.products)) return {};
+  return "the run was trained with " + std::to_string(before.threads) + " threads and products by " +
+         data::printable(before.products) + " and goes on with " + std::to_string(now.threads) + " and by " +
+         now.products + ": from here on its last digits may differ from those of an unbroken run";
+}
+
+// The parts of a model that another task has no use for, or must learn anew.
+std::vector<std::string> heads_to_change(const Config& from, const Config& to) {
+  std::vector<std::string> heads;
+  const bool same_labels = from.objective == to.objective && !from.objective->has_labels();
+  if (from.objective != to.objective) heads.push_back("masked.");
+  if (!same_labels || from.next_sentence != to.next_sentence) heads.push_back(std::string(nn::label_head) + ".");
+  if (has_pooler(from) != has_pooler(to)) heads.push_back("pooler.");
+  return heads;
+}
+
+// Tells the run's directory from another that takes its name later.
+data::FileIdentity place_of(const std::string& directory) {
+  data::FileStatus status;
+  data::system_disk().status(directory, true, status);
+  return {status.identity.device, status.identity.inode, 0, 0};
+}
+
+class Training {
+ public:
+  Training(OpenRun& run, Progress& progress, Interruption& interruption)
+      : run_(run),
+        config_(run.checkpoint.config),
+        state_(run.checkpoint.state),
+        progress_(progress),
+        interruption_(interruption),
+        place_(place_of(run.paths.directory)),
+        trainer_(config_, *run.checkpoint.tokenizer, run.tokens->train(), state_.schedule_steps,
+                 static_cast<long>(run.checkpoint.labels.size())),
+        metrics_(run.paths.metrics(), state_.metrics_bytes),
+        timing_(run.paths.timing(), state_.trainer.step, config_.steps, trainer_.multiplier()),
+        saver_(config_.save_every, run.checkpoint.id, [this](CheckpointId) { save(); },
+               [this](const std::string& text) { progress_.note(text); }) {
+    restore_trainer(run.checkpoint, trainer_);
+    run.checkpoint.model = run.checkpoint.moments = nullptr;  // once pruned, open files would go on taking the disk's room
+  }
+
+  TrainingResult operator()() {
+    if (const std::string other = other_machine(state_, config_); !other.empty()) progress_.note("note   " + other);
+    try {
+      go_on();
+    } catch (const Error& error) {
+      // The text cannot be read any more, or was cut: what was computed stays.
+      if (error.fault() == Fault::io || error.fault() == Fault::input) saver_.save_now(now());
+      throw;
+    }
+    saver_.finish(now());
+    if (signal_ == 0 && has_learned_nothing()) {
+      progress_.note("note   the loss is that of a guess among all " + std::to_string(choices()) + ", ln " +
+                     std::to_string(choices()) + " = " + number_text(std::round(guess() * 1e4) / 1e4) +
+                     ": the model has learned nothing; try a smaller --lr");
+    }
+    if (metrics_.dropped() > 0) {
+      progress_.note("note   " + std::to_string(metrics_.dropped()) + " lines of metrics.jsonl could not be written");
+    }
+    return {now().step, state_.best_step, state_.best_val_loss, state_.stopped_early, signal_};
+  }
+
+ private:
+  bool validates() const { return config_.val_fraction > 0; }
+  bool is_finished() const { return train::is_finished(state_, trainer_.state().step, config_); }
+  bool is_stopped() {
+    if (signal_ == 0) signal_ = interruption_.stop();
+    return signal_ != 0;
+  }
+  CheckpointId now() const { return {trainer_.state().step, !state_.unevaluated}; }
+
+  // What a target may be, and the loss of who holds each of them equally probable.
+  long choices() const {
+    const bool labels_only = config_.objective->has_labels();
+    return labels_only ? static_cast<long>(run_.checkpoint.labels.size()) : run_.checkpoint.tokenizer->vocabulary_size();
+  }
+  double guess() const { return std::log(static_cast<double>(choices())); }
+  bool has_learned_nothing() const {
+    constexpr long fewest_steps = 20;
+    return now().step >= std::max(fewest_steps, config_.warmup) && last_loss_ >= 0.995 * guess();
+  }
+
+  void go_on() {
+    if (const auto interrupted = state_.unevaluated) {
+      finish_step(*interrupted);
+    } else if (trainer_.state().step == 0 && validates()) {
+      JsonLine line;
+      line.add("step", 0L).add("tokens", 0L).add("epoch", 0.0);
+      if (evaluate(line)) metrics_.write(line.text());
+    }
+    while (!is_finished() && !is_stopped()) {
+      step();
+      if (interruption_.save() && saver_.save_now(now())) {
+        progress_.note("saved  step " + std::to_string(now().step));
+      }
+    }
+  }
+
+  void step() {
+    const Stopwatch watch;
+    const StepReport report = trainer_.step();
+    const double seconds = watch.seconds();
+    progress_.step(report, seconds);
+    timing_.step(report, seconds);
+    if (report.skipped) {
+      progress_.note("step " + std::to_string(report.step) + " skipped: its loss or gradient is not a number");
+    }
+    finish_step(report);
+  }
+
+  // What follows an update: its evaluation if one is due, its line, and a checkpoint. A signal may end it before the
+  // line is written; then the state says so, and the training that goes on begins here.
+  void finish_step(const StepReport& report) {
+    state_.unevaluated = report;
+    if (!config_.next_sentence) last_loss_ = report.loss;  // that one is of two kinds, and told apart in evaluations
+    JsonLine line;
+    line.add("step", report.step)
+        .add("tokens", trainer_.state().tokens)
+        .add("epoch", trainer_.epochs())
+        .add("loss", report.loss)
+        .add("lr", report.lr)
+        .add("grad_norm", report.grad_norm);
+    if (report.skipped) line.add("skipped", true);
+    const bool is_last = report.step == config_.steps;
+    const bool is_due = is_last || (config_.eval_every > 0 && report.step % config_.eval_every == 0);
+    if (validates() && is_due && !trainer_.has_diverged() && !evaluate(line)) return;
+    metrics_.write(line.text());
+    state_.unevaluated.reset();
+    if (trainer_.has_diverged()) {
+      throw Error(Fault::diverged, "the training diverged at step " + std::to_string(report.step) +
+                                       ": its loss is no longer a number; the newest checkpoint is that of step " +
+                                       std::to_string(saver_.saved().step) + "; try a smaller --lr or a --clip");
+    }
+    offer_checkpoint(state_.best_step == report.step);
+  }
+
+  // The best model must be on the disk by the time a later checkpoint calls it the best. Until then a copy will do: a
+  // training that is killed goes on from an earlier checkpoint, and finds it again.
+  void offer_checkpoint(bool is_best) {
+    if (is_best) best_.reset();  // the one before is not the best any more
+    if (saver_.offer(now()) || !is_best || saver_.offer_early(now())) return;
+    best_ = snapshot_now();
+    best_->copy(trainer_.parameters());
+  }
+
+  // False if a signal ended it.
+  bool evaluate(JsonLine& line) {
+    const long step = trainer_.state().step;
+    const data::TokenFile& tokens = *run_.tokens;
+    Evaluation evaluation =
+        trainer_.evaluate(tokens.validation(), tokens.validation_bytes(), config_.eval_batches, [this] { return is_stopped(); });
+    if (!evaluation.complete) return false;
+    line.add("val_loss", evaluation.loss)
+        .add("val_bits_per_byte", evaluation.bits_per_byte)
+        .add("val_accuracy", evaluation.accuracy);
+    if (config_.objective->evaluates_training()) {
+      // What was learned by heart shows beside what was understood. It takes as many batches of the part that is learned
+      // from, so that it costs no more than the evaluation itself.
+      const auto batch = static_cast<std::uint64_t>(config_.batch);
+      const long batches = static_cast<long>((evaluation.targets + batch - 1) / batch);
+      const Evaluation known =
+          trainer_.evaluate(tokens.train(), tokens.train_bytes(), batches, [this] { return is_stopped(); });
+      if (!known.complete) return false;
+      line.add("train_accuracy", known.accuracy);
+      evaluation.train_accuracy = known.accuracy;
+    }
+    if (evaluation.has_both) {
+      line.add("val_masked_loss", evaluation.token_loss)
+          .add("val_next_sentence_loss", evaluation.label_loss)
+          .add("val_next_sentence_accuracy", evaluation.label_accuracy);
+    }
+    progress_.evaluation(step, evaluation);
+    last_loss_ = evaluation.has_both ? evaluation.token_loss : evaluation.loss;
+    if (evaluation.loss < state_.best_val_loss) {
+      state_.best_val_loss = evaluation.loss;
+      state_.best_step = step;
+      state_.without_better = 0;
+    } else if (config_.patience > 0 && ++state_.without_better >= config_.patience && step < config_.steps) {
+      state_.stopped_early = true;
+      progress_.note("stopped at step " + std::to_string(step) + ": no better validation loss than that of step " +
+                     std::to_string(state_.best_step) + ", whose model is kept");
+    }
+    return true;
+  }
+
+  Snapshot snapshot_now() {
+    TrainingState state = state_;
+    state.metrics_bytes = metrics_.size();
+    note_machine(state, config_);
+    return snapshot(now(), trainer_, std::move(state));
+  }
+
+  void save() {
+    // Where it was moved away from there may be another run by now, which is not ours to write to.
+    if (place_of(run_.paths.directory) != place_) {
+      throw Error(Fault::io, "the run is no longer at " + data::printable(run_.paths.directory) +
+                                 ": it was moved or removed");
+    }
+    // The checkpoint will say how long the log is: it must be there when that is read.
+    metrics_.sync();
+    const auto save_one = [this](const Snapshot& moment) {
+      save_checkpoint(run_.store, moment, trainer_.parameters(), config_, *run_.checkpoint.tokenizer,
+                      run_.checkpoint.labels);
+    };
+    const Snapshot newest = snapshot_now();
+    if (best_ && best_->id != newest.id) save_one(*best_);
+    best_.reset();
+    save_one(newest);
+    std::optional<CheckpointId> best;
+    if (state_.best_step >= 0) best = CheckpointId{state_.best_step, true};
+    run_.store.prune(newest.id, best, config_.keep, config_.save_every);
+  }
+
+  OpenRun& run_;
+  const Config& config_;
+  TrainingState state_;  // but for what the trainer, the optimizer and the logs know better
+  Progress& progress_;
+  Interruption& interruption_;
+  data::FileIdentity place_;
+  Trainer<float> trainer_;
+  LineLog metrics_;
+  TimingLog timing_;
+  Saver saver_;
+  std::optional<Snapshot> best_;  // a copy of the best model, when it is not on the disk yet
+  double last_loss_ = 0;          // nats for each target, of the last step or the evaluation after it
+  int signal_ = 0;
+};
+
+}  // namespace
+
+void prepare_run(const RunPaths& run, Plan& plan, const data::Sources& sources, const data::TextFacts& facts,
+                 const Checkpoint* initial) {
+  const data::TextReading reading(*plan.tokenizer, plan.config.objective->form(plan.config), &plan.labels);
+  data::build_token_file(run.tokens(), sources, facts, reading, plan.config.val_fraction,
+                         static_cast<std::uint64_t>(plan.config.seed));
+  data::remove_all(run.spool());
+  data::write_file_atomically(run.tokenizer(), plan.tokenizer->json());
+  const data::TokenFile tokens(run.tokens());
+  if (plan.timed) measure(plan, tokens);
+  data::write_file_atomically(run.config(), to_json(plan.config));
+
+  Trainer<float> trainer(plan.config, *plan.tokenizer, tokens.train(), 0, static_cast<long>(plan.labels.size()));
+  if (initial) read_initial(*initial->model, trainer.parameters(), heads_to_change(initial->config, plan.config));
+  TrainingState state;
+  state.schedule_steps = plan.config.steps;
+  state.tokens = fingerprint(tokens.facts());
+  note_machine(state, plan.config);
+  CheckpointStore store(run.checkpoints());
+  save_checkpoint(store, snapshot({0, true}, trainer, state), trainer.parameters(), plan.config, *plan.tokenizer,
+                  plan.labels);
+}
+
+long extend_by_minutes(OpenRun& run, double minutes) {
+  Plan plan;
+  plan.config = run.checkpoint.config;
+  plan.config.minutes = minutes;
+  plan.config.steps = static_cast<long>(field_named("steps").high);  // what it may have, before the time is known
+  plan.tokenizer = run.checkpoint.tokenizer;
+  plan.labels = run.checkpoint.labels;
+  plan.validation_tokens = run.tokens->validation_size();
+  plan.timed = true;
+  measure(plan, *run.tokens);
+  const long fit = plan.config.steps;
+  extend(run, run.checkpoint.state.trainer.step + fit,
+         "--minutes " + number_text(minutes) + ", about " + std::to_string(fit) + " steps from step " +
+             std::to_string(run.checkpoint.state.trainer.step) + ",");
+  return fit;
+}
+
+TrainingResult train_run(OpenRun& run, Progress& progress, Interruption& interruption) {
+  return Training(run, progress, interruption)();
+}
+
+}  // namespace primer::train

@@ -1,0 +1,328 @@
+#include "train/plan/plan.h"
+#include "train/tasks/numbers.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "autograd/error.h"
+#include "data/examples/token_file.h"
+#include "data/bytes/utf8.h"
+#include "train/plan/memory.h"
+
+namespace primer::train {
+
+using autograd::Error;
+using autograd::Fault;
+
+namespace {
+
+// What trains in a few minutes on two cores and gives a sensible result, by the length of the text. At 6 N FLOP a token
+// and 200 GFLOP/s, three minutes are best spent on about 0.5 to 1 million parameters (Hoffmann et al. 2022: twenty
+// tokens a parameter), so longer texts get more steps rather than larger models.
+struct Row {
+  std::uint64_t below;  // tokens of the text
+  long layers, heads, channels, context, batch, steps;
+  double lr, dropout;
+};
+constexpr Row table[] = {
+    {10'000, 2, 4, 64, 64, 8, 600, 3e-3, 0},
+    {100'000, 3, 4, 96, 64, 16, 1200, 2e-3, 0.1},
+    {400'000, 4, 4, 128, 128, 16, 1800, 1e-3, 0.1},
+    {1'000'000, 4, 4, 128, 128, 16, 1800, 1e-3, 0},
+    {~0ull, 4, 4, 128, 128, 16, 2500, 1e-3, 0},
+};
+
+constexpr std::size_t most_characters = 512;          // distinct symbols; above, a token is a byte
+constexpr std::uint64_t worth_patience = 2'000;       // validation tokens below which early stopping would follow noise
+constexpr std::uint64_t most_evaluated = 256 * 1024;  // tokens an evaluation reads unless it is told how many
+
+// Of sinusoidal positions. Vaswani et al. (2017, section 3.4) multiply the token rows by sqrt(channels) before they add
+// amplitude 1; dividing the positions instead leaves the tied output projection as it is. nanogpt-cpu, 500 steps, two
+// seeds: 1 gives 3.02 and 3.14, 1 / sqrt(channels) 2.220 and 2.218, 0.02 2.288 and 2.295; learned positions 2.300.
+double sinusoid_scale(long channels) { return std::round(1e4 / std::sqrt(static_cast<double>(channels))) / 1e4; }
+
+// A tenth, without the digits that a division by ten leaves behind: 0.0003, not 0.00030000000000000003.
+double tenth(double value) {
+  char text[32];
+  const char* const end = std::to_chars(text, text + sizeof text, value / 10, std::chars_format::general, 6).ptr;
+  std::from_chars(text, end, value);
+  return value;
+}
+
+template <class Value>
+bool fitted(const Config& config, Value Config::*member) {
+  return source_of(config, member) == ChosenBy::fitted;
+}
+
+// A preset was not made for this text: its context may shrink. What the user wrote may not.
+template <class Value>
+bool chosen_by_hand(const Config& config, Value Config::*member) {
+  return source_of(config, member) >= ChosenBy::file;
+}
+
+const Row& row_for(std::uint64_t tokens) {
+  return *std::find_if(std::begin(table), std::end(table), [&](const Row& row) { return tokens < row.below; });
+}
+
+std::uint64_t tokens_in(const data::FileFacts& file, const data::TextReading& reading) {
+  const auto count = reading.count(file);
+  if (!count) autograd::refuse("make_plan", "the tokens of the text were not counted", Fault::bug);
+  return *count;
+}
+
+std::shared_ptr<const data::Tokenizer> new_tokenizer(Config& config, const data::TextFacts& facts) {
+  if (fitted(config, &Config::tokenizer)) {
+    config.tokenizer = facts.alphabet.size() <= most_characters ? "char" : "byte";
+  }
+  if (config.tokenizer != "byte" && config.tokenizer != "char") {
+    autograd::refuse("make_plan", "the tokenizer " + config.tokenizer + " was not made", Fault::bug);
+  }
+  return config.tokenizer == "byte" ? data::make_byte_tokenizer(config.objective->specials())
+                                    : data::make_character_tokenizer(facts.alphabet, config.objective->specials());
+}
+
+void count_tokens(Plan& plan, const data::TextFacts& facts) {
+  plan.train_tokens = plan.validation_tokens = plan.lines = 0;
+  for (const data::FileFacts& file : facts.files) {
+    const std::uint64_t n = tokens_in(file, {*plan.tokenizer, plan.config.objective->form(plan.config)});
+    const std::uint64_t train = data::training_share(n, plan.config.val_fraction);
+    plan.train_tokens += train;
+    plan.validation_tokens += n - train;
+    plan.lines += file.parts;
+  }
+}
+
+void choose_parts(Plan& plan, const data::TextFacts& facts) {
+  Config& config = plan.config;
+  const auto fewest = static_cast<std::uint64_t>(config.objective->room(config).fewest_tokens);
+  count_tokens(plan, facts);
+  if (config.val_fraction > 0 && (plan.validation_tokens < fewest || plan.train_tokens < fewest) &&
+      !chosen_by_hand(config, &Config::val_fraction)) {
+    config.val_fraction = 0;
+    plan.notes.push_back("the text is too short to keep a part of it for validation");
+    count_tokens(plan, facts);
+  }
+  if (plan.train_tokens < fewest) {
+    throw Error(Fault::input, "the text is too short: its training part has " + std::to_string(plan.train_tokens) +
+                                  (plan.train_tokens == 1 ? " token" : " tokens") + ", and at least " +
+                                  std::to_string(fewest) + " are needed");
+  }
+  if (config.val_fraction > 0 && plan.validation_tokens < fewest) {
+    config.val_fraction = 0;
+    plan.notes.push_back("the validation part is empty: nothing will be evaluated");
+    count_tokens(plan, facts);
+  }
+}
+
+// Lines of labels that nothing can be learned of, or nothing be said about.
+void check_labels(const Plan& plan, const data::TextFacts& facts) {
+  for (std::size_t k = 0; k < facts.label_lines.size() && plan.validates(); ++k) {
+    if (facts.label_lines[k] > 1) continue;
+    throw Error(Fault::input, "the label '" + data::printable(plan.labels[k]) + "' has " +
+                                  (facts.label_lines[k] == 1 ? "1 line" : "no line") + ", too few to learn from and to "
+                                  "validate with: give more of them, or --val-fraction 0");
+  }
+}
+
+// Lines are read whole, as far as that is affordable.
+long context_for(const data::TextFacts& facts) {
+  constexpr std::size_t most = 512;
+  std::size_t longest = facts.line_lengths.size();
+  while (longest > 1 && facts.line_lengths[longest - 1] == 0) --longest;
+  return static_cast<long>(std::min(most, (longest - 1 + 7) / 8 * 8));
+}
+
+void note_cut_lines(Plan& plan, const data::TextFacts& facts) {
+  std::uint64_t cut = 0;
+  for (std::size_t places = static_cast<std::size_t>(plan.config.context) + 1; places < facts.line_lengths.size(); ++places) {
+    cut += facts.line_lengths[places];
+  }
+  if (cut == 0) return;
+  plan.notes.push_back(std::to_string(cut) + " of " + std::to_string(plan.lines) + " lines are longer than the context of " +
+                       std::to_string(plan.config.context) + " and lose their ends");
+}
+
+void choose_context(Plan& plan, const data::TextFacts& facts, const Row& row) {
+  Config& config = plan.config;
+  const bool by_lines = !facts.line_lengths.empty();
+  if (fitted(config, &Config::context)) config.context = by_lines ? context_for(facts) : row.context;
+  // Next-token windows of T tokens need T + 1: each token's target is the one after it. What stands around the text
+  // needs places, too.
+  const std::uint64_t largest = plan.train_tokens + static_cast<std::uint64_t>(config.objective->room(config).framing);
+  if (static_cast<std::uint64_t>(config.context) <= largest) return;
+  if (chosen_by_hand(config, &Config::context)) {
+    throw Error(Fault::input, "the text is too short for --context " + std::to_string(config.context) +
+                                  ": its training part has " + std::to_string(plan.train_tokens) +
+                                  " tokens; the largest context that works is " + std::to_string(largest));
+  }
+  config.context = static_cast<long>(largest);
+  plan.notes.push_back("context " + std::to_string(largest) + " is all that the text allows");
+}
+
+void choose_model(Config& config, const Row& row) {
+  if (fitted(config, &Config::layers)) config.layers = row.layers;
+  const bool heads_fit = fitted(config, &Config::heads);
+  const bool channels_fit = fitted(config, &Config::channels);
+  if (heads_fit) config.heads = row.heads;
+  if (channels_fit) config.channels = row.channels;
+  if (heads_fit) {
+    while (config.channels % config.heads != 0) --config.heads;
+  } else if (channels_fit) {
+    config.channels = (config.channels + config.heads - 1) / config.heads * config.heads;
+  }
+  if (fitted(config, &Config::dropout)) config.dropout = row.dropout;
+  if (fitted(config, &Config::position_scale) && config.position == nn::Position::sinusoidal) {
+    config.position_scale = sinusoid_scale(config.channels);
+  }
+  config.objective->fit(config);
+}
+
+void choose_optimizer(Config& config, const Row& row) {
+  if (fitted(config, &Config::lr)) {
+    const bool noam = config.schedule == optim::Decay::noam;
+    config.lr = noam ? 1 : config.optimizer == optim::Rule::sgd ? 0.1 : row.lr;
+    if (config.channels > 256 && !noam) config.lr /= 2;  // wider models want smaller steps
+  }
+  // A minimum from a preset or file must not turn the schedule of a smaller --lr upside down.
+  const bool overtaken = config.min_lr > config.lr &&
+                         source_of(config, &Config::min_lr) < source_of(config, &Config::lr);
+  if (fitted(config, &Config::min_lr) || overtaken) config.min_lr = tenth(config.lr);
+  if (fitted(config, &Config::weight_decay)) config.weight_decay = config.optimizer == optim::Rule::adamw ? 0.1 : 0;
+  if (config.min_lr > config.lr) {
+    throw Error(Fault::usage, "--min-lr " + number_text(config.min_lr) + " is above --lr " + number_text(config.lr));
+  }
+}
+
+// The first of --steps, --epochs and --minutes ends the run, among those that were chosen last: a flag replaces the
+// length that a preset or a file gives.
+void choose_length(Plan& plan, const Row& row) {
+  Config& config = plan.config;
+  plan.steps_per_epoch = steps_per_epoch(config, plan.train_tokens, plan.lines);
+  ChosenBy last = ChosenBy::fitted;
+  const auto look = [&](auto member, double value) {
+    if (value > 0) last = std::max(last, source_of(config, member));
+  };
+  look(&Config::steps, static_cast<double>(config.steps));
+  look(&Config::epochs, config.epochs);
+  look(&Config::minutes, config.minutes);
+  const auto counts = [&](auto member) { return last > ChosenBy::fitted && source_of(config, member) == last; };
+
+  double steps = counts(&Config::steps) && config.steps > 0 ? static_cast<double>(config.steps) : 1e12;
+  if (counts(&Config::epochs) && config.epochs > 0) {
+    steps = std::min(steps, static_cast<double>(steps_for(config.epochs, plan.steps_per_epoch)));
+  }
+  plan.timed = counts(&Config::minutes) && config.minutes > 0;
+  if (!plan.timed) config.minutes = 0;
+  if (last == ChosenBy::fitted) steps = static_cast<double>(row.steps);
+  config.steps = static_cast<long>(steps);
+  config.epochs = 0;
+  if (fitted(config, &Config::patience)) {
+    config.patience = last == ChosenBy::fitted && plan.validation_tokens >= worth_patience ? 3 : 0;
+  }
+}
+
+void choose_evaluation(Plan& plan) {
+  Config& config = plan.config;
+  if (!fitted(config, &Config::eval_batches) || plan.validation_tokens <= most_evaluated) return;
+  const auto tokens = static_cast<double>(plan.validation_tokens);
+  const double lines = static_cast<double>(plan.lines) * config.val_fraction;
+  const double share = static_cast<double>(most_evaluated) / tokens;
+  const double examples = config.objective->count(config, static_cast<double>(most_evaluated), lines * share);
+  config.eval_batches = std::max(1L, static_cast<long>(std::ceil(examples / static_cast<double>(config.batch))));
+  plan.notes.push_back("an evaluation reads " + number_text(std::max(1.0, std::round(100 * share))) +
+                       " % of the validation part, spread over it");
+}
+
+void count_parameters(Plan& plan) {
+  const Config& config = plan.config;
+  const auto labels = static_cast<long>(plan.labels.size());
+  StepMeter meter(config, model_config(config, plan.tokenizer->vocabulary_size(), labels));
+  plan.parameters = meter.parameters().count();
+  plan.parameters_without_positions = plan.parameters - meter.model().body().position_count();
+  plan.flop_per_token = meter.part(1).work.flop / static_cast<double>(config.context);
+  plan.memory_bytes = static_cast<std::uint64_t>(std::min(memory_need(config, meter, config.batch).total(), 1e18));
+  refuse_beyond_memory(config, meter, available_memory());
+}
+
+}  // namespace
+
+TextReadings read_text(const Config& wishes, const data::Sources& sources, data::TextFacts& facts,
+                       std::shared_ptr<const data::Tokenizer> tokenizer) {
+  TextReadings readings{std::move(tokenizer), {}};
+  if (wishes.objective->has_labels()) readings.labels = data::survey_labels(sources);
+  const data::TextForm form = wishes.objective->form(wishes);
+  if (!readings.tokenizer && form == data::TextForm::stream) return readings;  // the plan makes it and knows
+  Config config = wishes;
+  if (!readings.tokenizer) readings.tokenizer = new_tokenizer(config, facts);
+  require_specials(*config.objective, *readings.tokenizer);
+  data::count_tokens(sources, facts, {*readings.tokenizer, form, &readings.labels});
+  return readings;
+}
+
+Plan make_plan(const Config& wishes, const data::TextFacts& facts, const TextReadings& readings) {
+  Plan plan;
+  plan.config = wishes;
+  plan.tokenizer = readings.tokenizer;
+  plan.labels = readings.labels;
+  plan.text_bytes = facts.bytes;
+  if (!plan.tokenizer) plan.tokenizer = new_tokenizer(plan.config, facts);
+  choose_parts(plan, facts);
+  const Row& row = row_for(plan.train_tokens + plan.validation_tokens);
+  check_labels(plan, facts);
+  choose_context(plan, facts, row);
+  note_cut_lines(plan, facts);
+  choose_model(plan.config, row);
+  choose_optimizer(plan.config, row);
+  if (fitted(wishes, &Config::batch)) {
+    const auto windows = plan.train_tokens / static_cast<std::uint64_t>(plan.config.context) + 1;
+    plan.config.batch = static_cast<long>(std::min(static_cast<std::uint64_t>(row.batch), windows));
+  }
+  choose_evaluation(plan);
+  count_parameters(plan);
+  choose_length(plan, row);
+  if (!plan.timed) settle_steps(plan);
+  return plan;
+}
+
+double steps_per_epoch(const Config& config, std::uint64_t train_tokens, std::uint64_t lines) {
+  const double examples = config.objective->count(config, static_cast<double>(train_tokens),
+                                                  static_cast<double>(lines) * (1 - config.val_fraction));
+  return std::max(examples, 1.0) / static_cast<double>(config.batch * config.accumulate);
+}
+
+long steps_for(double epochs, double steps_per_epoch) {
+  return static_cast<long>(std::clamp(std::ceil(epochs * steps_per_epoch), 1.0, 1e12));
+}
+
+void settle_steps(Plan& plan, double seconds_per_step, double seconds_per_batch, long evaluation_batches) {
+  Config& config = plan.config;
+  constexpr long evaluations = 10;  // in a run beside that of step 0, unless --eval-every says otherwise
+  const bool every_fits = fitted(config, &Config::eval_every);
+  if (plan.timed) {
+    double seconds = config.minutes * 60;
+    double per_step = seconds_per_step, seconds_per_evaluation = seconds_per_batch * static_cast<double>(evaluation_batches);
+    if (plan.validates() && every_fits) {
+      // All of them together may take a fifth of the time; where they would take more, each looks at less of the text.
+      const double most = 0.2 * seconds / (evaluations + 1);
+      if (seconds_per_evaluation > most && fitted(config, &Config::eval_batches)) {
+        config.eval_batches = std::max(1L, static_cast<long>(most / seconds_per_batch));
+        seconds_per_evaluation = most;
+      }
+      seconds -= (evaluations + 1) * seconds_per_evaluation;
+    }
+    if (plan.validates() && !every_fits && config.eval_every > 0) {
+      per_step += seconds_per_evaluation / static_cast<double>(config.eval_every);
+    }
+    const double steps = std::max(1.0, std::floor(std::max(0.0, seconds) / std::max(per_step, 1e-9)));
+    config.steps = static_cast<long>(std::min(steps, static_cast<double>(config.steps)));
+    config.minutes = 0;
+    plan.timed = false;
+  }
+  if (fitted(config, &Config::warmup)) {
+    config.warmup = config.schedule == optim::Decay::noam ? std::max(1L, config.steps / 10) : std::min(100L, config.steps / 10);
+  }
+  if (every_fits) config.eval_every = std::max(1L, (config.steps + evaluations - 1) / evaluations);
+}
+
+}  // namespace primer::train

@@ -1,0 +1,74 @@
+// From a text and some wishes to a complete configuration that makes sense for that text.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/text/text.h"
+#include "data/tokenizers/tokenizer.h"
+#include "train/tasks/config.h"
+
+namespace primer::train {
+
+/// A training that could start.
+struct Plan {
+  Config config;  // complete, but for the steps when `timed`
+  bool timed = false;  // minutes were asked for: settle_steps() must be told how fast the model trains
+  std::shared_ptr<const data::Tokenizer> tokenizer;
+  std::vector<std::string> labels;  // of --objective classify, in order
+  std::uint64_t text_bytes = 0;
+  std::uint64_t train_tokens = 0, validation_tokens = 0;
+  std::uint64_t lines = 0;  // of --objective classify
+  long parameters = 0, parameters_without_positions = 0;
+  double steps_per_epoch = 0;
+  double flop_per_token = 0;       // of its products in their textbook form: see StepMeter
+  std::uint64_t memory_bytes = 0;  // estimate of what training takes
+  std::vector<std::string> notes;  // what was changed to fit, one line each
+
+  /// Targets are evaluated at all.
+  bool validates() const { return config.val_fraction > 0; }
+  long sequences_per_step() const { return config.batch * config.accumulate; }
+};
+
+/// The tokenizer that the wishes name, where it takes more than facts about the text: learned from the text, all of it,
+/// or read from a file. Null where make_plan makes it. Throws what learning and reading throw.
+std::shared_ptr<const data::Tokenizer> make_tokenizer(const Config& wishes, const data::Sources& sources);
+
+/// Reads a text once more where facts about it are not enough: its labels, and how many tokens it gives. `tokenizer`,
+/// if not null, is the one to count with; else a new one of characters or bytes, by the wishes. Fault::input.
+struct TextReadings {
+  std::shared_ptr<const data::Tokenizer> tokenizer;
+  std::vector<std::string> labels;  // of --objective classify
+};
+TextReadings read_text(const Config& wishes, const data::Sources& sources, data::TextFacts& facts,
+                       std::shared_ptr<const data::Tokenizer> tokenizer);
+
+/// Completes `wishes`: what nobody chose is fitted to the text. Unless minutes were asked for, the steps are settled.
+/// With a tokenizer the text is encoded by it, and has been counted by it (read_text); without, by a new one of
+/// characters or bytes.
+/// Fault::input: the text is too short, also for a context that was chosen; Fault::usage: choices that exclude each
+/// other; Fault::memory: the model does not fit this machine.
+Plan make_plan(const Config& wishes, const data::TextFacts& facts,
+               const TextReadings& readings = {});
+
+/// Turns a time limit into steps: the most that fit, evaluations included, and at least one. Afterwards the
+/// configuration says steps only. Seconds are measured, and so is how many batches an evaluation takes; they are not
+/// looked at when no minutes were asked for.
+void settle_steps(Plan& plan, double seconds_per_step = 0, double seconds_per_batch = 0, long evaluation_batches = 0);
+
+/// Steps that an epoch takes, with fraction: of `train_tokens` of a text; of labelled lines their number in the whole
+/// text counts. 0.x for a text shorter than a step.
+double steps_per_epoch(const Config& config, std::uint64_t train_tokens, std::uint64_t lines);
+
+/// Whole steps for so many epochs, one at least.
+long steps_for(double epochs, double steps_per_epoch);
+
+/// The plan for people, a few lines.
+std::string plan_text(const Plan& plan);
+
+/// The plan as one JSON object.
+std::string plan_json(const Plan& plan);
+
+}  // namespace primer::train

@@ -1,0 +1,66 @@
+// A plan, told to people and to programs.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "train/tasks/numbers.h"
+#include "train/step/json_line.h"
+#include "train/step/metrics.h"
+#include "train/plan/plan.h"
+
+namespace primer::train {
+
+std::string plan_text(const Plan& plan) {
+  const Config& c = plan.config;
+  const auto text = [](auto value) { return std::to_string(value); };
+  std::string out = "text   " + short_number(static_cast<double>(plan.text_bytes)) + "B, " + c.tokenizer +
+                    " tokens, vocabulary " + text(plan.tokenizer->vocabulary_size()) + ": " + text(plan.train_tokens) +
+                    " to train, " + text(plan.validation_tokens) + " to validate\n";
+  if (!plan.labels.empty()) {
+    out += "labels " + text(plan.labels.size()) + " on " + text(plan.lines) + " lines:";
+    for (std::size_t i = 0; i < std::min<std::size_t>(plan.labels.size(), 10); ++i) out += " " + plan.labels[i];
+    out += plan.labels.size() > 10 ? " ...\n" : "\n";
+  }
+  out += "model  " + text(c.layers) + " layers, " + text(c.heads) + " heads, " + text(c.channels) +
+         " channels, context " + text(c.context) + ": " + text(plan.parameters) + " parameters (" +
+         text(plan.parameters_without_positions) + " without positions), about " +
+         short_number(static_cast<double>(plan.memory_bytes)) + "B of memory\n";
+  const double tokens = static_cast<double>(plan.sequences_per_step()) * static_cast<double>(c.context);
+  out += "run    " + (plan.timed ? number_text(c.minutes) + " minutes" : text(c.steps) + " steps") + " of " +
+         text(plan.sequences_per_step()) + " x " + text(c.context) + " tokens";
+  char epochs[64];
+  if (!plan.timed) {
+    std::snprintf(epochs, sizeof epochs, ", %.3g epochs", static_cast<double>(c.steps) / plan.steps_per_epoch);
+    out += epochs;
+  }
+  out += ", " + short_number(plan.flop_per_token * tokens) + "FLOP a step; " + std::string(autograd::name(c.optimizer)) + ", lr " +
+         number_text(c.lr) + " to " + number_text(c.schedule == optim::Decay::constant ? c.lr : c.min_lr) + " (" +
+         std::string(autograd::name(c.schedule)) + ")";
+  if (c.dropout > 0) out += ", dropout " + number_text(c.dropout);
+  if (c.patience > 0) out += ", stops after " + text(c.patience) + " evaluations without a better one";
+  out += ", seed " + text(c.seed) + "\n";
+  for (const std::string& note : plan.notes) out += "note   " + note + "\n";
+  return out;
+}
+
+std::string plan_json(const Plan& plan) {
+  JsonLine line;
+  line.add("parameters", plan.parameters)
+      .add("parameters_without_positions", plan.parameters_without_positions)
+      .add("vocabulary", static_cast<long>(plan.tokenizer->vocabulary_size()))
+      .add("text_bytes", plan.text_bytes)
+      .add("tokens", plan.train_tokens)
+      .add("validation_tokens", plan.validation_tokens);
+  if (plan.timed) {
+    line.add_null("steps");
+  } else {
+    line.add("steps", plan.config.steps);
+  }
+  line.add("steps_per_epoch", plan.steps_per_epoch)
+      .add("memory_bytes", plan.memory_bytes)
+      .add("flop_per_token", plan.flop_per_token)
+      .add_json("config", to_json(plan.config, Layout::one_line));
+  return line.text();
+}
+
+}  // namespace primer::train

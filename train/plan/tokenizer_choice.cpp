@@ -1,0 +1,17 @@
+// The tokenizers that a plan does not make itself.
+#include "data/tokenizers/bpe_training.h"
+#include "data/tokenizers/tokenizer_files.h"
+#include "train/plan/plan.h"
+
+namespace primer::train {
+
+std::shared_ptr<const data::Tokenizer> make_tokenizer(const Config& wishes, const data::Sources& sources) {
+  const bool made_by_plan = wishes.tokenizer == "char" || wishes.tokenizer == "byte";
+  if (made_by_plan || source_of(wishes, &Config::tokenizer) == ChosenBy::fitted) return nullptr;
+  if (const int size = bpe_size(wishes.tokenizer)) {
+    return data::train_bpe(data::count_words(sources), size, wishes.objective->specials());
+  }
+  return data::open_tokenizer(wishes.tokenizer);
+}
+
+}  // namespace primer::train

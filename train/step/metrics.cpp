@@ -1,0 +1,54 @@
+#include "train/step/metrics.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "autograd/error.h"
+#include "data/bytes/file.h"
+#include "data/bytes/utf8.h"
+
+namespace primer::train {
+
+LineLog::LineLog(const std::string& path, std::uint64_t keep, data::Disk& disk)
+    : disk_(disk),
+      descriptor_(data::uninterrupted([&] { return disk.open(path, data::Disk::Open::update); })) {
+  data::FileStatus status;
+  int result = descriptor_;
+  if (result >= 0) result = data::uninterrupted([&] { return disk_.status(descriptor_, status); });
+  if (result == 0 && status.kind != data::FileKind::regular) result = -EINVAL;
+  size_ = std::min(keep, status.identity.size);
+  if (result == 0 && size_ < status.identity.size) {
+    result = data::uninterrupted([&] { return disk_.truncate(descriptor_, size_); });
+  }
+  if (result < 0) {
+    if (descriptor_ >= 0) disk_.close(descriptor_);
+    throw autograd::Error(autograd::Fault::io,
+                          "cannot open the log " + data::printable(path) + ": " + data::reason(-result));
+  }
+}
+
+LineLog::~LineLog() { disk_.close(descriptor_); }
+
+bool LineLog::write(std::string_view line) {
+  std::string whole(line);
+  whole += '\n';
+  std::size_t written = 0;
+  while (written < whole.size()) {
+    const std::int64_t count =
+        disk_.write(descriptor_, whole.data() + written, whole.size() - written, size_ + written);
+    if (count == -EINTR) continue;
+    if (count <= 0) {
+      // A part of the line may be there; should cutting it off fail too, the next line is written over it.
+      disk_.truncate(descriptor_, size_);
+      ++dropped_;
+      return false;
+    }
+    written += static_cast<std::size_t>(count);
+  }
+  size_ += whole.size();
+  return true;
+}
+
+bool LineLog::sync() { return disk_.sync(descriptor_) == 0; }
+
+}  // namespace primer::train

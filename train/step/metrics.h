@@ -1,0 +1,41 @@
+// Logs of a run: one JSON object a line, one write a line.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+
+#include "data/bytes/disk.h"
+
+namespace primer::train {
+
+/// A file that grows by whole lines. A line that cannot be written (a full disk) is dropped and counted: a log never
+/// stops a training.
+class LineLog {
+ public:
+  /// Creates the file, or goes on behind its first `keep` bytes; what is there beyond them is cut off. A file that is
+  /// shorter is gone on with at its end. Fault::io.
+  explicit LineLog(const std::string& path, std::uint64_t keep = std::numeric_limits<std::uint64_t>::max(),
+                   data::Disk& disk = data::system_disk());
+  LineLog(const LineLog&) = delete;
+  LineLog& operator=(const LineLog&) = delete;
+  ~LineLog();
+
+  /// Appends `line` and a line feed. False if it was dropped; then nothing of it is in the file.
+  bool write(std::string_view line);
+
+  /// Makes the lines durable, before a checkpoint says that they are there. False if that failed.
+  bool sync();
+
+  long dropped() const { return dropped_; }
+  std::uint64_t size() const { return size_; }  // bytes of whole lines
+
+ private:
+  data::Disk& disk_;
+  int descriptor_;
+  std::uint64_t size_ = 0;
+  long dropped_ = 0;
+};
+
+}  // namespace primer::train

@@ -1,0 +1,76 @@
+#include "train/step/timing.h"
+#include "train/step/json_line.h"
+#include "train/step/stopwatch.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+#include <vector>
+
+#include "autograd/error.h"
+#include "data/bytes/file.h"
+
+namespace primer::train {
+
+double product_rate(autograd::Multiplier& multiplier, long m, long n, long k, int runs) {
+  const std::vector<float> a(m * k, 0.5f), b(k * n, 0.25f);  // [m, k], [k, n]
+  std::vector<float> c(m * n);                               // [m, n]
+  double best = 0;
+  for (int i = 0; i < runs; ++i) {
+    const Stopwatch watch;
+    multiplier.product(m, n, k, autograd::as_is(a.data(), k), autograd::as_is(b.data(), n), 0.0f, c.data(), n);
+    best = std::max(best, 2.0 * static_cast<double>(m * n * k) / watch.seconds());
+  }
+  return best;
+}
+
+TimingLog::Before TimingLog::read_before(const std::string& path, long step) {
+  constexpr std::string_view step_key = "{\"step\":", time_key = ",\"time\":";
+  constexpr double most_seconds = 1e9;  // 30 years: a line that says more, or nan, is none of ours
+  Before before;
+  try {
+    const std::string text = data::read_file(path, std::uint64_t{1} << 30);
+    std::size_t end = 0;
+    for (std::size_t begin = 0; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
+      const std::string_view line = std::string_view(text).substr(begin, end - begin);
+      const auto time = line.find(time_key);
+      if (!line.starts_with(step_key) || time == std::string_view::npos) break;
+      const char* const last = line.data() + line.size();
+      long at = 0;
+      double seconds = 0;
+      std::from_chars(line.data() + step_key.size(), last, at);
+      const auto read = std::from_chars(line.data() + time + time_key.size(), last, seconds);
+      if (at > step || read.ec != std::errc() || !(seconds >= before.seconds && seconds < most_seconds)) break;
+      before = {end + 1, seconds};
+    }
+  } catch (const autograd::Error&) {  // none yet, or one that says nothing
+  }
+  return before;
+}
+
+TimingLog::TimingLog(const std::string& path, long step, long last_step, autograd::Multiplier& multiplier)
+    : before_(read_before(path, step)),
+      log_(path, before_.bytes),
+      multiplier_(multiplier),
+      peak_(product_rate(multiplier, 1024, 1024, 1024, 2)),
+      last_step_(last_step) {}
+
+void TimingLog::step(const StepReport& report, double seconds) {
+  seconds_ += seconds;
+  tokens_ += static_cast<double>(report.tokens);
+  flop_ += report.flop;
+  if (seconds_ < 1 && report.step != last_step_) return;
+  if (looks_ > 0) {
+    --looks_;
+    peak_ = std::max(peak_, product_rate(multiplier_, 1024, 1024, 1024, 1));
+  }
+  JsonLine line;
+  line.add("step", report.step)
+      .add("time", before_.seconds + since_start_.seconds())
+      .add("tokens_per_s", tokens_ / seconds_)
+      .add("share_of_peak", flop_ / seconds_ / peak_);
+  log_.write(line.text());
+  seconds_ = tokens_ = flop_ = 0;
+}
+
+}  // namespace primer::train

@@ -1,0 +1,107 @@
+// Text from a model, one token at a time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "autograd/tape.h"
+#include "data/tokenizers/tokenizer.h"
+#include "nn/gpt.h"
+
+namespace primer::train {
+
+struct Sampling {
+  double temperature = 0.8;  // divides the logits; 0 is greedy
+  long top_k = 0;            // only the k most probable tokens; 0: all
+  double top_p = 1;          // only the fewest tokens that have this share of the probability together
+  std::uint64_t seed = 1337;
+};
+
+/// Where probabilities are made; used again it asks for no memory.
+struct ProbabilitySpace {
+  std::vector<double> p;    // [V]
+  std::vector<int> ranked;  // [V], ids
+};
+
+/// Probabilities [V] from logits [V]: temperature, then top-k, then top-p, each renormalised. With temperature 0 the
+/// highest logit has it all. Between equal logits the lower id comes first. The result is space.p.
+/// Holtzman et al.: The Curious Case of Neural Text Degeneration (2020), for top-p. A NaN: Fault::checkpoint.
+std::span<const double> probabilities(std::span<const float> logits, const Sampling& sampling, ProbabilitySpace& space);
+
+/// The id at which the running sum of the probabilities passes `uniform`, in [0, 1).
+int choose(std::span<const double> probabilities, double uniform);
+
+/// Which samples: `count` of them, numbered from `first`.
+struct SampleRange {
+  std::uint64_t first = 0;
+  long count = 1;
+};
+
+/// Continues `prompt`, which is not empty, by up to `count` tokens, in several samples at once. `each(sample, id)` gets
+/// every new token and says whether that sample goes on; of one sample they come in order. Throws Error(usage) for a
+/// model that is not causal, Error(memory) when there is no room for the samples' keys and values.
+///
+/// The n-th token of sample s is drawn with the random number (seed, s, n). How many samples there are at once changes
+/// logits only in the rounding.
+///
+/// The window, what the model sees when a token is drawn, holds `context` tokens at most: of a longer prompt the last
+/// ones. A window that the next token would make longer becomes its last half, context / 2 tokens with that one (1 at
+/// least), computed again from position 0; then it grows as before. So a token costs O(window), and once in
+/// context / 2 tokens half a window.
+void generate(const nn::Gpt<float>& gpt, autograd::Tape<float>& tape, std::span<const int> prompt, long count,
+              const Sampling& sampling, SampleRange samples, const std::function<bool(std::uint64_t, int)>& each);
+
+/// Passes text on until `stop` appears in it, however it is cut into pieces; keeps back what may be its beginning.
+class StopFilter {
+ public:
+  explicit StopFilter(std::string stop) : stop_(std::move(stop)) {}
+  std::string feed(const std::string& piece);  // what may be shown
+  std::string finish();                        // the rest, when the text ended without `stop`
+  bool stopped() const { return stopped_; }
+
+ private:
+  std::string stop_, pending_;
+  bool stopped_ = false;
+};
+
+/// Writes texts whose tokens come side by side one after the other: the first that has not ended as it comes, up to
+/// the last whole character; the others are held back until then. Each is the prompt, what follows up to the stop text,
+/// and a line feed; lines of dashes stand between them.
+class SampleWriter {
+ public:
+  using Write = std::function<bool(const std::string&)>;  // false: nobody reads any more
+
+  SampleWriter(std::shared_ptr<const data::Tokenizer> tokenizer, std::string prompt, std::string stop, Write write);
+
+  void begin(std::size_t count);     // so many texts come next
+  bool feed(std::size_t i, int id);  // the next token of text i; false: it has ended, or nobody reads any more
+  void end();                        // nothing more comes for any of them
+  bool is_read() const { return is_read_; }
+
+ private:
+  struct Text {
+    data::StreamDecoder decoder;
+    StopFilter filter;
+    std::string held = {};  // certain, not yet written
+    bool has_ended = false;
+  };
+  void write(const std::string& text) { is_read_ = is_read_ && write_(text); }
+  void release();  // writes what may be written
+
+  std::shared_ptr<const data::Tokenizer> tokenizer_;
+  std::string prompt_, stop_;
+  Write write_;
+  std::vector<Text> texts_;
+  std::size_t front_ = 0;  // the first text that is not written to its end
+  bool is_first_ = true, is_read_ = true;
+};
+
+/// Text for a terminal: control characters other than line feed and tab, C1 and stray bytes too, are shown as \xHH,
+/// so that no text can command the terminal.
+std::string for_terminal(const std::string& text);
+
+}  // namespace primer::train

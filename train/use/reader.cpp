@@ -1,0 +1,170 @@
+#include "train/use/reader.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "autograd/error.h"
+#include "autograd/kernels/rows.h"
+#include "autograd/ops/gather.h"
+#include "autograd/ops/layout.h"
+#include "autograd/ops/softmax.h"
+#include "data/examples/text_form.h"
+#include "data/bytes/utf8.h"
+
+namespace primer::train {
+
+using autograd::Error;
+using autograd::Fault;
+
+namespace {
+
+// What a model says must be numbers.
+const autograd::Tensor<float>& numbers(const autograd::Tensor<float>& x) {
+  if (autograd::any_not_finite(x.data(), x.size())) {
+    throw Error(Fault::checkpoint, "the model's output is not a number: its parameters are broken");
+  }
+  return x;
+}
+
+}  // namespace
+
+std::vector<int> segments_of(const LoadedRun& run, std::span<const int> ids) {
+  if (!run.config.next_sentence) return {};
+  std::vector<int> segments(ids.size(), 0);
+  const auto end = std::find(ids.begin(), ids.end(), data::need_special(*run.tokenizer, "[SEP]"));
+  for (auto i = end - ids.begin() + 1; i < static_cast<std::ptrdiff_t>(ids.size()); ++i) segments[static_cast<std::size_t>(i)] = 1;
+  return segments;
+}
+
+void Reader::refuse(const std::string& why) const {
+  throw Error(Fault::input, data::printable(run_.paths.directory) + why);
+}
+
+const nn::Bert<float>& Reader::bert_that(bool can, const std::string& what) const {
+  if (!can) refuse(" holds a model that was trained with --objective " + std::string(run_.config.objective->name()) + " and " + what);
+  return run_.network->bert();
+}
+
+std::vector<int> Reader::ids(std::string_view text, bool specials, bool* cut) const {
+  const data::Tokenizer& tokenizer = *run_.tokenizer;
+  std::vector<int> ids = specials ? tokenizer.encode_with_specials(text) : tokenizer.encode(text);
+  const bool framed = run_.network->is_bert();
+  const long room = run_.config.context - (framed ? 2 : 0);
+  if (static_cast<long>(ids.size()) > room) {
+    if (!cut) {
+      throw Error(Fault::input, "the text has " + std::to_string(ids.size()) + " tokens, and the model reads " +
+                                    std::to_string(room) + " at once");
+    }
+    *cut = true;
+    ids.resize(static_cast<std::size_t>(room));
+  }
+  if (framed) {
+    ids.insert(ids.begin(), data::need_special(tokenizer, "[CLS]"));
+    ids.push_back(data::need_special(tokenizer, "[SEP]"));
+  }
+  return ids;
+}
+
+nn::Sequences Reader::batch_of(std::span<const std::vector<int>> texts) {
+  std::size_t longest = 1;
+  for (const auto& text : texts) longest = std::max(longest, text.size());
+  tokens_.assign(texts.size() * longest, 0);
+  segments_.assign(run_.config.next_sentence ? tokens_.size() : 0, 0);
+  lengths_.clear();
+  for (std::size_t b = 0; b < texts.size(); ++b) {
+    const auto row = static_cast<std::ptrdiff_t>(b * longest);
+    std::ranges::copy(texts[b], tokens_.begin() + row);
+    if (!segments_.empty()) std::ranges::copy(segments_of(run_, texts[b]), segments_.begin() + row);
+    lengths_.push_back(static_cast<int>(texts[b].size()));
+  }
+  return {tokens_, static_cast<long>(texts.size()), static_cast<long>(longest), lengths_, segments_};
+}
+
+std::vector<std::vector<Filling>> Reader::fill(std::span<const int> ids, long top) {
+  const nn::Bert<float>& bert = bert_that(run_.network->config().masked_head, "fills no gaps");
+  const int mask = data::need_special(*run_.tokenizer, "[MASK]");
+  std::vector<int> places;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] == mask) places.push_back(static_cast<int>(i));
+  }
+  if (places.empty()) throw Error(Fault::input, "there is no [MASK] in the text");
+
+  const auto pause = tape_.pause();
+  const std::vector<int> text(ids.begin(), ids.end());
+  const nn::Sequences in = batch_of({&text, 1});
+  const long length = in.length;
+  const autograd::Tensor<float> x = bert.hidden(tape_, in);  // [1, T, C]
+  const autograd::Tensor<float> rows =
+      autograd::gather<float>(tape_, reshape(x, {length, x.shape[2]}), std::span<const int>(places));
+  const autograd::Tensor<float> logits = numbers(bert.logits(rows));  // [places, V]
+  const long V = logits.shape[1];
+  std::vector<bool> is_special(static_cast<std::size_t>(V));
+  for (const auto& [name, id] : run_.tokenizer->specials()) is_special[static_cast<std::size_t>(id)] = true;
+  std::vector<std::vector<Filling>> all;
+  for (std::size_t k = 0; k < places.size(); ++k) {
+    const float* const row = logits.data() + static_cast<long>(k) * V;
+    const double largest = *std::max_element(row, row + V);
+    double total = 0;
+    std::vector<Filling> fillings;
+    for (int id = 0; id < V; ++id) {
+      const double p = std::exp(row[id] - largest);
+      total += p;
+      if (!is_special[static_cast<std::size_t>(id)]) fillings.push_back({id, p});
+    }
+    const auto count = std::min(static_cast<std::size_t>(top), fillings.size());
+    const auto middle = fillings.begin() + static_cast<std::ptrdiff_t>(count);
+    std::partial_sort(fillings.begin(), middle, fillings.end(), [](const Filling& a, const Filling& b) {
+      return a.probability > b.probability || (a.probability == b.probability && a.id < b.id);
+    });
+    fillings.resize(count);
+    for (Filling& filling : fillings) filling.probability /= total;
+    all.push_back(std::move(fillings));
+  }
+  return all;
+}
+
+std::vector<double> Reader::log_probabilities(std::span<const std::vector<int>> texts, std::span<const long> places) {
+  const nn::Bert<float>& bert = bert_that(run_.network->config().masked_head, "fills no gaps");
+  const int mask = data::need_special(*run_.tokenizer, "[MASK]");
+  const nn::Sequences in = batch_of(texts);
+  std::vector<int> rows, wanted;
+  for (std::size_t b = 0; b < texts.size(); ++b) {
+    rows.push_back(static_cast<int>(static_cast<long>(b) * in.length + places[b]));
+    wanted.push_back(std::exchange(tokens_[static_cast<std::size_t>(rows.back())], mask));
+  }
+  const auto pause = tape_.pause();
+  const autograd::Tensor<float> x = bert.hidden(tape_, in);
+  const autograd::Tensor<float> at =
+      autograd::gather<float>(tape_, reshape(x, {x.shape.rows(), x.shape[2]}), std::span<const int>(rows));
+  const autograd::Tensor<float> logs = numbers(log_softmax(bert.logits(at)));  // [texts, V]
+  std::vector<double> result;
+  for (std::size_t b = 0; b < texts.size(); ++b) {
+    result.push_back(logs.data()[static_cast<long>(b) * logs.shape[1] + wanted[b]]);
+  }
+  return result;
+}
+
+std::vector<float> Reader::embed(std::span<const std::vector<int>> texts, Summary summary) {
+  const auto pause = tape_.pause();
+  const nn::Sequences in = batch_of(texts);
+  const autograd::Tensor<float> x = run_.network->body().hidden(tape_, in);  // [B, T, C]
+  if (summary == Summary::cls) {
+    const bool can = run_.network->config().pooling == nn::Pooling::cls;
+    const autograd::Tensor<float> y = numbers(bert_that(can, "has no pooler; leave --pooling out").pooled(x));
+    return {y.data(), y.data() + y.size()};
+  }
+  const autograd::Tensor<float> y = numbers(nn::mean_of_real(x, in.lengths));
+  return {y.data(), y.data() + y.size()};
+}
+
+std::vector<double> Reader::classify(std::span<const std::vector<int>> texts) {
+  const nn::Bert<float>& bert = bert_that(!run_.labels.empty(), "has no classes");
+  const auto pause = tape_.pause();
+  const nn::Sequences in = batch_of(texts);
+  const autograd::Tensor<float> logits = bert.label_logits(bert.pooled(bert.hidden(tape_, in), in.lengths));  // [B, K]
+  const autograd::Tensor<float> p = numbers(softmax(logits));
+  return {p.data(), p.data() + p.size()};
+}
+
+}  // namespace primer::train

@@ -1,0 +1,80 @@
+// What a trained model makes of texts: fillings, vectors, classes.
+#pragma once
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "train/checkpoints/loaded_run.h"
+
+namespace primer::train {
+
+/// The token that may stand at a [MASK].
+struct Filling {
+  int id = 0;
+  double probability = 0;
+};
+
+/// What a vector is taken from.
+enum class Summary { mean, cls };
+
+/// The segment of each of a text's ids [T]: 1 after its first [SEP] and 0 before, as the model met them in training; none
+/// where it was not trained on pairs of sentences.
+std::vector<int> segments_of(const LoadedRun& run, std::span<const int> ids);
+
+/// Reads texts with the model of a run. A text is [CLS] text [SEP] to a BERT, and its tokens alone to a GPT. A model
+/// whose output is not a number: Fault::checkpoint.
+class Reader {
+ public:
+  explicit Reader(LoadedRun& run) : run_(run) {}
+
+  /// The ids of a text. With `specials`, names such as [MASK] stand for these tokens. Longer than the context, or a
+  /// symbol outside the vocabulary: Fault::input. With `cut`, what is too long loses its end and sets *cut.
+  std::vector<int> ids(std::string_view text, bool specials, bool* cut = nullptr) const;
+
+  /// For each [MASK] among the ids, in order, the `top` most probable tokens, the most probable first; special tokens
+  /// fill no gap. No [MASK], or a model that fills none: Fault::input.
+  std::vector<std::vector<Filling>> fill(std::span<const int> ids, long top);
+
+  /// ln p of the token at each of the places, from a text of which that place alone is masked: places and texts one for
+  /// one. The model fills gaps.
+  std::vector<double> log_probabilities(std::span<const std::vector<int>> texts, std::span<const long> places);
+
+  /// One vector for each text, [texts, C]: the mean of the last layer over all its tokens, or what the pooler makes of
+  /// [CLS]. Texts side by side, of about equal lengths, cost least. No pooler: Fault::input.
+  std::vector<float> embed(std::span<const std::vector<int>> texts, Summary summary);
+
+  /// The probability of each class for each text, [texts, K]. A model without classes: Fault::input.
+  std::vector<double> classify(std::span<const std::vector<int>> texts);
+
+ private:
+  [[noreturn]] void refuse(const std::string& why) const;
+  const nn::Bert<float>& bert_that(bool can, const std::string& what) const;
+  nn::Sequences batch_of(std::span<const std::vector<int>> texts);
+
+  LoadedRun& run_;
+  autograd::Tape<float> tape_;
+  std::vector<int> tokens_, segments_, lengths_;  // [B, T], [B, T] or none, [B], of the batch that is read
+};
+
+/// Calls f(first, ids) for all texts, a batch at a time, the shortest first: order[first ...] are the places of the
+/// batch's texts among all, ids their tokens. So padding is little, and what a text gives does not depend on its
+/// neighbours but for rounding.
+template <class F>
+void by_length(std::vector<std::vector<int>> texts, F f) {
+  std::vector<std::size_t> order(texts.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return texts[a].size() < texts[b].size(); });
+  constexpr std::size_t most_tokens = 8192;  // of a batch, with padding
+  for (std::size_t first = 0, last = 0; first < order.size(); first = last) {
+    while (last < order.size() && (last == first || (last - first + 1) * texts[order[last]].size() <= most_tokens)) ++last;
+    std::vector<std::vector<int>> batch;
+    for (std::size_t i = first; i < last; ++i) batch.push_back(std::move(texts[order[i]]));
+    f(std::span<const std::size_t>(order).subspan(first, last - first), std::span<const std::vector<int>>(batch));
+  }
+}
+
+}  // namespace primer::train
