@@ -1,6 +1,6 @@
 # The usual commands; CMakeLists.txt does the work.
 .PHONY: all all-tests demo test test-blas test-threads test-v3 test-long test-page test-outside campaign sanitize fuzz \
-  bench bench-check portable test-portable aarch64 dependencies check clean
+  bench bench-check format check-format portable test-portable aarch64 dependencies check clean
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 CONFIGURE = @cmake -S . -G Ninja --log-level=NOTICE
 BUILD = @cmake --build $(1) -j $(JOBS)
@@ -76,6 +76,16 @@ sanitize: check  # the quick tests, with every access and every undefined operat
 	$(call BUILD,build-sanitize)
 	ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1 \
 	UBSAN_OPTIONS=print_stacktrace=1 $(TEST) build-sanitize
+
+# Another version of clang-format lays code out in another way: this one is Debian 12's.
+SOURCES = git ls-files '*.h' '*.cpp'
+check-format:  # every source is laid out as .clang-format says; installs clang-format
+	@sh dependencies.sh install clang-format-14
+	@$(SOURCES) | xargs clang-format-14 --dry-run -Werror
+
+format:  # lays every source out so
+	@sh dependencies.sh install clang-format-14
+	@$(SOURCES) | xargs clang-format-14 -i
 
 FUZZ_SECONDS ?= 60
 fuzz:  # looks for files that break a reader, FUZZ_SECONDS for each; needs clang, and installs it

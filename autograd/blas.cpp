@@ -10,9 +10,12 @@ void gemm(long m, long n, long k, T scale, Operand<T> a, Operand<T> b, T beta, T
   const auto ta = a.is_transposed ? CblasTrans : CblasNoTrans;
   const auto tb = b.is_transposed ? CblasTrans : CblasNoTrans;
   const auto i = [](long x) { return static_cast<blasint>(x); };
-  const auto multiply = [] { if constexpr (sizeof(T) == 4) return cblas_sgemm; else return cblas_dgemm; }();
-  multiply(CblasRowMajor, ta, tb, i(m), i(n), i(k), scale, a.data, i(a.stride), b.data, i(b.stride), beta, c,
-           i(c_stride));
+  const auto call = [&](auto multiply) {
+    multiply(CblasRowMajor, ta, tb, i(m), i(n), i(k), scale, a.data, i(a.stride), b.data, i(b.stride), beta, c,
+             i(c_stride));
+  };
+  if constexpr (sizeof(T) == 4) call(cblas_sgemm);
+  else call(cblas_dgemm);
 }
 
 template void gemm<float>(long, long, long, float, Operand<float>, Operand<float>, float, float*, long);

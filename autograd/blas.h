@@ -13,9 +13,13 @@ struct Operand {
   bool is_transposed = false;
 };
 template <class T>
-Operand<T> as_is(const T* data, long stride) { return {data, stride, false}; }
+Operand<T> as_is(const T* data, long stride) {
+  return {data, stride, false};
+}
 template <class T>
-Operand<T> transposed(const T* data, long stride) { return {data, stride, true}; }
+Operand<T> transposed(const T* data, long stride) {
+  return {data, stride, true};
+}
 
 /// c = scale a b + beta c on the calling thread; a is [m, k], b [k, n], c [m, n] with rows c_stride apart.
 /// With beta 0, c is only written: what it held, NaN too, is gone. Extents must fit 32 bits.

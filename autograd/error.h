@@ -9,14 +9,14 @@ namespace primer::autograd {
 
 /// The kind of a failure. The numbers are the program's exit codes.
 enum class Fault {
-  usage = 2,        // an option, a configuration or a call that makes no sense
-  input = 3,        // a text, a tokenizer or a run that cannot be used
-  checkpoint = 4,   // a saved model that is corrupt, foreign or newer than this program
-  io = 5,           // the disk: no space, read-only, permission, a failing device
-  busy = 6,         // the run is in use by another process
-  diverged = 7,     // the loss is no longer a number
-  memory = 8,       // the machine has not enough memory
-  bug = 70,         // primer's own mistake
+  usage = 2,       // an option, a configuration or a call that makes no sense
+  input = 3,       // a text, a tokenizer or a run that cannot be used
+  checkpoint = 4,  // a saved model that is corrupt, foreign or newer than this program
+  io = 5,          // the disk: no space, read-only, permission, a failing device
+  busy = 6,        // the run is in use by another process
+  diverged = 7,    // the loss is no longer a number
+  memory = 8,      // the machine has not enough memory
+  bug = 70,        // primer's own mistake
 };
 
 /// Every failure that a caller can meet. `what()` is the whole message, one line.

@@ -12,10 +12,10 @@ namespace primer::autograd {
 /// the textbook, the float path against double, each input held constant, no output element unwritten, first write
 /// and accumulation, and the refusal of wrong shapes.
 struct Example {
-  const char* op;                               // the name that the op records
-  std::vector<std::vector<Shape>> shapes;       // of the inputs, in several sizes
-  std::vector<std::vector<Shape>> wrong = {};   // of inputs that must be refused
-  double low = -1.5, high = 1.5;                // the inputs are drawn from this range
+  const char* op;                              // the name that the op records
+  std::vector<std::vector<Shape>> shapes;      // of the inputs, in several sizes
+  std::vector<std::vector<Shape>> wrong = {};  // of inputs that must be refused
+  double low = -1.5, high = 1.5;               // the inputs are drawn from this range
 };
 
 }  // namespace primer::autograd

@@ -25,7 +25,9 @@ class OpClock {
   }
   void backward(std::string_view op) { times_[op].backward += since_start(); }
 
-  const std::map<std::string_view, OpTime>& times() const { return times_; }  // by names that live as long as the program
+  const std::map<std::string_view, OpTime>& times() const {
+    return times_;
+  }  // by names that live as long as the program
   void clear() { times_.clear(); }
 
  private:

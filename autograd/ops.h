@@ -23,14 +23,14 @@ namespace primer::autograd {
 template <class Table>
 void every_op(Table& table) {
   // primitives
-  arithmetic_examples(table);     // add, subtract, multiply, divide, scale
-  elementwise_examples(table);    // exp, log, sqrt, tanh, sigmoid, erf, relu
-  reduce_examples(table);         // sum, sum_last, repeat, spread
-  softmax_examples(table);        // softmax, log_softmax
-  matmul_examples(table);         // matmul
-  layout_examples(table);         // reshape, permute, slice, concat
-  gather_examples(table);         // gather, pick
-  dropout_examples(table);        // dropout
+  arithmetic_examples(table);   // add, subtract, multiply, divide, scale
+  elementwise_examples(table);  // exp, log, sqrt, tanh, sigmoid, erf, relu
+  reduce_examples(table);       // sum, sum_last, repeat, spread
+  softmax_examples(table);      // softmax, log_softmax
+  matmul_examples(table);       // matmul
+  layout_examples(table);       // reshape, permute, slice, concat
+  gather_examples(table);       // gather, pick
+  dropout_examples(table);      // dropout
   // fused
   activate_examples(table);       // gelu, gelu_erf, relu
   linear_examples(table);         // x W^T + b, alone and joined to a residual

@@ -38,9 +38,12 @@ void split(long n, long cost, F f, long grain = 1) {
 /// Calls f(i) for i = 0 ... n-1; cheap independent elements.
 template <class F>
 void each(long n, F f) {
-  split(n, 1, [&](long begin, long end, int) {
-    for (long i = begin; i < end; ++i) f(i);
-  }, 64);
+  split(
+      n, 1,
+      [&](long begin, long end, int) {
+        for (long i = begin; i < end; ++i) f(i);
+      },
+      64);
 }
 
 /// Calls f(i, thread) for i = 0 ... n-1, handing out one item at a time: for items of unequal cost.

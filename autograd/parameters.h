@@ -27,7 +27,8 @@ struct Init {
 template <class T>
 class FlatBlock {
  public:
-  explicit FlatBlock(long count, Memory memory = Memory::real) : region_(std::max<std::size_t>(count * sizeof(T), 1), memory) {
+  explicit FlatBlock(long count, Memory memory = Memory::real)
+      : region_(std::max<std::size_t>(count * sizeof(T), 1), memory) {
     region_.open(count * sizeof(T));
   }
   T* data() const { return reinterpret_cast<T*>(region_.data()); }
@@ -43,9 +44,9 @@ class Parameters {
     std::string path;  // blocks.3.attention.qkv.weight
     Shape shape;
     Init init;
-    bool decay;        // weight decay applies: matrices and embeddings, not biases and norms
+    bool decay;           // weight decay applies: matrices and embeddings, not biases and norms
     bool frozen = false;  // keeps its numbers in training
-    long offset = 0;   // in the flat blocks, in elements; a multiple of 64 bytes
+    long offset = 0;      // in the flat blocks, in elements; a multiple of 64 bytes
   };
 
   /// Declares a parameter; its numbers exist after build(). Copying the returned handle ties two uses together.
@@ -94,8 +95,8 @@ class Parameters {
     }
   }
 
-  /// Lays out all parameters and initialises each from (seed, hash of its path): adding or reordering parameters changes
-  /// no other one's numbers.
+  /// Lays out all parameters and initialises each from (seed, hash of its path): adding or reordering parameters
+  /// changes no other one's numbers.
   void build(std::uint64_t seed) {
     lay_out();
     for (const Entry& e : entries_) {

@@ -51,8 +51,8 @@ std::size_t Pool::best_fit(std::size_t bytes) {
     return best;
   }
   const bool grow = !blocks_.empty() && blocks_.back().owners == 0;
-  const std::size_t begin = grow ? blocks_.back().begin
-                                 : gap + (blocks_.empty() ? 0 : blocks_.back().begin + blocks_.back().bytes);
+  const std::size_t begin =
+      grow ? blocks_.back().begin : gap + (blocks_.empty() ? 0 : blocks_.back().begin + blocks_.back().bytes);
   region_.open(begin + bytes);
   reached_ = std::max(reached_, begin + bytes);
   if (grow) blocks_.pop_back();

@@ -42,7 +42,7 @@ class Pool {
   void merge_with_next(std::size_t index);
 
   Region region_;
-  std::vector<Block> blocks_;  // in address order, no two free ones side by side
+  std::vector<Block> blocks_;             // in address order, no two free ones side by side
   std::size_t in_use_ = 0, reached_ = 0;  // bytes
 };
 

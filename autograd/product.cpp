@@ -10,8 +10,8 @@
 namespace primer::autograd {
 namespace {
 
-// The part of b that is packed at a time: a depth whose strip of a stays in the first cache, and columns (2 MiB of floats
-// with that depth) that stay in the last one, from where they are read in order.
+// The part of b that is packed at a time: a depth whose strip of a stays in the first cache, and columns (2 MiB of
+// floats with that depth) that stay in the last one, from where they are read in order.
 constexpr long most_depth = 512, most_columns = 1024;
 
 /// Room for two packed parts of b: while one is read, who is done already packs the next.
@@ -23,8 +23,8 @@ T* packing_space(std::optional<Region>& region) {
   return reinterpret_cast<T*>(region->data());
 }
 
-/// A strip of a, [rows, depth], for tiles to read: where it stands, unless its rows would fall into the same sets of the
-/// first cache; then side by side in `space`.
+/// A strip of a, [rows, depth], for tiles to read: where it stands, unless its rows would fall into the same sets of
+/// the first cache; then side by side in `space`.
 template <class T>
 Left<T> gather_strip(Operand<T> a, long row, long rows, long from, long depth, T* space) {
   constexpr long most = Tile<T>::rows, stride = most_depth + 16;
@@ -67,11 +67,11 @@ void tiles_of_thread(long m, long n, long k, Operand<T> a, Operand<T> b, T beta,
       }
       const long units = strips * panels, end = units * (thread + 1) / team;
       for (long u = units * thread / team; u < end;) {
-        const long s = u / panels, p = u % panels, last = std::min(panels, p + end - u);  // panels p ... last-1 of strip s
+        const long s = u / panels, p = u % panels, last = std::min(panels, p + end - u);  // panels p ... last-1 of s
         const long row = s * rows, count = std::min(rows, m - row);
         const Left<T> left = gather_strip(a, row, count, from, deep, strip);
-        multiply_strip<T>(count, std::min(last * columns, some) - p * columns, deep, left, part + p * columns * deep, deep,
-                          from > 0 || beta != 0, c.from(row, j + p * columns));
+        multiply_strip<T>(count, std::min(last * columns, some) - p * columns, deep, left, part + p * columns * deep,
+                          deep, from > 0 || beta != 0, c.from(row, j + p * columns));
         u += last - p;
       }
     }
@@ -115,16 +115,16 @@ void product_by_tiles(long m, long n, long k, Operand<T> a, Operand<T> b, T beta
 template <class T>
 void product_by_blas(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride) {
   // Borders at multiples of 16 keep the kernels' tiles whole.
-  if (m >= n)
-    split(m, n * k, [=](long begin, long end, int) {
-      const Operand<T> rows{a.data + begin * (a.is_transposed ? 1 : a.stride), a.stride, a.is_transposed};
-      gemm<T>(end - begin, n, k, 1, rows, b, beta, c + begin * c_stride, c_stride);
-    }, 16);
-  else
-    split(n, m * k, [=](long begin, long end, int) {
-      const Operand<T> columns{b.data + begin * (b.is_transposed ? b.stride : 1), b.stride, b.is_transposed};
-      gemm<T>(m, end - begin, k, 1, a, columns, beta, c + begin, c_stride);
-    }, 16);
+  const auto some_rows = [=](long begin, long end, int) {
+    const Operand<T> rows{a.data + begin * (a.is_transposed ? 1 : a.stride), a.stride, a.is_transposed};
+    gemm<T>(end - begin, n, k, 1, rows, b, beta, c + begin * c_stride, c_stride);
+  };
+  const auto some_columns = [=](long begin, long end, int) {
+    const Operand<T> columns{b.data + begin * (b.is_transposed ? b.stride : 1), b.stride, b.is_transposed};
+    gemm<T>(m, end - begin, k, 1, a, columns, beta, c + begin, c_stride);
+  };
+  if (m >= n) split(m, n * k, some_rows, 16);
+  else split(n, m * k, some_columns, 16);
 }
 
 }  // namespace
@@ -136,15 +136,13 @@ void Multiplier::product(long m, long n, long k, Operand<T> a, Operand<T> b, T b
   for (const long extent : {m, n, k, a.stride, b.stride, c_stride})
     if (extent > INT_MAX)
       refuse("product", "an extent of " + std::to_string(extent) + " is beyond BLAS's 32 bits; take a smaller batch");
+  const auto some_columns = [=](long begin, long end, int) {
+    dot_rows(m, end - begin, k, a, transposed(b.data + begin * b.stride, b.stride), beta, c + begin, c_stride);
+  };
   if (m <= 8 && n > m && !a.is_transposed && b.is_transposed)  // reading b takes longer than computing with it
-    split(n, m * k, [=](long begin, long end, int) {
-      const Operand<T> rows{b.data + begin * b.stride, b.stride, true};
-      dot_rows(m, end - begin, k, a, rows, beta, c + begin, c_stride);
-    }, 16);
-  else if (by == Products::tiles)
-    product_by_tiles<T>(m, n, k, a, b, beta, {c, c_stride, 1}, packing_space<T>(packed_));
-  else
-    product_by_blas(m, n, k, a, b, beta, c, c_stride);
+    split(n, m * k, some_columns, 16);
+  else if (by == Products::tiles) product_by_tiles<T>(m, n, k, a, b, beta, {c, c_stride, 1}, packing_space<T>(packed_));
+  else product_by_blas(m, n, k, a, b, beta, c, c_stride);
 }
 
 template void Multiplier::product<float>(long, long, long, Operand<float>, Operand<float>, float, float*, long);

@@ -12,7 +12,8 @@ namespace primer::autograd {
 
 /// Philox 4x32 with 10 rounds: four random words from a 128-bit counter and a 64-bit key.
 /// Salmon, Moraes, Dror, Shaw: Parallel Random Numbers: As Easy as 1, 2, 3 (SC 2011), section 3.3.
-/// The counter is a, b, c, d, of which the lower 32 bits count: so a loop over counters is vector code without shuffles.
+/// The counter is a, b, c, d, of which the lower 32 bits count: so a loop over counters is vector code without
+/// shuffles.
 inline void philox(std::uint64_t& a, std::uint64_t& b, std::uint64_t& c, std::uint64_t& d, std::uint32_t key0,
                    std::uint32_t key1) {
 #pragma GCC unroll 10
@@ -58,7 +59,8 @@ class Random {
   /// The four words numbered 4 block ... 4 block + 3.
   std::array<std::uint32_t, 4> block(std::uint64_t block) const {
     return philox({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
-                   static_cast<std::uint32_t>(step_), static_cast<std::uint32_t>(step_ >> 32)}, key_);
+                   static_cast<std::uint32_t>(step_), static_cast<std::uint32_t>(step_ >> 32)},
+                  key_);
   }
 
   /// The words 64 group ... 64 group + 63, ordered so that 16 counters run side by side in vector registers: the first

@@ -31,11 +31,11 @@ class Region {
   void allow(const void* begin, std::size_t bytes);
 
  private:
-  char* data_ = nullptr;       // aligned to a huge page
-  void* mapping_ = nullptr;    // what the system gave; null without memory
-  std::size_t reserved_ = 0;   // bytes of the mapping
-  std::size_t usable_ = 0;     // bytes from data_ to the end of the mapping
-  std::size_t opened_ = 0;     // bytes from data_ that may be touched
+  char* data_ = nullptr;      // aligned to a huge page
+  void* mapping_ = nullptr;   // what the system gave; null without memory
+  std::size_t reserved_ = 0;  // bytes of the mapping
+  std::size_t usable_ = 0;    // bytes from data_ to the end of the mapping
+  std::size_t opened_ = 0;    // bytes from data_ that may be touched
 };
 
 }  // namespace primer::autograd

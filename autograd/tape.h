@@ -46,13 +46,13 @@ struct Observer {
 template <class T>
 class Tape {
  public:
-  bool training = true;              // dropout is active
+  bool training = true;  // dropout is active
   Noise noise;
-  Observer<T>* observer = nullptr;   // null: nobody watches, at the cost of this check
-  OpClock* clock = nullptr;          // null: nobody asks where the time goes
-  Multiplier multiplier;             // makes and counts the products of the ops
+  Observer<T>* observer = nullptr;  // null: nobody watches, at the cost of this check
+  OpClock* clock = nullptr;         // null: nobody asks where the time goes
+  Multiplier multiplier;            // makes and counts the products of the ops
 #ifdef NDEBUG
-  bool poison = false;               // new memory is filled with NaN: an element left unwritten shows
+  bool poison = false;  // new memory is filled with NaN: an element left unwritten shows
 #else
   bool poison = true;
 #endif
@@ -131,9 +131,7 @@ class Tape {
   [[nodiscard]] Pause pause() { return Pause(*this); }
 
   /// True if an observer asks for this tensor: layers that would not make it otherwise check first.
-  bool watched(std::string_view path, std::string_view name) {
-    return observer && observer->wants(path, name);
-  }
+  bool watched(std::string_view path, std::string_view name) { return observer && observer->wants(path, name); }
   /// Shows x to the observer, who may hand back another tensor of the same shape to go on with.
   Tensor<T> watch(Tensor<T> x, std::string_view path, std::string_view name) {
     if (!watched(path, name)) return x;
@@ -161,9 +159,13 @@ class Tape {
   /// False: a tape without memory. Loops of ops that are not made by what follows ask first.
   bool computes() const { return !records_; }
   template <class F>
-  void each(long n, F f) const { if (computes()) autograd::each(n, f); }
+  void each(long n, F f) const {
+    if (computes()) autograd::each(n, f);
+  }
   template <class F>
-  void split(long n, long cost, F f, long grain = 1) const { if (computes()) autograd::split(n, cost, f, grain); }
+  void split(long n, long cost, F f, long grain = 1) const {
+    if (computes()) autograd::split(n, cost, f, grain);
+  }
 
   /// c = a b + beta c: see Multiplier.
   void product(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride) {
@@ -195,9 +197,8 @@ class Tape {
   /// An unwritten result that depends on `inputs`.
   Tensor<T> output(Shape shape, std::initializer_list<Tensor<T>> inputs) {
     if (clock) clock->start();
-    const bool needs = recording_ && std::any_of(inputs.begin(), inputs.end(), [](const Tensor<T>& x) {
-                         return x.node && x.node->needs_grad;
-                       });
+    const bool needs = recording_ && std::any_of(inputs.begin(), inputs.end(),
+                                                 [](const Tensor<T>& x) { return x.node && x.node->needs_grad; });
     return made(shape, keep<T>(shape.size()), needs);
   }
 

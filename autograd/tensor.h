@@ -5,13 +5,14 @@
 
 namespace primer::autograd {
 
-template <class T> class Tape;
+template <class T>
+class Tape;
 
 /// Values and gradient of one result. Reshaped handles share a node.
 template <class T>
 struct Node {
-  T* value = nullptr;       // [size]
-  T* grad = nullptr;        // [size], d root / d value; null until its first write, and of a frozen parameter
+  T* value = nullptr;  // [size]
+  T* grad = nullptr;   // [size], d root / d value; null until its first write, and of a frozen parameter
   long size = 0;
   bool needs_grad = false;  // a parameter, an input whose gradient is wanted, or computed from one
   bool parameter = false;   // grad has a fixed place that belongs to Parameters

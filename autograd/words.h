@@ -21,7 +21,9 @@ constexpr std::array<std::string_view, sizeof...(Name)> word_list(Name... names)
 }
 
 template <class E>
-concept Word = std::is_enum_v<E> && requires(E value) { words(value).size(); };
+concept Word = std::is_enum_v<E> && requires(E value) {
+  words(value).size();
+};
 
 template <Word E>
 constexpr std::string_view name(E value) {

@@ -15,8 +15,8 @@ struct SelfAttention {
   std::string path;
   long heads = 1;
   bool causal = true;
-  Linear<T> qkv;       // [3C, C]: rows of queries, keys, values, each cut into heads
-  Linear<T> output;    // [C, C]
+  Linear<T> qkv;     // [3C, C]: rows of queries, keys, values, each cut into heads
+  Linear<T> output;  // [C, C]
   Dropout pattern_dropout, residual_dropout;
 
   SelfAttention() = default;

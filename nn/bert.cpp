@@ -64,8 +64,7 @@ Tensor<T> Bert<T>::loss(Tape<T>& tape, const Sequences& in, const BertTargets& w
   if (!wanted.labels.empty()) {
     if (!labels.weight) autograd::refuse("bert", "this model has no classes");
     const Tensor<T> y = dropout(pooled(x, in.lengths), {config.dropout, autograd::hash("label.dropout")});
-    const Tensor<T> loss =
-        cross_entropy(y, labels.weight, wanted.labels, wanted.label_scale, label_score, labels.bias);
+    const Tensor<T> loss = cross_entropy(y, labels.weight, wanted.labels, wanted.label_scale, label_score, labels.bias);
     total = total ? add(total, loss) : loss;
   }
   if (!total) autograd::refuse("bert", "a loss needs targets or labels");

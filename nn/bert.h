@@ -30,12 +30,12 @@ Tensor<T> mean_of_real(Tensor<T> x, std::span<const int> lengths);
 template <class T>
 struct Bert : Transformer<T> {
   using Transformer<T>::config, Transformer<T>::token, Transformer<T>::hidden;
-  Linear<T> transform;       // [C, C]   the masked head: logits = norm(f(transform(x))) decoder^T + decoder_bias
+  Linear<T> transform;  // [C, C]   the masked head: logits = norm(f(transform(x))) decoder^T + decoder_bias
   LayerNorm<T> transform_norm;
-  Tensor<T> decoder;         // [V, C], the token embedding itself if tied
-  Tensor<T> decoder_bias;    // [V]
-  Linear<T> pooler;          // [C, C]   tanh of it, on the first output
-  Linear<T> labels;          // [K, C]
+  Tensor<T> decoder;       // [V, C], the token embedding itself if tied
+  Tensor<T> decoder_bias;  // [V]
+  Linear<T> pooler;        // [C, C]   tanh of it, on the first output
+  Linear<T> labels;        // [K, C]
 
   /// Declares all parameters, as the configuration wants them; biases in the heads even in a model without.
   Bert(Parameters<T>& parameters, const ModelConfig& c) : Transformer<T>(parameters, c) {

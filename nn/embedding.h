@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "nn/model_config.h"
 #include "nn/linear.h"
+#include "nn/model_config.h"
 
 namespace primer::nn {
 
@@ -42,8 +42,8 @@ template <class T>
 struct PositionalEncoding {
   Position kind = Position::none;
   long context = 0, channels = 0;
-  Embedding<T> learned;   // [context, C]
-  std::vector<T> fixed;   // [context, C]
+  Embedding<T> learned;  // [context, C]
+  std::vector<T> fixed;  // [context, C]
 
   PositionalEncoding() = default;
   PositionalEncoding(Parameters<T>& parameters, const std::string& path, Position k, long context_, long channels_,

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "autograd/random.h"
-#include "nn/model_config.h"
 #include "nn/linear.h"
+#include "nn/model_config.h"
 
 namespace primer::nn {
 
@@ -21,7 +21,8 @@ struct FeedForward {
               double dropout_, double deviation, double residual_deviation)
       : up(parameters, path + ".up", channels, hidden, bias, deviation),
         down(parameters, path + ".down", hidden, channels, bias, residual_deviation),
-        activation(a), dropout{dropout_, autograd::hash(path + ".residual")} {}
+        activation(a),
+        dropout{dropout_, autograd::hash(path + ".residual")} {}
 
   /// residual + dropout(down(activation(up(x)))); x and residual [B, T, C].
   Tensor<T> operator()(Tensor<T> residual, Tensor<T> x) const;

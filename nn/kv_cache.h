@@ -9,7 +9,8 @@
 #include "nn/model_config.h"
 
 namespace primer::autograd {
-template <class T> struct AttentionLayout;
+template <class T>
+struct AttentionLayout;
 }
 
 namespace primer::nn {
@@ -32,8 +33,11 @@ class KvCache {
  public:
   /// For a model of this shape; empty, with `most` sequences to come. Throws Error(memory).
   KvCache(const ModelConfig& c, long most)
-      : context_(c.context), width_(2 * c.channels), most_(most),
-        block_(std::max(1L, c.layers * most * context_ * width_)), nodes_(c.layers) {
+      : context_(c.context),
+        width_(2 * c.channels),
+        most_(most),
+        block_(std::max(1L, c.layers * most * context_ * width_)),
+        nodes_(c.layers) {
     for (long i = 0; i < c.layers; ++i) nodes_[i].value = block_.data() + i * most * context_ * width_;
     clear(most);
   }
@@ -57,8 +61,8 @@ class KvCache {
   /// So many sequences that have all begun as the first one. Error(usage) as above.
   void repeat(long sequences) {
     if (sequences < 0 || sequences > most_)
-      autograd::refuse("kv_cache", "expected " + std::to_string(most_) + " sequences or fewer, got " +
-                                       std::to_string(sequences));
+      autograd::refuse("kv_cache",
+                       "expected " + std::to_string(most_) + " sequences or fewer, got " + std::to_string(sequences));
     sequences_ = sequences;
     for (long b = 1; b < sequences; ++b) copy(0, b);
   }

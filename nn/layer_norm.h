@@ -15,8 +15,7 @@ struct LayerNorm {
   double epsilon = 1e-5;
 
   LayerNorm() = default;
-  LayerNorm(Parameters<T>& parameters, const std::string& path, long channels, bool with_bias,
-            double epsilon_ = 1e-5)
+  LayerNorm(Parameters<T>& parameters, const std::string& path, long channels, bool with_bias, double epsilon_ = 1e-5)
       : weight(parameters.declare(path + ".weight", {channels}, {0, 1}, false)), epsilon(epsilon_) {
     if (with_bias) bias = parameters.declare(path + ".bias", {channels}, {}, false);
   }

@@ -25,28 +25,28 @@ enum class Pooling { cls, mean };
 constexpr auto words(Pooling) { return word_list("cls", "mean"); }
 
 struct ModelConfig {
-  long vocabulary = 0;     // V, distinct tokens
-  long context = 0;        // T, the longest sequence
-  long layers = 4;         // blocks
-  long heads = 4;          // attention heads in each block; channels is a multiple
-  long channels = 128;     // C, width of the residual stream
-  long ffn_channels = 0;   // F, hidden width of the feed-forward part; 0: 4 C, -1: no such part
-  double dropout = 0;      // probability of zeroing, in [0, 1)
-  bool bias = false;       // biases in linear and norm layers
-  bool causal = true;      // a position sees only itself and earlier ones
-  bool tie = true;         // the output projection is the token embedding
+  long vocabulary = 0;    // V, distinct tokens
+  long context = 0;       // T, the longest sequence
+  long layers = 4;        // blocks
+  long heads = 4;         // attention heads in each block; channels is a multiple
+  long channels = 128;    // C, width of the residual stream
+  long ffn_channels = 0;  // F, hidden width of the feed-forward part; 0: 4 C, -1: no such part
+  double dropout = 0;     // probability of zeroing, in [0, 1)
+  bool bias = false;      // biases in linear and norm layers
+  bool causal = true;     // a position sees only itself and earlier ones
+  bool tie = true;        // the output projection is the token embedding
   Position position = Position::learned;
   double position_scale = 1;  // of sinusoidal positions
   Norm norm = Norm::pre;
   Activation activation = Activation::gelu;
 
   // of a BERT only
-  long segments = 0;               // S, kinds of segments that an embedding tells apart; 0: none
-  bool embedding_norm = false;     // layer norm of the embeddings' sum
-  double norm_epsilon = 1e-5;      // added to the variance in every layer norm
-  bool masked_head = false;        // predicts tokens
+  long segments = 0;                 // S, kinds of segments that an embedding tells apart; 0: none
+  bool embedding_norm = false;       // layer norm of the embeddings' sum
+  double norm_epsilon = 1e-5;        // added to the variance in every layer norm
+  bool masked_head = false;          // predicts tokens
   std::optional<Pooling> pooling{};  // none: no sequence is summed up
-  long labels = 0;                 // K, classes of a head on what the sequence is summed up in; 0: no such head
+  long labels = 0;                   // K, classes of a head on what the sequence is summed up in; 0: no such head
 
   bool is_bert() const { return masked_head || labels > 0; }
 

@@ -13,13 +13,13 @@ namespace primer::nn {
 template <class T>
 struct Transformer {
   ModelConfig config;
-  Embedding<T> token;               // [V, C]
-  PositionalEncoding<T> position;   // [T, C]
-  Embedding<T> segment;             // [S, C], if there are segments
-  LayerNorm<T> embedding_norm;      // without parameters in most models
+  Embedding<T> token;              // [V, C]
+  PositionalEncoding<T> position;  // [T, C]
+  Embedding<T> segment;            // [S, C], if there are segments
+  LayerNorm<T> embedding_norm;     // without parameters in most models
   Dropout embedding_dropout;
   std::vector<Block<T>> blocks;
-  LayerNorm<T> norm;                // after the last block of a pre-norm model
+  LayerNorm<T> norm;  // after the last block of a pre-norm model
 
   /// Declares all parameters; parameters.build(seed) then gives them numbers. Throws Error(usage) on a configuration
   /// that makes no model.

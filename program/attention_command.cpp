@@ -10,8 +10,8 @@
 #include "program/number_option.h"
 #include "program/output.h"
 #include "program/run_options.h"
-#include "train/use/attend.h"
 #include "train/step/progress.h"
+#include "train/use/attend.h"
 
 namespace primer::program {
 

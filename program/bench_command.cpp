@@ -2,7 +2,6 @@
 #include <map>
 #include <memory>
 
-#include "train/step/json_line.h"
 #include "autograd/blas.h"
 #include "autograd/error.h"
 #include "autograd/parallel.h"
@@ -12,6 +11,7 @@
 #include "program/help.h"
 #include "program/output.h"
 #include "train/bench/bench.h"
+#include "train/step/json_line.h"
 #include "train/step/machine.h"
 #include "train/step/metrics.h"
 #include "train/step/progress.h"
@@ -65,7 +65,8 @@ BenchReport measure(const BenchOptions& options) {
     report.look_at_machine();
   }
   for (const BenchCase& bench : cases) {
-    if (bench.config.dropout > 0 || !bench.config.objective->writes()) continue;  // these sample and save as their namesakes
+    if (bench.config.dropout > 0 || !bench.config.objective->writes())
+      continue;  // these sample and save as their namesakes
     if (asks("sampling")) {
       say("sampling " + bench.name + " ...\n");
       for (const long sequences : {1L, 8L}) add(run_sampling(bench, sequences));
@@ -105,7 +106,8 @@ std::string as_json(const BenchReport& report) {
       std::string parts;
       for (const PartTime& part : r.parts) {
         JsonLine one;
-        append(parts, one.add_text("name", part.name).add("forward_ms", part.forward_ms).add("backward_ms", part.backward_ms));
+        append(parts,
+               one.add_text("name", part.name).add("forward_ms", part.forward_ms).add("backward_ms", part.backward_ms));
       }
       line.add("bound_ms", r.bound_ms).add("blas_ms", r.blas_ms).add_json("parts", "[" + parts + "]");
     }
@@ -118,7 +120,9 @@ std::string as_json(const BenchReport& report) {
   }
   JsonLine line;
   line.add_text("blas", blas.config).add_text("core", blas.core).add("threads", static_cast<long>(autograd::threads()));
-  line.add("sgemm_peak_gflops", report.peak()).add("sgemm_peak_moved", report.moved()).add("triad_gb_s", report.bandwidth);
+  line.add("sgemm_peak_gflops", report.peak())
+      .add("sgemm_peak_moved", report.moved())
+      .add("triad_gb_s", report.bandwidth);
   return line.add_json("cases", "[" + cases + "]").add_json("ops", "[" + ops + "]").text() + "\n";
 }
 
@@ -137,8 +141,9 @@ std::string training_text(const BenchReport& report) {
     }
   }
   if (text.empty()) return text;
-  return format("\n%-14s %10s %8s %10s %8s %8s %9s %9s %9s %7s %7s\n", "training", "ms", "spread", "tokens/s", "GFLOP/s",
-                "of peak", "bound", "of bound", "by BLAS", "cost", "MB") + text + parts +
+  return format("\n%-14s %10s %8s %10s %8s %8s %9s %9s %9s %7s %7s\n", "training", "ms", "spread", "tokens/s",
+                "GFLOP/s", "of peak", "bound", "of bound", "by BLAS", "cost", "MB") +
+         text + parts +
          "\nThe cost is that of the same numbers for any number of threads: a step by tiles against one by BLAS.\n";
 }
 
@@ -156,7 +161,8 @@ std::string other_text(const BenchReport& report) {
     text += format(" %8.1f%% %7.0f\n", 100 * report.share_of_limit(r), r.peak_rss_mb);
   }
   if (text.empty()) return text;
-  return format("\n%-14s %10s %8s %10s %17s %9s %7s\n", "", "ms", "spread", "tokens/s", "rate", "of limit", "MB") + text;
+  return format("\n%-14s %10s %8s %10s %17s %9s %7s\n", "", "ms", "spread", "tokens/s", "rate", "of limit", "MB") +
+         text;
 }
 
 std::string ops_text(const BenchReport& report) {
@@ -176,8 +182,9 @@ std::string as_text(const BenchReport& report) {
   text += format("sgemm peak %.0f GFLOP/s, triad %.1f GB/s\n", report.peak(), report.bandwidth);
   text += training_text(report) + other_text(report) + ops_text(report);
   if (!report.is_steady()) {
-    text += format("\nThe peak moved by %.0f %% meanwhile: something else uses this machine, and the shares say little.\n",
-                   100 * report.moved());
+    text +=
+        format("\nThe peak moved by %.0f %% meanwhile: something else uses this machine, and the shares say little.\n",
+               100 * report.moved());
   }
   return text;
 }
@@ -213,19 +220,25 @@ void add_bench(CLI::App& root) {
                                         "  primer bench --parts ops        each fused op beside its composition\n"
                                         "  primer bench --json >before.json\n"
                                         "  primer bench --check before.json");
-  command->add_option("--cases", options->cases, "of A, B, C, D, each with -masked too, and B-dropout; A,B unless given")->delimiter(',');
-  command->add_option("--parts", options->parts, "of training, sampling, files, ops, growth; all but the last unless given")
+  command
+      ->add_option("--cases", options->cases, "of A, B, C, D, each with -masked too, and B-dropout; A,B unless given")
+      ->delimiter(',');
+  command
+      ->add_option("--parts", options->parts,
+                   "of training, sampling, files, ops, growth; all but the last unless given")
       ->delimiter(',')
       ->check(CLI::IsMember({"training", "sampling", "files", "ops", "growth"}));
   command->add_option("--threads", options->threads, "processor threads; 0: all")->check(CLI::Range(0, 4096));
-  command->add_option("--check", options->check,
-                      "an earlier --json: exit code 1 when a case lost more than a tenth of its share")
+  command
+      ->add_option("--check", options->check,
+                   "an earlier --json: exit code 1 when a case lost more than a tenth of its share")
       ->type_name("FILE");
   command->add_flag("--json", options->json, "one JSON object");
   command->callback([options] {
     use_threads(options->threads);
     std::map<std::string, double> before;
-    if (!options->check.empty()) before = read_shares(data::read_file(options->check, 1 << 20), data::printable(options->check));
+    if (!options->check.empty())
+      before = read_shares(data::read_file(options->check, 1 << 20), data::printable(options->check));
     const BenchReport report = measure(*options);
     put(options->json ? as_json(report) : as_text(report));
     if (!options->check.empty()) check(report, before);

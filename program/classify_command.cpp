@@ -2,14 +2,14 @@
 #include <cstdio>
 #include <memory>
 
-#include "train/step/json_line.h"
-#include "data/text/lines.h"
 #include "data/bytes/scratch_folder.h"
+#include "data/text/lines.h"
 #include "program/commands.h"
 #include "program/help.h"
 #include "program/number_option.h"
 #include "program/output.h"
 #include "program/run_options.h"
+#include "train/step/json_line.h"
 #include "train/step/metrics.h"
 #include "train/use/reader.h"
 
@@ -93,11 +93,12 @@ void run_classify(const ClassifyOptions& options) {
 
 void add_classify(CLI::App& root) {
   const auto options = std::make_shared<ClassifyOptions>();
-  CLI::App* const command = add_command(root, "classify", "label the lines of a text",
-                                        "Examples:\n"
-                                        "  primer train reviews.tsv --objective classify --init-from runs/book -o runs/mood\n"
-                                        "  primer classify runs/mood new.txt            label, probability, line\n"
-                                        "  echo \"what a day\" | primer classify runs/mood -");
+  CLI::App* const command =
+      add_command(root, "classify", "label the lines of a text",
+                  "Examples:\n"
+                  "  primer train reviews.tsv --objective classify --init-from runs/book -o runs/mood\n"
+                  "  primer classify runs/mood new.txt            label, probability, line\n"
+                  "  echo \"what a day\" | primer classify runs/mood -");
   command->add_option("RUN", options->run, "a run trained with --objective classify")->required();
   command->add_option("TEXT", options->text, "a file, a folder or -; each line gets a label")->required();
   add_checkpoint_option(*command, options->checkpoint);

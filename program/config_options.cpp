@@ -26,8 +26,14 @@ void add_config_options(CLI::App& command, ConfigOptions& options) {
       const auto given = [&options, &field](bool value) {
         options.flags.emplace_back(&field, value ? "true" : "false");
       };
-      command.add_flag_callback(name, [given] { given(true); }, help)->group(group);
-      command.add_flag_callback("--no-" + field.option(), [given] { given(false); }, "the opposite")->group(group);
+      command
+          .add_flag_callback(
+              name, [given] { given(true); }, help)
+          ->group(group);
+      command
+          .add_flag_callback(
+              "--no-" + field.option(), [given] { given(false); }, "the opposite")
+          ->group(group);
       continue;
     }
     std::string type = field.kind == Field::Kind::integer ? "N" : field.kind == Field::Kind::number ? "X" : "";

@@ -3,9 +3,9 @@
 
 #include "autograd/error.h"
 #include "data/bytes/file.h"
-#include "data/text/lines.h"
 #include "data/bytes/safetensors.h"
 #include "data/bytes/scratch_folder.h"
+#include "data/text/lines.h"
 #include "program/commands.h"
 #include "program/help.h"
 #include "program/number_option.h"
@@ -50,7 +50,7 @@ void run_embed(const EmbedOptions& options) {
   const Summary summary = options.pooling == "cls" ? Summary::cls : Summary::mean;
   const bool as_tensor = options.out.ends_with(".safetensors");
   const long width = run->config.channels;
-  std::vector<float> all;      // [lines, C] of the whole text, unless they are written as they come
+  std::vector<float> all;  // [lines, C] of the whole text, unless they are written as they come
   std::string written;
   long cut = 0;
 
@@ -104,8 +104,11 @@ void add_embed(CLI::App& root) {
                                         "  primer embed runs/book sentences.txt -o vectors.safetensors");
   command->add_option("RUN", options->run, "a trained run")->required();
   command->add_option("TEXT", options->text, "a file, a folder or -; each line has a vector")->required();
-  command->add_option("-o", options->out, "a .safetensors file (tensor embeddings), or one of lines; - is standard output "
-                                          "[-]")->type_name("FILE");
+  command
+      ->add_option("-o", options->out,
+                   "a .safetensors file (tensor embeddings), or one of lines; - is standard output "
+                   "[-]")
+      ->type_name("FILE");
   command->add_option("--pooling", options->pooling, "the mean of the last layer, or BERT's pooler on [CLS] [mean]")
       ->type_name("mean|cls")
       ->check(CLI::IsMember({"mean", "cls"}));

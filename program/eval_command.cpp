@@ -2,19 +2,19 @@
 #include <cstdio>
 #include <memory>
 
-#include "train/step/json_line.h"
 #include "autograd/error.h"
 #include "data/bytes/scratch_folder.h"
-#include "data/text/text.h"
-#include "data/examples/token_file.h"
 #include "data/bytes/utf8.h"
+#include "data/examples/token_file.h"
+#include "data/text/text.h"
 #include "program/commands.h"
 #include "program/help.h"
 #include "program/number_option.h"
 #include "program/output.h"
 #include "program/run_options.h"
-#include "train/step/evaluate.h"
 #include "train/checkpoints/loaded_run.h"
+#include "train/step/evaluate.h"
+#include "train/step/json_line.h"
 #include "train/step/metrics.h"
 #include "train/use/pseudo_perplexity.h"
 
@@ -43,16 +43,17 @@ Verdict evaluate_part(LoadedRun& run, const EvalOptions& options, const data::To
                       std::uint64_t bytes) {
   const auto fewest = static_cast<std::uint64_t>(run.config.objective->room(run.config).fewest_tokens);
   if (tokens.size() < fewest) {
-    throw autograd::Error(autograd::Fault::input,
-                          "there is nothing to evaluate: " + std::to_string(tokens.size()) +
-                              " tokens, and at least " + std::to_string(fewest) + " are needed");
+    throw autograd::Error(autograd::Fault::input, "there is nothing to evaluate: " + std::to_string(tokens.size()) +
+                                                      " tokens, and at least " + std::to_string(fewest) +
+                                                      " are needed");
   }
   autograd::Tape<float> tape;
   const TextTask task{run.config, *run.tokenizer, static_cast<long>(run.labels.size())};
   Verdict verdict{evaluate(*run.network, tape, task, tokens, bytes, run.config.batch, 0)};
   if (verdict.evaluation.targets == 0) {
     throw autograd::Error(autograd::Fault::input, "there is nothing to evaluate: none of the " +
-                                                      std::to_string(tokens.size()) + " tokens was hidden; give more text");
+                                                      std::to_string(tokens.size()) +
+                                                      " tokens was hidden; give more text");
   }
   if (options.pseudo) {
     const PseudoPerplexity pseudo = pseudo_perplexity(run, tokens, options.masked);
@@ -90,8 +91,8 @@ void run_eval(const EvalOptions& options) {
   }
   const Evaluation& result = verdict.evaluation;
   if (result.cut > 0) {
-    warn({std::to_string(result.cut) + " of " + std::to_string(result.examples) + " lines are longer than the context of " +
-          std::to_string(run->config.context) + " and were cut"});
+    warn({std::to_string(result.cut) + " of " + std::to_string(result.examples) +
+          " lines are longer than the context of " + std::to_string(run->config.context) + " and were cut"});
   }
   if (options.json) {
     JsonLine line;
@@ -114,15 +115,15 @@ void run_eval(const EvalOptions& options) {
   const std::string unit(run->config.objective->unit());
   const double loss = result.has_both ? result.token_loss : result.loss;
   char text[256];
-  std::snprintf(text, sizeof text, "loss        %.4f nats per %s\nperplexity  %.3f\n", loss,
-                unit.c_str(), std::exp(loss));
+  std::snprintf(text, sizeof text, "loss        %.4f nats per %s\nperplexity  %.3f\n", loss, unit.c_str(),
+                std::exp(loss));
   std::string out = text;
   if (std::isfinite(result.bits_per_byte)) {
     std::snprintf(text, sizeof text, "per byte    %.4f bits\n", result.bits_per_byte);
     out += text;
   }
-  std::snprintf(text, sizeof text, "accuracy    %.2f %%\n%-12s%llu\n", 100 * result.accuracy,
-                (unit + "s").c_str(), static_cast<unsigned long long>(result.targets));
+  std::snprintf(text, sizeof text, "accuracy    %.2f %%\n%-12s%llu\n", 100 * result.accuracy, (unit + "s").c_str(),
+                static_cast<unsigned long long>(result.targets));
   out += text;
   if (result.has_both) {
     std::snprintf(text, sizeof text, "next sentence  loss %.4f, accuracy %.2f %%\n", result.label_loss,

@@ -1,7 +1,6 @@
 #include <cstdio>
 #include <memory>
 
-#include "train/step/json_line.h"
 #include "data/bytes/strict_json.h"
 #include "data/bytes/utf8.h"
 #include "program/commands.h"
@@ -9,6 +8,7 @@
 #include "program/number_option.h"
 #include "program/output.h"
 #include "program/run_options.h"
+#include "train/step/json_line.h"
 #include "train/step/metrics.h"
 #include "train/use/reader.h"
 
@@ -33,9 +33,11 @@ std::string fillings_json(const data::Tokenizer& tokenizer, const std::vector<st
       line.add_text("token", tokenizer.token_text(filling.id))
           .add("id", static_cast<long>(filling.id))
           .add("probability", filling.probability);
-      list += (list.empty() ? "" : ",") + line.text();
+      if (!list.empty()) list += ',';
+      list += line.text();
     }
-    all += (all.empty() ? "[" : ",[") + list + "]";
+    if (!all.empty()) all += ',';
+    all += '[' + list + ']';
   }
   return "{\"masks\":[" + all + "]}\n";
 }

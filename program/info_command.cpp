@@ -1,17 +1,17 @@
 #include <charconv>
 #include <memory>
 
-#include "train/step/json_line.h"
 #include "autograd/error.h"
 #include "data/bytes/file.h"
 #include "data/bytes/safetensors.h"
-#include "data/examples/token_file.h"
 #include "data/bytes/utf8.h"
+#include "data/examples/token_file.h"
 #include "program/commands.h"
 #include "program/help.h"
 #include "program/output.h"
 #include "program/run_options.h"
 #include "train/checkpoints/loaded_run.h"
+#include "train/step/json_line.h"
 #include "train/step/metrics.h"
 
 namespace primer::program {
@@ -27,10 +27,10 @@ struct InfoOptions {
 
 struct Info {
   std::shared_ptr<const data::SafetensorsFile> file;
-  std::string config;                                    // JSON, "" if unknown
-  std::shared_ptr<const data::Tokenizer> tokenizer;      // of a run
-  std::string checkpoint;                                // of a run: the folder that is shown
-  std::string others;                                    // of a run: the steps that have a checkpoint
+  std::string config;                                // JSON, "" if unknown
+  std::shared_ptr<const data::Tokenizer> tokenizer;  // of a run
+  std::string checkpoint;                            // of a run: the folder that is shown
+  std::string others;                                // of a run: the steps that have a checkpoint
   std::uint64_t parameters = 0, positions = 0;
   long step = -1;  // unknown
 };
@@ -57,7 +57,8 @@ Info look(const std::string& path, const std::string& choice) {
     info.tokenizer = checkpoint.tokenizer;
     info.checkpoint = checkpoint.path;
     for (const CheckpointId id : store.list()) {
-      info.others += (info.others.empty() ? "" : ", ") + std::to_string(id.step) + (id.evaluated ? "" : " (unevaluated)");
+      info.others +=
+          (info.others.empty() ? "" : ", ") + std::to_string(id.step) + (id.evaluated ? "" : " (unevaluated)");
     }
     info.file = checkpoint.model;
   } else {

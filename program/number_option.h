@@ -6,10 +6,10 @@
 #include <string>
 #include <type_traits>
 
-#include "train/tasks/numbers.h"
 #include "autograd/error.h"
 #include "data/bytes/utf8.h"
 #include "train/tasks/config.h"
+#include "train/tasks/numbers.h"
 
 namespace primer::program {
 

@@ -1,5 +1,4 @@
 #include "program/output.h"
-#include "train/tasks/numbers.h"
 
 #include <omp.h>
 #include <unistd.h>
@@ -21,6 +20,7 @@
 #include "train/plan/memory.h"
 #include "train/plan/plan.h"
 #include "train/step/progress.h"
+#include "train/tasks/numbers.h"
 
 namespace primer::program {
 
@@ -64,8 +64,8 @@ void start_threads(long count) {
   end.count_down();
   others.clear();
   if (refusal) {
-    throw Error(Fault::memory, "cannot start " + std::to_string(count) + " threads, only " + std::to_string(had) + ": " +
-                                   refusal.message() + "; set --threads " + std::to_string(had) +
+    throw Error(Fault::memory, "cannot start " + std::to_string(count) + " threads, only " + std::to_string(had) +
+                                   ": " + refusal.message() + "; set --threads " + std::to_string(had) +
                                    ", or raise the limits (ulimit -v, ulimit -d, ulimit -u)");
   }
 #pragma omp parallel
@@ -121,7 +121,8 @@ void write_samples(const std::string& run, const Excerpt& excerpt) {
   const auto loaded = load_run(run, excerpt.checkpoint);
   warn(loaded->warnings);
   if (!loaded->config.objective->writes()) {
-    throw Error(Fault::usage, data::printable(run) + " holds a model that reads in both directions, which fills gaps or "
+    throw Error(Fault::usage, data::printable(run) +
+                                  " holds a model that reads in both directions, which fills gaps or "
                                   "tells texts apart and cannot go on with one; train with --objective " +
                                   std::string(language_task().name()) + " to sample");
   }
@@ -136,9 +137,8 @@ void write_samples(const std::string& run, const Excerpt& excerpt) {
   const long most_by_text = 4'000'000 / std::max(excerpt.tokens, 1L);
   const long group = std::clamp(std::min(most_by_cache, most_by_text), 1L, 8L);
   const bool terminal = ::isatty(STDOUT_FILENO) == 1;
-  SampleWriter writer(loaded->tokenizer, shown, excerpt.stop, [terminal](const std::string& text) {
-    return put(terminal ? for_terminal(text) : text);
-  });
+  SampleWriter writer(loaded->tokenizer, shown, excerpt.stop,
+                      [terminal](const std::string& text) { return put(terminal ? for_terminal(text) : text); });
   autograd::Tape<float> tape;
   for (long first = 0; first < excerpt.samples && writer.is_read(); first += group) {
     const SampleRange range{static_cast<std::uint64_t>(first), std::min(group, excerpt.samples - first)};

@@ -22,8 +22,8 @@
 #include "program/output.h"
 #include "train/step/interruption.h"
 #include "train/step/machine.h"
-#include "train/tasks/nearest.h"
 #include "train/step/progress.h"
+#include "train/tasks/nearest.h"
 
 namespace primer::program {
 

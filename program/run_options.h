@@ -13,7 +13,8 @@ namespace primer::program {
 /// Adds --checkpoint; parse_choice() reads what it holds.
 inline CLI::Option* add_checkpoint_option(CLI::App& command, std::string& checkpoint) {
   return command
-      .add_option("--checkpoint", checkpoint, "which state of a run: best (lowest validation loss), last, or a step [best]")
+      .add_option("--checkpoint", checkpoint,
+                  "which state of a run: best (lowest validation loss), last, or a step [best]")
       ->type_name("best|last|STEP");
 }
 

@@ -1,11 +1,11 @@
 #include <memory>
 
-#include "studies/gap_report.h"
-#include "studies/gap_study.h"
 #include "program/commands.h"
 #include "program/help.h"
 #include "program/number_option.h"
 #include "program/output.h"
+#include "studies/gap_report.h"
+#include "studies/gap_study.h"
 #include "train/step/interruption.h"
 
 namespace primer::program {
@@ -39,9 +39,10 @@ void run_gap(StudyOptions& options) {
 
 void add_study(CLI::App& root) {
   const auto options = std::make_shared<StudyOptions>();
-  CLI::App* const command = add_command(root, "study", "experiments whose right answers can be computed",
-                                        "Examples:\n"
-                                        "  primer study gap             what pretraining is worth, in two to three minutes");
+  CLI::App* const command =
+      add_command(root, "study", "experiments whose right answers can be computed",
+                  "Examples:\n"
+                  "  primer study gap             what pretraining is worth, in two to three minutes");
   CLI::App* const gap = add_command(*command, "gap", "pretraining on plain text and few labels, against from scratch",
                                     "Examples:\n"
                                     "  primer study gap             figures, and pass or FAIL (exit code 1)\n"

@@ -2,8 +2,8 @@
 #include <memory>
 
 #include "autograd/error.h"
-#include "data/tokenizers/bpe_training.h"
 #include "data/bytes/scratch_folder.h"
+#include "data/tokenizers/bpe_training.h"
 #include "data/tokenizers/tokenizer_files.h"
 #include "program/commands.h"
 #include "program/help.h"
@@ -191,8 +191,9 @@ void run_stats(const UseOptions& options) {
 std::shared_ptr<UseOptions> add_use(CLI::App* command, const char* texts, void (*run)(const UseOptions&)) {
   const auto options = std::make_shared<UseOptions>();
   command->add_option("TEXT", options->texts, texts)->required();
-  command->add_option("--tokenizer", options->tokenizer,
-                      "a tokenizer.json, vocab.json with merges.txt, vocab.txt, or a folder with one, such as a run")
+  command
+      ->add_option("--tokenizer", options->tokenizer,
+                   "a tokenizer.json, vocab.json with merges.txt, vocab.txt, or a folder with one, such as a run")
       ->type_name("PATH")
       ->required();
   command->callback([options, run] { run(*options); });
@@ -207,12 +208,14 @@ void add_learn(CLI::App& group) {
                                         "  primer tokenize train . --tokenizer bpe:8000 --special '<|endoftext|>'");
   command->add_option("TEXT", options->texts, "files, folders (every text file below), or - for standard input")
       ->required();
-  command->add_option("--tokenizer", options->tokenizer,
-                      "pieces of words learned by byte pair encoding, SIZE in all, or characters or bytes [bpe:4096]")
+  command
+      ->add_option("--tokenizer", options->tokenizer,
+                   "pieces of words learned by byte pair encoding, SIZE in all, or characters or bytes [bpe:4096]")
       ->type_name("bpe:SIZE|char|byte");
   command->add_option("-o", options->out, "the file to write [tokenizer.json]")->type_name("FILE");
-  command->add_option("--special", options->specials,
-                      "a special token on top of SIZE, such as [MASK]; may be given more than once")
+  command
+      ->add_option("--special", options->specials,
+                   "a special token on top of SIZE, such as [MASK]; may be given more than once")
       ->type_name("NAME")
       ->allow_extra_args(false);
   add_integer(*command, "--threads", options->threads, 0, 4096, "processor threads; 0: all");

@@ -1,11 +1,11 @@
 #include "program/tokenize_stats.h"
-#include "train/step/json_line.h"
 
 #include <algorithm>
 #include <cstdio>
 #include <numeric>
 
 #include "data/text/unicode.h"
+#include "train/step/json_line.h"
 #include "train/step/metrics.h"
 
 namespace primer::program {

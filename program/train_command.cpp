@@ -2,22 +2,22 @@
 #include <optional>
 
 #include "autograd/error.h"
-#include "data/text/text.h"
-#include "data/examples/token_file.h"
 #include "data/bytes/utf8.h"
+#include "data/examples/token_file.h"
+#include "data/text/text.h"
 #include "program/commands.h"
 #include "program/config_options.h"
 #include "program/help.h"
 #include "program/output.h"
 #include "program/run_options.h"
 #include "train/checkpoints/loaded_run.h"
-#include "train/step/machine.h"
-#include "train/plan/memory.h"
-#include "train/plan/plan.h"
-#include "train/step/progress.h"
 #include "train/checkpoints/recipe.h"
 #include "train/checkpoints/run_directory.h"
 #include "train/checkpoints/training.h"
+#include "train/plan/memory.h"
+#include "train/plan/plan.h"
+#include "train/step/machine.h"
+#include "train/step/progress.h"
 
 namespace primer::program {
 
@@ -100,8 +100,9 @@ void refuse_beyond_memory(const OpenRun& run) {
   try {
     train::refuse_beyond_memory(config, meter, available_memory());
   } catch (const autograd::Error& error) {
-    throw autograd::Error(error.fault(), std::string(error.what()) + "; a run keeps the one it has, a new run by "
-                                                                     "--init-from may have another");
+    throw autograd::Error(error.fault(), std::string(error.what()) +
+                                             "; a run keeps the one it has, a new run by "
+                                             "--init-from may have another");
   }
 }
 
@@ -118,8 +119,10 @@ void resume(const TrainOptions& options) {
                               : !options.texts.empty()     ? data::printable(options.texts.front())
                                                            : "";
   if (!foreign.empty()) {
-    throw autograd::Error(autograd::Fault::usage, "--resume goes on with a run's own text and weights: it goes with -o "
-                                                  "RUN and more --steps, not with " + foreign);
+    throw autograd::Error(autograd::Fault::usage,
+                          "--resume goes on with a run's own text and weights: it goes with -o "
+                          "RUN and more --steps, not with " +
+                              foreign);
   }
   if (options.run_option->count() == 0) {
     throw autograd::Error(autograd::Fault::usage, "--resume needs -o RUN: which run to go on with");
@@ -219,15 +222,16 @@ void add_train(CLI::App& root) {
       "  primer train letters.txt --init-from runs/book --lr 1e-4\n"
       "  primer train book.txt --dry-run                only say what would be done");
   command->add_option("TEXT", options->texts, "files, folders (every text file below), or - for standard input");
-  options->run_option = command->add_option("-o", options->run, "the run, a new directory [runs/<name of the text>]")
-                            ->type_name("RUN");
+  options->run_option =
+      command->add_option("-o", options->run, "the run, a new directory [runs/<name of the text>]")->type_name("RUN");
   command->add_flag("--resume", options->resume, "go on with the run of -o, exactly where it stopped");
   command->add_option("--init-from", options->init_from, "begin with the weights and tokenizer of another run")
       ->type_name("RUN");
   options->checkpoint_option =
       add_checkpoint_option(*command, options->checkpoint)
-          ->description("of the run of --init-from: best (lowest validation loss), last, or a step [best]; with --resume "
-                        "go back to it first");
+          ->description(
+              "of the run of --init-from: best (lowest validation loss), last, or a step [best]; with --resume "
+              "go back to it first");
   command->add_flag("--force", options->force, "move an existing run aside; nothing is deleted");
   command->add_flag("-q,--quiet", options->quiet, "no plan and no progress");
   command->add_flag("--dry-run", options->dry_run, "print the plan and stop");

@@ -45,7 +45,7 @@ struct LabelledSentence {
 
 /// Two chunks of whole sentences.
 struct ChunkPair {
-  std::vector<int> a, b;  // words
+  std::vector<int> a, b;   // words
   bool continues = false;  // B is what follows A in its document
 };
 

@@ -82,7 +82,7 @@ GapExam examine(train::LoadedRun& run, const GapLanguage& language, const data::
     if (const int signal = interruption.stop(); signal != 0) throw StudyStopped{signal};
     const auto pause = tape.pause();
     const train::BatchPart part = train::part_of(batch, 0, batch.sequences);
-    const autograd::Tensor<float> x = bert.hidden(tape, part.sequences);  // [B, T, C]
+    const autograd::Tensor<float> x = bert.hidden(tape, part.sequences);                                // [B, T, C]
     const autograd::Tensor<float> follows = bert.label_logits(bert.pooled(x, part.sequences.lengths));  // [B, 2]
     std::vector<int> places;  // of [MASK] in the whole batch
     for (std::size_t i = 0; i < batch.tokens.size(); ++i) {
@@ -121,7 +121,8 @@ GapExam examine(train::LoadedRun& run, const GapLanguage& language, const data::
       loss.add(nats, count);
       accuracy.add(right, count);
       const float* const scores = follows.data() + 2 * b;
-      next.add((scores[data::SentencePairs::follows] > scores[data::SentencePairs::elsewhere]) == pair.continues ? 1 : 0, 1);
+      next.add(
+          (scores[data::SentencePairs::follows] > scores[data::SentencePairs::elsewhere]) == pair.continues ? 1 : 0, 1);
       exam.hidden += static_cast<long>(count);
       pairs.push_back(std::move(pair));
     }

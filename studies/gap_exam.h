@@ -7,17 +7,17 @@
 #include "data/examples/token_file.h"
 #include "studies/gap_oracle.h"
 #include "studies/study_run.h"
-#include "train/step/interruption.h"
 #include "train/checkpoints/loaded_run.h"
+#include "train/step/interruption.h"
 
 namespace primer::studies {
 
 /// What was found on hidden words, those that show [MASK], and on the next sentence.
 struct GapExam {
   long pairs = 0, hidden = 0;
-  Estimate loss, accuracy;    // of the model on hidden words; nats
-  Estimate next_accuracy;     // of the model
-  OracleScore oracle;         // with the model's excess
+  Estimate loss, accuracy;  // of the model on hidden words; nats
+  Estimate next_accuracy;   // of the model
+  OracleScore oracle;       // with the model's excess
 };
 
 /// How often B continues A, by the numbers of tokens in A and in B: what a reader can know from lengths alone.

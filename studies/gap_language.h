@@ -28,8 +28,8 @@ struct GapLanguage {
 
   std::vector<Role> roles;
   int topics = 0;
-  int nouns = 0;       // of each topic
-  int adjectives = 0;  // of each polarity
+  int nouns = 0;                       // of each topic
+  int adjectives = 0;                  // of each polarity
   std::vector<std::string> templates;  // equally long; a letter a word: a role's, 'n' a noun, 'a' an adjective
   std::vector<std::string> words;
 
@@ -44,9 +44,9 @@ struct GapLanguage {
   WordRange range(char letter, int theme) const;
 };
 
-/// 30 function words, 8 topics of 30 nouns, 60 adjectives of each polarity; sentences of nine words, five or six of them
-/// nouns and adjectives, at least two of each: of texts that are mostly function words a small model learns no theme for
-/// long, since those drown what attention gathers. Words are lower-case ASCII.
+/// 30 function words, 8 topics of 30 nouns, 60 adjectives of each polarity; sentences of nine words, five or six of
+/// them nouns and adjectives, at least two of each: of texts that are mostly function words a small model learns no
+/// theme for long, since those drown what attention gathers. Words are lower-case ASCII.
 GapLanguage gap_language();
 
 /// What a vocabulary has before its words.

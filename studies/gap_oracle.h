@@ -4,8 +4,9 @@
 // the same one with probability p (it continues A), else one drawn anew; a sentence draws a template, then its words.
 // Then `chosen` of the words are chosen for masking, every set of so many words being equally likely, as
 // data::Masking::apply does: a chosen word becomes [MASK] with probability 0.8, one of q tokens drawn evenly with 0.1
-// (any but [MASK], [CLS] and [SEP], itself included), and stays with 0.1. The oracle knows all this, the words and tokens
-// shown, and how many were chosen, which the length tells; it does not know which of the visible words were chosen.
+// (any but [MASK], [CLS] and [SEP], itself included), and stays with 0.1. The oracle knows all this, the words and
+// tokens shown, and how many were chosen, which the length tells; it does not know which of the visible words were
+// chosen.
 //
 // How. Say h words show [MASK]. Then r = chosen - h of the visible ones were chosen too. Where the shown token is v and
 // the word was x, a visible place contributes [x = v] if it was not chosen and (0.1 [x = v] + 0.1 / q) if it was. Let a
@@ -38,8 +39,8 @@ struct ShownPair {
 
 /// What the oracle makes of it.
 struct Belief {
-  double continues = 0;                        // the probability that B continues A
-  std::vector<std::vector<double>> hidden;     // the probabilities of each word, [hidden of A, then of B][words]
+  double continues = 0;                     // the probability that B continues A
+  std::vector<std::vector<double>> hidden;  // the probabilities of each word, [hidden of A, then of B][words]
 };
 
 class GapOracle {
@@ -61,7 +62,7 @@ struct AnsweredPair {
   ShownPair shown;
   std::vector<int> hidden;  // the words that [MASK] hides, of A, then of B
   bool continues = false;
-  double nats = 0;          // what a model lost on the hidden words, their sum
+  double nats = 0;  // what a model lost on the hidden words, their sum
 };
 
 /// How the oracle does on pairs. `loss` and `entropy` estimate one number, the least loss that a model can have on

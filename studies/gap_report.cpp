@@ -1,10 +1,10 @@
 #include "studies/gap_report.h"
-#include "train/step/json_line.h"
 
 #include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 
+#include "train/step/json_line.h"
 #include "train/step/metrics.h"
 
 namespace primer::studies {
@@ -44,8 +44,9 @@ std::string verdict(const GapFigures& figures) {
 
 std::string gap_table(const GapFigures& figures) {
   const GapExam& exam = figures.exam;
-  std::string text = line("accuracy on sentences of adjectives that no label showed, %zu seeds: mean, deviation, each\n",
-                          figures.tuned.test.size());
+  std::string text =
+      line("accuracy on sentences of adjectives that no label showed, %zu seeds: mean, deviation, each\n",
+           figures.tuned.test.size());
   text += row_of("fine-tuned", figures.tuned);
   text += row_of("from scratch", figures.scratch);
   text += row_of("frozen probe", figures.probe);
@@ -67,9 +68,10 @@ std::string gap_json(const GapFigures& figures) {
   const GapExam& exam = figures.exam;
   train::JsonLine json;
   json.add_text("study", "gap").add_text("verdict", verdict(figures)).add("quick", figures.quick);
-  const std::pair<const char*, const GapAccuracies*> trainings[] = {
-      {"fine_tuned", &figures.tuned}, {"scratch", &figures.scratch}, {"probe", &figures.probe},
-      {"without_pairs", &figures.unpaired}};
+  const std::pair<const char*, const GapAccuracies*> trainings[] = {{"fine_tuned", &figures.tuned},
+                                                                    {"scratch", &figures.scratch},
+                                                                    {"probe", &figures.probe},
+                                                                    {"without_pairs", &figures.unpaired}};
   for (const auto& [name, found] : trainings) {
     json.add_json(name, array(found->test)).add_json(name + std::string("_on_training"), array(found->training));
   }
@@ -93,16 +95,20 @@ std::string gap_json(const GapFigures& figures) {
 std::string gap_picture(const GapFigures& figures) {
   constexpr double left = 60, top = 50, height = 260, slot = 130, bar = 70, right = left + 4 * slot;
   const auto y = [&](double share) { return top + height * (1 - share); };
-  std::string svg =
-      line("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f 410\" font-family=\"sans-serif\" "
-           "font-size=\"13\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n", right + 20);
-  svg += line("<text x=\"%.0f\" y=\"26\" font-size=\"15\">Accuracy on words that no label showed, and of the next sentence"
-              "</text>\n", left);
+  std::string svg = line(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f 410\" font-family=\"sans-serif\" "
+      "font-size=\"13\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
+      right + 20);
+  svg += line(
+      "<text x=\"%.0f\" y=\"26\" font-size=\"15\">Accuracy on words that no label showed, and of the next sentence"
+      "</text>\n",
+      left);
   for (int tenth = 0; tenth <= 10; tenth += 2) {
     const double share = 0.1 * tenth;
-    svg += line("<line x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/>"
-                "<text x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%.1f</text>\n",
-                left, right, y(share), y(share), left - 8, y(share) + 4, share);
+    svg += line(
+        "<line x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/>"
+        "<text x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%.1f</text>\n",
+        left, right, y(share), y(share), left - 8, y(share) + 4, share);
   }
   int at = 0;
   const auto add_bar = [&](const char* name, const char* color, const std::vector<double>& values, double low,
@@ -117,9 +123,10 @@ std::string gap_picture(const GapFigures& figures) {
     for (const double one : values) {
       svg += line("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\" fill=\"#222\"/>\n", x + bar / 2, y(one));
     }
-    svg += line("<text x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%s</text>"
-                "<text x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%.3f</text>\n",
-                x + bar / 2, top + height + 20, name, x + bar / 2, top + height + 38, value);
+    svg += line(
+        "<text x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%s</text>"
+        "<text x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%.3f</text>\n",
+        x + bar / 2, top + height + 20, name, x + bar / 2, top + height + 38, value);
   };
   using Claims = GapClaims;
   add_bar("from scratch", "#c9c9c9", figures.scratch.test, Claims::scratch - Claims::scratch_margin,
@@ -127,9 +134,10 @@ std::string gap_picture(const GapFigures& figures) {
   add_bar("frozen probe", "#9ecae1", figures.probe.test, Claims::probe, 1);
   add_bar("fine-tuned", "#3182bd", figures.tuned.test, Claims::tuned, 1);
   add_bar("next sentence", "#a1d99b", {figures.exam.next_accuracy.mean}, Claims::next, figures.ceiling);
-  svg += line("<text x=\"%.0f\" y=\"376\">Dots: seeds. Red: between these is what is claimed.</text>\n"
-              "<text x=\"%.0f\" y=\"394\">Hidden words: %.3f nats, %.3f above the least possible.</text>\n</svg>\n",
-              left, left, figures.exam.loss.mean, figures.exam.oracle.excess.mean);
+  svg += line(
+      "<text x=\"%.0f\" y=\"376\">Dots: seeds. Red: between these is what is claimed.</text>\n"
+      "<text x=\"%.0f\" y=\"394\">Hidden words: %.3f nats, %.3f above the least possible.</text>\n</svg>\n",
+      left, left, figures.exam.loss.mean, figures.exam.oracle.excess.mean);
   return svg;
 }
 

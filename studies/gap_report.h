@@ -7,7 +7,8 @@
 
 namespace primer::studies {
 
-/// A table, and as its last line "study gap: pass" or "study gap: FAIL (...)"; of a quick study, that it claims nothing.
+/// A table, and as its last line "study gap: pass" or "study gap: FAIL (...)"; of a quick study, that it claims
+/// nothing.
 std::string gap_table(const GapFigures& figures);
 
 /// One JSON object.

@@ -109,11 +109,17 @@ GapFigures run_gap_study(const GapOptions& options, train::Interruption& interru
     train::say("study  pretraining on " + std::to_string(size.documents) + " documents, " + steps + " steps" +
                (run == paired ? "" : ", without next sentences") + "\n");
     train_new_run(run, folder + "corpus.txt",
-                  fresh + RunOptions{{"objective", "mlm"}, {"next_sentence", run == paired ? "true" : "false"},
-                                     {"batch", batch}, {"steps", steps}, {"lr", "0.001"},
-                                     {"warmup", std::to_string(size.pretraining / 30)}, {"weight_decay", "0.01"},
-                                     {"val_fraction", "0.1"}, {"eval_batches", "0"},
-                                     {"eval_every", std::to_string(size.pretraining / 4)}, {"patience", "0"}},
+                  fresh + RunOptions{{"objective", "mlm"},
+                                     {"next_sentence", run == paired ? "true" : "false"},
+                                     {"batch", batch},
+                                     {"steps", steps},
+                                     {"lr", "0.001"},
+                                     {"warmup", std::to_string(size.pretraining / 30)},
+                                     {"weight_decay", "0.01"},
+                                     {"val_fraction", "0.1"},
+                                     {"eval_batches", "0"},
+                                     {"eval_every", std::to_string(size.pretraining / 4)},
+                                     {"patience", "0"}},
                   "", options.style, interruption);
   }
   figures.pretraining_seconds = since(began);
@@ -123,16 +129,20 @@ GapFigures run_gap_study(const GapOptions& options, train::Interruption& interru
     const std::string run = folder + name + "-" + std::to_string(seed);
     train::say("study  " + std::string(name) + ", seed " + std::to_string(seed) + "\n");
     train_new_run(run, folder + "training.tsv",
-                  more + RunOptions{{"objective", "classify"}, {"seed", std::to_string(seed)}, {"batch", "32"},
-                                    {"dropout", "0"}, {"weight_decay", "0.01"}, {"val_fraction", "0"},
+                  more + RunOptions{{"objective", "classify"},
+                                    {"seed", std::to_string(seed)},
+                                    {"batch", "32"},
+                                    {"dropout", "0"},
+                                    {"weight_decay", "0.01"},
+                                    {"val_fraction", "0"},
                                     {"warmup", std::to_string(size.tuning / 10)}},
                   source, train::Progress::Style::quiet, interruption);
     accuracies.training.push_back(labelled_accuracy(run, folder + "training.tsv"));
     accuracies.test.push_back(labelled_accuracy(run, folder + "test.tsv"));
   };
   const RunOptions short_training{{"steps", std::to_string(size.tuning)}, {"lr", "0.0003"}, {"pooling", "cls"}};
-  const RunOptions head_only{{"steps", std::to_string(2 * size.tuning)}, {"lr", "0.01"}, {"pooling", "mean"},
-                             {"freeze", "true"}};
+  const RunOptions head_only{
+      {"steps", std::to_string(2 * size.tuning)}, {"lr", "0.01"}, {"pooling", "mean"}, {"freeze", "true"}};
   for (long seed = 1; seed <= options.seeds; ++seed) {
     learn("fine-tuned", seed, short_training, paired, figures.tuned);
     learn("without-pairs", seed, short_training, unpaired, figures.unpaired);

@@ -1,6 +1,7 @@
 // The study of the gap: a BERT that has read unlabelled text learns a task from few labels, and knows it of words that
-// the labels never showed; the same model from scratch cannot, whatever it learns of the labels (gap_corpus.h says why).
-// Devlin et al.: BERT (2019). What can be known at best is computed (gap_oracle.h), and the model is held beside it.
+// the labels never showed; the same model from scratch cannot, whatever it learns of the labels (gap_corpus.h says
+// why). Devlin et al.: BERT (2019). What can be known at best is computed (gap_oracle.h), and the model is held beside
+// it.
 #pragma once
 
 #include <string>
@@ -30,19 +31,19 @@ struct GapFigures {
   GapAccuracies tuned, scratch, probe;
   GapAccuracies unpaired;  // fine-tuned after a pretraining without next sentences; nothing is claimed of it
   GapExam exam;
-  double ceiling = 1;         // of next-sentence accuracy
+  double ceiling = 1;  // of next-sentence accuracy
   double pretraining_seconds = 0, seconds = 0;
 };
 
 /// What the study claims. Shares, but for the excess: nats for each hidden word.
 struct GapClaims {
-  static constexpr long seeds = 3;          // at least
-  static constexpr double tuned = 0.90;     // at least
-  static constexpr double probe = 0.85;     // at least
+  static constexpr long seeds = 3;       // at least
+  static constexpr double tuned = 0.90;  // at least
+  static constexpr double probe = 0.85;  // at least
   static constexpr double scratch = 0.5, scratch_margin = 0.1;
-  static constexpr double excess = 0.15;    // at most
-  static constexpr double accuracy = 0.9;   // of hidden words, at least this share of the oracle's
-  static constexpr double next = 0.88;      // at least, and at most the ceiling and two standard errors
+  static constexpr double excess = 0.15;   // at most
+  static constexpr double accuracy = 0.9;  // of hidden words, at least this share of the oracle's
+  static constexpr double next = 0.88;     // at least, and at most the ceiling and two standard errors
 };
 
 double mean(const std::vector<double>& values);

@@ -5,8 +5,8 @@
 #include "data/text/lines.h"
 #include "data/text/text.h"
 #include "train/checkpoints/loaded_run.h"
-#include "train/use/reader.h"
 #include "train/checkpoints/recipe.h"
+#include "train/use/reader.h"
 
 namespace primer::studies {
 

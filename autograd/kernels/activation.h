@@ -51,15 +51,12 @@ void map_and_slope_row(const T* x, long n, T* y, T* d, F f, G slope) {
 
 template <class T>
 void activate_row_again(Activation kind, const T* x, long n, T* y, T* d) {
+  const auto both = [=](auto f, auto slope) { map_and_slope_row(x, n, y, d, f, slope); };
   switch (kind) {
-    case Activation::gelu:
-      return map_and_slope_row(x, n, y, d, [](T v) { return fast::gelu(v); }, [](T v) { return fast::gelu_grad(v); });
+    case Activation::gelu: return both([](T v) { return fast::gelu(v); }, [](T v) { return fast::gelu_grad(v); });
     case Activation::gelu_erf:
-      return map_and_slope_row(x, n, y, d, [](T v) { return fast::gelu_erf(v); },
-                               [](T v) { return fast::gelu_erf_grad(v); });
-    case Activation::relu:
-      return map_and_slope_row(x, n, y, d, [](T v) { return v < 0 ? T(0) : v; },
-                               [](T v) { return v > 0 ? T(1) : T(0); });
+      return both([](T v) { return fast::gelu_erf(v); }, [](T v) { return fast::gelu_erf_grad(v); });
+    case Activation::relu: return both([](T v) { return v < 0 ? T(0) : v; }, [](T v) { return v > 0 ? T(1) : T(0); });
   }
 }
 

@@ -19,9 +19,9 @@ struct Head {
   const T *q, *k, *v;
   long q_stride, k_stride, v_stride;
   long queries, keys, D;
-  long real_keys;  // keys beyond are padding
-  bool causal;     // query i sees keys 0 ... i + keys - queries
-  long mask_begin; // index of the pattern's first element for dropout, row-major [queries, keys]
+  long real_keys;   // keys beyond are padding
+  bool causal;      // query i sees keys 0 ... i + keys - queries
+  long mask_begin;  // index of the pattern's first element for dropout, row-major [queries, keys]
 
   static constexpr long block = 72;  // query rows at a time in backward, whole strips
 
@@ -37,15 +37,11 @@ struct Head {
   }
 };
 
-/// n rounded up to whole vectors: kernels that run over these have no end to do number by number.
-template <class T>
-long whole_vectors(long n) { return (n + Tile<T>::width - 1) / Tile<T>::width * Tile<T>::width; }
-
-/// Turns the scores of query i, `row` [seen], into e^(score - largest) with dropout, followed by zeros up to `width` and
-/// to the end of a vector, and returns 1 / their sum before dropout; 0 for a query that sees nothing.
+/// Turns the scores of query i, `row` [seen], into e^(score - largest) with dropout, followed by zeros up to `width`
+/// and to the end of a vector, and returns 1 / their sum before dropout; 0 for a query that sees nothing.
 template <class T>
 T softmax_scores(const Head<T>& h, const DropoutMask<T>& mask, long i, long seen, long width, T* row, T& normaliser) {
-  const long even = whole_vectors<T>(seen);
+  const long even = Tile<T>::whole_vectors(seen);
   std::fill(row + seen, row + even, -std::numeric_limits<T>::infinity());
   const T largest = seen > 0 ? max_row(row, even) : T(0);
   const T total = exp_row(row, largest, even, row);
@@ -61,8 +57,7 @@ void attention_forward_few(const Head<T>& h, const DropoutMask<T>& mask, T* out,
                            T* scratch) {
   for (long i = 0; i < h.queries; ++i) {
     const long seen = std::max(h.visible(i), 0L);
-    for (long j = 0; j < seen; ++j)
-      scratch[j] = h.factor() * dot_row(h.q + i * h.q_stride, h.k + j * h.k_stride, h.D);
+    for (long j = 0; j < seen; ++j) scratch[j] = h.factor() * dot_row(h.q + i * h.q_stride, h.k + j * h.k_stride, h.D);
     const T inverse = softmax_scores(h, mask, i, seen, seen, scratch, normaliser[i]);
     T* o = out + i * out_stride;
     std::fill_n(o, h.D, T(0));
@@ -154,13 +149,13 @@ void attention_backward(const Head<T>& h, const DropoutMask<T>& mask, const T* o
   if (g.dv && !g.add_v) clear(g.dv, h.v_stride, widest);
 
   constexpr long block = Head<T>::block, strip = Tile<T>::rows;
-  T* k = scratch;                                  // factor k^T [D, keys], in panels
-  T* v = k + wide * D;                             // v^T [D, keys], in panels
-  T* k_rows = v + wide * D;                        // factor k [keys, D], in panels
-  T* q = k_rows + h.keys * Tile<T>::padded(D);     // factor q of a block [block, D], in panels
-  T* d = q + block * Tile<T>::padded(D);           // dout of a block [block, D], in panels
-  T* pattern = d + block * Tile<T>::padded(D);     // [block, wide]
-  T* ds = pattern + block * wide;                  // [block, wide]
+  T* k = scratch;                                            // factor k^T [D, keys], in panels
+  T* v = k + wide * D;                                       // v^T [D, keys], in panels
+  T* k_rows = v + wide * D;                                  // factor k [keys, D], in panels
+  T* q = k_rows + h.keys * Tile<T>::padded(D);               // factor q of a block [block, D], in panels
+  T* d = q + block * Tile<T>::padded(D);                     // dout of a block [block, D], in panels
+  T* pattern = d + block * Tile<T>::padded(D);               // [block, wide]
+  T* ds = pattern + block * wide;                            // [block, wide]
   T* dropped = mask.active() ? ds + block * wide : pattern;  // pattern times m
   pack(transposed(h.k, h.k_stride), D, h.keys, h.factor(), k);
   pack(transposed(h.v, h.v_stride), D, h.keys, T(1), v);
@@ -177,7 +172,7 @@ void attention_backward(const Head<T>& h, const DropoutMask<T>& mask, const T* o
       multiply_strip<T>(n, seen_by_strip, D, {h.q + at * h.q_stride, h.q_stride, 1}, k, D, false, {p, wide, 1});
       multiply_strip<T>(n, seen_by_strip, D, {dy, out_stride, 1}, v, D, false, {s, wide, 1});
       for (long r = 0; r < n; ++r) {
-        const long seen = std::max(h.visible(at + r), 0L), even = whole_vectors<T>(seen);
+        const long seen = std::max(h.visible(at + r), 0L), even = Tile<T>::whole_vectors(seen);
         T *pr = p + r * wide, *sr = s + r * wide, *mr = dropped + (begin + r) * wide;
         std::fill(pr + seen, pr + even, -std::numeric_limits<T>::infinity());
         pattern_again_row(pr, normaliser[at + r], even);

@@ -28,6 +28,8 @@ struct Tile {
   static constexpr int columns = 2 * width;
   typedef T Vector __attribute__((vector_size(bytes), aligned(sizeof(T)), may_alias));
 
+  /// n rounded up to whole vectors: kernels that run over these have no end to do number by number.
+  static long whole_vectors(long n) { return (n + width - 1) / width * width; }
   /// n rounded up to whole panels.
   static long padded(long n) { return (n + columns - 1) / columns * columns; }
 };
@@ -185,13 +187,13 @@ void multiply_strip(long rows, long n, long k, Left<T> left, const T* panels, lo
     case 6: return strip.template operator()<6>();
   }
   if constexpr (Tile<T>::rows > 6) switch (rows) {
-    case 7: return strip.template operator()<7>();
-    case 8: return strip.template operator()<8>();
-    case 9: return strip.template operator()<9>();
-    case 10: return strip.template operator()<10>();
-    case 11: return strip.template operator()<11>();
-    case 12: return strip.template operator()<12>();
-  }
+      case 7: return strip.template operator()<7>();
+      case 8: return strip.template operator()<8>();
+      case 9: return strip.template operator()<9>();
+      case 10: return strip.template operator()<10>();
+      case 11: return strip.template operator()<11>();
+      case 12: return strip.template operator()<12>();
+    }
 }
 
 }  // namespace primer::autograd

@@ -16,9 +16,9 @@ namespace primer::autograd {
 /// What a query may look at.
 struct AttentionOptions {
   long heads = 1;
-  bool causal = false;               // query i sees keys 0 ... i (shifted by keys - queries if these differ)
-  std::span<const int> lengths = {}; // [B], real keys of each sequence; none: all of them
-  Dropout dropout = {};              // on the pattern
+  bool causal = false;                // query i sees keys 0 ... i (shifted by keys - queries if these differ)
+  std::span<const int> lengths = {};  // [B], real keys of each sequence; none: all of them
+  Dropout dropout = {};               // on the pattern
 };
 
 /// Shapes of an attention, and the rows of q, k and v: apart, or side by side in one array.
@@ -46,8 +46,7 @@ AttentionLayout<T> attention_layout(Tensor<T> q, Tensor<T> k, Tensor<T> v, const
   if (options.heads < 1 || C % options.heads != 0)
     refuse("attention", "expected channels that are a multiple of the heads, got " + std::to_string(C) + " and " +
                             std::to_string(options.heads));
-  return {q, k, v, 0, 0, 0, C, C, C, q.shape[0], q.shape[1], k.shape[1], options.heads, C / options.heads,
-          k.shape[1]};
+  return {q, k, v, 0, 0, 0, C, C, C, q.shape[0], q.shape[1], k.shape[1], options.heads, C / options.heads, k.shape[1]};
 }
 
 /// The three of a packed [B, T, 3C]: columns of queries, then keys, then values.
@@ -81,8 +80,17 @@ Tensor<T> attention(const AttentionLayout<T>& at, const AttentionOptions& option
   const DropoutMask<T> mask(tape, options.dropout, B * H * queries * keys);
 
   const auto head = [=, causal = options.causal](long b, long n) {
-    return Head<T>{at.q.data() + at.q_offset(b, n), at.k.data() + at.k_offset(b, n), at.v.data() + at.v_offset(b, n),
-                   at.q_stride, at.k_stride, at.v_stride, queries, keys, at.D, lengths ? lengths[b] : keys, causal,
+    return Head<T>{at.q.data() + at.q_offset(b, n),
+                   at.k.data() + at.k_offset(b, n),
+                   at.v.data() + at.v_offset(b, n),
+                   at.q_stride,
+                   at.k_stride,
+                   at.v_stride,
+                   queries,
+                   keys,
+                   at.D,
+                   lengths ? lengths[b] : keys,
+                   causal,
                    (b * H + n) * queries * keys};
   };
   const long cost = 4 * queries * keys * at.D;  // of one head
@@ -96,11 +104,12 @@ Tensor<T> attention(const AttentionLayout<T>& at, const AttentionOptions& option
   {
     const long each_scratch = head(0, 0).forward_scratch();
     const auto scratch = tape.scratch(threads() * each_scratch);
-    if (tape.computes()) each_unequal(B * H, cost, [=, s = scratch.data()](long i, int thread) {
-      const long b = i / H, n = i % H;
-      attention_forward(head(b, n), mask, y.data() + b * queries * C + n * at.D, C, normaliser + i * queries,
-                        s + thread * each_scratch);
-    });
+    if (tape.computes())
+      each_unequal(B * H, cost, [=, s = scratch.data()](long i, int thread) {
+        const long b = i / H, n = i % H;
+        attention_forward(head(b, n), mask, y.data() + b * queries * C + n * at.D, C, normaliser + i * queries,
+                          s + thread * each_scratch);
+      });
   }
   return tape.record("attention", y, [=, t = &tape](const T* dy) {
     // packed, the three gradients are one array: asked for once, since asking says it is written
@@ -114,14 +123,19 @@ Tensor<T> attention(const AttentionLayout<T>& at, const AttentionOptions& option
     if (dk) counter.count({keys, at.D, queries, true, false, times});        // dk = d scores^T q
     const long each_scratch = head(0, 0).backward_scratch();
     const auto scratch = t->scratch(threads() * each_scratch);
-    if (t->computes()) each_unequal(B * H, 3 * cost, [=, s = scratch.data()](long i, int thread) {
-      const long b = i / H, n = i % H;
-      const HeadGradient<T> g{dq ? dq.data + at.q_offset(b, n) : nullptr, dk ? dk.data + at.k_offset(b, n) : nullptr,
-                              dv ? dv.data + at.v_offset(b, n) : nullptr, dq.add, dk.add, dv.add};
-      const long o = b * queries * C + n * at.D;
-      attention_backward(head(b, n), mask, y.data() + o, dy + o, C, normaliser + i * queries, g,
-                         s + thread * each_scratch);
-    });
+    if (t->computes())
+      each_unequal(B * H, 3 * cost, [=, s = scratch.data()](long i, int thread) {
+        const long b = i / H, n = i % H;
+        const HeadGradient<T> g{dq ? dq.data + at.q_offset(b, n) : nullptr,
+                                dk ? dk.data + at.k_offset(b, n) : nullptr,
+                                dv ? dv.data + at.v_offset(b, n) : nullptr,
+                                dq.add,
+                                dk.add,
+                                dv.add};
+        const long o = b * queries * C + n * at.D;
+        attention_backward(head(b, n), mask, y.data() + o, dy + o, C, normaliser + i * queries, g,
+                           s + thread * each_scratch);
+      });
   });
 }
 
@@ -194,12 +208,13 @@ void attention_examples(Table& table) {
          {{{3, 4}, {3, 4}, {3, 4}}, {{B, 3, 4}, {B, 3, 6}, {B, 3, 6}}}},
         [options](auto& in) { return attention(in[0], in[1], in[2], options); },
         [=](auto& in) { return textbook(in[0], in[1], in[2], options); });
-    table.add({"attention", {{{B, 5, 12}}, {{B, 3, 6}}}, {{{B, 5, 7}}, {{5, 12}}}},
-              [options](auto& in) { return attention(in[0], options); },
-              [=](auto& in) {
-                const long C = in[0].shape[2] / 3;
-                return textbook(slice(in[0], 2, 0, C), slice(in[0], 2, C, C), slice(in[0], 2, 2 * C, C), options);
-              });
+    table.add(
+        {"attention", {{{B, 5, 12}}, {{B, 3, 6}}}, {{{B, 5, 7}}, {{5, 12}}}},
+        [options](auto& in) { return attention(in[0], options); },
+        [=](auto& in) {
+          const long C = in[0].shape[2] / 3;
+          return textbook(slice(in[0], 2, 0, C), slice(in[0], 2, C, C), slice(in[0], 2, 2 * C, C), options);
+        });
   }
   const AttentionOptions cross{2, true};  // queries are the last of the keys, as when decoding
   table.add(

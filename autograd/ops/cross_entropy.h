@@ -33,9 +33,10 @@ void each_row_of_logits(Tape<T>& tape, Tensor<T> x, Tensor<T> weight, Tensor<T> 
   long begin = 0;
   do {  // once without rows too: a gradient of nothing is zero
     const long n = std::min(chunk, rows - begin);
-    if (bias) tape.split(n, V, [=, z = logits.data(), b = bias.data()](long first, long last, int) {
-      start_rows<T>(z + first * V, nullptr, b, last - first, V);
-    });
+    if (bias)
+      tape.split(n, V, [=, z = logits.data(), b = bias.data()](long first, long last, int) {
+        start_rows<T>(z + first * V, nullptr, b, last - first, V);
+      });
     tape.product(n, V, C, as_is<T>(x.data() + begin * C, C), transposed<T>(weight.data(), C), bias ? 1 : 0, logits, V);
     tape.split(n, 20 * V, [=, z = logits.data()](long first, long last, int) {
       for (long r = first; r < last; ++r) row(begin + r, z + r * V);
@@ -78,12 +79,12 @@ Tensor<T> token_log_probs(Tensor<T> x, Tensor<T> weight, std::span<const int> ta
   Tape<T>& tape = tape_of("token_log_probs", {x, weight, bias});
   Tensor<T> y = tape.output({x.shape.rows()}, {x, weight, bias});
   const int* kept = tape.keep(targets);  // [R]
-  each_row_of_logits(tape, x, weight, bias, [=, p = y.data()](long r, T* z) {
-    p[r] = log_prob_row<T>(z, V, kept[r], nullptr);
-  });
+  each_row_of_logits(tape, x, weight, bias,
+                     [=, p = y.data()](long r, T* z) { p[r] = log_prob_row<T>(z, V, kept[r], nullptr); });
   return tape.record("token_log_probs", y, [=, t = &tape](const T* dy) {
     const auto db = t->grad(bias), dw = t->grad(weight), dx = t->grad(x);
-    each_row_of_logits(*t, x, weight, bias, [=](long r, T* z) { log_prob_row(z, V, kept[r], dy + r); }, db, dw, dx);
+    each_row_of_logits(
+        *t, x, weight, bias, [=](long r, T* z) { log_prob_row(z, V, kept[r], dy + r); }, db, dw, dx);
     t->multiplier.count({x.shape.rows(), V, x.shape.last(), false, true, -1});  // the logits, which were counted before
   });
 }
@@ -111,10 +112,12 @@ Tensor<T> cross_entropy(Tensor<T> x, Tensor<T> weight, std::span<const int> targ
   const auto losses = tape.scratch(rows);  // [rows]
   const auto hits = tape.scratch(rows);    // [rows], 1 where the target is the answer
   const auto weight_of = [=](long r) { return weights.empty() ? T(1) : weights[r]; };
-  each_row_of_logits<T>(tape, x, weight, bias, [=, l = losses.data(), hit = hits.data()](long r, T* z) {
-    const T slope = static_cast<T>(-scale * weight_of(r));
-    l[r] = -log_prob_row(z, V, targets[r], record ? &slope : nullptr, hit + r);
-  }, db, dw, {dx, false});
+  each_row_of_logits<T>(tape, x, weight, bias,
+                        [=, l = losses.data(), hit = hits.data()](long r, T* z) {
+                          const T slope = static_cast<T>(-scale * weight_of(r));
+                          l[r] = -log_prob_row(z, V, targets[r], record ? &slope : nullptr, hit + r);
+                        },
+                        db, dw, {dx, false});
   if (tape.computes()) {
     Score total;
     double weighted = 0;
@@ -149,36 +152,41 @@ void cross_entropy_examples(Table& table) {
   const std::vector<std::vector<Shape>> without = {
       {{3, 5}, {7, 5}}, {{3, 1}, {5, 1}}, {{3, 17}, {67, 17}}, {{1, 3, 2}, {5, 2}}};
   const std::vector<std::vector<Shape>> with_bias = {{{3, 5}, {7, 5}, {7}}, {{3, 1}, {5, 1}, {5}}};
-  const std::vector<std::vector<Shape>> wrong = {
-      {{3, 5}, {7, 3}}, {{3, 5}, {3, 5}}, {{2, 5}, {7, 5}}};
+  const std::vector<std::vector<Shape>> wrong = {{{3, 5}, {7, 3}}, {{3, 5}, {3, 5}}, {{2, 5}, {7, 5}}};
 
-  table.add({"token_log_probs", without, wrong}, [](auto& in) { return token_log_probs(in[0], in[1], targets); },
-            [=](auto& in) { return textbook(in[0], in[1]); });
-  table.add({"token_log_probs", with_bias, {{{3, 5}, {7, 5}, {5}}}},
-            [](auto& in) { return token_log_probs(in[0], in[1], targets, in[2]); },
-            [=](auto& in) { return textbook(in[0], in[1], in[2]); });
-  table.add({"token_log_probs", {{{3, 5}, {7, 5}}}},
-            [](auto& in) {
-              static constexpr int some[] = {4, -1, 1};
-              return token_log_probs(in[0], in[1], std::span<const int>(some));
-            },
-            [=]<class T>(std::vector<Tensor<T>>& in) {
-              return multiply(textbook(in[0], in[1]), in[0].tape->constant({3}, std::vector<T>{1, 0, 1}));
-            });
+  table.add(
+      {"token_log_probs", without, wrong}, [](auto& in) { return token_log_probs(in[0], in[1], targets); },
+      [=](auto& in) { return textbook(in[0], in[1]); });
+  table.add(
+      {"token_log_probs", with_bias, {{{3, 5}, {7, 5}, {5}}}},
+      [](auto& in) { return token_log_probs(in[0], in[1], targets, in[2]); },
+      [=](auto& in) { return textbook(in[0], in[1], in[2]); });
+  table.add(
+      {"token_log_probs", {{{3, 5}, {7, 5}}}},
+      [](auto& in) {
+        static constexpr int some[] = {4, -1, 1};
+        return token_log_probs(in[0], in[1], std::span<const int>(some));
+      },
+      [=]<class T>(std::vector<Tensor<T>>& in) {
+        return multiply(textbook(in[0], in[1]), in[0].tape->constant({3}, std::vector<T>{1, 0, 1}));
+      });
 
-  table.add({"cross_entropy", without, wrong}, [](auto& in) { return cross_entropy(in[0], in[1], targets, 0.5); },
-            [=](auto& in) { return scale(sum(textbook(in[0], in[1])), -0.5); });
-  table.add({"cross_entropy", with_bias, {{{3, 5}, {7, 5}, {5}}}},
-            [](auto& in) { return cross_entropy(in[0], in[1], targets, 0.5, nullptr, in[2]); },
-            [=](auto& in) { return scale(sum(textbook(in[0], in[1], in[2])), -0.5); });
-  table.add({"cross_entropy", with_bias},
-            []<class T>(std::vector<Tensor<T>>& in) {
-              return cross_entropy<T>(in[0], in[1], targets, 0.5, nullptr, in[2], example_weights<T>);
-            },
-            [=]<class T>(std::vector<Tensor<T>>& in) {
-              const auto weights = in[0].tape->constant({3}, example_weights<T>);
-              return scale(sum(multiply(weights, textbook(in[0], in[1], in[2]))), -0.5);
-            });
+  table.add(
+      {"cross_entropy", without, wrong}, [](auto& in) { return cross_entropy(in[0], in[1], targets, 0.5); },
+      [=](auto& in) { return scale(sum(textbook(in[0], in[1])), -0.5); });
+  table.add(
+      {"cross_entropy", with_bias, {{{3, 5}, {7, 5}, {5}}}},
+      [](auto& in) { return cross_entropy(in[0], in[1], targets, 0.5, nullptr, in[2]); },
+      [=](auto& in) { return scale(sum(textbook(in[0], in[1], in[2])), -0.5); });
+  table.add(
+      {"cross_entropy", with_bias},
+      []<class T>(std::vector<Tensor<T>>& in) {
+        return cross_entropy<T>(in[0], in[1], targets, 0.5, nullptr, in[2], example_weights<T>);
+      },
+      [=]<class T>(std::vector<Tensor<T>>& in) {
+        const auto weights = in[0].tape->constant({3}, example_weights<T>);
+        return scale(sum(multiply(weights, textbook(in[0], in[1], in[2]))), -0.5);
+      });
 }
 
 }  // namespace primer::autograd

@@ -21,25 +21,29 @@ Tensor<T> elementwise(const char* op, Tensor<T> x, Function f, Slope slope) {
 /// y = e^x, dy/dx = y
 template <class T>
 Tensor<T> exp(Tensor<T> x) {
-  return elementwise("exp", x, [](T v) { return fast::exp(v); }, [](T, T y) { return y; });
+  return elementwise(
+      "exp", x, [](T v) { return fast::exp(v); }, [](T, T y) { return y; });
 }
 
 /// y = ln x, dy/dx = 1/x
 template <class T>
 Tensor<T> log(Tensor<T> x) {
-  return elementwise("log", x, [](T v) { return std::log(v); }, [](T v, T) { return 1 / v; });
+  return elementwise(
+      "log", x, [](T v) { return std::log(v); }, [](T v, T) { return 1 / v; });
 }
 
 /// y = sqrt x, dy/dx = 1/(2y)
 template <class T>
 Tensor<T> sqrt(Tensor<T> x) {
-  return elementwise("sqrt", x, [](T v) { return std::sqrt(v); }, [](T, T y) { return T(0.5) / y; });
+  return elementwise(
+      "sqrt", x, [](T v) { return std::sqrt(v); }, [](T, T y) { return T(0.5) / y; });
 }
 
 /// y = tanh x, dy/dx = 1 - y^2
 template <class T>
 Tensor<T> tanh(Tensor<T> x) {
-  return elementwise("tanh", x, [](T v) { return fast::tanh(v); }, [](T, T y) { return 1 - y * y; });
+  return elementwise(
+      "tanh", x, [](T v) { return fast::tanh(v); }, [](T, T y) { return 1 - y * y; });
 }
 
 /// y = 1 / (1 + e^-x), dy/dx = y (1 - y). Written with e^-|x|, which cannot overflow.
@@ -55,14 +59,16 @@ Tensor<T> sigmoid(Tensor<T> x) {
 /// y = erf x, dy/dx = 2/sqrt(pi) e^(-x^2)
 template <class T>
 Tensor<T> erf(Tensor<T> x) {
-  return elementwise("erf", x, [](T v) { return fast::erf(v); },
-                     [](T v, T) { return 2 * std::numbers::inv_sqrtpi_v<T> * fast::exp(-v * v); });
+  return elementwise(
+      "erf", x, [](T v) { return fast::erf(v); },
+      [](T v, T) { return 2 * std::numbers::inv_sqrtpi_v<T> * fast::exp(-v * v); });
 }
 
 /// y = max(0, x); dy/dx = 1 for x > 0, else 0. A NaN stays one.
 template <class T>
 Tensor<T> relu(Tensor<T> x) {
-  return elementwise("relu", x, [](T v) { return v < 0 ? T(0) : v; }, [](T v, T) { return v > 0 ? T(1) : T(0); });
+  return elementwise(
+      "relu", x, [](T v) { return v < 0 ? T(0) : v; }, [](T v, T) { return v > 0 ? T(1) : T(0); });
 }
 
 template <class Table>

@@ -33,9 +33,10 @@ Tensor<T> feed_forward(Tensor<T> residual, Tensor<T> x, Tensor<T> up, Tensor<T> 
   for (long at = 0; at < rows; at += block) {
     const long n = std::min(block, rows - at);
     T *h = hidden + at * F, *g = activated.data(), *r = y.data() + at * C;  // [n, F], [n, F], [n, C]
-    if (up_bias) tape.split(n, F, [=, b = up_bias.data()](long begin, long end, int) {
-      start_rows<T>(h + begin * F, nullptr, b, end - begin, F);
-    });
+    if (up_bias)
+      tape.split(n, F, [=, b = up_bias.data()](long begin, long end, int) {
+        start_rows<T>(h + begin * F, nullptr, b, end - begin, F);
+      });
     tape.product(n, F, C, as_is<T>(x.data() + at * C, C), transposed<T>(up.data(), C), up_bias ? 1 : 0, h, F);
     tape.split(n, 20 * F, [=](long begin, long end, int) {
       activate_row(activation, h + begin * F, (end - begin) * F, g + begin * F);
@@ -43,10 +44,11 @@ Tensor<T> feed_forward(Tensor<T> residual, Tensor<T> x, Tensor<T> up, Tensor<T> 
                     down_bias ? down_bias.data() : nullptr, end - begin, C);
     });
     tape.product(n, C, F, as_is<T>(g, F), transposed<T>(down.data(), F), 1, r, C);
-    if (later) tape.split(n, 8 * C, [=](long begin, long end, int) {
-      T* row = r + begin * C;
-      mask.apply((at + begin) * C, (end - begin) * C, row, residual.data() + (at + begin) * C, row);
-    });
+    if (later)
+      tape.split(n, 8 * C, [=](long begin, long end, int) {
+        T* row = r + begin * C;
+        mask.apply((at + begin) * C, (end - begin) * C, row, residual.data() + (at + begin) * C, row);
+      });
   }
 
   return tape.record("feed_forward", y, [=, t = &tape](const T* dy) {
@@ -59,10 +61,10 @@ Tensor<T> feed_forward(Tensor<T> residual, Tensor<T> x, Tensor<T> up, Tensor<T> 
       d = dropped;
     }
     if (auto db = t->grad(down_bias)) add_columns(*t, d, rows, C, db);
-    t->moves(4 * rows * F);  // the hidden layer, f of it, and the gradients of both
+    t->moves(4 * rows * F);                // the hidden layer, f of it, and the gradients of both
     const auto dh = t->scratch(rows * F);  // [rows, F]
     {
-      const auto g = t->scratch(rows * F);  // f(hidden)
+      const auto g = t->scratch(rows * F);                                      // f(hidden)
       t->product(rows, F, C, as_is(d, C), as_is<T>(down.data(), F), 0, dh, F);  // d f = d down
       t->split(rows, 40 * F, [=, gs = g.data(), dhs = dh.data()](long begin, long end, int) {
         const long i = begin * F, n = (end - begin) * F;
@@ -94,12 +96,15 @@ void feed_forward_examples(Table& table) {
         return add(in[0], linear_textbook(activate_textbook(linear_textbook(in[1], in[2], in[3]), Activation::gelu),
                                           in[4], in[5]));
       });
-  table.add({"feed_forward", {{{3, 5}, {3, 5}, {7, 5}, {5, 7}}, {{2, 37, 3}, {2, 37, 3}, {5, 3}, {3, 5}}}},
-            [](auto& in) { return feed_forward(in[0], in[1], in[2], {}, in[3], {}, Activation::gelu_erf, {0.5, 3}); },
-            [](auto& in) {
-              const auto hidden = activate_textbook(linear_textbook(in[1], in[2], {}), Activation::gelu_erf);
-              return add(in[0], dropout(linear_textbook(hidden, in[3], {}), {0.5, 3}));
-            });
+  table.add(
+      {"feed_forward", {{{3, 5}, {3, 5}, {7, 5}, {5, 7}}, {{2, 37, 3}, {2, 37, 3}, {5, 3}, {3, 5}}}},
+      [](auto& in) {
+        return feed_forward(in[0], in[1], in[2], {}, in[3], {}, Activation::gelu_erf, {0.5, 3});
+      },
+      [](auto& in) {
+        const auto hidden = activate_textbook(linear_textbook(in[1], in[2], {}), Activation::gelu_erf);
+        return add(in[0], dropout(linear_textbook(hidden, in[3], {}), {0.5, 3}));
+      });
 }
 
 }  // namespace primer::autograd

@@ -21,14 +21,15 @@ Tensor<T> gather(Tape<T>& tape, Tensor<T> table, std::span<const int> ids) {
   });
   return tape.record("gather", y, [=, t = &tape](const T* dy) {
     // dtable[ids[i]] += dy[i]; each thread owns a range of the table's rows, so that no two write one row
-    if (T* dtable = t->grad_zeroed(table)) t->split(V, n * C / std::max(V, 1L) + n, [=](long begin, long end, int) {
-      for (long i = 0; i < n; ++i) {
-        if (kept[i] < begin || kept[i] >= end) continue;
-        T* row = dtable + kept[i] * C;
+    if (T* dtable = t->grad_zeroed(table))
+      t->split(V, n * C / std::max(V, 1L) + n, [=](long begin, long end, int) {
+        for (long i = 0; i < n; ++i) {
+          if (kept[i] < begin || kept[i] >= end) continue;
+          T* row = dtable + kept[i] * C;
 #pragma omp simd
-        for (long c = 0; c < C; ++c) row[c] += dy[i * C + c];
-      }
-    });
+          for (long c = 0; c < C; ++c) row[c] += dy[i * C + c];
+        }
+      });
   });
 }
 

@@ -77,12 +77,15 @@ Tensor<T> layer_norm_textbook(Tensor<T> x, Tensor<T> weight, Tensor<T> bias, dou
 
 template <class Table>
 void layer_norm_examples(Table& table) {
-  table.add({"layer_norm", {{{3, 5}, {5}, {5}}, {{2, 3, 17}, {17}, {17}}, {{67}, {67}, {67}}, {{0, 3}, {3}, {3}}},
-             {{{3, 5}, {3}, {5}}, {{3, 5}, {5}, {1}}, {{}, {1}, {1}}}},
-            [](auto& in) { return layer_norm(in[0], in[1], in[2]); },
-            [](auto& in) { return layer_norm_textbook(in[0], in[1], in[2]); });
-  table.add({"layer_norm", {{{3, 7}, {7}}}}, [](auto& in) { return layer_norm(in[0], in[1]); },
-            [](auto& in) { return layer_norm_textbook(in[0], in[1], {}); });
+  table.add(
+      {"layer_norm",
+       {{{3, 5}, {5}, {5}}, {{2, 3, 17}, {17}, {17}}, {{67}, {67}, {67}}, {{0, 3}, {3}, {3}}},
+       {{{3, 5}, {3}, {5}}, {{3, 5}, {5}, {1}}, {{}, {1}, {1}}}},
+      [](auto& in) { return layer_norm(in[0], in[1], in[2]); },
+      [](auto& in) { return layer_norm_textbook(in[0], in[1], in[2]); });
+  table.add(
+      {"layer_norm", {{{3, 7}, {7}}}}, [](auto& in) { return layer_norm(in[0], in[1]); },
+      [](auto& in) { return layer_norm_textbook(in[0], in[1], {}); });
 }
 
 }  // namespace primer::autograd

@@ -83,10 +83,11 @@ Tensor<T> slice(Tensor<T> x, int axis, long begin, long count) {
     for (long o = b; o < e; ++o) std::copy_n(p + o * whole + skip, part, r + o * part);
   });
   return tape.record("slice", y, [=, t = &tape](const T* dy) {
-    if (T* dx = t->grad_zeroed(x)) t->split(outer, part, [=](long b, long e, int) {
-      for (long o = b; o < e; ++o)
-        for (long i = 0; i < part; ++i) dx[o * whole + skip + i] += dy[o * part + i];
-    });
+    if (T* dx = t->grad_zeroed(x))
+      t->split(outer, part, [=](long b, long e, int) {
+        for (long o = b; o < e; ++o)
+          for (long i = 0; i < part; ++i) dx[o * whole + skip + i] += dy[o * part + i];
+      });
   });
 }
 

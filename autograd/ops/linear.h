@@ -3,10 +3,10 @@
 
 #include "autograd/example.h"
 #include "autograd/expect.h"
+#include "autograd/ops/dropout.h"
 #include "autograd/ops/layout.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/reduce.h"
-#include "autograd/ops/dropout.h"
 
 namespace primer::autograd {
 
@@ -28,15 +28,18 @@ void start_rows(T* y, const T* base, const T* bias, long rows, long n) {
 /// d bias[c] (+)= sum over rows of dy[r, c], rows in order: the same bits for any number of threads.
 template <class T>
 void add_columns(const Tape<T>& tape, const T* dy, long rows, long n, Into<T> into) {
-  tape.split(n, rows, [=](long begin, long end, int) {
-    if (!into.add) std::fill(into.data + begin, into.data + end, T(0));
-    for (long r = 0; r < rows; ++r) {
-      const T* row = dy + r * n;
-      T* total = into.data;
+  tape.split(
+      n, rows,
+      [=](long begin, long end, int) {
+        if (!into.add) std::fill(into.data + begin, into.data + end, T(0));
+        for (long r = 0; r < rows; ++r) {
+          const T* row = dy + r * n;
+          T* total = into.data;
 #pragma omp simd
-      for (long c = begin; c < end; ++c) total[c] += row[c];
-    }
-  }, 16);
+          for (long c = begin; c < end; ++c) total[c] += row[c];
+        }
+      },
+      16);
 }
 
 /// Throws Error(usage) unless weight is [out, in] for x [..., in], and bias, if there is one, [out].
@@ -67,9 +70,10 @@ Tensor<T> linear(Tensor<T> x, Tensor<T> weight, Tensor<T> bias = {}) {
   const long rows = x.shape.rows(), in = x.shape.last(), out = weight.shape[0];
   Tape<T>& tape = tape_of("linear", {x, weight, bias});
   Tensor<T> y = tape.output(x.shape.with_last(out), {x, weight, bias});
-  if (bias) tape.split(rows, out, [=, r = y.data(), b = bias.data()](long begin, long end, int) {
-    start_rows<T>(r + begin * out, nullptr, b, end - begin, out);
-  });
+  if (bias)
+    tape.split(rows, out, [=, r = y.data(), b = bias.data()](long begin, long end, int) {
+      start_rows<T>(r + begin * out, nullptr, b, end - begin, out);
+    });
   tape.product(rows, out, in, as_is<T>(x.data(), in), transposed<T>(weight.data(), in), bias ? 1 : 0, y.data(), out);
   return tape.record("linear", y, [=, t = &tape](const T* dy) { linear_backward(*t, dy, x, weight, bias); });
 }
@@ -92,9 +96,10 @@ Tensor<T> linear_residual(Tensor<T> residual, Tensor<T> x, Tensor<T> weight, Ten
                   end - begin, out);
   });
   tape.product(rows, out, in, as_is<T>(x.data(), in), transposed<T>(weight.data(), in), 1, y.data(), out);
-  if (later) tape.split(rows, 8 * out, [=, r = y.data()](long begin, long end, int) {
-    mask.apply(begin * out, (end - begin) * out, r + begin * out, residual.data() + begin * out, r + begin * out);
-  });
+  if (later)
+    tape.split(rows, 8 * out, [=, r = y.data()](long begin, long end, int) {
+      mask.apply(begin * out, (end - begin) * out, r + begin * out, residual.data() + begin * out, r + begin * out);
+    });
 
   return tape.record("linear_residual", y, [=, t = &tape](const T* dy) {
     if (mask.active()) {
@@ -125,14 +130,22 @@ void linear_examples(Table& table) {
        {{{3, 5}, {5, 7}, {7}}, {{3, 5}, {7, 5}, {5}}, {{}, {1, 1}, {1}}}},
       [](auto& in) { return linear(in[0], in[1], in[2]); },
       [](auto& in) { return linear_textbook(in[0], in[1], in[2]); });
-  table.add({"linear", {{{4, 3}, {2, 3}}}}, [](auto& in) { return linear(in[0], in[1]); },
-            [](auto& in) { return linear_textbook(in[0], in[1], {}); });
+  table.add(
+      {"linear", {{{4, 3}, {2, 3}}}}, [](auto& in) { return linear(in[0], in[1]); },
+      [](auto& in) { return linear_textbook(in[0], in[1], {}); });
   const std::vector<std::vector<Shape>> shapes = {{{3, 7}, {3, 5}, {7, 5}, {7}}, {{2, 3, 1}, {2, 3, 17}, {1, 17}, {1}}};
-  table.add({"linear_residual", shapes, {{{3, 5}, {3, 5}, {7, 5}, {7}}}},
-            [](auto& in) { return linear_residual(in[0], in[1], in[2], in[3]); },
-            [](auto& in) { return add(in[0], linear_textbook(in[1], in[2], in[3])); });
-  table.add({"linear_residual", shapes}, [](auto& in) { return linear_residual(in[0], in[1], in[2], in[3], {0.5, 3}); },
-            [](auto& in) { return add(in[0], dropout(linear_textbook(in[1], in[2], in[3]), {0.5, 3})); });
+  table.add(
+      {"linear_residual", shapes, {{{3, 5}, {3, 5}, {7, 5}, {7}}}},
+      [](auto& in) { return linear_residual(in[0], in[1], in[2], in[3]); },
+      [](auto& in) { return add(in[0], linear_textbook(in[1], in[2], in[3])); });
+  table.add(
+      {"linear_residual", shapes},
+      [](auto& in) {
+        return linear_residual(in[0], in[1], in[2], in[3], {0.5, 3});
+      },
+      [](auto& in) {
+        return add(in[0], dropout(linear_textbook(in[1], in[2], in[3]), {0.5, 3}));
+      });
 }
 
 }  // namespace primer::autograd

@@ -22,7 +22,7 @@ Tensor<T> matmul(Tensor<T> a, Tensor<T> b) {
   Tensor<T> y = tape.output(a.shape.with_last(n), {a, b});
   for (long i = 0; i < matrices; ++i)
     tape.product(m, n, k, as_is<T>(a.data() + i * m * k, k), as_is<T>(b.data() + i * k * n, n), 0, y.data() + i * m * n,
-               n);
+                 n);
   return tape.record("matmul", y, [=, t = &tape](const T* dy) {
     if (auto da = t->grad(a))  // da = dy b^T
       for (long i = 0; i < matrices; ++i)

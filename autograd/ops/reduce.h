@@ -55,11 +55,12 @@ Tensor<T> repeat(Tensor<T> x, long times) {
   const long n = x.size();
   tape.each(y.size(), [=, p = x.data(), r = y.data()](long i) { r[i] = p[i % n]; });
   return tape.record("repeat", y, [t = &tape, x, n, times](const T* dy) {
-    if (auto dx = t->grad(x)) dx.each_element(n, [=](long i) {
-      double total = 0;
-      for (long k = 0; k < times; ++k) total += dy[k * n + i];
-      return static_cast<T>(total);
-    });
+    if (auto dx = t->grad(x))
+      dx.each_element(n, [=](long i) {
+        double total = 0;
+        for (long k = 0; k < times; ++k) total += dy[k * n + i];
+        return static_cast<T>(total);
+      });
   });
 }
 
@@ -73,11 +74,12 @@ Tensor<T> spread(Tensor<T> x, long times) {
   Tensor<T> y = tape.output(shape, {x});
   tape.each(y.size(), [=, p = x.data(), r = y.data()](long i) { r[i] = p[i / times]; });
   return tape.record("spread", y, [t = &tape, x, times](const T* dy) {
-    if (auto dx = t->grad(x)) dx.each_element(x.size(), [=](long i) {
-      double total = 0;
-      for (long k = 0; k < times; ++k) total += dy[i * times + k];
-      return static_cast<T>(total);
-    });
+    if (auto dx = t->grad(x))
+      dx.each_element(x.size(), [=](long i) {
+        double total = 0;
+        for (long k = 0; k < times; ++k) total += dy[i * times + k];
+        return static_cast<T>(total);
+      });
   });
 }
 

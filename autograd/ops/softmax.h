@@ -20,14 +20,15 @@ Tensor<T> softmax(Tensor<T> x) {
   });
   return tape.record("softmax", y, [t = &tape, x, y, n](const T* dy) {
     // dx[c] = y[c] (dy[c] - sum over c' of dy[c'] y[c'])
-    if (auto dx = t->grad(x)) dx.visit([&](auto put) {
-      split(x.shape.rows(), 4 * n, [=, r = y.data()](long begin, long end, int) {
-        for (long row = begin; row < end; ++row) {
-          const T dot = dot_row(dy + row * n, r + row * n, n);
-          for (long i = row * n; i < (row + 1) * n; ++i) put(i, r[i] * (dy[i] - dot));
-        }
+    if (auto dx = t->grad(x))
+      dx.visit([&](auto put) {
+        split(x.shape.rows(), 4 * n, [=, r = y.data()](long begin, long end, int) {
+          for (long row = begin; row < end; ++row) {
+            const T dot = dot_row(dy + row * n, r + row * n, n);
+            for (long i = row * n; i < (row + 1) * n; ++i) put(i, r[i] * (dy[i] - dot));
+          }
+        });
       });
-    });
   });
 }
 
@@ -46,15 +47,16 @@ Tensor<T> log_softmax(Tensor<T> x) {
   });
   return tape.record("log_softmax", y, [t = &tape, x, y, n](const T* dy) {
     // dx[c] = dy[c] - e^y[c] sum over c' of dy[c']
-    if (auto dx = t->grad(x)) dx.visit([&](auto put) {
-      split(x.shape.rows(), 10 * n, [=, r = y.data()](long begin, long end, int) {
-        for (long row = begin; row < end; ++row) {
-          T total = 0;
-          for (long i = row * n; i < (row + 1) * n; ++i) total += dy[i];
-          for (long i = row * n; i < (row + 1) * n; ++i) put(i, dy[i] - fast::exp(r[i]) * total);
-        }
+    if (auto dx = t->grad(x))
+      dx.visit([&](auto put) {
+        split(x.shape.rows(), 10 * n, [=, r = y.data()](long begin, long end, int) {
+          for (long row = begin; row < end; ++row) {
+            T total = 0;
+            for (long i = row * n; i < (row + 1) * n; ++i) total += dy[i];
+            for (long i = row * n; i < (row + 1) * n; ++i) put(i, dy[i] - fast::exp(r[i]) * total);
+          }
+        });
       });
-    });
   });
 }
 

@@ -59,13 +59,13 @@ class SystemDisk final : public Disk {
   int sync(int descriptor) override { return with_error(::fsync(descriptor)); }
   int lock(int descriptor) override { return with_error(::flock(descriptor, LOCK_EX | LOCK_NB)); }
   int status(int descriptor, FileStatus& status) override {
-    struct stat s{};
+    struct stat s {};
     if (::fstat(descriptor, &s) != 0) return -errno;
     status = status_from(s);
     return 0;
   }
   int status(const std::string& path, bool follow, FileStatus& status) override {
-    struct stat s{};
+    struct stat s {};
     if ((follow ? ::stat(path.c_str(), &s) : ::lstat(path.c_str(), &s)) != 0) return -errno;
     status = status_from(s);
     return 0;

@@ -49,8 +49,8 @@ class Disk {
   virtual int status(const std::string& path, bool follow, FileStatus& status) = 0;
   virtual int names(const std::string& folder, std::vector<std::string>& names) = 0;  // without "." and ".."
   virtual int rename(const std::string& from, const std::string& to) = 0;  // over a file, or an empty folder, too
-  virtual int remove(const std::string& path) = 0;         // a file
-  virtual int remove_folder(const std::string& path) = 0;  // an empty one
+  virtual int remove(const std::string& path) = 0;                         // a file
+  virtual int remove_folder(const std::string& path) = 0;                  // an empty one
   virtual int make_folder(const std::string& path) = 0;
   virtual int access(const std::string& folder) = 0;  // faccessat: may names be made and removed there?
 };

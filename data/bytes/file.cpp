@@ -53,11 +53,14 @@ ssize_t read_some(int descriptor, void* out, std::size_t count) {
 std::string reason(int error) {
   const std::string text = std::strerror(error);
   switch (error) {
-    case ENOSPC: case EDQUOT: return text + "; free some space and try again";
-    case EACCES: case EPERM: return text + "; check its permissions and those of its folder";
+    case ENOSPC:
+    case EDQUOT: return text + "; free some space and try again";
+    case EACCES:
+    case EPERM: return text + "; check its permissions and those of its folder";
     case EROFS: return text + "; choose a place that can be written";
     case EFBIG: return text + "; raise the limit on file sizes (ulimit -f)";
-    case EMFILE: case ENFILE: return text + "; raise the limit on open files (ulimit -n)";
+    case EMFILE:
+    case ENFILE: return text + "; raise the limit on open files (ulimit -n)";
     default: return text;
   }
 }
@@ -73,7 +76,8 @@ InputFile::InputFile(const std::string& path, Fault fault, Disk& disk) : disk_(d
   if (descriptor_ < 0) {
     const int error = -descriptor_;
     if (error == ENOENT || error == ENOTDIR) fail(fault, path, "there is no such file; check the name");
-    if (error == ENXIO) fail(fault, path, not_regular(kind_of(path, true, disk_)));  // a socket, or a device without driver
+    if (error == ENXIO)
+      fail(fault, path, not_regular(kind_of(path, true, disk_)));  // a socket, or a device without driver
     const bool is_slip = error == EACCES || error == EPERM || error == ELOOP || error == ENAMETOOLONG;  // or the disk's
     fail(is_slip && fault != Fault::checkpoint ? fault : Fault::io, path, "cannot be read: " + reason(error));
   }
@@ -117,16 +121,18 @@ std::size_t InputFile::read_at(void* out, std::size_t count, std::uint64_t offse
 void InputFile::read_exactly(void* out, std::size_t count, std::uint64_t offset, Fault fault) const {
   const std::size_t got = read_at(out, count, offset);
   if (got != count) {
-    fail(fault, path_, "ends at byte " + std::to_string(offset + got) + ", where " + std::to_string(count - got) +
-                            " more were expected; it was cut short");
+    fail(fault, path_,
+         "ends at byte " + std::to_string(offset + got) + ", where " + std::to_string(count - got) +
+             " more were expected; it was cut short");
   }
 }
 
 std::string read_file(const std::string& path, std::uint64_t limit, Fault fault, Disk& disk) {
   const InputFile file(path, fault, disk);
   if (file.size() > limit) {
-    fail(fault, path, "holds " + std::to_string(file.size()) + " bytes, more than the " + std::to_string(limit) +
-                          " that are allowed here");
+    fail(fault, path,
+         "holds " + std::to_string(file.size()) + " bytes, more than the " + std::to_string(limit) +
+             " that are allowed here");
   }
   std::string bytes(file.size(), '\0');
   file.read_exactly(bytes.data(), bytes.size(), 0, fault);
@@ -193,8 +199,8 @@ std::string temporary_name(const std::string& path, Disk& disk) {
   static std::atomic<unsigned> counter{0};
   const std::string name = path.substr(path.rfind('/') + 1);  // npos + 1 is 0
   if (name.empty()) fail(Fault::io, path, "is not the name of a file");
-  const std::string temporary = folder_of(path) + "/." + name + "." + std::to_string(::getpid()) + "-" +
-                                std::to_string(counter++) + ".tmp";
+  const std::string temporary =
+      folder_of(path) + "/." + name + "." + std::to_string(::getpid()) + "-" + std::to_string(counter++) + ".tmp";
   disk.remove(temporary);  // of a process that was killed long ago and had our number
   return temporary;
 }
@@ -237,8 +243,8 @@ std::uint64_t spool_standard_input(const std::string& path, std::uint64_t limit)
     if (got < 0) throw Error(Fault::input, "standard input cannot be read: " + reason(errno));
     if (got == 0) break;
     if (file.appended() + static_cast<std::uint64_t>(got) > limit) {
-      throw Error(Fault::input, "standard input holds more than " + std::to_string(limit) +
-                                    " bytes; give a shorter text, or a file");
+      throw Error(Fault::input,
+                  "standard input holds more than " + std::to_string(limit) + " bytes; give a shorter text, or a file");
     }
     file.append(block.get(), static_cast<std::size_t>(got));
   }

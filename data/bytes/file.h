@@ -62,8 +62,8 @@ class OutputFile {
   void append(const void* bytes, std::size_t count);
   void append(std::string_view bytes) { append(bytes.data(), bytes.size()); }
   void write_at(const void* bytes, std::size_t count, std::uint64_t offset);
-  std::uint64_t appended() const { return end_; }        // bytes given to append() so far
-  std::uint32_t checksum() const { return checksum_; }   // their CRC32C
+  std::uint64_t appended() const { return end_; }       // bytes given to append() so far
+  std::uint32_t checksum() const { return checksum_; }  // their CRC32C
 
   /// Syncs and closes: what was written is on the disk, though its name may not be yet (sync_folder).
   void finish();

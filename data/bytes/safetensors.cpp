@@ -102,7 +102,8 @@ std::vector<std::int64_t> SafetensorsFile::read_integers(std::string_view name) 
     return out;
   };
   switch (t.dtype) {
-    case Dtype::BOOL: case Dtype::U8: return read(std::uint8_t{});
+    case Dtype::BOOL:
+    case Dtype::U8: return read(std::uint8_t{});
     case Dtype::I8: return read(std::int8_t{});
     case Dtype::I16: return read(std::int16_t{});
     case Dtype::U16: return read(std::uint16_t{});

@@ -15,8 +15,28 @@ namespace primer::data {
 
 /// The format's element types, in its order: a file's tensors are stored with the last of these first.
 enum class Dtype {
-  BOOL, F4, F6_E2M3, F6_E3M2, U8, I8, F8_E5M2, F8_E4M3, F8_E8M0, F8_E4M3FNUZ, F8_E5M2FNUZ, I16, U16, F16, BF16,
-  I32, U32, F32, C64, F64, I64, U64
+  BOOL,
+  F4,
+  F6_E2M3,
+  F6_E3M2,
+  U8,
+  I8,
+  F8_E5M2,
+  F8_E4M3,
+  F8_E8M0,
+  F8_E4M3FNUZ,
+  F8_E5M2FNUZ,
+  I16,
+  U16,
+  F16,
+  BF16,
+  I32,
+  U32,
+  F32,
+  C64,
+  F64,
+  I64,
+  U64
 };
 
 std::string_view dtype_name(Dtype dtype);
@@ -63,7 +83,8 @@ class SafetensorsFile {
   std::vector<std::int64_t> read_integers(std::string_view name) const;
 
  private:
-  template <class T> void read_floats(std::string_view name, T* out, std::uint64_t count) const;
+  template <class T>
+  void read_floats(std::string_view name, T* out, std::uint64_t count) const;
   const TensorEntry& entry(std::string_view name) const;
 
   InputFile file_;
@@ -95,10 +116,10 @@ inline TensorView tensor_view(std::string name, std::vector<long> shape, const s
   return {std::move(name), Dtype::U8, std::move(shape), data};
 }
 
-/// Appends the file's bytes to an empty `file`, straight from the tensors' memory; to finish or commit it is left to the
-/// caller. `__metadata__` holds format = pt and `metadata`. The arrays start at a multiple of 64 bytes. The same tensors
-/// make the same bytes, in whatever order they are given. A name given twice, too long or with control characters, a
-/// dimension below 1: Fault::bug; the disk: Fault::io.
+/// Appends the file's bytes to an empty `file`, straight from the tensors' memory; to finish or commit it is left to
+/// the caller. `__metadata__` holds format = pt and `metadata`. The arrays start at a multiple of 64 bytes. The same
+/// tensors make the same bytes, in whatever order they are given. A name given twice, too long or with control
+/// characters, a dimension below 1: Fault::bug; the disk: Fault::io.
 void write_safetensors(OutputFile& file, std::vector<TensorView> tensors,
                        const std::map<std::string, std::string>& metadata = {});
 

@@ -21,10 +21,12 @@ struct DtypeFacts {
   std::string_view name;
   int bits;
 };
-constexpr std::array<DtypeFacts, 22> dtypes = {{  // in the order of Dtype
-    {"BOOL", 8}, {"F4", 4}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8}, {"I8", 8}, {"F8_E5M2", 8}, {"F8_E4M3", 8},
-    {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"I16", 16}, {"U16", 16}, {"F16", 16}, {"BF16", 16},
-    {"I32", 32}, {"U32", 32}, {"F32", 32}, {"C64", 64}, {"F64", 64}, {"I64", 64}, {"U64", 64}}};
+constexpr std::array<DtypeFacts, 22> dtypes = {
+    {// in the order of Dtype
+     {"BOOL", 8},    {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6},     {"U8", 8},          {"I8", 8},
+     {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"I16", 16},
+     {"U16", 16},    {"F16", 16},    {"BF16", 16},   {"I32", 32},        {"U32", 32},        {"F32", 32},
+     {"C64", 64},    {"F64", 64},    {"I64", 64},    {"U64", 64}}};
 
 /// Why a tensor may not have this name, or nothing.
 std::string name_fault(std::string_view name) {
@@ -49,7 +51,9 @@ std::string other_format(std::string_view head) {
       {"\x80\x04"sv, "this is a Python pickle; save it as safetensors"},
       {"\x80\x05"sv, "this is a Python pickle; save it as safetensors"},
       {"GGUF"sv, "this is a GGUF file"},
-      {"\x7F" "ELF"sv, "this is a program"},
+      {"\x7F"
+       "ELF"sv,
+       "this is a program"},
       {"\x89HDF"sv, "this is an HDF5 file"},
       {"\x93NUMPY"sv, "this is a NumPy array"},
       {"\x1F\x8B"sv, "this is gzip-compressed; unpack it first"}};

@@ -154,7 +154,8 @@ void read_json(std::string_view text, const JsonLimits& limits,
   try {
     parse(text, limits, each);
   } catch (const Repeated& repeated) {
-    parse(text, limits, [](const JsonPath&, const JsonValue&) {}, repeated);
+    parse(
+        text, limits, [](const JsonPath&, const JsonValue&) {}, repeated);
   }
 }
 

@@ -88,7 +88,9 @@ class SymbolReader {
 
   /// The stream ends here: what is pending are stray bytes.
   template <class Each>
-  void finish(Each&& each) { drain(true, each); }
+  void finish(Each&& each) {
+    drain(true, each);
+  }
 
  private:
   template <class Each>
@@ -121,8 +123,8 @@ inline std::string printable(std::string_view text) {
   char code[16];
   each_symbol(text, [&](Symbol s, int) {
     const bool control = s < 0x20 || (s >= 0x7F && s < 0xA0);
-    const bool invisible = (s >= 0x200B && s <= 0x200F) || (s >= 0x2028 && s <= 0x202E) ||
-                           (s >= 0x2060 && s <= 0x2069) || s == 0xFEFF;
+    const bool invisible =
+        (s >= 0x200B && s <= 0x200F) || (s >= 0x2028 && s <= 0x202E) || (s >= 0x2060 && s <= 0x2069) || s == 0xFEFF;
     if (is_stray(s)) {
       std::snprintf(code, sizeof code, "\\x%02X", s - first_stray);
       out += code;

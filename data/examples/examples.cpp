@@ -115,8 +115,7 @@ void TrainingBatches::seek(Cursor cursor) {
   if (cursor.position > examples_->count()) {
     throw Error(Fault::checkpoint, "the saved place in the data is example " + std::to_string(cursor.position) +
                                        " of epoch " + std::to_string(cursor.epoch) + ", which has only " +
-                                       std::to_string(examples_->count()) +
-                                       "; the checkpoint belongs to another text");
+                                       std::to_string(examples_->count()) + "; the checkpoint belongs to another text");
   }
   cursor_ = cursor;
 }

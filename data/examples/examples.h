@@ -93,7 +93,7 @@ class TrainingBatches {
   struct Sorted {
     std::uint64_t key, position, example;
   };
-  std::vector<Sorted> sorted_;       // the pool of positions that `pool_` names, by length
+  std::vector<Sorted> sorted_;  // the pool of positions that `pool_` names, by length
   std::optional<Cursor> pool_;
 };
 
@@ -106,7 +106,7 @@ class EvaluationBatches {
   /// Fills `batch` with the next examples, at most `sequences`; false, and an empty batch, when there are none left.
   bool next(long sequences, Batch& batch);
   void restart() { next_ = 0; }
-  std::uint64_t examples() const { return count_; }  // that are read
+  std::uint64_t examples() const { return count_; }       // that are read
   std::uint64_t cut() const { return examples_->cut(); }  // of all: see Examples
 
  private:

@@ -11,8 +11,11 @@ using autograd::Error;
 using autograd::Fault;
 
 LabelledExamples::LabelledExamples(const TokenSequence& tokens, long context, const Tokenizer& tokenizer, long labels)
-    : Examples(context), tokens_(&tokens), cls_(need_special(tokenizer, "[CLS]")),
-      sep_(need_special(tokenizer, "[SEP]")), first_label_(tokenizer.vocabulary_size()) {
+    : Examples(context),
+      tokens_(&tokens),
+      cls_(need_special(tokenizer, "[CLS]")),
+      sep_(need_special(tokenizer, "[SEP]")),
+      first_label_(tokenizer.vocabulary_size()) {
   if (context < 3) autograd::refuse("labelled lines", "the context must be at least 3, got " + std::to_string(context));
   std::uint64_t line = 0;  // of the token that comes next
   starts_.push_back(0);

@@ -1,5 +1,5 @@
-// Which of a text's labelled lines are held back for validation: drawn from the seed, label by label, so that a text that
-// is sorted by its labels, or was added to at its end, is no trap.
+// Which of a text's labelled lines are held back for validation: drawn from the seed, label by label, so that a text
+// that is sorted by its labels, or was added to at its end, is no trap.
 #pragma once
 
 #include <cstdint>

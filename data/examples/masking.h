@@ -12,9 +12,9 @@ namespace primer::data {
 /// Which tokens are hidden is a pure function of (seed, purpose, epoch, window): there is nothing to save.
 struct Masking {
   std::uint64_t seed = 0;
-  int mask = -1;       // the id of [MASK]
-  int vocabulary = 0;  // ids, [MASK] included
-  double share = 0.15;  // of the tokens, in (0, 1]
+  int mask = -1;             // the id of [MASK]
+  int vocabulary = 0;        // ids, [MASK] included
+  double share = 0.15;       // of the tokens, in (0, 1]
   int begin = -1, end = -1;  // [CLS] and [SEP], which stand around a text and are never chosen; -1: there are none
 
   /// Places of a window that begin and end take.

@@ -25,7 +25,8 @@ class Permutation {
   /// Where position (below size) goes.
   std::uint64_t operator()(std::uint64_t position) const {
     if (size_ == 1) return 0;
-    do position = network(position); while (position >= size_);
+    do position = network(position);
+    while (position >= size_);
     return position;
   }
 

@@ -49,10 +49,11 @@ SentencePairs::SentencePairs(const TokenSequence& tokens, long context, const Ma
   bool has_pair = false;
   for (std::size_t d = 0; d + 1 < documents_.size(); ++d) has_pair |= documents_[d + 1] - documents_[d] > 1;
   if (documents() < 2 || !has_pair) {
-    throw Error(Fault::input, "next-sentence prediction needs two documents or more in each part of the text, parted by "
-                              "blank lines, and two sentences in one of them; found " +
-                                  std::to_string(documents()) + (documents() == 1 ? " document, " : " documents, ") +
-                                  std::to_string(sentences()) + (sentences() == 1 ? " sentence" : " sentences"));
+    throw Error(Fault::input,
+                "next-sentence prediction needs two documents or more in each part of the text, parted by "
+                "blank lines, and two sentences in one of them; found " +
+                    std::to_string(documents()) + (documents() == 1 ? " document, " : " documents, ") +
+                    std::to_string(sentences()) + (sentences() == 1 ? " sentence" : " sentences"));
   }
   begin(Purpose::training, 0);
 }

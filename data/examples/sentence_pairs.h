@@ -16,11 +16,11 @@ namespace primer::data {
 /// the label `follows` or `elsewhere`.
 ///
 /// A document is cut into chunks of consecutive sentences, two at least, that fill the context, or with probability 0.1
-/// a length drawn evenly from 2 tokens to that. The first sentences of a chunk, drawn evenly from 1 to all but one, are A. Half
-/// the time B is the rest; else B begins with a sentence of another document, fills what A has left, and the rest of
-/// the chunk goes back to its document. Of a pair that is too long, the longer part loses tokens, at its beginning or
-/// end by chance. What is left at a document's end may be one sentence: it is [CLS] A [SEP], with no label.
-/// Everything is a pure function of (seed, epoch, number).
+/// a length drawn evenly from 2 tokens to that. The first sentences of a chunk, drawn evenly from 1 to all but one, are
+/// A. Half the time B is the rest; else B begins with a sentence of another document, fills what A has left, and the
+/// rest of the chunk goes back to its document. Of a pair that is too long, the longer part loses tokens, at its
+/// beginning or end by chance. What is left at a document's end may be one sentence: it is [CLS] A [SEP], with no
+/// label. Everything is a pure function of (seed, epoch, number).
 class SentencePairs final : public Examples {
  public:
   static constexpr int follows = 0, elsewhere = 1;  // BERT's numbers

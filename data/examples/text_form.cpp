@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "autograd/error.h"
-#include "data/text/lines.h"
 #include "data/bytes/utf8.h"
+#include "data/text/lines.h"
 
 namespace primer::data {
 
@@ -35,7 +35,9 @@ std::pair<std::string_view, std::string_view> parts_of(std::string_view line, co
 class LabelledLines final : public Encoder {
  public:
   explicit LabelledLines(const TextReading& reading)
-      : tokenizer_(*reading.tokenizer), labels_(*reading.labels), cls_(need_special(tokenizer_, "[CLS]")),
+      : tokenizer_(*reading.tokenizer),
+        labels_(*reading.labels),
+        cls_(need_special(tokenizer_, "[CLS]")),
         sep_(need_special(tokenizer_, "[SEP]")) {}
 
   void feed(std::string_view block, std::vector<int>& ids) override {
@@ -156,8 +158,9 @@ std::vector<std::string> survey_labels(const Sources& sources) {
 int need_special(const Tokenizer& tokenizer, const char* name) {
   const int id = tokenizer.special(name);
   if (id < 0) {
-    throw Error(Fault::input, std::string("the tokenizer has no ") + name + ", which this needs; char, byte and bpe:SIZE "
-                                                                            "make one for --objective mlm and classify");
+    throw Error(Fault::input, std::string("the tokenizer has no ") + name +
+                                  ", which this needs; char, byte and bpe:SIZE "
+                                  "make one for --objective mlm and classify");
   }
   return id;
 }

@@ -31,7 +31,8 @@ struct TextReading {
   const std::vector<std::string>* labels;  // of labelled lines, in order
 
   /// Encodes one text. Of labelled lines, a line without a tab, an empty one, one without a text or with an unknown
-  /// label: Fault::input, with the line's number. A tokenizer without [CLS] or [SEP], unless it is a stream: Fault::input.
+  /// label: Fault::input, with the line's number. A tokenizer without [CLS] or [SEP], unless it is a stream:
+  /// Fault::input.
   std::unique_ptr<Encoder> encoder() const;
 
   /// How many tokens a file of these facts gives: what the tokenizer knows of a stream, or what was counted.

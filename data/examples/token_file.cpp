@@ -129,8 +129,7 @@ template <class Each>
 void each_labelled_line(std::span<const int> ids, const Tokenizer& tokenizer, Each&& each) {
   const int sep = tokenizer.special("[SEP]");
   for (std::size_t begin = 0, end = 0; begin < ids.size(); begin = end) {
-    while (ids[end++] != sep) {
-    }
+    while (ids[end++] != sep) {}
     each(static_cast<std::size_t>(ids[begin + 1] - tokenizer.vocabulary_size()), ids.subspan(begin, end - begin));
   }
 }
@@ -148,7 +147,8 @@ void count_tokens(const Sources& sources, TextFacts& facts, const TextReading& r
     const int sep = reading.tokenizer->special("[SEP]");
     encode_file(sources.files[i], reading, 0, [&](const std::vector<int>& ids) {
       count += ids.size();
-      if (reading.form != TextForm::stream) parts += static_cast<std::uint64_t>(std::count(ids.begin(), ids.end(), sep));
+      if (reading.form != TextForm::stream)
+        parts += static_cast<std::uint64_t>(std::count(ids.begin(), ids.end(), sep));
       if (!labelled) return;
       each_labelled_line(ids, *reading.tokenizer, [&](std::size_t label, std::span<const int> line) {
         ++facts.label_lines[label];
@@ -167,8 +167,8 @@ struct FileShare {
   std::uint64_t tokens = 0, train = 0;
 };
 
-/// How the tokens of a file are shared between training and validation. Labelled lines are drawn by `split`, if there is
-/// one; sentences are cut behind a [SEP].
+/// How the tokens of a file are shared between training and validation. Labelled lines are drawn by `split`, if there
+/// is one; sentences are cut behind a [SEP].
 FileShare share_of(const Source& source, const FileFacts& facts, const TextReading& reading, double fraction,
                    LineSplit* split) {
   FileShare share;
@@ -206,7 +206,8 @@ FileShare share_of(const Source& source, const FileFacts& facts, const TextReadi
 TokenFileFacts build_token_file(const std::string& path, const Sources& sources, const TextFacts& facts,
                                 const TextReading& reading, double validation_fraction, std::uint64_t seed) {
   const bool draws = reading.form == TextForm::labelled_lines && validation_fraction > 0;
-  if (draws && facts.label_lines.empty()) autograd::refuse("build_token_file", "the lines were not counted", Fault::bug);
+  if (draws && facts.label_lines.empty())
+    autograd::refuse("build_token_file", "the lines were not counted", Fault::bug);
   const auto new_split = [&] {
     return draws ? std::optional<LineSplit>(std::in_place, facts.label_lines, validation_fraction, seed) : std::nullopt;
   };
@@ -214,7 +215,8 @@ TokenFileFacts build_token_file(const std::string& path, const Sources& sources,
   std::vector<FileShare> shares;  // of each file
   std::uint64_t train = 0, total = 0;
   for (std::size_t i = 0; i < sources.files.size(); ++i) {
-    shares.push_back(share_of(sources.files[i], facts.files[i], reading, validation_fraction, split ? &*split : nullptr));
+    shares.push_back(
+        share_of(sources.files[i], facts.files[i], reading, validation_fraction, split ? &*split : nullptr));
     train += shares.back().train;
     total += shares.back().tokens;
   }
@@ -301,10 +303,12 @@ TokenFile::TokenFile(const std::string& path) : file_(path) {
     refuse_file(path, "its header and its length do not agree; it was cut or extended");
   }
 
-  facts_ = {static_cast<int>(header.width), header.vocabulary,
+  facts_ = {static_cast<int>(header.width),
+            header.vocabulary,
             {header.train_tokens, header.train_bytes, header.train_checksum},
             {header.validation_tokens, header.validation_bytes, header.validation_checksum},
-            header.text_checksum, header.tokenizer_checksum};
+            header.text_checksum,
+            header.tokenizer_checksum};
   train_.file = validation_.file = &file_;
   train_.width = validation_.width = facts_.width;
   train_.vocabulary = validation_.vocabulary = facts_.vocabulary;
@@ -327,8 +331,8 @@ void TokenFile::verify() const {
       checksum = crc32c(block, checksum);
     }
     if (checksum != facts.checksum) {
-      refuse_file(file_.path(), which == Part::train ? "its training tokens are damaged"
-                                                     : "its validation tokens are damaged");
+      refuse_file(file_.path(),
+                  which == Part::train ? "its training tokens are damaged" : "its validation tokens are damaged");
     }
   }
 }

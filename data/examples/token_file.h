@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "data/bytes/file.h"
-#include "data/text/text.h"
 #include "data/examples/text_form.h"
+#include "data/text/text.h"
 
 namespace primer::data {
 
@@ -57,8 +57,8 @@ struct PartFacts {
 
 /// The header.
 struct TokenFileFacts {
-  int width = 1;                     // bytes a token: 1, 2 or 4
-  std::uint64_t vocabulary = 0;      // every token is below, and every label
+  int width = 1;                 // bytes a token: 1, 2 or 4
+  std::uint64_t vocabulary = 0;  // every token is below, and every label
   PartFacts train, validation;
   std::uint32_t text_checksum = 0;       // CRC32C of the text
   std::uint32_t tokenizer_checksum = 0;  // CRC32C of the tokenizer's json()
@@ -69,14 +69,15 @@ struct TokenFileFacts {
 std::uint64_t training_share(std::uint64_t n, double fraction);
 
 /// Encodes the text once to find how many tokens each file gives, and writes that into its facts, unless the tokenizer
-/// knows without; of labelled lines, how many have each label and each length. What build_token_file says of a changed text or an unknown symbol holds here too.
+/// knows without; of labelled lines, how many have each label and each length. What build_token_file says of a changed
+/// text or an unknown symbol holds here too.
 void count_tokens(const Sources& sources, TextFacts& facts, const TextReading& reading);
 
-/// Encodes the text into the file `path`, atomically. The text is read once more before where its tokens cannot be counted
-/// otherwise, and in a text of sentences or labelled lines again, to find the validation part: of a text of sentences it
-/// begins with the first that begins in it; labelled lines, which count_tokens has counted, are drawn: see LineSplit.
-/// `facts` is the survey of `sources`. Memory does not depend on the text's length. A text that changed since the
-/// survey, or holds a symbol outside the vocabulary: Fault::input, naming the file; the disk: Fault::io.
+/// Encodes the text into the file `path`, atomically. The text is read once more before where its tokens cannot be
+/// counted otherwise, and in a text of sentences or labelled lines again, to find the validation part: of a text of
+/// sentences it begins with the first that begins in it; labelled lines, which count_tokens has counted, are drawn: see
+/// LineSplit. `facts` is the survey of `sources`. Memory does not depend on the text's length. A text that changed
+/// since the survey, or holds a symbol outside the vocabulary: Fault::input, naming the file; the disk: Fault::io.
 TokenFileFacts build_token_file(const std::string& path, const Sources& sources, const TextFacts& facts,
                                 const TextReading& reading, double validation_fraction, std::uint64_t seed = 0);
 

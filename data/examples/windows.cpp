@@ -16,13 +16,9 @@ std::uint64_t WindowPlan::count() const {
   return 1 + (items - first + context - 1) / context;
 }
 
-std::uint64_t WindowPlan::begin(std::uint64_t window) const {
-  return window == 0 ? 0 : first + (window - 1) * context;
-}
+std::uint64_t WindowPlan::begin(std::uint64_t window) const { return window == 0 ? 0 : first + (window - 1) * context; }
 
-std::uint64_t WindowPlan::end(std::uint64_t window) const {
-  return std::min(first + window * context, items);
-}
+std::uint64_t WindowPlan::end(std::uint64_t window) const { return std::min(first + window * context, items); }
 
 Windows::Windows(const TokenSequence& tokens, long context, std::uint64_t seed, std::optional<Masking> masking)
     : Examples(context), tokens_(&tokens), seed_(seed), masking_(masking) {

@@ -9,10 +9,10 @@
 namespace primer::data {
 
 struct BertRules {
-  bool clean = true;      // drop U+0000, U+FFFD and control characters; white space becomes a space
-  bool ideographs = true; // spaces around the ideographs of Chinese, so that each is a word
-  bool strip = true;      // decompose (NFD) and drop accents
-  bool lower = true;      // lower case
+  bool clean = true;       // drop U+0000, U+FFFD and control characters; white space becomes a space
+  bool ideographs = true;  // spaces around the ideographs of Chinese, so that each is a word
+  bool strip = true;       // decompose (NFD) and drop accents
+  bool lower = true;       // lower case
 };
 
 /// Normalises a text symbol by symbol. A stray byte counts as U+FFFD.
@@ -38,7 +38,9 @@ class BertNormalizer {
 
   /// The text ends here.
   template <class Each>
-  void finish(Each&& each) { flush(each); }
+  void finish(Each&& each) {
+    flush(each);
+  }
 
   /// The blocks that BERT names; not Hangul, Hiragana or Katakana, whose words have spaces or need other rules.
   static bool is_ideograph(Symbol s) {

@@ -62,7 +62,8 @@ void each_line(const Source& source, Line&& line) {
     }
   };
   const auto see = [&](std::string_view text) { line(text, lines); };
-  for (std::string_view block = reader.next(); !block.empty(); block = reader.next()) named([&] { lines.feed(block, see); });
+  for (std::string_view block = reader.next(); !block.empty(); block = reader.next())
+    named([&] { lines.feed(block, see); });
   named([&] { lines.finish(see); });
 }
 

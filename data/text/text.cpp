@@ -98,8 +98,8 @@ std::uint64_t Sources::bytes() const {
 }
 
 std::string Sources::summary() const {
-  std::string text = std::to_string(files.size()) + (files.size() == 1 ? " file, " : " files, ") +
-                     std::to_string(bytes()) + " bytes";
+  std::string text =
+      std::to_string(files.size()) + (files.size() == 1 ? " file, " : " files, ") + std::to_string(bytes()) + " bytes";
   if (skipped.empty()) return text;
   std::map<std::string, std::size_t> reasons;
   for (const Skipped& one : skipped) ++reasons[one.reason];

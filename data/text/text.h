@@ -29,8 +29,8 @@ struct Skipped {
 struct Sources {
   std::vector<Source> files;
   std::vector<Skipped> skipped;
-  std::uint64_t bytes() const;   // of all files
-  std::string summary() const;   // one line: "12 files, 345678 bytes; skipped 3 (2 hidden, 1 a link)"
+  std::uint64_t bytes() const;  // of all files
+  std::string summary() const;  // one line: "12 files, 345678 bytes; skipped 3 (2 hidden, 1 a link)"
 };
 
 /// Finds the text that `paths` name, in the order given. A folder gives every text file below it, by the byte order of
@@ -62,22 +62,22 @@ class TextReader {
 
 struct FileFacts {
   std::uint64_t bytes = 0;
-  std::uint64_t symbols = 0;  // code points and stray bytes
+  std::uint64_t symbols = 0;            // code points and stray bytes
   std::optional<std::uint64_t> tokens;  // once a tokenizer has counted them: count_tokens, in token_file.h
   std::uint64_t parts = 0;              // sentences or labelled lines, counted with the tokens
 };
 
 /// What one pass over a text finds out.
 struct TextFacts {
-  std::vector<FileFacts> files;      // one for each source
-  std::uint64_t bytes = 0;           // of all files
-  std::uint64_t symbols = 0;         // of all files
-  std::uint64_t stray_bytes = 0;     // bytes that belong to no valid UTF-8
-  std::uint64_t control_bytes = 0;   // control characters other than tab, line feed, form feed, carriage return
-  bool byte_order_mark = false;      // some file begins with U+FEFF
-  bool carriage_returns = false;     // some line ends with CR LF
-  std::uint32_t checksum = 0;        // CRC32C of all bytes
-  std::vector<Symbol> alphabet;      // the distinct symbols: code points in order, then stray bytes in order
+  std::vector<FileFacts> files;     // one for each source
+  std::uint64_t bytes = 0;          // of all files
+  std::uint64_t symbols = 0;        // of all files
+  std::uint64_t stray_bytes = 0;    // bytes that belong to no valid UTF-8
+  std::uint64_t control_bytes = 0;  // control characters other than tab, line feed, form feed, carriage return
+  bool byte_order_mark = false;     // some file begins with U+FEFF
+  bool carriage_returns = false;    // some line ends with CR LF
+  std::uint32_t checksum = 0;       // CRC32C of all bytes
+  std::vector<Symbol> alphabet;     // the distinct symbols: code points in order, then stray bytes in order
 
   // Of labelled lines, once they were counted: count_tokens.
   static constexpr std::size_t longest_told = 4096;

@@ -83,11 +83,11 @@ class Merger {
   const MergeTable& table_;
   const std::vector<std::uint32_t>& lengths_;
   // [bytes of the piece], each at the place where a token begins
-  std::vector<int> token_;            // the token, or -1 where none begins
-  std::vector<std::uint32_t> before_; // where the token before begins
-  std::vector<std::uint32_t> rank_;   // of the pair that begins here, MergeTable::none for none
-  std::vector<int> product_;          // of that pair
-  std::vector<std::uint64_t> heap_;   // rank << 32 | place; one that is no longer so is passed over
+  std::vector<int> token_;             // the token, or -1 where none begins
+  std::vector<std::uint32_t> before_;  // where the token before begins
+  std::vector<std::uint32_t> rank_;    // of the pair that begins here, MergeTable::none for none
+  std::vector<int> product_;           // of that pair
+  std::vector<std::uint64_t> heap_;    // rank << 32 | place; one that is no longer so is passed over
 };
 
 }  // namespace primer::data

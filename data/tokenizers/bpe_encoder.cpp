@@ -11,7 +11,9 @@ std::size_t BpeEncoder::window_bytes(const MergeTable& table) {
 }
 
 BpeEncoder::BpeEncoder(const MergeTable& table, const std::vector<std::uint32_t>& lengths)
-    : table_(table), lengths_(lengths), merger_(table, lengths),
+    : table_(table),
+      lengths_(lengths),
+      merger_(table, lengths),
       window_(table.is_ordered() ? window_bytes(table) : std::numeric_limits<std::size_t>::max()) {}
 
 // A large block is taken a part at a time, so that a long piece within it is met as it would be in small blocks.
@@ -32,8 +34,9 @@ void BpeEncoder::take(std::string_view block, bool last, std::vector<int>& ids) 
   const bool continues = !pending_.empty();
   if (continues) pending_.append(block);
   if (pending_.size() > std::numeric_limits<std::uint32_t>::max()) {
-    throw Error(Fault::input, "a word, or a run of one kind of symbols, has more than 4 GiB, which this tokenizer "
-                              "cannot take; --tokenizer byte takes any text");
+    throw Error(Fault::input,
+                "a word, or a run of one kind of symbols, has more than 4 GiB, which this tokenizer "
+                "cannot take; --tokenizer byte takes any text");
   }
   std::string_view text = continues ? std::string_view(pending_) : block;
   while (const std::size_t length = cutter_.cut(text, last)) {

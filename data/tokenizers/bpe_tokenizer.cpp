@@ -2,9 +2,9 @@
 
 #include <unordered_map>
 
+#include "data/bytes/strict_json.h"
 #include "data/tokenizers/bpe_encoder.h"
 #include "data/tokenizers/byte_level.h"
-#include "data/bytes/strict_json.h"
 #include "data/tokenizers/tokenizer_json.h"
 
 namespace primer::data {
@@ -133,11 +133,11 @@ std::shared_ptr<const Tokenizer> make_bpe_tokenizer(BpeVocabulary vocabulary) {
                                     ", which is not a token of the vocabulary");
     }
     merge.product = found->second;
-    const std::uint64_t pair = std::uint64_t{static_cast<std::uint32_t>(merge.left)} << 32 |
-                               static_cast<std::uint32_t>(merge.right);
+    const std::uint64_t pair =
+        std::uint64_t{static_cast<std::uint32_t>(merge.left)} << 32 | static_cast<std::uint32_t>(merge.right);
     if (const auto [place, fresh] = ranks.emplace(pair, rank); !fresh) {
-      throw Error(Fault::input, "the merges " + std::to_string(place->second + 1) + " and " +
-                                    std::to_string(rank + 1) + " are the same");
+      throw Error(Fault::input, "the merges " + std::to_string(place->second + 1) + " and " + std::to_string(rank + 1) +
+                                    " are the same");
     }
   }
   return std::make_shared<BpeTokenizer>(std::move(vocabulary), bytes);

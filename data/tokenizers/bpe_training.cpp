@@ -157,11 +157,11 @@ class Trainer {
 
   BpeVocabulary vocabulary_;
   std::unordered_map<std::string, int> ids_;
-  std::vector<int> begins_, ends_;    // [places], the token that begins here, and that ends here
-  std::vector<std::uint32_t> word_;   // [places]
-  std::vector<std::int64_t> weights_; // [words], how often each occurs
+  std::vector<int> begins_, ends_;     // [places], the token that begins here, and that ends here
+  std::vector<std::uint32_t> word_;    // [places]
+  std::vector<std::int64_t> weights_;  // [words], how often each occurs
   std::unordered_map<Pair, PairFacts, PairHash> pairs_;
-  std::vector<Pair> arisen_;          // by the last merge
+  std::vector<Pair> arisen_;  // by the last merge
 };
 
 }  // namespace

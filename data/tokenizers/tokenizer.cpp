@@ -133,8 +133,9 @@ void check_special_name(const std::string& name) {
   each_symbol(name, [&](Symbol symbol, int) { symbols += is_stray(symbol) ? 0 : 1; });
   // Two symbols at least: so no special can be taken for a byte or a character.
   if (symbols < 2 || name.size() > 256 || printable(name) != name || name.starts_with("<0x")) {
-    throw Error(Fault::usage, "\"" + printable(name.substr(0, 256)) + "\" cannot be the name of a special token; "
-                              "give two symbols or more that can be printed, such as [MASK]");
+    throw Error(Fault::usage, "\"" + printable(name.substr(0, 256)) +
+                                  "\" cannot be the name of a special token; "
+                                  "give two symbols or more that can be printed, such as [MASK]");
   }
 }
 

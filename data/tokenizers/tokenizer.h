@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "data/text/text.h"
 #include "data/bytes/utf8.h"
+#include "data/text/text.h"
 
 namespace primer::data {
 

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "data/tokenizers/bpe_tokenizer.h"
 #include "data/bytes/strict_json.h"
+#include "data/tokenizers/bpe_tokenizer.h"
 
 namespace primer::data {
 

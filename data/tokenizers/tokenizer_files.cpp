@@ -70,8 +70,9 @@ std::shared_ptr<const Tokenizer> open_tokenizer(const std::string& path) {
       }
     }
     if (is_file(beside(path, "vocab.txt"))) return open_tokenizer(beside(path, "vocab.txt"));
-    throw Error(Fault::input, "'" + printable(path) + "' holds no tokenizer: no tokenizer.json, no vocab.json with a "
-                              "merges.txt, no vocab.txt");
+    throw Error(Fault::input, "'" + printable(path) +
+                                  "' holds no tokenizer: no tokenizer.json, no vocab.json with a "
+                                  "merges.txt, no vocab.txt");
   }
   const std::string name = path.substr(path.rfind('/') + 1);
   for (const auto& [vocabulary, merges] : pairs) {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "data/bytes/strict_json.h"
 #include "data/tokenizers/bpe_tokenizer.h"
 #include "data/tokenizers/byte_level.h"
-#include "data/bytes/strict_json.h"
 #include "data/tokenizers/tokenizer_contents.h"
 #include "data/tokenizers/wordpiece_tokenizer.h"
 
@@ -117,7 +117,7 @@ bool means_the_same(std::string_view kind, const std::string& key, const std::st
     if (key == part || (key.starts_with(part) && key[std::string_view(part).size()] == '.')) return true;
   }
   if (kind == "wordpiece") {
-    return key == "decoder.cleanup" ||  // looks only
+    return key == "decoder.cleanup" ||         // looks only
            key == "normalizer.strip_accents";  // null is the same as lowercase's value, and was read
   }
   if (kind != "bpe") return false;

@@ -29,10 +29,10 @@ std::uint64_t hash_of(std::string_view bytes) {
   return hash;
 }
 
-constexpr std::size_t longest_word = 64u << 10;             // bytes; a longer piece is counted in parts
-constexpr std::size_t stretch_bytes = 16u << 20;            // of text held at once, unless no cut is found in it
-constexpr std::size_t longest_stretch = 64u << 20;          // then the text is cut anyway
-constexpr std::size_t part_bytes = 1u << 20;                // of a stretch that one thread counts at a time
+constexpr std::size_t longest_word = 64u << 10;     // bytes; a longer piece is counted in parts
+constexpr std::size_t stretch_bytes = 16u << 20;    // of text held at once, unless no cut is found in it
+constexpr std::size_t longest_stretch = 64u << 20;  // then the text is cut anyway
+constexpr std::size_t part_bytes = 1u << 20;        // of a stretch that one thread counts at a time
 
 // Whether a cut of the pattern lies before text[i] whatever is around: before a single space or line feed between two
 // symbols of which the first ends what stands there and the second is no white space.

@@ -116,9 +116,8 @@ class WordPieceTokenizer final : public Tokenizer {
         : tokenizer_(tokenizer), normalizer_(tokenizer.rules_) {}
 
     void feed(std::string_view block, std::vector<int>& ids) override {
-      symbols_.feed(block, [&](Symbol symbol, int) {
-        normalizer_.feed(symbol, [&](Symbol normal) { take(normal, ids); });
-      });
+      symbols_.feed(block,
+                    [&](Symbol symbol, int) { normalizer_.feed(symbol, [&](Symbol normal) { take(normal, ids); }); });
     }
 
     void finish(std::vector<int>& ids) override {
@@ -212,12 +211,12 @@ std::shared_ptr<const Tokenizer> make_wordpiece_tokenizer(WordPieceVocabulary vo
     bool is_utf8 = true;
     each_symbol(name, [&](Symbol symbol, int) { is_utf8 = is_utf8 && !is_stray(symbol); });
     if (!is_utf8) {
-      throw Error(Fault::input, "the WordPiece token " + std::to_string(id) + ", \"" +
-                                    printable(name.substr(0, 100)) + "\", is not UTF-8");
+      throw Error(Fault::input, "the WordPiece token " + std::to_string(id) + ", \"" + printable(name.substr(0, 100)) +
+                                    "\", is not UTF-8");
     }
     if (const auto [place, fresh] = ids.emplace(name, id); !fresh) {
-      throw Error(Fault::input, "the WordPiece tokens " + std::to_string(place->second) + " and " +
-                                    std::to_string(id) + " are the same: \"" + printable(name.substr(0, 100)) + "\"");
+      throw Error(Fault::input, "the WordPiece tokens " + std::to_string(place->second) + " and " + std::to_string(id) +
+                                    " are the same: \"" + printable(name.substr(0, 100)) + "\"");
     }
   }
   for (const char* const name : {"[PAD]", unknown_name, "[CLS]", "[SEP]", "[MASK]"}) {

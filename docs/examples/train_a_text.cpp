@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "train/use/generate.h"
 #include "train/checkpoints/loaded_run.h"
 #include "train/checkpoints/recipe.h"
+#include "train/use/generate.h"
 
 using namespace primer::train;
 

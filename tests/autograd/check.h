@@ -47,7 +47,7 @@ struct Outcome {
 
 /// How a run is varied.
 struct Variation {
-  int constant = -1;                       // this input is a constant
+  int constant = -1;                          // this input is a constant
   enum { none, before, after } again = none;  // every input is also used on its own, before or after the op
 };
 

@@ -1,11 +1,12 @@
 // The fused cross entropy where it differs from other ops: a root, in chunks, with weights and with targets that do not
 // count; and the log-probabilities that it sums.
+#include "autograd/ops/cross_entropy.h"
+
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <vector>
 
-#include "autograd/ops/cross_entropy.h"
 #include "autograd/ops/elementwise.h"
 #include "tests/autograd/check.h"
 
@@ -256,7 +257,8 @@ TEST_CASE("of equal logits the first is the answer: a model that tells nothing a
   constexpr long V = 40;
   std::vector<int> targets(V);
   for (int v = 0; v < V; ++v) targets[v] = v;
-  const auto x = tape.constant({V, 2}, std::vector<float>(2 * V, 1)), w = tape.constant({V, 2}, std::vector<float>(2 * V, 3));
+  const auto x = tape.constant({V, 2}, std::vector<float>(2 * V, 1)),
+             w = tape.constant({V, 2}, std::vector<float>(2 * V, 3));
   Score score;
   cross_entropy<float>(x, w, targets, 1, &score);
   CHECK(score.correct == 1);

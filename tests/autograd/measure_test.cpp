@@ -105,7 +105,8 @@ TEST_CASE("logits that are made again in backward are counted once") {
   parameters.lay_out(Memory::none);
   Tape<float> tape(Memory::none);
   const std::vector<int> targets(4, 0);
-  tape.backward(sum(token_log_probs(tape.constant({4, 5}, std::vector<float>(20)), weight, std::span<const int>(targets))));
+  tape.backward(
+      sum(token_log_probs(tape.constant({4, 5}, std::vector<float>(20)), weight, std::span<const int>(targets))));
   CHECK(tape.multiplier.work.flop == 2 * 2 * 4 * 7 * 5);  // forward, and dW
 }
 

@@ -10,9 +10,13 @@ struct OpTable {
 
   OpTable() { every_op(*this); }
   template <class F>
-  void add(Example example, F call) { cases.push_back({example, call, call, {}}); }
+  void add(Example example, F call) {
+    cases.push_back({example, call, call, {}});
+  }
   template <class F, class G>
-  void add(Example example, F call, G textbook) { cases.push_back({example, call, call, textbook}); }
+  void add(Example example, F call, G textbook) {
+    cases.push_back({example, call, call, textbook});
+  }
 };
 
 }  // namespace

@@ -1,4 +1,6 @@
 // Parameters: how they are laid out, how they start, and how their gradients gather.
+#include "autograd/parameters.h"
+
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -7,7 +9,6 @@
 #include <vector>
 
 #include "autograd/ops.h"
-#include "autograd/parameters.h"
 
 using namespace primer::autograd;
 

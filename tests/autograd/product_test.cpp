@@ -1,4 +1,6 @@
 // Products of matrices against three plain loops.
+#include "autograd/product.h"
+
 #include <doctest/doctest.h>
 #include <omp.h>
 
@@ -8,7 +10,6 @@
 
 #include "autograd/error.h"
 #include "autograd/parallel.h"
-#include "autograd/product.h"
 #include "autograd/random.h"
 #include "tests/threads.h"
 
@@ -93,7 +94,7 @@ TEST_CASE_TEMPLATE("a product equals three loops: transposed, odd sizes, strides
         for (const long k : {0, 1, 3, 17, 65})
           for (const int transposition : {0, 1, 2, 3})
             for (const T beta : {T(0), T(1)}) {
-              const Product<T> p{m, n, k, (transposition & 1) != 0, (transposition & 2) != 0, (m + n + k) % 3,
+              const Product<T> p{m,       n, k, (transposition & 1) != 0, (transposition & 2) != 0, (m + n + k) % 3,
                                  products};
               const double error = p.error(beta);
               if (!(error < 1)) {
@@ -113,10 +114,9 @@ namespace {
 // Larger than the part of the right factor that is packed at a time, in both directions; rows 2048 bytes apart.
 template <class T>
 const std::vector<Product<T>> large_products = {
-    {129, 37, 64, false, true, 0},  {37, 131, 50, true, false, 5},  {200, 200, 33, true, true, 1},
+    {129, 37, 64, false, true, 0},  {37, 131, 50, true, false, 5},   {200, 200, 33, true, true, 1},
     {30, 1100, 40, false, true, 2}, {26, 35, 1300, false, false, 0}, {13, 40, 1030, true, false, 0},
-    {40, 70, 512, false, true, 0},  {3, 1090, 530, false, false, 1},
-    {9, 150, 1030, false, true, 1}};
+    {40, 70, 512, false, true, 0},  {3, 1090, 530, false, false, 1}, {9, 150, 1030, false, true, 1}};
 
 }  // namespace
 
@@ -193,11 +193,14 @@ TEST_CASE("a split covers every item once, whatever team the runtime hands out")
       for (const long n : {0L, 1L, 63L, 64L, 65L, 1000L, 100'003L}) {
         std::vector<int> hits(n);
         int highest = 0;
-        split(n, 1000, [&](long begin, long end, int thread) {
-          for (long i = begin; i < end; ++i) ++hits[i];
+        split(
+            n, 1000,
+            [&](long begin, long end, int thread) {
+              for (long i = begin; i < end; ++i) ++hits[i];
 #pragma omp critical
-          highest = std::max(highest, thread);
-        }, 16);
+              highest = std::max(highest, thread);
+            },
+            16);
         CHECK(hits == std::vector<int>(n, 1));
         CHECK(highest < count);
         std::vector<int> items(n);

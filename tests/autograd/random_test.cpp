@@ -1,4 +1,6 @@
 // Random numbers and dropout's masks: the published values, the distributions, and what a number may depend on.
+#include "autograd/random.h"
+
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -6,7 +8,6 @@
 #include <vector>
 
 #include "autograd/ops/dropout.h"
-#include "autograd/random.h"
 
 using namespace primer::autograd;
 
@@ -204,7 +205,7 @@ TEST_CASE("half a Philox word decides about an element: its probability is p to 
 TEST_CASE("dropout's decisions about elements near each other know nothing of each other") {
   constexpr long n = 200'000;
   const std::vector<float> mask = mask_of(0, 1, n, 0.5);  // 0 or 2
-  for (const long apart : {1, 16, 63, 64, 65, 128}) {  // at 64 they are halves of one word
+  for (const long apart : {1, 16, 63, 64, 65, 128}) {     // at 64 they are halves of one word
     CAPTURE(apart);
     double total = 0;
     for (long i = 0; i + apart < n; ++i) total += (mask[i] - 1) * (mask[i + apart] - 1);

@@ -126,8 +126,8 @@ TEST_CASE("after its second step a training step makes no allocation, no mapping
   const Asked here{allocations, mappings, 0};
   std::free(std::malloc(10));
   CHECK(allocations > here.allocations);  // the counters count
-  nn::ModelConfig config{.vocabulary = 31, .context = 48, .layers = 2, .heads = 2, .channels = 32, .dropout = 0.1,
-                       .bias = true};
+  nn::ModelConfig config{
+      .vocabulary = 31, .context = 48, .layers = 2, .heads = 2, .channels = 32, .dropout = 0.1, .bias = true};
   std::vector<int> all(6 * config.context), few(6 * config.context, -1);
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int>(i % 31);
   for (std::size_t i = 0; i < few.size(); i += 7) few[i] = static_cast<int>(i % 31);

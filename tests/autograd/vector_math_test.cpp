@@ -2,6 +2,8 @@
 // and one in 17 for GELU, which is made of the same parts.
 #include "autograd/vector_math.h"
 
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -11,8 +13,6 @@
 #include <numbers>
 #include <span>
 #include <vector>
-
-#include <doctest/doctest.h>
 
 namespace {
 

@@ -77,8 +77,7 @@ long mixtures_through(std::size_t most, long& states) {
           write_new(faulty);
           written = !disk.dead();
         } catch (const Killed&) {
-        } catch (const Error&) {
-        }
+        } catch (const Error&) {}
         struck = disk.struck();
         if (!is_whole(disk, has_old, written)) ++mixtures;
         states += PowerLoss(disk.tree(), most, static_cast<unsigned>(call)).each([&](FileTree left) {

@@ -1,7 +1,6 @@
-#include "data/tokenizers/bpe_tokenizer.h"
-
 #include "autograd/random.h"
 #include "data/tokenizers/bpe_encoder.h"
+#include "data/tokenizers/bpe_tokenizer.h"
 #include "data/tokenizers/bpe_training.h"
 #include "data/tokenizers/byte_level.h"
 #include "data/tokenizers/tokenizer_contents.h"
@@ -108,7 +107,7 @@ std::vector<int> at_once(const Tokenizer& tokenizer, std::string_view text) {
 TEST_CASE("the merge of the lowest rank comes first, and the leftmost of its places") {
   const auto tokenizer = make_bpe_tokenizer(bytes_and({{"b", "c"}, {"a", "b"}, {"a", "bc"}, {"a", "a"}, {"aa", "aa"}}));
   const auto ids = [&](const char* text) { return tokenizer->encode(text); };
-  CHECK(ids("abc") == std::vector<int>{258});     // b c, then a bc: not a b
+  CHECK(ids("abc") == std::vector<int>{258});  // b c, then a bc: not a b
   CHECK(ids("ab") == std::vector<int>{257});
   CHECK(ids("aaa") == std::vector<int>{259, 'a'});
   CHECK(ids("aaaaa") == std::vector<int>{260, 'a'});
@@ -132,7 +131,8 @@ TEST_CASE("any merges and any piece give what the textbook's search gives") {
       made.push_back(merge.first + merge.second);
     }
     if (round % 2 == 1) {
-      for (std::size_t i = merges.size(); i > 1; --i) std::swap(merges[i - 1], merges[random.below(i, from + 1000 + i)]);
+      for (std::size_t i = merges.size(); i > 1; --i)
+        std::swap(merges[i - 1], merges[random.below(i, from + 1000 + i)]);
     }
     const auto tokenizer = make_bpe_tokenizer(bytes_and(merges));
     BpeVocabulary vocabulary = bytes_and(merges);

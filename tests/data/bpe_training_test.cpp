@@ -94,7 +94,9 @@ TEST_CASE("a text with too few pairs gives fewer tokens, and specials come on to
     refused(Fault::usage, [&] { train_bpe(count_words("a"), size); });
   }
   refused(Fault::usage, [] { train_bpe(count_words("a"), 300, {"[MASK]", "[MASK]"}); });
-  for (const char* piece : {"abab", "\xC4\xA0" "abab"}) {  // as files spell it: U+0120 for the space
+  for (const char* piece : {"abab",
+                            "\xC4\xA0"
+                            "abab"}) {  // as files spell it: U+0120 for the space
     CHECK(contains(refused(Fault::usage, [&] { train_bpe(count_words("abab abab abab"), 300, {piece}); }), piece));
   }
 }
@@ -104,7 +106,9 @@ TEST_CASE("pieces are counted alike from files and from memory, by any number of
   std::string text;
   // Longer than what is read at once and than what a thread takes at a time, with places where no cut is safe.
   for (std::uint64_t i = 0; text.size() < 2'500'000; ++i) {
-    text += text_of(i % 50, 300) + (i % 3 == 0 ? "  \n\n " : i % 3 == 1 ? "\xE3\x80\x80 x\xE3\x80\x80\n" : "\xFF\xE3 \xE3");
+    text += text_of(i % 50, 300) + (i % 3 == 0   ? "  \n\n "
+                                    : i % 3 == 1 ? "\xE3\x80\x80 x\xE3\x80\x80\n"
+                                                 : "\xFF\xE3 \xE3");
   }
   std::map<std::string, std::uint64_t> expected;
   PieceCutter cutter;

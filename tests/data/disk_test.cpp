@@ -18,7 +18,8 @@ using test::MemoryDisk;
 using test::PowerLoss;
 using test::Trouble;
 
-// Makes one random call on a disk below `top`; what it answered, in words. Both disks are given the same random numbers.
+// Makes one random call on a disk below `top`; what it answered, in words. Both disks are given the same random
+// numbers.
 class Exerciser {
  public:
   Exerciser(Disk& disk, std::string top) : disk_(disk), top_(std::move(top)) {}
@@ -31,7 +32,8 @@ class Exerciser {
     const int which = open_.empty() ? -1 : open_[random() % open_.size()];
     const std::size_t size = random() % 2000, offset = random() % 3000;
     switch (random() % 15) {
-      case 0: case 1: {
+      case 0:
+      case 1: {
         const std::string p = path();
         const int opened = disk_.open(p, static_cast<Disk::Open>(random() % 4));
         if (opened >= 0) open_.push_back(opened);
@@ -155,7 +157,8 @@ TEST_CASE("a power loss takes what was not synced: bytes by sectors, names by fo
   const auto look = [&](FileTree left) {
     MemoryDisk after(std::move(left));
     const std::string* const found = after.file("f/a");
-    if (found) contents.insert(*found); else is_missing = true;
+    if (found) contents.insert(*found);
+    else is_missing = true;
   };
   PowerLoss(disk.tree(), 1000, 1).each(look);
   CHECK(is_missing);

@@ -16,7 +16,7 @@ namespace primer::data {
 
 TEST_CASE("crc32c has its published answers") {
   CHECK(crc32c("123456789") == 0xe3069283u);
-  CHECK(crc32c(std::string(32, '\0')) == 0x8a9136aau);   // RFC 3720, appendix B.4
+  CHECK(crc32c(std::string(32, '\0')) == 0x8a9136aau);    // RFC 3720, appendix B.4
   CHECK(crc32c(std::string(32, '\xff')) == 0x62a8ab43u);  // the same
   CHECK(crc32c("") == 0);
 }

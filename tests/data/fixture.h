@@ -1,10 +1,10 @@
 // What the tests of the data room share: a folder that goes away, and the look at an error.
 #pragma once
 
+#include <doctest/doctest.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <doctest/doctest.h>
 #include <filesystem>
 #include <fstream>
 #include <string>

@@ -106,7 +106,8 @@ TEST_CASE("over a million chosen positions 80 % are hidden, 10 % another, 10 % k
     CHECK((out.targets.front() == -1 && out.targets.back() == -1));
   }
   const auto share = [&](long count) { return static_cast<double>(count) / static_cast<double>(chosen); };
-  MESSAGE(chosen << " chosen: " << share(hidden) << " hidden, " << share(changed) << " changed, " << share(kept) << " kept");
+  MESSAGE(chosen << " chosen: " << share(hidden) << " hidden, " << share(changed) << " changed, " << share(kept)
+                 << " kept");
   CHECK(std::abs(share(hidden) - 0.8) < 0.002);
   CHECK(std::abs(share(changed) - 0.1) < 0.002);
   CHECK(std::abs(share(kept) - 0.1) < 0.002);

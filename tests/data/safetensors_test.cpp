@@ -84,9 +84,11 @@ TEST_CASE("what was written comes back bit for bit, whatever the order it was gi
   const std::int64_t i64[2] = {-1, std::numeric_limits<std::int64_t>::min()};
   const std::int32_t i32[1] = {-7};
   const std::uint8_t u8[3] = {0, 1, 255};
-  const std::vector<TensorView> views = {tensor_view("z.weight", {2, 3}, f), tensor_view("d", {}, d),
+  const std::vector<TensorView> views = {tensor_view("z.weight", {2, 3}, f),
+                                         tensor_view("d", {}, d),
                                          tensor_view("b \"quoted\" \xC3\xA9", {1, 2, 1}, i64),
-                                         tensor_view("c", {1}, i32), tensor_view("u", {3}, u8),
+                                         tensor_view("c", {1}, i32),
+                                         tensor_view("u", {3}, u8),
                                          tensor_view("a", {6}, f)};
   write_safetensors(folder / "one", views, {{"step", "12"}, {"format", "tf"}});
   write_safetensors(folder / "two", {views.rbegin(), views.rend()}, {{"step", "12"}});
@@ -137,7 +139,7 @@ TEST_CASE("half and bfloat16 widen exactly") {
   const TemporaryFolder folder;
   const std::string header = R"({"b":{"dtype":"BF16","shape":[3],"data_offsets":[0,6]},)"
                              R"("h":{"dtype":"F16","shape":[8],"data_offsets":[6,22]}})";
-  const std::uint16_t raw[11] = {0x3F80, 0xC000, 0x7F80,                                            // bfloat16
+  const std::uint16_t raw[11] = {0x3F80, 0xC000, 0x7F80,                                           // bfloat16
                                  0x3C00, 0xC000, 0x0001, 0x83FF, 0x7BFF, 0x7C00, 0x8000, 0x0400};  // half
   const SafetensorsFile file(folder.put("one", with_header(header, {reinterpret_cast<const char*>(raw), sizeof raw})));
   float b[3];
@@ -147,8 +149,8 @@ TEST_CASE("half and bfloat16 widen exactly") {
   CHECK(b[2] == std::numeric_limits<float>::infinity());
   double h[8];
   file.read("h", h, 8);
-  const double expected[8] = {1,     -2,       std::ldexp(1, -24), -std::ldexp(1023, -24),
-                              65504, INFINITY, -0.0,               std::ldexp(1, -14)};
+  const double expected[8] = {1,        -2,   std::ldexp(1, -24), -std::ldexp(1023, -24), 65504,
+                              INFINITY, -0.0, std::ldexp(1, -14)};
   for (int i = 0; i < 8; ++i) CHECK(h[i] == expected[i]);
   CHECK(std::signbit(h[6]));
 }
@@ -231,7 +233,8 @@ TEST_CASE("headers that are not what the format asks for are refused") {
     header("{" + entry("\\ud800", "2", "0,8") + "}");
     CHECK(contains(header("{" + entry(std::string(257, 'n'), "2", "0,8") + "}"), "257 bytes"));
     CHECK(SafetensorsFile(folder.put("good", with_header("{" + entry(std::string(256, 'n'), "2", "0,8") + "}", data)))
-              .tensors().size() == 1);
+              .tensors()
+              .size() == 1);
   }
   SUBCASE("places") {
     CHECK(contains(header("{" + entry("a", "1", "4,8") + "}"), "a hole"));
@@ -265,8 +268,8 @@ TEST_CASE("headers that are not what the format asks for are refused") {
 
 TEST_CASE("a zero dimension is read and not written") {
   const TemporaryFolder folder;
-  const SafetensorsFile file(folder.put("one", with_header("{" + entry("a", "0,5", "0,0") + "," +
-                                                            entry("b", "", "0,4") + "}", std::string(4, '\0'))));
+  const SafetensorsFile file(folder.put(
+      "one", with_header("{" + entry("a", "0,5", "0,0") + "," + entry("b", "", "0,4") + "}", std::string(4, '\0'))));
   CHECK(file.find("a")->count() == 0);
   CHECK(file.find("b")->count() == 1);
   file.read("a", static_cast<float*>(nullptr), 0);
@@ -301,7 +304,10 @@ TEST_CASE("files of other programs are named") {
   CHECK(contains(refusal(folder, "PK\x03\x04\x14\0\0\0\0\0\0\0"s), "zip archive"));
   CHECK(contains(refusal(folder, "\x80\x02\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19."s), "pickle"));
   CHECK(contains(refusal(folder, "GGUF\x03\0\0\0\0\0\0\0"s), "GGUF"));
-  CHECK(contains(refusal(folder, "\x7f" "ELF\x02\x01\x01\0\0\0\0\0"s), "a program"));
+  CHECK(contains(refusal(folder,
+                         "\x7f"
+                         "ELF\x02\x01\x01\0\0\0\0\0"s),
+                 "a program"));
   CHECK(contains(refused(Fault::input, [&] { SafetensorsFile{folder / "none"}; }), "no such file"));
 }
 

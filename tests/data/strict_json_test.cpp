@@ -51,8 +51,8 @@ TEST_CASE("an integer is digits below 2^64, every other number keeps its charact
   CHECK(read("18446744073709551616") == "=~18446744073709551616");
   CHECK(read("0") == "=0");
   for (const std::string text : {"-1", "1.0", "1e3", "1E+3", "0.5e-7"}) CHECK(read(text) == "=~" + text);
-  for (const char* text : {"01", "-", "+1", ".5", "1.", "1e", "1e+", "0x1", "--1", "-01", "1 2", "1e999",
-                           "NaN", "Infinity"}) {
+  for (const char* text :
+       {"01", "-", "+1", ".5", "1.", "1e", "1e+", "0x1", "--1", "-01", "1 2", "1e999", "NaN", "Infinity"}) {
     CAPTURE(text);
     CHECK(contains(refusal(text), "not valid JSON"));
   }
@@ -71,8 +71,9 @@ TEST_CASE("strings are UTF-8 without control characters, escapes are undone") {
 }
 
 TEST_CASE("what is not JSON is refused with its place") {
-  for (const char* text : {"", " ", "{", "[", "[1", "[1,", "[1,]", "[,1]", "{,}", "{\"a\"}", "{\"a\":}", "{\"a\":1,}",
-                           "{a:1}", "{1:1}", "[1}", "{\"a\":1]", "tru", "nulll", "[] []", "// x\n1", "}", "]"}) {
+  for (const char* text :
+       {"",           " ",     "{",     "[",   "[1",        "[1,", "[1,]",  "[,1]",  "{,}",     "{\"a\"}", "{\"a\":}",
+        "{\"a\":1,}", "{a:1}", "{1:1}", "[1}", "{\"a\":1]", "tru", "nulll", "[] []", "// x\n1", "}",       "]"}) {
     CAPTURE(text);
     CHECK(contains(refusal(text), "not valid JSON"));
   }
@@ -121,5 +122,8 @@ TEST_CASE("what is quoted reads back, and bytes that are not UTF-8 become a mark
   read_json(json_quoted(text), {}, [&](const JsonPath&, const JsonValue& value) { back = value.text; });
   CHECK(back == text);
   CHECK(json_quoted("a\"\\\n\x01\x7F") == "\"a\\\"\\\\\\n\\u0001\x7F\"");
-  CHECK(json_quoted("\xFF" "a") == "\"\xEF\xBF\xBD" "a\"");
+  CHECK(json_quoted("\xFF"
+                    "a") ==
+        "\"\xEF\xBF\xBD"
+        "a\"");
 }

@@ -73,7 +73,10 @@ TEST_CASE("a labelled line is [CLS], its label, its text, [SEP]") {
     CHECK(contains(refused(Fault::input, [&] { shown(reading, text); }), why));
   }
   const auto characters = make_character_tokenizer({'a', 'b'}, specials);
-  CHECK(contains(refused(Fault::input, [&] { shown({*characters, TextForm::labelled_lines, &labels}, "bad\tac\n"); }),
+  CHECK(contains(refused(Fault::input,
+                         [&] {
+                           shown({*characters, TextForm::labelled_lines, &labels}, "bad\tac\n");
+                         }),
                  "line 1"));
   const auto plain = make_byte_tokenizer();
   CHECK(contains(refused(Fault::input, [&] { shown({*plain, TextForm::sentences}, "x"); }), "[CLS]"));
@@ -227,9 +230,16 @@ TEST_CASE("an evaluation takes no more memory than its examples need, whatever c
 TEST_CASE("tokens that are no labelled lines are refused") {
   const auto tokenizer = make_byte_tokenizer(specials);
   const int cls = tokenizer->special("[CLS]"), sep = tokenizer->special("[SEP]"), V = tokenizer->vocabulary_size();
-  const std::vector<std::vector<int>> wrong = {
-      {},          {cls},           {cls, V},          {cls, V, 'a'},         {'a', V, sep},          {cls, 'a', sep},
-      {cls, V + 2, 'a', sep},       {cls, V, cls, sep}, {cls, V, V, sep},      {cls, V, 'a', sep, 'b'}};
+  const std::vector<std::vector<int>> wrong = {{},
+                                               {cls},
+                                               {cls, V},
+                                               {cls, V, 'a'},
+                                               {'a', V, sep},
+                                               {cls, 'a', sep},
+                                               {cls, V + 2, 'a', sep},
+                                               {cls, V, cls, sep},
+                                               {cls, V, V, sep},
+                                               {cls, V, 'a', sep, 'b'}};
   for (const auto& tokens : wrong) {
     const TokenVector sequence(tokens);
     refused(Fault::input, [&] { LabelledExamples(sequence, 9, *tokenizer, 2); });

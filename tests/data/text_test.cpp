@@ -69,8 +69,9 @@ TEST_CASE("a folder gives its text files in the byte order of their paths, and s
   CHECK(reason_for(sources, folder / "pipe") == "not a file");
   CHECK(sources.skipped.size() == 11);
   CHECK(sources.bytes() == 7 * 4 + 2);
-  CHECK(sources.summary() == "8 files, 30 bytes; skipped 11 (1 build folder, 1 empty, 2 hidden, 2 link, 1 not a file, "
-                             "2 run folder, 2 with NUL bytes)");
+  CHECK(sources.summary() ==
+        "8 files, 30 bytes; skipped 11 (1 build folder, 1 empty, 2 hidden, 2 link, 1 not a file, "
+        "2 run folder, 2 with NUL bytes)");
 }
 
 TEST_CASE("what cannot be read below a folder is skipped and counted") {
@@ -131,8 +132,7 @@ TEST_CASE("standard input is spooled up to its limit") {
   ::lseek(STDIN_FILENO, 0, SEEK_SET);
   const Sources sources = collect_sources({"-"}, folder / "spool");
   ::lseek(STDIN_FILENO, 0, SEEK_SET);
-  const std::string message =
-      refused(Fault::input, [&] { collect_sources({"-"}, folder / "small", 1000); });
+  const std::string message = refused(Fault::input, [&] { collect_sources({"-"}, folder / "small", 1000); });
   ::dup2(saved, STDIN_FILENO);
   ::close(saved);
   CHECK(all_of(sources.files.at(0)) == read_file(text, 3'000'000));
@@ -173,7 +173,10 @@ TEST_CASE("a file that changes while it is read is refused") {
 
 TEST_CASE("a survey counts bytes and symbols and finds the alphabet") {
   const TemporaryFolder folder;
-  const std::string one = "\xEF\xBB\xBF" "ba\r\n\xE4\xBD\xA0\xFF", two = std::string("b\0\xE4\xBD", 4);
+  const std::string one =
+                        "\xEF\xBB\xBF"
+                        "ba\r\n\xE4\xBD\xA0\xFF",
+                    two = std::string("b\0\xE4\xBD", 4);
   const TextFacts facts = survey(collect_sources({folder.put("one", one), folder.put("two", two)}));
   CHECK(facts.bytes == one.size() + two.size());
   CHECK(facts.files[0].symbols == 7);

@@ -181,13 +181,15 @@ TEST_CASE("a text that changed after the survey, or does not fit the vocabulary,
   SUBCASE("another number of symbols in as many bytes") {
     folder.put("text", "h\xE4\xBD\xA0lo world");
     const Sources fresh = collect_sources({path});
-    CHECK(contains(refused(Fault::input, [&] {
-                     build_token_file(folder / "tokens", fresh, facts, *make_byte_tokenizer(), 0.1);
-                   }), "changed"));
-    CHECK(contains(refused(Fault::input, [&] {
-                     build_token_file(folder / "tokens", fresh, facts,
-                                      *make_character_tokenizer(survey(fresh).alphabet), 0.1);
-                   }), "changed"));
+    CHECK(contains(
+        refused(Fault::input, [&] { build_token_file(folder / "tokens", fresh, facts, *make_byte_tokenizer(), 0.1); }),
+        "changed"));
+    CHECK(contains(refused(Fault::input,
+                           [&] {
+                             build_token_file(folder / "tokens", fresh, facts,
+                                              *make_character_tokenizer(survey(fresh).alphabet), 0.1);
+                           }),
+                   "changed"));
   }
   CHECK(names_in(folder.path()) == std::vector<std::string>{"text"});
 }

@@ -24,10 +24,11 @@ std::shared_ptr<const Tokenizer> wide_characters() {
 }
 
 const std::vector<std::string> difficult = {
-    std::string("\xEF\xBB\xBF" "BOM\r\nCRLF\r\rCR\n\ttab"),
+    std::string("\xEF\xBB\xBF"
+                "BOM\r\nCRLF\r\rCR\n\ttab"),
     "\xE4\xBD\xA0\xE5\xA5\xBD\xEF\xBC\x8C\xE4\xB8\x96\xE7\x95\x8C\xE3\x80\x82",                          // Chinese
     "\xE3\x81\x93\xE3\x82\x93\xE3\x81\xAB\xE3\x81\xA1\xE3\x81\xAF\xE3\x80\x81\xE4\xB8\x96\xE7\x95\x8C",  // Japanese
-    "\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x91\xA9 \xF0\x9F\x87\xA9\xF0\x9F\x87\xAA",  // emoji
+    "\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x91\xA9 \xF0\x9F\x87\xA9\xF0\x9F\x87\xAA",                     // emoji
     std::string("NUL \0 and \0\0", 11),
     "\xC0\x80 \xED\xA0\x80\xED\xB0\x80 \xF4\x90\x80\x80 \xFF\xFE \x80\xE4\xBD",  // nothing of it is valid UTF-8
     "e\xCC\x81 and \xC3\xA9",                                                    // the same to the eye, not to us
@@ -82,7 +83,10 @@ TEST_CASE("every byte string of length 0, 1 and 2 comes back, and random ones") 
 }
 
 TEST_CASE("the character vocabulary is the distinct symbols in order, stray bytes last") {
-  const auto tokenizer = characters_of("ba\xE4\xBD\xA0\xFF" "ab\n\x80", {"[MASK]"});
+  const auto tokenizer = characters_of(
+      "ba\xE4\xBD\xA0\xFF"
+      "ab\n\x80",
+      {"[MASK]"});
   CHECK(tokenizer->kind() == "char");
   CHECK(tokenizer->vocabulary_size() == 7);
   CHECK(tokenizer->encode("\nab\xE4\xBD\xA0\x80\xFF") == std::vector<int>{0, 1, 2, 3, 4, 5});
@@ -105,8 +109,8 @@ TEST_CASE("byte ids are the bytes, and the mask comes after them") {
 TEST_CASE("a new vocabulary of any kind has the specials it is given as its last ids, in their order") {
   const std::vector<std::string> specials{"[SEP]", "[CLS]", "[MASK]", "<|endoftext|>"};
   const std::string text = "abab abab [CLS] ";
-  for (const auto& tokenizer : {make_byte_tokenizer(specials), characters_of(text, specials),
-                                train_bpe(count_words(text), 300, specials)}) {
+  for (const auto& tokenizer :
+       {make_byte_tokenizer(specials), characters_of(text, specials), train_bpe(count_words(text), 300, specials)}) {
     const int ordinary = tokenizer->vocabulary_size() - 4;
     for (int i = 0; i < 4; ++i) {
       const std::string& name = specials[static_cast<std::size_t>(i)];
@@ -130,7 +134,13 @@ TEST_CASE("no tokenizer is written that could not be read back") {
 
 TEST_CASE("a symbol outside the vocabulary is named with its offset") {
   const auto tokenizer = characters_of("a\xE4\xBD\xA0");
-  CHECK(contains(refused(Fault::input, [&] { tokenizer->encode("a\xE4\xBD\xA0" "ab"); }), "\"b\" (U+0062) at byte 5"));
+  CHECK(contains(refused(Fault::input,
+                         [&] {
+                           tokenizer->encode(
+                               "a\xE4\xBD\xA0"
+                               "ab");
+                         }),
+                 "\"b\" (U+0062) at byte 5"));
   CHECK(contains(refused(Fault::input, [&] { tokenizer->encode("a\xF0\x9F\x98\x80"); }), "(U+1F600) at byte 1"));
   CHECK(contains(refused(Fault::input, [&] { tokenizer->encode("a\x1b"); }), "\"\\x1B\" (U+001B) at byte 1"));
   CHECK(contains(refused(Fault::input, [&] { tokenizer->encode("aa\xFF"); }), "stray byte 0xFF at byte 2"));
@@ -173,7 +183,9 @@ TEST_CASE("a stream of tokens never cuts a code point, and loses nothing") {
   CHECK(half.feed(0xBD).empty());
   CHECK(half.feed(0xA0) == "\xE4\xBD\xA0");
   CHECK(half.feed(0xE4).empty());
-  CHECK(half.feed('a') == "\xE4" "a");
+  CHECK(half.feed('a') ==
+        "\xE4"
+        "a");
   CHECK(half.feed(0xF0).empty());
   CHECK(half.finish() == "\xF0");
   CHECK(half.finish().empty());
@@ -292,9 +304,9 @@ TEST_CASE("a tokenizer of a kind that is not read is refused by the name of the 
 }
 
 TEST_CASE("a foreign copy of a tokenizer that leaves settings out is taken") {
-  const auto tokenizer = parse_tokenizer(
-      R"({"added_tokens":[],"pre_tokenizer":null,"decoder":{"type":"Fuse"},)"
-      R"("model":{"type":"BPE","vocab":{"b":0,"a":1},"merges":[]}})", "t.json");
+  const auto tokenizer = parse_tokenizer(R"({"added_tokens":[],"pre_tokenizer":null,"decoder":{"type":"Fuse"},)"
+                                         R"("model":{"type":"BPE","vocab":{"b":0,"a":1},"merges":[]}})",
+                                         "t.json");
   CHECK(tokenizer->encode("ab") == std::vector<int>{1, 0});
 }
 

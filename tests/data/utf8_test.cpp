@@ -36,12 +36,15 @@ TEST_CASE("overlong forms, values above U+10FFFF and lone bytes are stray") {
   CHECK(symbols_of("\xF4\x90\x80\x80")[0] == stray(0xF4));
   CHECK(symbols_of("\xF4\x8F\xBF\xBF") == std::vector<Symbol>{0x10FFFF});
   CHECK(symbols_of("\xF5\xFF") == std::vector<Symbol>{stray(0xF5), stray(0xFF)});
-  CHECK(symbols_of("\xE4\xBD" "a") == std::vector<Symbol>{stray(0xE4), stray(0xBD), 'a'});
+  CHECK(symbols_of("\xE4\xBD"
+                   "a") == std::vector<Symbol>{stray(0xE4), stray(0xBD), 'a'});
   CHECK(symbols_of("\xE4\xE4\xBD\xA0") == std::vector<Symbol>{stray(0xE4), 0x4F60});
 }
 
 TEST_CASE("blocks cut anywhere give the same symbols as the whole, and all bytes come back") {
-  const std::string text = "a\xC3\xA9\xE4\xBD\xA0\xF0\x9F\x98\x80\xE4\xBD" "b\xF0\x9F\xC3\xF0\x9F\x98";
+  const std::string text =
+      "a\xC3\xA9\xE4\xBD\xA0\xF0\x9F\x98\x80\xE4\xBD"
+      "b\xF0\x9F\xC3\xF0\x9F\x98";
   const std::vector<Symbol> whole = symbols_of(text);
   for (std::size_t first = 0; first <= text.size(); ++first) {
     for (std::size_t second = first; second <= text.size(); ++second) {

@@ -237,7 +237,8 @@ TEST_CASE("a limited evaluation reads examples that are spread evenly over all")
     for (std::uint64_t i = 0; i < count; ++i) expected.push_back(static_cast<int>(10 * (i * 10 / count)));
     Batch batch;
     while (windows.next(2, batch)) {
-      for (long row = 0; row < batch.sequences; ++row) first.push_back(batch.tokens[static_cast<std::size_t>(row * batch.length)]);
+      for (long row = 0; row < batch.sequences; ++row)
+        first.push_back(batch.tokens[static_cast<std::size_t>(row * batch.length)]);
     }
     CHECK(first == expected);
   }

@@ -1,6 +1,5 @@
-#include "data/tokenizers/wordpiece_tokenizer.h"
-
 #include "data/tokenizers/tokenizer_files.h"
+#include "data/tokenizers/wordpiece_tokenizer.h"
 #include "tests/data/fixture.h"
 
 namespace primer::data {
@@ -22,8 +21,9 @@ std::string normal(std::string_view text, BertRules rules = {}) {
   return out;
 }
 
-const std::string vocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nun\n##aff\n##able\nwant\n##ed\n,\ncafe\n"
-                               "\xE4\xB8\xAD\n##a\na\n";
+const std::string vocabulary =
+    "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nun\n##aff\n##able\nwant\n##ed\n,\ncafe\n"
+    "\xE4\xB8\xAD\n##a\na\n";
 
 std::vector<std::string> pieces_of(const Tokenizer& tokenizer, std::string_view text) {
   std::vector<std::string> pieces;
@@ -38,10 +38,11 @@ TEST_CASE("BERT's normaliser cleans, sets ideographs apart, drops accents and lo
   CHECK(normal("H\xC3\xA9llo\t W\xC3\x96RLD\r\n") == "hello  world  ");
   CHECK(normal(utf8({'a', 0, 0xFFFD, 0x200B, 0xAD, 0x85, 0xE000, 'b'})) == "ab");
   CHECK(normal(utf8({0xA0, 0x3000, 0x2028})) == "   ");
-  CHECK(normal(utf8({'x', 0x4E2D, 0x6587, 0x3042})) == "x " + utf8({0x4E2D}) + "  " + utf8({0x6587}) + " " + utf8({0x3042}));
+  CHECK(normal(utf8({'x', 0x4E2D, 0x6587, 0x3042})) ==
+        "x " + utf8({0x4E2D}) + "  " + utf8({0x6587}) + " " + utf8({0x3042}));
   CHECK(normal(utf8({0x130, 0x1E9E, 0x3A3})) == utf8({'i', 0xDF, 0x3C3}));
-  CHECK(normal(utf8({0xAC01})) == utf8({0x1100, 0x1161, 0x11A8}));   // Hangul in its letters
-  CHECK(normal(utf8({0xF900})) == " " + utf8({0x8C48}) + " ");       // an ideograph's other code point
+  CHECK(normal(utf8({0xAC01})) == utf8({0x1100, 0x1161, 0x11A8}));  // Hangul in its letters
+  CHECK(normal(utf8({0xF900})) == " " + utf8({0x8C48}) + " ");      // an ideograph's other code point
   CHECK(normal("a\xFF\xE4z") == "az");
   // Marks that are kept are put in canonical order, class 216 before 224 (and 226 stays behind 224).
   CHECK(normal(utf8({'a', 0x302E, 0x1D165, 'b'})) == utf8({'a', 0x1D165, 0x302E, 'b'}));
@@ -64,7 +65,9 @@ TEST_CASE("a word is the longest pieces it begins with, or unknown as a whole") 
   CHECK(pieces_of(*tokenizer, "Unaffable, wanted CAF\xC3\x89!") ==
         Pieces{" un", "aff", "able", " ,", " want", "ed", " cafe", "[UNK]"});
   CHECK(pieces_of(*tokenizer, "unaffablex") == Pieces{"[UNK]"});
-  CHECK(pieces_of(*tokenizer, "wanted\xE4\xB8\xAD" "a") == Pieces{" want", "ed", " \xE4\xB8\xAD", " a"});
+  CHECK(pieces_of(*tokenizer,
+                  "wanted\xE4\xB8\xAD"
+                  "a") == Pieces{" want", "ed", " \xE4\xB8\xAD", " a"});
   CHECK(tokenizer->encode(" \n ").empty());
   CHECK(pieces_of(*tokenizer, std::string(100, 'a')).size() == 100);
   CHECK(pieces_of(*tokenizer, std::string(101, 'a')) == Pieces{"[UNK]"});

@@ -38,9 +38,7 @@ class PassingDisk : public data::Disk {
   int status(const std::string& path, bool follow, data::FileStatus& status) override {
     return under_.status(path, follow, status);
   }
-  int names(const std::string& folder, std::vector<std::string>& names) override {
-    return under_.names(folder, names);
-  }
+  int names(const std::string& folder, std::vector<std::string>& names) override { return under_.names(folder, names); }
   int rename(const std::string& from, const std::string& to) override { return under_.rename(from, to); }
   int remove(const std::string& path) override { return under_.remove(path); }
   int remove_folder(const std::string& path) override { return under_.remove_folder(path); }

@@ -252,7 +252,7 @@ class FileTree {
   }
 
   std::vector<std::shared_ptr<Node>> nodes_;  // by number; none where a power loss left no name
-  std::vector<NameChange> changes_;  // not yet on the disk, in the order in which they were made
+  std::vector<NameChange> changes_;           // not yet on the disk, in the order in which they were made
   std::int64_t clock_ = 0;
 };
 

@@ -19,13 +19,28 @@ struct Killed {};
 struct Trouble {
   enum class Kind { none, error, shortened, kill_before, kill_after };
   enum class Repeat { once, every_other, for_ever };
-  enum class Call { open, close, read, write, allocate, truncate, sync, lock, status, names, rename, remove,
-                    remove_folder, make_folder, access };
+  enum class Call {
+    open,
+    close,
+    read,
+    write,
+    allocate,
+    truncate,
+    sync,
+    lock,
+    status,
+    names,
+    rename,
+    remove,
+    remove_folder,
+    make_folder,
+    access
+  };
   Kind kind = Kind::none;
-  long at = 1;               // counted from arm(), the first call is 1
+  long at = 1;  // counted from arm(), the first call is 1
   Repeat repeat = Repeat::once;
-  int error = EIO;           // of Kind::error
-  std::size_t bytes = 1;     // that a shortened read or write moves
+  int error = EIO;                // of Kind::error
+  std::size_t bytes = 1;          // that a shortened read or write moves
   std::optional<Call> only = {};  // calls of this kind alone are counted
 };
 
@@ -156,7 +171,8 @@ class MemoryDisk final : public data::Disk {
       tree_.sync(d->node, arrives);
       return 0;
     };
-    return call(Call::sync, [&] { return write_out(true); }, [&](int) { write_out(false); });
+    return call(
+        Call::sync, [&] { return write_out(true); }, [&](int) { write_out(false); });
   }
 
   int lock(int descriptor) override {
@@ -296,7 +312,8 @@ class MemoryDisk final : public data::Disk {
   }
 
   template <class Action, class Failed = void (*)(int)>
-  std::invoke_result_t<Action> call(Call kind, Action action, Failed failed = [](int) {}) {
+  std::invoke_result_t<Action> call(
+      Call kind, Action action, Failed failed = [](int) {}) {
     using Result = std::invoke_result_t<Action>;
     using Kind = Trouble::Kind;
     if (dead_) {

@@ -1,11 +1,12 @@
 // A configuration file. What is accepted says the same when it is written and read again; what is refused changes
 // nothing.
+#include "train/tasks/config.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
 #include "tests/fuzz/oracle.h"
-#include "train/tasks/config.h"
 
 using namespace primer;
 using train::Config;

@@ -1,4 +1,6 @@
 // A checkpoint's manifest, and the same with the checksum that it should have: without it no input would come far.
+#include "train/checkpoints/manifest.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -6,7 +8,6 @@
 
 #include "data/bytes/checksum.h"
 #include "tests/fuzz/oracle.h"
-#include "train/checkpoints/manifest.h"
 
 using namespace primer;
 

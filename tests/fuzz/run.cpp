@@ -140,7 +140,6 @@ class ForgedRun {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   omp_set_num_threads(1);
   const ForgedRun forged(std::string_view(reinterpret_cast<const char*>(data), size));
-  use_in_every_way(forged.paths, {most_parameters, most_places},
-                         [](auto faults, auto&& act) { accepts(faults, act); });
+  use_in_every_way(forged.paths, {most_parameters, most_places}, [](auto faults, auto&& act) { accepts(faults, act); });
   return 0;
 }

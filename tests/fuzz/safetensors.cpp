@@ -1,5 +1,5 @@
-// A safetensors file, and the same with its header's length mended. What is accepted lies within the file without hole or overlap, and says the same when it is
-// written and read again.
+// A safetensors file, and the same with its header's length mended. What is accepted lies within the file without hole
+// or overlap, and says the same when it is written and read again.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>

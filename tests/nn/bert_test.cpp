@@ -1,4 +1,6 @@
 // What a BERT sees and what it does not; what its losses touch.
+#include "nn/bert.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -6,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "nn/bert.h"
 #include "tests/nn/small_model.h"
 
 using namespace primer::test;

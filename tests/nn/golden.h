@@ -76,8 +76,11 @@ struct Golden {
   static constexpr bool is_bert = std::is_same_v<Model, nn::Bert<T>>;
 
   explicit Golden(const std::string& name)
-      : file(source_directory() + ("/tests/golden/" + name) + ".safetensors"), config(read_config(file)),
-        model(parameters, config), tokens(read_ids(file, "tokens")), targets(read_ids(file, "targets")),
+      : file(source_directory() + ("/tests/golden/" + name) + ".safetensors"),
+        config(read_config(file)),
+        model(parameters, config),
+        tokens(read_ids(file, "tokens")),
+        targets(read_ids(file, "targets")),
         lengths(read_ids(file, "lengths")) {
     const std::vector<long>& shape = file.find("tokens")->shape;  // [batches, B, T]
     batches = shape[0], sequences = shape[1], length = shape[2];
@@ -93,8 +96,8 @@ struct Golden {
       CAPTURE(entry.path);
       const data::TensorEntry* start = file.find("param." + entry.path);
       REQUIRE(start != nullptr);
-      REQUIRE(start->shape == std::vector<long>(entry.shape.extents.begin(),
-                                                entry.shape.extents.begin() + entry.shape.rank));
+      REQUIRE(start->shape ==
+              std::vector<long>(entry.shape.extents.begin(), entry.shape.extents.begin() + entry.shape.rank));
       CHECK(entry.decay == (entry.shape.rank >= 2));
       file.read(start->name, parameters.values() + entry.offset, start->count());
     }

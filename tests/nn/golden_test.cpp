@@ -1,4 +1,6 @@
 // Small GPTs compared with PyTorch, in double and in float: tests/golden/README.md says what its files hold.
+#include "tests/nn/golden.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -11,7 +13,6 @@
 #include "optim/clip.h"
 #include "optim/schedule.h"
 #include "optim/sgd.h"
-#include "tests/nn/golden.h"
 
 using namespace primer;
 using namespace primer::test;
@@ -31,8 +32,8 @@ TEST_CASE_TEMPLATE("logits, loss and every gradient of a GPT are PyTorch's", T, 
     const std::vector<double> expected = read_numbers(golden.file, "logits");  // [B, T, V]
     {
       const auto pause = golden.tape.pause();
-      const auto logits = golden.model.logits(golden.tape, golden.tokens_of(0), golden.sequences, golden.length,
-                                              golden.lengths_of(0));
+      const auto logits =
+          golden.model.logits(golden.tape, golden.tokens_of(0), golden.sequences, golden.length, golden.lengths_of(0));
       const long V = golden.config.vocabulary;
       REQUIRE(logits.shape == autograd::Shape{golden.sequences, golden.length, V});
       for (long b = 0; b < golden.sequences; ++b) {  // beyond a sequence's length logits mean nothing
@@ -81,7 +82,6 @@ TEST_CASE_TEMPLATE("SGD with momentum and Adam step as PyTorch's do", T, double,
     if (exact) golden.expect_parameters(prefix + "final.", golden.parameters.values(), 1e-10);
   };
   run("sgd.", 0.05, [](auto& parameters) { return optim::Sgd<T>(parameters, 0.9); });
-  run("adam.", 0.01, [](auto& parameters) {
-    return optim::Adam<T>(parameters, {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8});
-  });
+  run("adam.", 0.01,
+      [](auto& parameters) { return optim::Adam<T>(parameters, {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8}); });
 }

@@ -117,8 +117,8 @@ TEST_CASE("every op that a model records stands in the table of tested ops") {
         model.tape.each_recorded([&](std::string_view op) { recorded.emplace(op); });
         CHECK(y.shape == Shape{batch, length, V});
       }
-  for (const char* expected : {"attention", "cross_entropy", "feed_forward", "gather", "layer_norm", "linear",
-                               "linear_residual", "softmax"})
+  for (const char* expected :
+       {"attention", "cross_entropy", "feed_forward", "gather", "layer_norm", "linear", "linear_residual", "softmax"})
     CHECK(recorded.contains(expected));
   for (const std::string& op : recorded) {
     CAPTURE(op);

@@ -1,11 +1,12 @@
 // Decoding with kept keys and values against the whole text computed at once.
+#include "nn/kv_cache.h"
+
 #include <doctest/doctest.h>
 
 #include <functional>
 #include <string>
 #include <vector>
 
-#include "nn/kv_cache.h"
 #include "tests/nn/small_model.h"
 
 using namespace primer::test;
@@ -36,9 +37,8 @@ std::vector<Variant> variants() {
   add("post-norm, relu", [](ModelConfig& c) { c.norm = Norm::post, c.activation = primer::nn::Activation::relu; });
   add("no norm, sinusoidal", [](ModelConfig& c) { c.norm = Norm::none, c.position = Position::sinusoidal; });
   add("attention only", [](ModelConfig& c) { c.ffn_channels = -1, c.tie = false; });
-  add("attention only, no norms, no positions", [](ModelConfig& c) {
-    c.ffn_channels = -1, c.norm = Norm::none, c.position = Position::none;
-  });
+  add("attention only, no norms, no positions",
+      [](ModelConfig& c) { c.ffn_channels = -1, c.norm = Norm::none, c.position = Position::none; });
   add("five layers", [](ModelConfig& c) { c.layers = 5; });
   add("no layers", [](ModelConfig& c) { c.layers = 0; });
   add("dropout, which decoding leaves out", [](ModelConfig& c) { c.dropout = 0.3; });
@@ -201,8 +201,14 @@ TEST_CASE("sequences go on alone from a common beginning, and the others stay wh
 }
 
 TEST_CASE("an infinite number reaches the tokens after it and none before it") {
-  const ModelConfig config{.vocabulary = V, .context = 8, .layers = 1, .heads = 1, .channels = 4,
-                         .tie = false, .position = Position::none, .norm = Norm::none};
+  const ModelConfig config{.vocabulary = V,
+                           .context = 8,
+                           .layers = 1,
+                           .heads = 1,
+                           .channels = 4,
+                           .tie = false,
+                           .position = Position::none,
+                           .norm = Norm::none};
   SmallModel<double> model(config);
   model.stir();
   model.gpt.token.weight.data()[3 * 4] = INFINITY;  // token 3 poisons those that see it

@@ -19,8 +19,15 @@ namespace {
 constexpr long B = 2, T_ = 5, V = 7, C = 6, H = 2, D = C / H;
 
 ModelConfig attention_only() {
-  return {.vocabulary = V, .context = T_, .layers = 2, .heads = H, .channels = C, .ffn_channels = -1, .tie = false,
-          .position = Position::none, .norm = Norm::none};
+  return {.vocabulary = V,
+          .context = T_,
+          .layers = 2,
+          .heads = H,
+          .channels = C,
+          .ffn_channels = -1,
+          .tie = false,
+          .position = Position::none,
+          .norm = Norm::none};
 }
 
 using Numbers = std::vector<double>;

@@ -18,7 +18,9 @@ namespace {
 
 constexpr long V = 17, batch = 8, length = 12;
 
-ModelConfig base() { return {.vocabulary = V, .context = length, .layers = 2, .heads = 2, .channels = 16, .bias = true}; }
+ModelConfig base() {
+  return {.vocabulary = V, .context = length, .layers = 2, .heads = 2, .channels = 16, .bias = true};
+}
 
 std::set<std::string> paths_of(const ModelConfig& config) {
   Parameters<float> parameters;
@@ -76,8 +78,7 @@ std::pair<double, double> train(const ModelConfig& config, long steps = 40) {
 TEST_CASE("a model without norm, bias, feed-forward or positions has no parameters of theirs, and more is as it was") {
   ModelConfig config = base();
   config.tie = false;
-  const std::set<std::string> all = {
-      "token.weight", "position.weight", "norm.weight", "norm.bias", "head.weight"};
+  const std::set<std::string> all = {"token.weight", "position.weight", "norm.weight", "norm.bias", "head.weight"};
   std::set<std::string> expected = all;
   for (const char* block : {"blocks.0.", "blocks.1."})
     for (const char* layer : {"attention_norm", "attention.qkv", "attention.output", "feed_forward_norm",
@@ -237,14 +238,14 @@ TEST_CASE("a batch that does not fit its model is refused") {
     model.gpt.loss(model.tape, tokens, targets, sequences, tokens_each, lengths, 1);
   };
   CHECK_NOTHROW(loss(ids, ids, 2, length, {}));
-  CHECK_THROWS_AS(loss(ids, ids, 1, 2 * length, {}), Error);         // longer than the context
-  CHECK_THROWS_AS(loss(ids, ids, 3, length, {}), Error);             // not as many tokens
-  CHECK_THROWS_AS(loss(ids, Ids(5, -1), 2, length, {}), Error);      // not as many targets
+  CHECK_THROWS_AS(loss(ids, ids, 1, 2 * length, {}), Error);     // longer than the context
+  CHECK_THROWS_AS(loss(ids, ids, 3, length, {}), Error);         // not as many tokens
+  CHECK_THROWS_AS(loss(ids, Ids(5, -1), 2, length, {}), Error);  // not as many targets
   CHECK_THROWS_AS(loss(Ids(2 * length, V), ids, 2, length, {}), Error);
   CHECK_THROWS_AS(loss(Ids(2 * length, -1), ids, 2, length, {}), Error);
   CHECK_THROWS_AS(loss(ids, Ids(2 * length, V), 2, length, {}), Error);
   CHECK_THROWS_AS(loss(ids, Ids(2 * length, -2), 2, length, {}), Error);
-  CHECK_THROWS_AS(loss(ids, ids, 2, length, {length}), Error);       // not as many lengths
+  CHECK_THROWS_AS(loss(ids, ids, 2, length, {length}), Error);  // not as many lengths
   CHECK_THROWS_AS(loss(ids, ids, 2, length, {length + 1, 1}), Error);
   CHECK_THROWS_AS(loss(ids, ids, 2, length, {-1, 1}), Error);
 }

@@ -58,8 +58,8 @@ TEST_CASE("direct preference optimisation: the better end gains on the worse one
     std::vector<double> margin;  // of the reference: ln p(better) - ln p(worse), [pairs]
     {
       const auto pause = policy.tape.pause();
-      const auto y = subtract(end_log_probs(policy.tape, reference.gpt, better),
-                              end_log_probs(policy.tape, reference.gpt, worse));
+      const auto y =
+          subtract(end_log_probs(policy.tape, reference.gpt, better), end_log_probs(policy.tape, reference.gpt, worse));
       margin.assign(y.data(), y.data() + pairs);
     }
     Tape<double>& tape = policy.tape;

@@ -25,7 +25,9 @@ bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
 
 /// Bounds of rounding, relative to the largest number.
 template <class T>
-double rounding() { return sizeof(T) == 4 ? 5e-6 : 1e-13; }
+double rounding() {
+  return sizeof(T) == 4 ? 5e-6 : 1e-13;
+}
 
 }  // namespace
 
@@ -198,8 +200,8 @@ TEST_CASE("one batch can be learned by heart") {
 
 TEST_CASE("parameters start as GPT-2's: 0.02, and less for what writes to the residual stream") {
   constexpr long layers = 3;
-  SmallModel<double> model({.vocabulary = 200, .context = 100, .layers = layers, .heads = 2, .channels = 64,
-                            .bias = true, .tie = false});
+  SmallModel<double> model(
+      {.vocabulary = 200, .context = 100, .layers = layers, .heads = 2, .channels = 64, .bias = true, .tie = false});
   long seen = 0;
   for (const auto& e : model.parameters.entries()) {
     CAPTURE(e.path);

@@ -1,4 +1,6 @@
 // The norm of the gradients and the factor that bounds it.
+#include "optim/clip.h"
+
 #include <doctest/doctest.h>
 #include <omp.h>
 
@@ -8,7 +10,6 @@
 
 #include "autograd/parameters.h"
 #include "autograd/random.h"
-#include "optim/clip.h"
 
 using namespace primer::autograd;
 namespace optim = primer::optim;

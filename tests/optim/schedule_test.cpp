@@ -1,9 +1,9 @@
 // Learning rates at given points.
+#include "optim/schedule.h"
+
 #include <doctest/doctest.h>
 
 #include <cmath>
-
-#include "optim/schedule.h"
 
 using primer::optim::Decay;
 using primer::optim::Schedule;
@@ -20,7 +20,7 @@ TEST_CASE("the cosine schedule is nanoGPT's") {
   CHECK(s.rate(99) == near(1e-3 * 100 / 101));
   CHECK(s.rate(100) == near(1e-3));
   CHECK(s.rate(575) == near(1e-4 + 0.5 * (1 + std::sqrt(0.5)) * 9e-4));  // a quarter of the way
-  CHECK(s.rate(1050) == near(5.5e-4));                                     // half of it
+  CHECK(s.rate(1050) == near(5.5e-4));                                   // half of it
   CHECK(s.rate(1525) == near(1e-4 + 0.5 * (1 - std::sqrt(0.5)) * 9e-4));
   CHECK(s.rate(2000) == near(1e-4));
   CHECK(s.rate(1'000'000) == near(1e-4));

@@ -89,7 +89,7 @@ class BruteForce {
   studies::GapLanguage language_;
   double replacements_;
   const studies::ShownPair* pair_ = nullptr;
-  std::vector<int> shown_, words_;          // [places]
+  std::vector<int> shown_, words_;  // [places]
   double total_ = 0, same_ = 0;
   std::vector<std::vector<double>> joint_;  // [places][words]
 };

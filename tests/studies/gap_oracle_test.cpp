@@ -104,7 +104,11 @@ TEST_CASE("the oracle agrees with the enumeration of all that a tiny language ca
 }
 
 TEST_CASE("the oracle agrees on every single outcome of a tinier language, whose probabilities sum to one") {
-  const GapLanguage language{.roles = {}, .topics = 2, .nouns = 1, .adjectives = 1, .templates = {"na", "an"},
+  const GapLanguage language{.roles = {},
+                             .topics = 2,
+                             .nouns = 1,
+                             .adjectives = 1,
+                             .templates = {"na", "an"},
                              .words = {"n0", "n1", "bad", "good"}};
   const GapOracle oracle = oracle_of(language);
   primer::test::BruteForce enumeration(language, language.size() + specials - 3);

@@ -52,7 +52,8 @@ TEST_CASE("every claim of the study can fail, and a figure that is not a number 
   CHECK(failures([](GapFigures&) {}) == 0);
   CHECK(gap_table(good_figures()).ends_with("\nstudy gap: pass\n"));
   for (const double low : {0.80, nan}) {
-    CHECK(failures([&](GapFigures& f) { f.tuned.test[1] = low; }) == (std::isnan(low) ? 1 : 0));  // the mean is what counts
+    CHECK(failures([&](GapFigures& f) { f.tuned.test[1] = low; }) ==
+          (std::isnan(low) ? 1 : 0));  // the mean is what counts
     CHECK(failures([&](GapFigures& f) { f.tuned.test = {low, 0.9, 0.9}; }) == 1);
     CHECK(failures([&](GapFigures& f) { f.probe.test = {low, 0.85, 0.85}; }) == 1);
     CHECK(failures([&](GapFigures& f) { f.scratch.test = {low, 0.56, 0.56}; }) == 1);
@@ -115,8 +116,15 @@ TEST_CASE("lengths alone tell something about whether B continues A, and less th
   here.write("text.txt", corpus.text(0, 2000));
   primer::train::Interruption none;
   train_new_run(here / "run", here / "text.txt",
-                {{"objective", "mlm"}, {"next_sentence", "true"}, {"tokenizer", here / "vocab.txt"}, {"layers", "0"},
-                 {"heads", "1"}, {"channels", "4"}, {"context", "48"}, {"steps", "1"}, {"batch", "1"},
+                {{"objective", "mlm"},
+                 {"next_sentence", "true"},
+                 {"tokenizer", here / "vocab.txt"},
+                 {"layers", "0"},
+                 {"heads", "1"},
+                 {"channels", "4"},
+                 {"context", "48"},
+                 {"steps", "1"},
+                 {"batch", "1"},
                  {"eval_batches", "1"}},
                 "", primer::train::Progress::Style::quiet, none);
   const auto run = primer::train::load_run(here / "run", {primer::train::Choice::Kind::last, 0});

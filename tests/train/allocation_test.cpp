@@ -40,16 +40,23 @@ TEST_CASE("after its second step the trainer allocates nothing, whatever its obj
   for (int i = 0; i < 200; ++i) text += "line " + std::to_string(i * 7919 % 1000) + " of a text that goes on\n";
   for (const char* objective : {"lm", "mlm"}) {
     INFO(std::string(objective));
-    const Plan plan = make_plan(wishes({{"objective", objective}, {"val_fraction", "0"}, {"layers", "2"}, {"heads", "2"},
-                                        {"channels", "16"}, {"context", "16"}, {"batch", "4"}, {"accumulate", "2"},
-                                        {"dropout", "0.1"}, {"steps", "100"}}),
+    const Plan plan = make_plan(wishes({{"objective", objective},
+                                        {"val_fraction", "0"},
+                                        {"layers", "2"},
+                                        {"heads", "2"},
+                                        {"channels", "16"},
+                                        {"context", "16"},
+                                        {"batch", "4"},
+                                        {"accumulate", "2"},
+                                        {"dropout", "0.1"},
+                                        {"steps", "100"}}),
                                 SurveyedText(text).facts);
     const primer::data::TokenVector tokens(plan.tokenizer->encode(text));
     Trainer<float> trainer(plan.config, *plan.tokenizer, tokens);
     trainer.step();
     trainer.step();
     const long before = news;
-    CHECK(before > 0);  // the count counts
+    CHECK(before > 0);                            // the count counts
     for (int i = 0; i < 60; ++i) trainer.step();  // over an epoch's border
     CHECK(trainer.epochs() > 1);
     CHECK(news - before == 0);

@@ -57,8 +57,7 @@ void check_weights(const ReadPage& page, const FreshDirectory& here, const std::
   primer::autograd::Tape<float> tape;
   tape.training = false;
   tape.observer = &watcher;
-  run->network->body().hidden(
-      tape, {.tokens = ids, .batch = 1, .length = static_cast<long>(T), .segments = segments});
+  run->network->body().hidden(tape, {.tokens = ids, .batch = 1, .length = static_cast<long>(T), .segments = segments});
   double apart = 0, largest = 0;
   for (std::size_t layer = 0; layer < 2; ++layer) {
     const auto& pattern = watcher.seen.at("blocks." + std::to_string(layer) + ".attention");
@@ -115,7 +114,9 @@ TEST_CASE("a BERT is given [CLS] and [SEP] around the text, and [MASK] in it is 
                 "the text has 23 tokens, and with a context of 24 this model takes 22 at most");
 }
 
-TEST_CASE("a model that was trained on pairs reads what follows [SEP] as the second segment, whatever it is asked; others do not") {
+TEST_CASE(
+    "a model that was trained on pairs reads what follows [SEP] as the second segment, whatever it is asked; others do "
+    "not") {
   const FreshDirectory here;
   std::string documents;
   for (int i = 0; i < 40; ++i) documents += "ab cd.\nef abc.\ncd fe ab.\n\n";
@@ -137,7 +138,8 @@ TEST_CASE("a model that was trained on pairs reads what follows [SEP] as the sec
   const auto filled = primer::train::Reader(*run).fill(ids, 1)[0][0];
   CHECK(filled.probability == doctest::Approx(p.data()[4 * logits.shape[2] + filled.id]).epsilon(1e-5));
   const auto one = bert.hidden(tape, {.tokens = ids, .batch = 1, .length = 7});
-  CHECK(softmax(bert.logits(one)).data()[4 * logits.shape[2] + filled.id] != doctest::Approx(filled.probability).epsilon(1e-5));
+  CHECK(softmax(bert.logits(one)).data()[4 * logits.shape[2] + filled.id] !=
+        doctest::Approx(filled.probability).epsilon(1e-5));
 
   train(here, " --objective mlm --force", documents);
   CHECK(primer::train::segments_of(*primer::train::load_run(here / "run"), ids).empty());

@@ -1,4 +1,6 @@
 // The page as text: the numbers that it holds, and what strange tokens can do to it.
+#include "train/pages/attention_page.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -9,7 +11,6 @@
 #include "autograd/random.h"
 #include "data/bytes/utf8.h"
 #include "tests/train/read_page.h"
-#include "train/pages/attention_page.h"
 #include "train/pages/visible_html.h"
 
 using namespace primer::train;
@@ -78,8 +79,7 @@ TEST_CASE("weights of nothing and of all are kept exactly") {
 TEST_CASE("weights that are not layers x heads x tokens x tokens are refused") {
   AttentionPage page = made_page(2, 2, 3, true, 0);
   page.weights.pop_back();
-  CHECK_THROWS_WITH_AS(attention_page(page), doctest::Contains("expected 36 weights, got 35"),
-                       primer::autograd::Error);
+  CHECK_THROWS_WITH_AS(attention_page(page), doctest::Contains("expected 36 weights, got 35"), primer::autograd::Error);
 }
 
 TEST_CASE("a token's text is shown, whatever it is") {
@@ -119,10 +119,29 @@ TEST_CASE("every symbol is seen, and none is a piece of HTML, moves its neighbou
 }
 
 TEST_CASE("no token and no name of a run adds a tag or an attribute to the page") {
-  const std::vector<std::string> hostile = {
-      "</span>", "</div>", "</script>", "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "\" onclick=\"a",
-      "' autofocus='", "<!--", "-->", "]]>", "<![CDATA[", "&lt;script&gt;", "&#60;", "${1}", "</title>", "</style>",
-      "<base href=//x>", "javascript:alert(1)", std::string("\0<", 2), "\xC0\xBC", "<\n", "\u202E</i>", "</noscript>"};
+  const std::vector<std::string> hostile = {"</span>",
+                                            "</div>",
+                                            "</script>",
+                                            "<script>alert(1)</script>",
+                                            "<img src=x onerror=alert(1)>",
+                                            "\" onclick=\"a",
+                                            "' autofocus='",
+                                            "<!--",
+                                            "-->",
+                                            "]]>",
+                                            "<![CDATA[",
+                                            "&lt;script&gt;",
+                                            "&#60;",
+                                            "${1}",
+                                            "</title>",
+                                            "</style>",
+                                            "<base href=//x>",
+                                            "javascript:alert(1)",
+                                            std::string("\0<", 2),
+                                            "\xC0\xBC",
+                                            "<\n",
+                                            "\u202E</i>",
+                                            "</noscript>"};
   AttentionPage page = made_page(1, 2, static_cast<long>(hostile.size()), true, 3);
   const std::string expected = tags_of(attention_page(page));
   CHECK(expected.find("<script nonce=\"primer\">") != expected.npos);

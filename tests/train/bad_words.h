@@ -45,19 +45,54 @@ inline std::vector<Place> words_of_lines(std::string_view text) {
 
 /// Values of JSON; the first ones are those that a quick test tries.
 inline const std::vector<std::string>& bad_json() {
-  static const std::vector<std::string> values{
-      "18446744073709551615", "-1", "\"\"", "0", "1e999", "null", "\"" + std::string(5000, 'x') + "\"", "[]", "{}",
-      "9223372036854775807", "18446744073709551616", "2147483648", "4294967296", "1", "1.5", "true", "\"\\u0000\"",
-      "\"\\ud800\"", "\"[MASK]\"", "NaN", "", std::string(200, '['), std::string(100'000, '9')};
+  static const std::vector<std::string> values{"18446744073709551615",
+                                               "-1",
+                                               "\"\"",
+                                               "0",
+                                               "1e999",
+                                               "null",
+                                               "\"" + std::string(5000, 'x') + "\"",
+                                               "[]",
+                                               "{}",
+                                               "9223372036854775807",
+                                               "18446744073709551616",
+                                               "2147483648",
+                                               "4294967296",
+                                               "1",
+                                               "1.5",
+                                               "true",
+                                               "\"\\u0000\"",
+                                               "\"\\ud800\"",
+                                               "\"[MASK]\"",
+                                               "NaN",
+                                               "",
+                                               std::string(200, '['),
+                                               std::string(100'000, '9')};
   return values;
 }
 
 /// Likewise, where a word is none of JSON's.
 inline const std::vector<std::string>& bad_words() {
-  static const std::vector<std::string> values{
-      "18446744073709551615", "-1", "", "0", "..", std::string(5000, 'x'), "9223372036854775807", "manifest",
-      "18446744073709551616", "ffffffff", ".", "/etc/passwd", "../lock", "model.safetensors", "\x1b[31m", "\xff",
-      std::string("a\0b", 3), "\n", "1 1", std::string(70'000, '9')};
+  static const std::vector<std::string> values{"18446744073709551615",
+                                               "-1",
+                                               "",
+                                               "0",
+                                               "..",
+                                               std::string(5000, 'x'),
+                                               "9223372036854775807",
+                                               "manifest",
+                                               "18446744073709551616",
+                                               "ffffffff",
+                                               ".",
+                                               "/etc/passwd",
+                                               "../lock",
+                                               "model.safetensors",
+                                               "\x1b[31m",
+                                               "\xff",
+                                               std::string("a\0b", 3),
+                                               "\n",
+                                               "1 1",
+                                               std::string(70'000, '9')};
   return values;
 }
 

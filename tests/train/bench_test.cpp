@@ -49,7 +49,8 @@ TEST_CASE("what lost more than a tenth of its share is named, what is new or gon
 
 TEST_CASE("shares are read from what bench --json writes, and from nothing else") {
   const auto shares = read_shares(
-      R"({"core":"Zen","cases":[{"name":"A","ms":1,"share_of_limit":0.5},{"name":"B","share_of_limit":0.25}]})", "my.json");
+      R"({"core":"Zen","cases":[{"name":"A","ms":1,"share_of_limit":0.5},{"name":"B","share_of_limit":0.25}]})",
+      "my.json");
   CHECK(shares == std::map<std::string, double>{{"A", 0.5}, {"B", 0.25}});
   for (const char* json : {"", "{}", "{\"cases\":[]}", "{\"cases\":[", "[]"}) {
     CAPTURE(json);

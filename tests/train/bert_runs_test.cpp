@@ -19,8 +19,8 @@ namespace {
 
 using Options = std::vector<std::pair<std::string, std::string>>;
 
-const Options small{{"layers", "1"}, {"channels", "16"}, {"heads", "2"},  {"context", "24"},   {"batch", "4"},
-                    {"steps", "24"}, {"lr", "0.01"},     {"seed", "3"},   {"eval_every", "8"}, {"dropout", "0.1"}};
+const Options small{{"layers", "1"}, {"channels", "16"}, {"heads", "2"}, {"context", "24"},   {"batch", "4"},
+                    {"steps", "24"}, {"lr", "0.01"},     {"seed", "3"},  {"eval_every", "8"}, {"dropout", "0.1"}};
 
 Options with(Options more) {
   more.insert(more.begin(), small.begin(), small.end());
@@ -108,12 +108,17 @@ TEST_CASE("a run that was stopped anywhere ends as one that was not, whatever a 
 
 TEST_CASE("next sentences and labels are learned, and read back from the run") {
   const primer::test::Threads threads(1);
-  const TrainedRun pairs(stories(), with({{"objective", "mlm"}, {"next_sentence", "true"}, {"steps", "400"},
-                                          {"dropout", "0"}, {"channels", "32"}, {"tokenizer", "byte"}}));
+  const TrainedRun pairs(stories(), with({{"objective", "mlm"},
+                                          {"next_sentence", "true"},
+                                          {"steps", "400"},
+                                          {"dropout", "0"},
+                                          {"channels", "32"},
+                                          {"tokenizer", "byte"}}));
   pairs.train();
   CHECK(pairs.metrics().find("val_next_sentence_accuracy") != std::string::npos);
-  const TrainedRun lines(moods(), with({{"objective", "classify"}, {"steps", "300"}, {"dropout", "0"}, {"lr", "0.003"},
-                                          {"channels", "32"}}));
+  const TrainedRun lines(
+      moods(),
+      with({{"objective", "classify"}, {"steps", "300"}, {"dropout", "0"}, {"lr", "0.003"}, {"channels", "32"}}));
   lines.train();
   const auto loaded = load_run(lines.paths.directory);
   CHECK(loaded->labels == std::vector<std::string>{"glad", "sad"});
@@ -135,8 +140,9 @@ TEST_CASE("a frozen body stays bit for bit, and its new head learns") {
   const TrainedRun source(prose(2000) + moods(), with({{"objective", "mlm"}}));
   source.train();
   const SurveyedText text(moods());
-  const RunPaths run = to_be_tuned(source, text, {{"objective", "classify"}, {"freeze", "true"}, {"steps", "60"},
-                                                  {"lr", "0.05"}, {"weight_decay", "0.5"}});
+  const RunPaths run = to_be_tuned(
+      source, text,
+      {{"objective", "classify"}, {"freeze", "true"}, {"steps", "60"}, {"lr", "0.05"}, {"weight_decay", "0.5"}});
   Interruption none;
   train_on(run, none);
   const auto before = load_run(source.paths.directory), after = load_run(run.directory, {Choice::Kind::last, 0});
@@ -166,8 +172,8 @@ TEST_CASE("a frozen probe's checkpoint has moments of its head alone, and a stop
   const primer::test::Threads threads(1);
   const TrainedRun source(prose(2000) + moods(), with({{"objective", "mlm"}, {"steps", "2"}}));
   source.train();
-  const Options options{{"objective", "classify"}, {"freeze", "true"}, {"steps", "12"}, {"batch", "4"},
-                        {"eval_every", "4"}};
+  const Options options{
+      {"objective", "classify"}, {"freeze", "true"}, {"steps", "12"}, {"batch", "4"}, {"eval_every", "4"}};
   const SurveyedText text(moods()), same_text(moods());
   const RunPaths unbroken = to_be_tuned(source, text, options), broken = to_be_tuned(source, same_text, options);
   Interruption none;
@@ -187,8 +193,8 @@ TEST_CASE("a frozen probe's checkpoint has moments of its head alone, and a stop
   std::set<std::string> names;
   const primer::data::SafetensorsFile moments(path(unbroken, "optimizer.safetensors"));
   for (const auto& tensor : moments.tensors()) names.insert(tensor.name);
-  CHECK(names == std::set<std::string>{"first.label.bias", "first.label.weight", "second.label.bias",
-                                       "second.label.weight"});
+  CHECK(names ==
+        std::set<std::string>{"first.label.bias", "first.label.weight", "second.label.bias", "second.label.weight"});
 }
 
 TEST_CASE("fine-tuning keeps the body's shape, and refuses what does not go together") {

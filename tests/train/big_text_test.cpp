@@ -78,8 +78,13 @@ TEST_SUITE("long") {
   TEST_CASE("a text of 2 GiB takes hardly more memory than one of 1 MiB") { compare_peaks(2048); }
 
   TEST_CASE("a save writes a model of ten million parameters once, and resuming reads it to verify it and to load it") {
-    const TrainedRun run(prose(5000), {{"layers", "12"}, {"channels", "264"}, {"heads", "8"}, {"context", "64"},
-                                       {"batch", "1"}, {"steps", "2"}, {"val_fraction", "0"}});
+    const TrainedRun run(prose(5000), {{"layers", "12"},
+                                       {"channels", "264"},
+                                       {"heads", "8"},
+                                       {"context", "64"},
+                                       {"batch", "1"},
+                                       {"steps", "2"},
+                                       {"val_fraction", "0"}});
     run.train();
     Accounts accounts;
     REQUIRE(run.train(accounts, wishes({{"steps", "4"}})).step == 4);

@@ -14,8 +14,11 @@ const CheckpointId older{1}, newest{2};
 Files large_files() {
   Files files;
   std::minstd_rand random(5);
-  for (const auto& [name, bytes] : {std::pair{"config.json", 901}, {"model.safetensors", 30000},
-                                    {"moments.safetensors", 26000}, {"state", 300}, {"tokenizer.json", 8200}}) {
+  for (const auto& [name, bytes] : {std::pair{"config.json", 901},
+                                    {"model.safetensors", 30000},
+                                    {"moments.safetensors", 26000},
+                                    {"state", 300},
+                                    {"tokenizer.json", 8200}}) {
     for (int i = 0; i < bytes; ++i) files[name] += static_cast<char>(random() >> 8);
   }
   return files;
@@ -121,13 +124,13 @@ TEST_CASE("a checkpoint with a flipped bit is refused with the file's name, and 
 TEST_CASE("a checkpoint that is cut is refused with the file's name, and the one before takes its place") { cut(5); }
 
 TEST_SUITE("long") {
-TEST_CASE("a checkpoint of 64 KiB with any bit in 13 flipped is refused") { flip_bits(13); }
-TEST_CASE("a checkpoint of 64 KiB cut at every second byte is refused") { cut(2); }
+  TEST_CASE("a checkpoint of 64 KiB with any bit in 13 flipped is refused") { flip_bits(13); }
+  TEST_CASE("a checkpoint of 64 KiB cut at every second byte is refused") { cut(2); }
 }
 
 TEST_SUITE("campaign") {
-TEST_CASE("a checkpoint of 64 KiB with any single bit flipped is refused") { flip_bits(1); }
-TEST_CASE("a checkpoint of 64 KiB cut at any byte is refused") { cut(1); }
+  TEST_CASE("a checkpoint of 64 KiB with any single bit flipped is refused") { flip_bits(1); }
+  TEST_CASE("a checkpoint of 64 KiB cut at any byte is refused") { cut(1); }
 }
 
 TEST_CASE("a checkpoint with longer, missing, zeroed or exchanged parts is refused") {

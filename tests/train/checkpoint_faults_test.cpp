@@ -41,11 +41,10 @@ TEST_CASE("a recovery whose calls fail loses nothing, and the next one succeeds"
 }
 
 TEST_SUITE("long") {
-TEST_CASE("a recovery whose calls fail in whatever way loses nothing, and the next one succeeds") {
-  check_all("failing recoveries", [](const Scenario& s) {
-    return sweep_failing_recoveries(s, primer_protocol(), failures());
-  });
-}
+  TEST_CASE("a recovery whose calls fail in whatever way loses nothing, and the next one succeeds") {
+    check_all("failing recoveries",
+              [](const Scenario& s) { return sweep_failing_recoveries(s, primer_protocol(), failures()); });
+  }
 }
 
 TEST_CASE("a full disk refuses a save and gets its space back, whatever its size") {

@@ -1,4 +1,3 @@
-#include "train/tasks/numbers.h"
 #include "train/tasks/config.h"
 
 #include <doctest/doctest.h>
@@ -7,6 +6,7 @@
 
 #include "autograd/error.h"
 #include "train/tasks/nearest.h"
+#include "train/tasks/numbers.h"
 #include "train/tasks/presets.h"
 
 using namespace primer::train;
@@ -169,9 +169,9 @@ TEST_CASE("numbers that are none are refused") {
 }
 
 TEST_CASE("what is not one flat object with distinct keys is refused") {
-  for (const char* text : {"", "{", "[]", "3", "null", R"("x")", "{} {}", R"({"layers": [3]})",
-                           R"({"layers": {"x": 3}})", R"({"layers": 3, "layers": 4})",
-                           R"({"layers": 3, "l\u0061yers": 3})", R"({"layers" 3})"}) {
+  for (const char* text :
+       {"", "{", "[]", "3", "null", R"("x")", "{} {}", R"({"layers": [3]})", R"({"layers": {"x": 3}})",
+        R"({"layers": 3, "layers": 4})", R"({"layers": 3, "l\u0061yers": 3})", R"({"layers" 3})"}) {
     CAPTURE(text);
     refusal(text);
   }
@@ -220,8 +220,12 @@ TEST_CASE("the nearest word is within a slip of the fingers") {
 
 TEST_CASE("a whole number may be written with an exponent") {
   long value = 0;
-  for (const auto& [text, number] : std::vector<std::pair<std::string, long>>{
-           {"1e3", 1000}, {"2.5e5", 250000}, {"1E0", 1}, {"-3e2", -300}, {"7", 7}, {"9007199254740991", 9007199254740991}}) {
+  for (const auto& [text, number] : std::vector<std::pair<std::string, long>>{{"1e3", 1000},
+                                                                              {"2.5e5", 250000},
+                                                                              {"1E0", 1},
+                                                                              {"-3e2", -300},
+                                                                              {"7", 7},
+                                                                              {"9007199254740991", 9007199254740991}}) {
     CAPTURE(text);
     CHECK(read_whole(text, value));
     CHECK(value == number);
@@ -236,8 +240,8 @@ TEST_CASE("heads that do not divide the channels make no model") {
   Config config;
   config.channels = 128;
   config.heads = 3;
-  CHECK_THROWS_WITH_AS(model_config(config, 65),
-                       "--channels 128 is not a multiple of --heads 3: try --channels 129", Error);
+  CHECK_THROWS_WITH_AS(model_config(config, 65), "--channels 128 is not a multiple of --heads 3: try --channels 129",
+                       Error);
   config.heads = 4;
   CHECK(model_config(config, 65).vocabulary == 65);
   CHECK(model_config(config, 65).causal);

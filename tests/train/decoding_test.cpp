@@ -22,7 +22,13 @@ namespace {
 constexpr int V = 29;
 
 ModelConfig shape(long context, Position position = Position::learned) {
-  return {.vocabulary = V, .context = context, .layers = 2, .heads = 2, .channels = 16, .bias = true, .tie = false,
+  return {.vocabulary = V,
+          .context = context,
+          .layers = 2,
+          .heads = 2,
+          .channels = 16,
+          .bias = true,
+          .tie = false,
           .position = position};
 }
 

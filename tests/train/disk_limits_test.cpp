@@ -35,8 +35,7 @@ struct Mounts {
 void fill(const std::string& path) {
   std::ofstream file(path, std::ios::binary);
   for (std::size_t bytes = 1 << 16; bytes > 0; bytes /= 2) {
-    while (file.write(std::string(bytes, '0').data(), static_cast<std::streamsize>(bytes)).flush()) {
-    }
+    while (file.write(std::string(bytes, '0').data(), static_cast<std::streamsize>(bytes)).flush()) {}
     file.clear();
   }
 }
@@ -102,11 +101,12 @@ TEST_CASE("a disk that is full for a while costs no checkpoint") {
   const std::string train = "exec " + mounts.inside() + "primer train ";
   SUBCASE("and has room again before the training ends") {
     Process process(here, train + "t.txt -o disk/run" + often);
-    spoil_and_mend(process, run + "/metrics.jsonl", [&] { fill(disk + "/filler"); },
-                   [&] {
-                     CHECK(listing(run + "/checkpoints").find("step-") != std::string::npos);
-                     fs::remove(disk + "/filler");
-                   });
+    spoil_and_mend(
+        process, run + "/metrics.jsonl", [&] { fill(disk + "/filler"); },
+        [&] {
+          CHECK(listing(run + "/checkpoints").find("step-") != std::string::npos);
+          fs::remove(disk + "/filler");
+        });
     const Outcome outcome = process.wait();
     check_end(tree_of(run), outcome);
     CHECK(outcome.err.find("No space left on device; free some space") != std::string::npos);
@@ -115,7 +115,8 @@ TEST_CASE("a disk that is full for a while costs no checkpoint") {
   SUBCASE("and is full to the end") {
     Process process(here, train + "t.txt -o disk/run" + often);
     std::string newest;
-    spoil_and_mend(process, run + "/metrics.jsonl", [&] { fill(disk + "/filler"); }, [] {});
+    spoil_and_mend(
+        process, run + "/metrics.jsonl", [&] { fill(disk + "/filler"); }, [] {});
     const Outcome outcome = process.wait();
     CAPTURE(outcome.err);
     CHECK(outcome.code == 5);
@@ -139,15 +140,16 @@ TEST_CASE("a disk that becomes read-only, and then not") {
     REQUIRE(outcome.code == 0);
   };
   Process process(here, train + "t.txt -o disk/run" + often);
-  spoil_and_mend(process, here / "disk/run/metrics.jsonl",
-                 [&] { mount("sh -c 'mount --bind disk disk && mount -o remount,bind,ro disk'"); },
-                 [&] {
-                   // A training that begins or goes on now says so before it computes anything.
-                   const Outcome begun = Process(here, train + "t.txt -o disk/other -q" + often).wait();
-                   CHECK(begun.code == 5);
-                   CHECK(begun.err.find("Read-only") != std::string::npos);
-                   mount("umount disk");
-                 });
+  spoil_and_mend(
+      process, here / "disk/run/metrics.jsonl",
+      [&] { mount("sh -c 'mount --bind disk disk && mount -o remount,bind,ro disk'"); },
+      [&] {
+        // A training that begins or goes on now says so before it computes anything.
+        const Outcome begun = Process(here, train + "t.txt -o disk/other -q" + often).wait();
+        CHECK(begun.code == 5);
+        CHECK(begun.err.find("Read-only") != std::string::npos);
+        mount("umount disk");
+      });
   const Outcome outcome = process.wait();
   CAPTURE(outcome.err);
   CHECK(outcome.code == 0);
@@ -202,8 +204,9 @@ TEST_CASE("a limit on file sizes stops no training, and saving succeeds when it 
   here.write("t.txt", prose(1200));
   Process process(here, "exec primer train t.txt -o run" + often);
   // Logs are within this limit, checkpoints are not.
-  spoil_and_mend(process, here / "run/metrics.jsonl", [&] { limit_files(process, 20'000); },
-                 [&] { limit_files(process, RLIM_INFINITY); });
+  spoil_and_mend(
+      process, here / "run/metrics.jsonl", [&] { limit_files(process, 20'000); },
+      [&] { limit_files(process, RLIM_INFINITY); });
   const Outcome outcome = process.wait();
   check_end(tree_of(here / "run"), outcome);
   CHECK(outcome.err.find("ulimit -f") != std::string::npos);
@@ -271,7 +274,7 @@ TEST_CASE("few open files, little memory, streams that are closed or full") {
   CHECK(train("", "2>/dev/full") == 0);
   CHECK(train("", "2>&1 | true") == 0);
   CHECK(train("", ">/dev/full") == 5);  // the excerpt could not be written; the run is whole
-  if (has_address_sanitizer) return;  // which reserves more address space than any limit
+  if (has_address_sanitizer) return;    // which reserves more address space than any limit
   for (const char* kilobytes : {"250000", "400000", "800000", "3000000"}) {
     const int code = train(std::string("ulimit -v ") + kilobytes + " &&", "");
     CAPTURE(kilobytes);

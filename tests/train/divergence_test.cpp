@@ -31,10 +31,9 @@ struct PoisonedRun : TrainedRun {
   }
 
   static Options with(const Options& more) {
-    Options options{
-        {"layers", "1"},      {"channels", "16"}, {"heads", "2"},    {"context", "8"}, {"batch", "2"},
-        {"dropout", "0.1"},   {"tie", "false"},   {"patience", "0"}, {"keep", "1000"}, {"save_every", "1"},
-        {"eval_every", "10"}, {"steps", "120"}};
+    Options options{{"layers", "1"},  {"channels", "16"},  {"heads", "2"},       {"context", "8"},
+                    {"batch", "2"},   {"dropout", "0.1"},  {"tie", "false"},     {"patience", "0"},
+                    {"keep", "1000"}, {"save_every", "1"}, {"eval_every", "10"}, {"steps", "120"}};
     options.insert(options.end(), more.begin(), more.end());
     return options;
   }
@@ -94,8 +93,14 @@ void check_finite(const RunPaths& run) {
 }  // namespace
 
 TEST_CASE("an evaluation in which nothing counts knows no loss, and is never the best") {
-  const TrainedRun run(prose(300), {{"objective", "mlm"}, {"layers", "1"}, {"channels", "16"}, {"heads", "2"},
-                                    {"context", "8"}, {"batch", "2"}, {"steps", "4"}, {"eval_every", "2"}});
+  const TrainedRun run(prose(300), {{"objective", "mlm"},
+                                    {"layers", "1"},
+                                    {"channels", "16"},
+                                    {"heads", "2"},
+                                    {"context", "8"},
+                                    {"batch", "2"},
+                                    {"steps", "4"},
+                                    {"eval_every", "2"}});
   OpenRun open = open_run(run.paths, {});
   Trainer<float> trainer(open.checkpoint.config, *open.checkpoint.tokenizer, open.tokens->train());
   const auto evaluate = [&](int id) { return trainer.evaluate(primer::data::TokenVector(std::vector<int>{id}), 1); };
@@ -194,8 +199,9 @@ TEST_CASE("a training that ends where it could have guessed says that nothing wa
     CHECK(outcome.code == 0);
     return outcome.err;
   };
-  CHECK(said("-o dead --steps 40 --lr 0 --min-lr 0").find(
-            "the loss is that of a guess among all 10, ln 10 = 2.3026: the model has learned nothing") != std::string::npos);
+  CHECK(said("-o dead --steps 40 --lr 0 --min-lr 0")
+            .find("the loss is that of a guess among all 10, ln 10 = 2.3026: the model has learned nothing") !=
+        std::string::npos);
   CHECK(said("-o well --steps 40 --lr 0.02").find("learned nothing") == std::string::npos);
   CHECK(said("-o short --steps 3 --lr 0 --min-lr 0").find("learned nothing") == std::string::npos);
 }
@@ -203,10 +209,11 @@ TEST_CASE("a training that ends where it could have guessed says that nothing wa
 TEST_CASE("a training that runs away leaves checkpoints of numbers only") {
   const MemoryDirectory here;
   here.write("t.txt", prose(500));
-  const Outcome outcome = run_primer(
-      here, "train t.txt -q -o run --optimizer sgd --schedule constant --norm none --clip 0 --lr 1000 --min-lr 0 "
-            "--warmup 0 --layers 3 --channels 16 --heads 2 --context 16 --batch 4 --steps 200 --save-every 1 "
-            "--keep 999");
+  const Outcome outcome =
+      run_primer(here,
+                 "train t.txt -q -o run --optimizer sgd --schedule constant --norm none --clip 0 --lr 1000 --min-lr 0 "
+                 "--warmup 0 --layers 3 --channels 16 --heads 2 --context 16 --batch 4 --steps 200 --save-every 1 "
+                 "--keep 999");
   CAPTURE(outcome.err);
   CHECK(outcome.code == 7);
   check_finite({here / "run"});

@@ -8,16 +8,16 @@
 #include <string>
 #include <vector>
 
-#include "train/use/attend.h"
-#include "train/step/evaluate.h"
-#include "train/use/generate.h"
 #include "train/checkpoints/loaded_run.h"
+#include "train/checkpoints/resume.h"
 #include "train/plan/memory.h"
+#include "train/step/evaluate.h"
 #include "train/step/metrics.h"
+#include "train/step/trainer.h"
+#include "train/use/attend.h"
+#include "train/use/generate.h"
 #include "train/use/pseudo_perplexity.h"
 #include "train/use/reader.h"
-#include "train/checkpoints/resume.h"
-#include "train/step/trainer.h"
 
 namespace primer::test {
 

@@ -10,8 +10,8 @@ using primer::autograd::Fault;
 
 namespace {
 
-const std::vector<std::pair<std::string, std::string>> small{{"layers", "1"}, {"channels", "16"},  {"heads", "2"},
-                                                             {"context", "8"}, {"batch", "4"},     {"steps", "40"},
+const std::vector<std::pair<std::string, std::string>> small{{"layers", "1"},  {"channels", "16"},  {"heads", "2"},
+                                                             {"context", "8"}, {"batch", "4"},      {"steps", "40"},
                                                              {"lr", "0.01"},   {"eval_every", "10"}};
 
 // A new run on `text` that begins with the best checkpoint of `source`.

@@ -117,8 +117,9 @@ void forge_logs(ForgedRun& forged, std::size_t most_values) {
     put(forged.run.paths.metrics(), bytes);
     forged.use();
   }
-  const std::string timing = "{\"step\":1,\"time\":0.5,\"tokens_per_s\":10,\"share_of_peak\":0.1}\n"
-                             "{\"step\":2,\"time\":1.5,\"tokens_per_s\":10,\"share_of_peak\":0.1}\n";
+  const std::string timing =
+      "{\"step\":1,\"time\":0.5,\"tokens_per_s\":10,\"share_of_peak\":0.1}\n"
+      "{\"step\":2,\"time\":1.5,\"tokens_per_s\":10,\"share_of_peak\":0.1}\n";
   const std::vector<Place> words = words_of_json(timing);
   const long changes = each_change(timing, words, bad_json(), most_values, [&](const std::string& bytes) {
     forged.restore();
@@ -178,8 +179,8 @@ TEST_CASE("forged logs are gone on with or written anew") {
 
 TEST_CASE("whatever the file of a lock holds, one line says who is at work") {
   const FreshDirectory here;
-  for (const std::string& bytes : {std::string(), std::string(100'000, 'x'), std::string("\0\x1b[31m\n\xff", 8),
-                                   std::string(600, '\xff')}) {
+  for (const std::string& bytes :
+       {std::string(), std::string(100'000, 'x'), std::string("\0\x1b[31m\n\xff", 8), std::string(600, '\xff')}) {
     const std::string path = here.write("lock", bytes);
     const primer::data::Disk::Open how = primer::data::Disk::Open::update;
     const int other = primer::data::system_disk().open(path, how);

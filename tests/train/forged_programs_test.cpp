@@ -12,10 +12,16 @@ using namespace primer::test;
 namespace {
 
 const std::vector<std::string>& commands() {
-  static const std::vector<std::string> all{
-      "train --resume -q -o RUN", "info RUN", "sample RUN --checkpoint last --tokens 5", "eval RUN --checkpoint last",
-      "eval RUN --json --pseudo-perplexity --masked-tokens 5", "fill RUN 'a [MASK]'", "classify RUN text",
-      "embed RUN text", "attention RUN text -o -", "train text -q --dry-run -o new --init-from RUN"};
+  static const std::vector<std::string> all{"train --resume -q -o RUN",
+                                            "info RUN",
+                                            "sample RUN --checkpoint last --tokens 5",
+                                            "eval RUN --checkpoint last",
+                                            "eval RUN --json --pseudo-perplexity --masked-tokens 5",
+                                            "fill RUN 'a [MASK]'",
+                                            "classify RUN text",
+                                            "embed RUN text",
+                                            "attention RUN text -o -",
+                                            "train text -q --dry-run -o new --init-from RUN"};
   return all;
 }
 

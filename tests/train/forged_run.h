@@ -46,9 +46,16 @@ struct ForgedRun {
 
   static std::vector<std::pair<std::string, std::string>> with_shape(
       std::vector<std::pair<std::string, std::string>> options) {
-    for (const auto& [key, value] : std::vector<std::pair<std::string, std::string>>{
-             {"layers", "1"}, {"channels", "16"}, {"heads", "2"}, {"context", "16"}, {"batch", "2"}, {"steps", "50"},
-             {"keep", "0"}, {"eval_every", "3"}, {"eval_batches", "1"}, {"patience", "0"}}) {
+    for (const auto& [key, value] : std::vector<std::pair<std::string, std::string>>{{"layers", "1"},
+                                                                                     {"channels", "16"},
+                                                                                     {"heads", "2"},
+                                                                                     {"context", "16"},
+                                                                                     {"batch", "2"},
+                                                                                     {"steps", "50"},
+                                                                                     {"keep", "0"},
+                                                                                     {"eval_every", "3"},
+                                                                                     {"eval_batches", "1"},
+                                                                                     {"patience", "0"}}) {
       options.insert(options.begin(), {key, value});  // those that were given count
     }
     return options;

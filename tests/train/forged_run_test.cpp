@@ -1,13 +1,14 @@
 // A run whose files were made by somebody who makes checksums, too: every number of every file at its extremes. Each is
 // refused by one line, or accepted and then harmless; never a signal, a hang, or memory beyond the plan.
+#include "tests/train/forged_run.h"
+
 #include <doctest/doctest.h>
 
 #include <cstring>
 #include <limits>
 
-#include "train/tasks/numbers.h"
 #include "tests/threads.h"
-#include "tests/train/forged_run.h"
+#include "train/tasks/numbers.h"
 
 using namespace primer::test;
 using namespace primer::train;

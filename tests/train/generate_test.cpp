@@ -118,7 +118,8 @@ TEST_CASE("text ends before the stop text, however it is cut") {
 
 TEST_CASE("no text can command a terminal") {
   CHECK(for_terminal("a\tb\n\x1b[31m\r") == "a\tb\n\\x1B[31m\\x0D");
-  CHECK(for_terminal("\xC2\x9B" "31m") == "\\u{9B}31m");
+  CHECK(for_terminal("\xC2\x9B"
+                     "31m") == "\\u{9B}31m");
   CHECK(for_terminal("\x9B") == "\\x9B");
   CHECK(for_terminal("\xE4\xB8\xAD") == "\xE4\xB8\xAD");
 }

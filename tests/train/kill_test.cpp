@@ -92,7 +92,7 @@ TEST_CASE("what a killed preparation leaves is removed by the next one") {
   const Unbroken unbroken(here, options);
   fs::create_directories(here / ".run.starting.1/checkpoints");  // killed while another removed it: its lock is gone
   here.write(".run.starting.1/tokens", "some");
-  fs::create_directory(here / ".run.starting.2");                // killed before it was locked
+  fs::create_directory(here / ".run.starting.2");  // killed before it was locked
   here.write(".run.starting.3/lock", "process 3\n");
   here.write(".runs.starting.4/lock", "of another run");
   here.write(".run.5", "of nobody");

@@ -46,8 +46,7 @@ std::vector<int> race(int racers, Board& board, Racer racer) {
         code = racer(number);
       } catch (const Error& error) {
         code = static_cast<int>(error.fault());
-      } catch (...) {
-      }
+      } catch (...) {}
       ::_exit(code);
     }
     children.push_back(child);

@@ -33,14 +33,13 @@ TEST_CASE("an extended run keeps its schedule, and its rate then stays at the mi
   cut.train(at_once, wishes({{"steps", "30"}}));
   CHECK(cut.train().step == 30);
   CHECK(cut.metrics() == extended);
-  CHECK_THROWS_WITH_AS(cut.train(wishes({{"steps", "25"}})), doctest::Contains("fewer than the 30"),
-                       Error);
+  CHECK_THROWS_WITH_AS(cut.train(wishes({{"steps", "25"}})), doctest::Contains("fewer than the 30"), Error);
 }
 
 TEST_CASE("a run that goes on may get more epochs, as many steps as a new run would plan for them") {
   const Threads threads(1);
-  for (const auto& [objective, text] : std::vector<std::pair<std::string, std::string>>{
-           {"lm", prose(1200)}, {"classify", labelled_lines(37)}}) {
+  for (const auto& [objective, text] :
+       std::vector<std::pair<std::string, std::string>>{{"lm", prose(1200)}, {"classify", labelled_lines(37)}}) {
     CAPTURE(objective);
     const Options options = small({{"objective", objective}, {"context", "16"}});
     const auto with = [&](const std::string& key, const std::string& value) {
@@ -86,8 +85,8 @@ TEST_CASE("the older checkpoints that stay are a function of the step, wherever 
   const auto kept = [](const TrainedRun& run) { return CheckpointStore(run.paths.checkpoints()).list(); };
   for (const char* rate : {"0.001", "0"}) {  // the best model is a later one, or that of step 0
     CAPTURE(rate);
-    const Options options = small({{"steps", "23"}, {"save_every", "5"}, {"keep", "2"}, {"eval_every", "5"},
-                                   {"lr", rate}, {"min_lr", "0"}});
+    const Options options = small(
+        {{"steps", "23"}, {"save_every", "5"}, {"keep", "2"}, {"eval_every", "5"}, {"lr", rate}, {"min_lr", "0"}});
     const TrainedRun whole(prose(1200), options);
     whole.train();
     REQUIRE(kept(whole).size() >= 3);
@@ -105,7 +104,8 @@ TEST_CASE("the older checkpoints that stay are a function of the step, wherever 
   }
 }
 
-TEST_CASE("a run that goes back ends as one that never stopped; what was later is set aside, and a refusal changes nothing") {
+TEST_CASE(
+    "a run that goes back ends as one that never stopped; what was later is set aside, and a refusal changes nothing") {
   const Threads threads(1);
   const Options options = small({{"steps", "30"}, {"save_every", "5"}, {"keep", "9"}, {"eval_every", "5"}});
   const TrainedRun run(prose(1200), options);
@@ -117,8 +117,8 @@ TEST_CASE("a run that goes back ends as one that never stopped; what was later i
   const auto back = [&](Choice choice, const Config& more = {}) { return open_run(run.paths, more, choice); };
 
   CHECK(back({Choice::Kind::last, 0}).is_finished());
-  CHECK_THROWS_WITH_AS(back({Choice::Kind::step, 7}), doctest::Contains("there is no checkpoint of step 7; there are 0, 5"),
-                       Error);
+  CHECK_THROWS_WITH_AS(back({Choice::Kind::step, 7}),
+                       doctest::Contains("there is no checkpoint of step 7; there are 0, 5"), Error);
   CHECK_THROWS_AS(back({Choice::Kind::step, 10}, wishes({{"channels", "32"}})), Error);
   CHECK_THROWS_AS(back({Choice::Kind::step, 10}, wishes({{"steps", "29"}})), Error);
   CHECK(store.list() == all);

@@ -59,11 +59,11 @@ TEST_CASE("a manifest with any bit flipped, cut anywhere or longer is refused, a
 TEST_CASE("a manifest whose checksum is right must still be what this program writes") {
   const std::string head = "primer checkpoint 1\n";
   CHECK(refusal(sealed(head + "step 7\na 1 00000002\n")) == "");
-  for (const char* lines : {"", "step\n", "step -7\n", "step 07\n", "step +7\n", "step 99999999999999999999\n",
-                            "step 7", "step 7\n\n", "step 7\na\n", "step 7\na 1\n", "step 7\na 1 2\n",
-                            "step 7\na -1 00000002\n", "step 7\na 01 00000002\n", "step 7\n 1 00000002\n",
-                            "step 7\na 1 0000000g\n", "step 7\na 1 0000000A\n", "step 7\na 1 000000002\n",
-                            "step 7\na 99999999999999999999 00000002\n", "step 7\na 1 00000002"}) {
+  for (const char* lines :
+       {"", "step\n", "step -7\n", "step 07\n", "step +7\n", "step 99999999999999999999\n", "step 7", "step 7\n\n",
+        "step 7\na\n", "step 7\na 1\n", "step 7\na 1 2\n", "step 7\na -1 00000002\n", "step 7\na 01 00000002\n",
+        "step 7\n 1 00000002\n", "step 7\na 1 0000000g\n", "step 7\na 1 0000000A\n", "step 7\na 1 000000002\n",
+        "step 7\na 99999999999999999999 00000002\n", "step 7\na 1 00000002"}) {
     CAPTURE(lines);
     CHECK(refusal(sealed(head + lines)) != "");
   }

@@ -1,4 +1,3 @@
-#include "tests/places.h"
 #include "train/plan/memory.h"
 
 #include <doctest/doctest.h>
@@ -13,6 +12,7 @@
 #include "autograd/error.h"
 #include "autograd/tape.h"
 #include "data/examples/masking.h"
+#include "tests/places.h"
 #include "tests/threads.h"
 #include "tests/train/planned.h"
 #include "train/step/model.h"
@@ -105,13 +105,13 @@ const std::string primer_program = "exec '" + std::string(binary_directory()) + 
 
 TEST_CASE("what a step takes is known before it is made, to the byte and the operation, for every task and shape") {
   const Options size = {{"layers", "3"}, {"channels", "48"}, {"context", "40"}, {"batch", "8"}};
-  for (const Options& more : {Options{}, Options{{"layers", "12"}, {"heads", "6"}}, Options{{"objective", "mlm"}},
-                              Options{{"objective", "mlm"}, {"next_sentence", "true"}},
-                              Options{{"objective", "classify"}, {"norm", "post"}, {"pooling", "mean"}},
-                              Options{{"objective", "classify"}, {"freeze", "true"}},
-                              Options{{"dropout", "0.2"}}, Options{{"norm", "post"}}, Options{{"norm", "none"}},
-                              Options{{"ffn_channels", "-1"}}, Options{{"position", "sinusoidal"}},
-                              Options{{"position", "none"}, {"bias", "true"}, {"tie", "false"}}}) {
+  for (const Options& more :
+       {Options{}, Options{{"layers", "12"}, {"heads", "6"}}, Options{{"objective", "mlm"}},
+        Options{{"objective", "mlm"}, {"next_sentence", "true"}},
+        Options{{"objective", "classify"}, {"norm", "post"}, {"pooling", "mean"}},
+        Options{{"objective", "classify"}, {"freeze", "true"}}, Options{{"dropout", "0.2"}}, Options{{"norm", "post"}},
+        Options{{"norm", "none"}}, Options{{"ffn_channels", "-1"}}, Options{{"position", "sinusoidal"}},
+        Options{{"position", "none"}, {"bias", "true"}, {"tie", "false"}}}) {
     Options all = size;
     all.insert(all.end(), more.begin(), more.end());
     const Planned model(all, 65, 3);
@@ -178,8 +178,10 @@ TEST_CASE("a batch of more than a million tokens takes as much more as its last 
 }
 
 TEST_CASE("a model of 124 million parameters is measured without drawing or holding them") {
-  const Planned gpt2(Options{{"layers", "12"}, {"heads", "12"}, {"channels", "768"}, {"context", "256"}, {"batch", "4"},
-                             {"bias", "true"}}, 50304);
+  const Planned gpt2(
+      Options{
+          {"layers", "12"}, {"heads", "12"}, {"channels", "768"}, {"context", "256"}, {"batch", "4"}, {"bias", "true"}},
+      50304);
   rusage before{}, after{};
   ::getrusage(RUSAGE_SELF, &before);
   const MemoryNeed need = gpt2.need();
@@ -191,9 +193,7 @@ TEST_CASE("a model of 124 million parameters is measured without drawing or hold
 
 TEST_CASE("a batch that does not fit is refused and the largest that does is named") {
   const Planned model(Options{{"batch", "1000"}});
-  const auto total = [](long batch) {
-    return Planned(Options{{"batch", std::to_string(batch)}}).need().total();
-  };
+  const auto total = [](long batch) { return Planned(Options{{"batch", std::to_string(batch)}}).need().total(); };
   CHECK(model.refusal(total(1000)).empty());
   for (const long largest : {1L, 2L, 37L, 500L, 999L}) {
     const std::string named = "the largest --batch that fits is " + std::to_string(largest);

@@ -1,4 +1,3 @@
-#include "train/step/json_line.h"
 #include "train/step/metrics.h"
 
 #include <doctest/doctest.h>
@@ -10,6 +9,7 @@
 
 #include "autograd/error.h"
 #include "tests/train/fresh_directory.h"
+#include "train/step/json_line.h"
 
 using namespace primer::train;
 

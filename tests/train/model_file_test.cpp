@@ -92,7 +92,8 @@ TEST_CASE("moments are named after their parameters and come back too") {
   CHECK_THROWS_AS(train::read_blocks(file, model.parameters, train::moment_blocks(other)), autograd::Error);
 }
 
-TEST_CASE("moments are those of what is trained; where earlier programs wrote zeros for the rest, these are passed over") {
+TEST_CASE(
+    "moments are those of what is trained; where earlier programs wrote zeros for the rest, these are passed over") {
   const FreshDirectory here;
   Model whole(small());
   struct Probe {

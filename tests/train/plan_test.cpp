@@ -1,4 +1,3 @@
-#include "train/tasks/numbers.h"
 #include "train/plan/plan.h"
 
 #include <doctest/doctest.h>
@@ -6,6 +5,7 @@
 #include "autograd/error.h"
 #include "data/bytes/utf8.h"
 #include "tests/train/planned.h"
+#include "train/tasks/numbers.h"
 #include "train/tasks/presets.h"
 
 using namespace primer::train;
@@ -109,7 +109,9 @@ TEST_CASE("longer texts get larger models and every plan is one that can be buil
   }
 }
 
-TEST_CASE("labelled lines are read whole where that is affordable, what is cut is said, and a label with one line is refused") {
+TEST_CASE(
+    "labelled lines are read whole where that is affordable, what is cut is said, and a label with one line is "
+    "refused") {
   std::string text;
   for (int i = 0; i < 80; ++i) text += (i % 2 ? "a\t" : "b\t") + std::string(i == 7 ? 100 : 20, 'x') + "\n";
   const auto planned = [](const std::string& lines, std::vector<std::pair<std::string, std::string>> options) {
@@ -121,7 +123,8 @@ TEST_CASE("labelled lines are read whole where that is affordable, what is cut i
   };
   CHECK(planned(text, {}).config.context == 104);  // 102 places, rounded up
   CHECK(plan_text(planned(text, {})).find("longer") == std::string::npos);
-  CHECK(plan_text(planned(text, {{"context", "64"}})).find("1 of 80 lines are longer than the context of 64") != std::string::npos);
+  CHECK(plan_text(planned(text, {{"context", "64"}})).find("1 of 80 lines are longer than the context of 64") !=
+        std::string::npos);
   CHECK(planned(text + "a\t" + std::string(5000, 'x') + "\n", {}).config.context == 512);
   const std::string rare = text + "c\tonly one\n";
   CHECK_THROWS_WITH_AS(planned(rare, {}), doctest::Contains("the label 'c' has 1 line, too few"), Error);
@@ -192,7 +195,8 @@ TEST_CASE("weights decay by 0.1 with adamw and not at all with the others, unles
   CHECK(plan_for(wishes({}), prose(1000)).config.weight_decay == 0.1);
   for (const char* optimizer : {"adam", "sgd"}) {
     CHECK(plan_for(wishes({{"optimizer", optimizer}}), prose(1000)).config.weight_decay == 0);
-    CHECK(plan_for(wishes({{"optimizer", optimizer}, {"weight_decay", "0.3"}}), prose(1000)).config.weight_decay == 0.3);
+    CHECK(plan_for(wishes({{"optimizer", optimizer}, {"weight_decay", "0.3"}}), prose(1000)).config.weight_decay ==
+          0.3);
   }
   Config preset;
   apply_preset(preset, "nanogpt-cpu");
@@ -202,7 +206,8 @@ TEST_CASE("weights decay by 0.1 with adamw and not at all with the others, unles
 
 TEST_CASE("sinusoidal positions of a new run fit its token rows; a run from before this choice keeps amplitude 1") {
   CHECK(plan_for(wishes({{"position", "sinusoidal"}, {"channels", "64"}}), prose(1000)).config.position_scale == 0.125);
-  CHECK(plan_for(wishes({{"position", "sinusoidal"}, {"position_scale", "2"}}), prose(1000)).config.position_scale == 2);
+  CHECK(plan_for(wishes({{"position", "sinusoidal"}, {"position_scale", "2"}}), prose(1000)).config.position_scale ==
+        2);
   Config saved;
   read_json(saved, R"({"position": "sinusoidal"})", "config.json", ChosenBy::file);
   CHECK(saved.position_scale == 1);

@@ -59,7 +59,8 @@ TEST_CASE("after a killed process, another one, and a power loss, what the secon
   });
 }
 
-TEST_CASE("going back that is killed, or loses power, leaves a checkpoint with all that is older, and no byte is gone") {
+TEST_CASE(
+    "going back that is killed, or loses power, leaves a checkpoint with all that is older, and no byte is gone") {
   const std::vector<CheckpointId> ids{{1}, {2}, {3, false}, {3}, {4}};
   MemoryDisk full;
   full.make_folder(run_folder);
@@ -83,8 +84,9 @@ TEST_CASE("going back that is killed, or loses power, leaves a checkpoint with a
         CHECK((there && *there == bytes));
       }
     }
-    CHECK(store.go_back({2}).size() == static_cast<std::size_t>(std::ranges::count_if(
-                                           ids, [&](CheckpointId id) { return id <= found.id && id > CheckpointId{2}; })));
+    CHECK(store.go_back({2}).size() == static_cast<std::size_t>(std::ranges::count_if(ids, [&](CheckpointId id) {
+            return id <= found.id && id > CheckpointId{2};
+          })));
     CHECK(store.recover().id == CheckpointId{2});
   };
   bool struck = true;
@@ -96,17 +98,19 @@ TEST_CASE("going back that is killed, or loses power, leaves a checkpoint with a
     attempt(disk, [&] { CheckpointStore(store_folder, disk).go_back({2}); });
     struck = disk.struck();
     check(disk);
-    PowerLoss(disk.tree(), 1000, static_cast<unsigned>(call)).each([&](FileTree left) { check(MemoryDisk(std::move(left))); });
+    PowerLoss(disk.tree(), 1000, static_cast<unsigned>(call)).each([&](FileTree left) {
+      check(MemoryDisk(std::move(left)));
+    });
   }
   CHECK(cases > 20);
 }
 
 TEST_SUITE("long") {
-TEST_CASE("after a power loss in whatever moment, some states of each, nothing is lost") { lose_power(10, 2, 2); }
+  TEST_CASE("after a power loss in whatever moment, some states of each, nothing is lost") { lose_power(10, 2, 2); }
 }
 
 TEST_SUITE("campaign") {
-TEST_CASE("after a power loss in whatever moment, many states of each, nothing is lost") { lose_power(100, 12, 25); }
+  TEST_CASE("after a power loss in whatever moment, many states of each, nothing is lost") { lose_power(100, 12, 25); }
 }
 
 }  // namespace primer::test

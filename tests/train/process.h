@@ -30,9 +30,9 @@ constexpr bool has_address_sanitizer = false;
 constexpr long sample(long n) { return has_address_sanitizer ? (n + 2) / 3 : n; }
 
 struct Outcome {
-  int code;                // as a shell says it: 128 + n for a process that died by signal n
+  int code;  // as a shell says it: 128 + n for a process that died by signal n
   std::string out, err;
-  long peak_kilobytes;     // of memory
+  long peak_kilobytes;  // of memory
   double seconds;
 };
 
@@ -45,9 +45,10 @@ class Process {
     const std::string name = std::to_string(++count);
     out_ = here / (".out." + name);
     err_ = here / (".err." + name);
-    const std::string script = "cd '" + here.path + "' && export PATH='" + binary_directory() + "':\"$PATH\" "
-                               "OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive && exec </dev/null >'" + out_ + "' 2>'" +
-                               err_ + "' && " + command;
+    const std::string script = "cd '" + here.path + "' && export PATH='" + binary_directory() +
+                               "':\"$PATH\" "
+                               "OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive && exec </dev/null >'" +
+                               out_ + "' 2>'" + err_ + "' && " + command;
     posix_spawnattr_t attributes;
     ::posix_spawnattr_init(&attributes);
     sigset_t none, all;  // whoever runs the tests may ignore signals (nohup) or block them
@@ -111,8 +112,7 @@ class Process {
       FAIL_CHECK("it did not end: " << err());
     }
     const int code = WIFSIGNALED(status_) ? 128 + WTERMSIG(status_) : WEXITSTATUS(status_);
-    return {code, file_bytes(out_), err(), usage_.ru_maxrss,
-            std::chrono::duration<double>(ended_at_ - begin_).count()};
+    return {code, file_bytes(out_), err(), usage_.ru_maxrss, std::chrono::duration<double>(ended_at_ - begin_).count()};
   }
 
   std::string err() const { return file_bytes(err_); }  // so far

@@ -15,9 +15,16 @@ using namespace primer::train;
 namespace {
 
 TrainedRun run_of(const std::string& objective, bool deterministic) {
-  return {prose(3000), {{"objective", objective}, {"layers", "2"}, {"channels", "48"}, {"heads", "3"}, {"context", "24"},
-                        {"batch", "5"}, {"steps", "25"}, {"eval_every", "5"},
-                        {"deterministic", deterministic ? "true" : "false"}}};
+  return {prose(3000),
+          {{"objective", objective},
+           {"layers", "2"},
+           {"channels", "48"},
+           {"heads", "3"},
+           {"context", "24"},
+           {"batch", "5"},
+           {"steps", "25"},
+           {"eval_every", "5"},
+           {"deterministic", deterministic ? "true" : "false"}}};
 }
 
 // The losses of every step, trained and on the validation part.

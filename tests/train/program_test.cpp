@@ -266,8 +266,9 @@ TEST_CASE("a file that is sorted by its labels is validated on each of them, and
   for (int i = 0; i < 60; ++i) lines += "a\tgood film " + std::to_string(100 + i) + "\n";
   for (int i = 0; i < 60; ++i) lines += "b\tbad\n";
   here.write("l.tsv", lines);
-  const Outcome trained = run_primer(here, "train l.tsv --objective classify -o run --layers 1 --channels 16 --heads 2 "
-                                           "--batch 8 --context 12 --steps 300 --lr 0.01 --val-fraction 0.2");
+  const Outcome trained = run_primer(here,
+                                     "train l.tsv --objective classify -o run --layers 1 --channels 16 --heads 2 "
+                                     "--batch 8 --context 12 --steps 300 --lr 0.01 --val-fraction 0.2");
   CAPTURE(trained.err);
   REQUIRE(trained.code == 0);
   CHECK(trained.err.find("60 of 120 lines are longer than the context of 12 and lose their ends") != std::string::npos);
@@ -315,8 +316,9 @@ TEST_CASE("a training that diverges ends with 7") {
   const FreshDirectory here;
   here.write("t.txt", prose(500));
   const Outcome result =
-      run_primer(here, "train t.txt -q -o run --optimizer sgd --schedule constant --norm none --clip 0 --lr 1000 "
-                       "--min-lr 0 --warmup 0 --layers 3 --channels 16 --heads 2 --context 16 --batch 4 --steps 200");
+      run_primer(here,
+                 "train t.txt -q -o run --optimizer sgd --schedule constant --norm none --clip 0 --lr 1000 "
+                 "--min-lr 0 --warmup 0 --layers 3 --channels 16 --heads 2 --context 16 --batch 4 --steps 200");
   CAPTURE(result.err);
   CHECK(result.code == 7);
   CHECK(result.err.find("diverged") != std::string::npos);
@@ -324,8 +326,8 @@ TEST_CASE("a training that diverges ends with 7") {
 
 TEST_CASE("help begins with examples, and the version tells what the program stands on") {
   const FreshDirectory here;
-  for (const char* command : {"", "train", "sample", "eval", "info", "tokenize", "tokenize train", "tokenize stats",
-                              "attention"}) {
+  for (const char* command :
+       {"", "train", "sample", "eval", "info", "tokenize", "tokenize train", "tokenize stats", "attention"}) {
     const Outcome help = run_primer(here, std::string(command) + " --help");
     CHECK(help.code == 0);
     CHECK(help.out.starts_with("Examples:\n  primer "));
@@ -334,14 +336,16 @@ TEST_CASE("help begins with examples, and the version tells what the program sta
   const Outcome version = run_primer(here, "--version");
   CHECK(version.code == 0);
   CHECK(version.out.starts_with("primer "));
-  for (const char* word : {"compiler", "code      -march=", "blas", "threads"}) CHECK(version.out.find(word) != std::string::npos);
+  for (const char* word : {"compiler", "code      -march=", "blas", "threads"})
+    CHECK(version.out.find(word) != std::string::npos);
 }
 
 TEST_CASE("a closed standard output or error does not stop a training") {
   const FreshDirectory here;
   here.write("t.txt", prose(500));
   // The closed descriptor is in a shell of its own: outside, the streams still go to the test's files.
-  const std::string program = "sh -c 'OMP_NUM_THREADS=1 \"$0\" \"$@\" >&- 2>&-' '" + std::string(binary_directory()) + "/primer' ";
+  const std::string program =
+      "sh -c 'OMP_NUM_THREADS=1 \"$0\" \"$@\" >&- 2>&-' '" + std::string(binary_directory()) + "/primer' ";
   const int status = std::system(("cd '" + here.path + "' && " + program + "train t.txt -o run" + tiny).c_str());
   CHECK(WEXITSTATUS(status) == 0);
   CHECK(fs::exists(here / "run/checkpoints/step-000000004/manifest"));

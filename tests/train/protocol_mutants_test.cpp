@@ -1,4 +1,5 @@
-// The tests of the store, tested: eleven mistakes that programs make with their checkpoints, each of which must be seen.
+// The tests of the store, tested: eleven mistakes that programs make with their checkpoints, each of which must be
+// seen.
 #include <doctest/doctest.h>
 #include <sys/wait.h>
 
@@ -106,16 +107,15 @@ Findings hunt(const Protocol& protocol, bool all) {
   step("kills", [&] { return sweep_kills(s, protocol); });
   step("power loss", [&] { return sweep_power_loss(s, protocol, 100); });
   step("failures", [&] { return sweep_failing_saves(s, protocol, failures()); });
-  step("failures and power loss", [&] {
-    return sweep_trouble_and_power_loss(s, protocol, {.kind = Trouble::Kind::error}, 2);
-  });
+  step("failures and power loss",
+       [&] { return sweep_trouble_and_power_loss(s, protocol, {.kind = Trouble::Kind::error}, 2); });
   return findings;
 }
 
 void check_seen(const std::string& mistake, const Protocol& protocol) {
   const Findings findings = hunt(protocol, false);
-  MESSAGE(mistake << ": seen " << findings.violations << " times in " << findings.cases << " cases; " <<
-          findings.first);
+  MESSAGE(mistake << ": seen " << findings.violations << " times in " << findings.cases << " cases; "
+                  << findings.first);
   CAPTURE(mistake);
   CHECK(findings.violations > 0);
 }

@@ -204,7 +204,8 @@ TEST_CASE("a text that cannot be read for a moment changes nothing") {
 }
 
 TEST_CASE("a training has the same bits for 1, 2, 3 and 4 threads, and may go on with others than it began with") {
-  const Options options = small({{"steps", "12"}, {"dropout", "0.1"}, {"bias", "true"}, {"batch", "5"}, {"channels", "48"}});
+  const Options options =
+      small({{"steps", "12"}, {"dropout", "0.1"}, {"bias", "true"}, {"batch", "5"}, {"channels", "48"}});
   const TrainedRun alone(prose(1200), options), changing(prose(1200), options);
   {
     const Threads one(1);

@@ -24,12 +24,15 @@ struct FakeDisk {
   std::vector<std::string> notes;
 
   Saver saver(long every) {
-    return Saver(every, {0, true}, [this](CheckpointId id) {
-      tried.push_back(id.step);
-      std::this_thread::sleep_for(takes);
-      if (!works) throw Error(fault, "no space");
-      saved.push_back(id.step);
-    }, [this](const std::string& text) { notes.push_back(text); });
+    return Saver(
+        every, {0, true},
+        [this](CheckpointId id) {
+          tried.push_back(id.step);
+          std::this_thread::sleep_for(takes);
+          if (!works) throw Error(fault, "no space");
+          saved.push_back(id.step);
+        },
+        [this](const std::string& text) { notes.push_back(text); });
   }
 };
 

@@ -1,8 +1,8 @@
 // What comes from elsewhere, and what goes there: folders of other programs, machines of other sizes, shared weights.
 #include <nlohmann/json.hpp>
 
-#include "tests/train/process.h"
 #include "tests/train/planned.h"
+#include "tests/train/process.h"
 
 namespace {
 
@@ -20,8 +20,9 @@ TEST_CASE("a folder of another program is no run of primer, and every command sa
     CAPTURE(command);
     const Outcome outcome = run_primer(here, command);
     CHECK(outcome.code == 3);
-    CHECK(outcome.err == "primer: error: bert is no run of primer: it has no checkpoints; it looks like a model of "
-                         "another program, such as Hugging Face's\n");
+    CHECK(outcome.err ==
+          "primer: error: bert is no run of primer: it has no checkpoints; it looks like a model of "
+          "another program, such as Hugging Face's\n");
   }
 }
 
@@ -85,7 +86,8 @@ TEST_CASE("with little address space every command ends, done or refused in one 
     for (const std::string command : {"--version", "info run", "sample run --tokens 5", "eval run --threads 8",
                                       "train t.txt -o other --threads 3 --force"}) {
       const bool is_training = command.starts_with("train");
-      for (const char* variable : {"", "OMP_NUM_THREADS=2"}) check(limit, command + (is_training ? options : ""), variable);
+      for (const char* variable : {"", "OMP_NUM_THREADS=2"})
+        check(limit, command + (is_training ? options : ""), variable);
     }
   }
   const Outcome refused = run_primer(here, "info run", "ulimit -t 20; ulimit -v 130000;");

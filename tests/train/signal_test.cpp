@@ -69,7 +69,8 @@ bool goes_on(Process& process, const std::string& log, long count) {
   return process.until([&] { return line_count(log) >= before + count; });
 }
 
-// The name of the newest checkpoint, "" if there is none. Older ones are pruned: waiting for a certain one could miss it.
+// The name of the newest checkpoint, "" if there is none. Older ones are pruned: waiting for a certain one could miss
+// it.
 std::string newest(const std::string& checkpoints) {
   const std::string all = listing(checkpoints);
   const std::string last = all.substr(all.rfind(' ') + 1);

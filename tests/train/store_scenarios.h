@@ -125,11 +125,11 @@ struct Scenario {
   std::string name;
   MemoryDisk before;
   std::vector<CheckpointId> had;  // that are on it
-  CheckpointId newest;          // that is saved
-  Files files;                  // of it
+  CheckpointId newest;            // that is saved
+  Files files;                    // of it
   std::optional<CheckpointId> best;
   long keep = 0;
-  Expected old, saved;          // what holds until save() returns, and after
+  Expected old, saved;  // what holds until save() returns, and after
 
   /// Saves and prunes. `reported` tells whether save() has returned.
   void run(data::Disk& disk, const Protocol& protocol, bool& reported) const {

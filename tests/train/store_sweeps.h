@@ -100,7 +100,8 @@ inline Findings sweep_power_loss(const Scenario& s, const Protocol& protocol, st
     bool reported = false;
     attempt(disk, [&] { s.run(disk, protocol, reported); });
     PowerLoss(disk.tree(), most, static_cast<unsigned>(call)).each([&](FileTree left) {
-      findings.add(violation(MemoryDisk(std::move(left)), protocol, s.expected(reported), 1), at_call(s, "power lost at", call));
+      findings.add(violation(MemoryDisk(std::move(left)), protocol, s.expected(reported), 1),
+                   at_call(s, "power lost at", call));
     });
     if (!disk.struck()) return findings;
   }

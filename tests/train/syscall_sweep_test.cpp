@@ -211,7 +211,8 @@ TEST_CASE("a training whose disk fails goes on, or ends with 5 and can go on") {
 }
 
 TEST_CASE("a signal to stop or to save is not lost, at whatever system call of a training it comes") {
-  signal_at_every_call(true, {"execve", "rt_sigaction", "rt_sigprocmask", "openat", "flock", "pwrite64", "write"}, sample(2));
+  signal_at_every_call(true, {"execve", "rt_sigaction", "rt_sigprocmask", "openat", "flock", "pwrite64", "write"},
+                       sample(2));
 }
 
 TEST_CASE("a SIGHUP that was ignored when the program was started stays ignored at the start, too") {

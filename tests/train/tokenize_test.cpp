@@ -124,8 +124,9 @@ TEST_CASE("what is skipped of a folder is said, and what is about to be learned,
 TEST_CASE("a training with pieces of words is resumed to the same weights, and its samples are text") {
   const FreshDirectory here;
   here.write("t.txt", prose(30'000));
-  const std::string three = " --layers 1 --channels 16 --heads 2 --context 16 --batch 4 --schedule constant --warmup 0 "
-                            "--eval-every 3 ";
+  const std::string three =
+      " --layers 1 --channels 16 --heads 2 --context 16 --batch 4 --schedule constant --warmup 0 "
+      "--eval-every 3 ";
   REQUIRE(run_primer(here, "train t.txt -q -o one --tokenizer bpe:300 --steps 6" + three).code == 0);
   REQUIRE(run_primer(here, "train t.txt -q -o two --tokenizer bpe:300 --steps 3" + three).code == 0);
   REQUIRE(run_primer(here, "train --resume -q -o two --steps 6").code == 0);

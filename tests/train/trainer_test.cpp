@@ -26,8 +26,13 @@ struct Setting {
   Setting(const Plan& plan, const std::string& text)
       : config(plan.config), tokenizer(plan.tokenizer), tokens(plan.tokenizer->encode(text)) {}
   static Plan plan_of(const std::string& text, std::vector<std::pair<std::string, std::string>> options) {
-    options.insert(options.begin(), {{"val_fraction", "0"}, {"layers", "2"}, {"heads", "2"}, {"channels", "16"},
-                                     {"context", "16"}, {"batch", "4"}, {"steps", "10"}});
+    options.insert(options.begin(), {{"val_fraction", "0"},
+                                     {"layers", "2"},
+                                     {"heads", "2"},
+                                     {"channels", "16"},
+                                     {"context", "16"},
+                                     {"batch", "4"},
+                                     {"steps", "10"}});
     return make_plan(wishes(options), SurveyedText(text).facts);
   }
 };
@@ -80,11 +85,10 @@ TEST_CASE("a short text is learnt by heart and recited") {
   std::string recited = prompt;
   Sampling greedy;
   greedy.temperature = 0;
-  generate(trainer.model().gpt(), tape, s.tokenizer->encode(prompt), windows, greedy, {},
-           [&](std::uint64_t, int id) {
-             recited += s.tokenizer->token_text(id);
-             return true;
-           });
+  generate(trainer.model().gpt(), tape, s.tokenizer->encode(prompt), windows, greedy, {}, [&](std::uint64_t, int id) {
+    recited += s.tokenizer->token_text(id);
+    return true;
+  });
   CHECK(recited == text);
   const Evaluation evaluation = trainer.evaluate(s.tokens, text.size());
   CHECK(evaluation.bits_per_byte == doctest::Approx(evaluation.loss / std::log(2.0)));
@@ -167,8 +171,8 @@ TEST_CASE("both objectives learn") {
     Setting s(text, {{"objective", objective}, {"channels", "32"}, {"batch", "32"}, {"lr", "0.006"}, {"steps", steps}});
     Trainer<float> trainer(s.config, *s.tokenizer, s.tokens);
     const Evaluation before = trainer.evaluate(s.tokens, s.tokens.size());
-    // Even chances, but for what the first logits' variance costs, half of it: of a normed output times the token table,
-    // in a BERT 768 * 0.02^2 at whatever width.
+    // Even chances, but for what the first logits' variance costs, half of it: of a normed output times the token
+    // table, in a BERT 768 * 0.02^2 at whatever width.
     const double chance = std::log(s.tokenizer->vocabulary_size()) + (objective == "mlm" ? 0.5 * 768 * 0.02 * 0.02 : 0);
     CHECK(before.loss == doctest::Approx(chance).epsilon(0.03));
     for (long i = 0; i < s.config.steps; ++i) trainer.step();
@@ -274,10 +278,11 @@ TEST_CASE("generated tokens are a function of seed, sample and position") {
     Sampling sampling;
     sampling.seed = seed;
     std::vector<int> ids;
-    generate(trainer.model().gpt(), tape, std::vector<int>{0}, count, sampling, {sample, 1}, [&](std::uint64_t, int id) {
-      ids.push_back(id);
-      return true;
-    });
+    generate(trainer.model().gpt(), tape, std::vector<int>{0}, count, sampling, {sample, 1},
+             [&](std::uint64_t, int id) {
+               ids.push_back(id);
+               return true;
+             });
     return ids;
   };
   const std::vector<int> ids = write(40, 1, 0);
@@ -288,6 +293,7 @@ TEST_CASE("generated tokens are a function of seed, sample and position") {
   CHECK(write(40, 1, 1) != ids);
   CHECK(write(0, 1, 0).empty());
   long calls = 0;
-  generate(trainer.model().gpt(), tape, std::vector<int>{0}, 40, {}, {}, [&](std::uint64_t, int) { return ++calls < 3; });
+  generate(trainer.model().gpt(), tape, std::vector<int>{0}, 40, {}, {},
+           [&](std::uint64_t, int) { return ++calls < 3; });
   CHECK(calls == 3);
 }

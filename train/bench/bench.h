@@ -33,9 +33,9 @@ struct PartTime {
 /// What was measured of a case: a training step, a part of sampling, work on files.
 struct BenchResult {
   std::string name;
-  double ms = 0;              // a step, a prompt, a token of every sequence, a file: the median
+  double ms = 0;  // a step, a prompt, a token of every sequence, a file: the median
   double mean_ms = 0;
-  double ms_spread = 0;       // between the first and the third quartile
+  double ms_spread = 0;  // between the first and the third quartile
   double tokens_per_s = 0;
   double gflops = 0;          // 10^9 operations a second
   double gb_per_s = 0;        // 10^9 bytes a second that must be moved, where that is the limit; else 0
@@ -46,21 +46,22 @@ struct BenchResult {
   std::vector<PartTime> parts = {};  // of a training step: the longest first, "outside" what none of them took
 };
 
-/// Forward, backward, clipping and update of every step, as train does them; counted are the operations that its products
-/// need in their textbook form. `bandwidth` as in bound_ms.
+/// Forward, backward, clipping and update of every step, as train does them; counted are the operations that its
+/// products need in their textbook form. `bandwidth` as in bound_ms.
 BenchResult run_case(const BenchCase& bench, double bandwidth);
 
 /// What a training and a sampling do with files: NAME-save, a durable checkpoint, beside writing and syncing as many
-/// bytes; NAME-load, verifying and restoring it, beside reading them; NAME-start, from nothing to the first step, beside
-/// filling as much new memory as that takes. In a folder of its own beside the system's temporary files. Fault::io.
+/// bytes; NAME-load, verifying and restoring it, beside reading them; NAME-start, from nothing to the first step,
+/// beside filling as much new memory as that takes. In a folder of its own beside the system's temporary files.
+/// Fault::io.
 std::vector<BenchResult> run_files(const BenchCase& bench);
 
 /// A text of 32 MiB to tokens, beside a copy of its bytes: tokenize-char, tokenize-byte.
 std::vector<BenchResult> run_tokenizers();
 
-/// Samples of `sequences` texts at once, with all that generate() does for each token. First NAME-prefill-SEQUENCES: one
-/// prompt of 3/4 of the context for all of them, up to the first token. Then NAME-decode-SEQUENCES: the tokens after it, each of which reads the weights, and every sequence's keys
-/// and values.
+/// Samples of `sequences` texts at once, with all that generate() does for each token. First NAME-prefill-SEQUENCES:
+/// one prompt of 3/4 of the context for all of them, up to the first token. Then NAME-decode-SEQUENCES: the tokens
+/// after it, each of which reads the weights, and every sequence's keys and values.
 std::vector<BenchResult> run_sampling(const BenchCase& bench, long sequences);
 
 /// How a step grows, at the width of case C: with the batch (batch-1 ... of 256 tokens each), with the context

@@ -2,7 +2,6 @@
 #include <cstdio>
 #include <cstring>
 
-#include "train/step/stopwatch.h"
 #include "autograd/parallel.h"
 #include "autograd/region.h"
 #include "data/bytes/file.h"
@@ -10,6 +9,7 @@
 #include "data/examples/token_file.h"
 #include "train/bench/bench_measure.h"
 #include "train/checkpoints/checkpoint.h"
+#include "train/step/stopwatch.h"
 #include "train/step/timing.h"
 
 namespace primer::train {
@@ -88,11 +88,10 @@ std::vector<BenchResult> run_files(const BenchCase& bench) {
   CheckpointStore store(folder.path() + "/checkpoints");
   const CheckpointId id{trainer.state().step, true};
   const double bytes = 12 * static_cast<double>(trainer.parameters().count());  // parameters and two moments
-  const auto saves = seconds_of(3, nothing, [&] {
-    save_checkpoint(store, snapshot(id, trainer, {}), trainer.parameters(), config, *tokenizer);
-  });
-  const auto writes = seconds_of(3, [&] { std::remove(plain.c_str()); },
-                                 [&] { write_plain(plain, static_cast<std::uint64_t>(bytes)); });
+  const auto saves = seconds_of(
+      3, nothing, [&] { save_checkpoint(store, snapshot(id, trainer, {}), trainer.parameters(), config, *tokenizer); });
+  const auto writes = seconds_of(
+      3, [&] { std::remove(plain.c_str()); }, [&] { write_plain(plain, static_cast<std::uint64_t>(bytes)); });
   const auto loads = seconds_of(3, nothing, [&] {
     store.verify(id);
     restore_trainer(open_checkpoint(store, id), trainer);
@@ -116,18 +115,21 @@ std::vector<BenchResult> run_tokenizers() {
       f(std::string_view(text).substr(done, block_bytes));
     }
   };
-  const auto copies = seconds_of(5, [] {}, [&] {
-    in_blocks([&](std::string_view block) { std::memcpy(copy.data(), block.data(), block.size()); });
-  });
+  const auto copies = seconds_of(
+      5, [] {},
+      [&] { in_blocks([&](std::string_view block) { std::memcpy(copy.data(), block.data(), block.size()); }); });
   std::vector<BenchResult> results;
   for (const auto& tokenizer : {data::make_character_tokenizer(alphabet), data::make_byte_tokenizer()}) {
     restart_peak_memory();
-    const auto times = seconds_of(5, [&] { ids.clear(); }, [&] {
-      const auto encoder = tokenizer->encoder();
-      in_blocks([&](std::string_view block) { encoder->feed(block, ids); });
-      encoder->finish(ids);
-    });
-    BenchResult result = moving("tokenize-" + std::string(tokenizer->kind()), times, static_cast<double>(bytes), copies);
+    const auto times = seconds_of(
+        5, [&] { ids.clear(); },
+        [&] {
+          const auto encoder = tokenizer->encoder();
+          in_blocks([&](std::string_view block) { encoder->feed(block, ids); });
+          encoder->finish(ids);
+        });
+    BenchResult result =
+        moving("tokenize-" + std::string(tokenizer->kind()), times, static_cast<double>(bytes), copies);
     result.tokens_per_s = 1e3 * static_cast<double>(ids.size()) / result.ms;
     results.push_back(result);
   }

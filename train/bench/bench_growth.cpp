@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <memory>
 
-#include "train/step/stopwatch.h"
 #include "autograd/parallel.h"
 #include "data/examples/token_file.h"
 #include "train/bench/bench_limits.h"
 #include "train/bench/bench_measure.h"
+#include "train/step/stopwatch.h"
 #include "train/step/timing.h"
 #include "train/step/trainer.h"
 

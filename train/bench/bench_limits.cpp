@@ -1,5 +1,4 @@
 #include "train/bench/bench_limits.h"
-#include "train/step/stopwatch.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,6 +6,7 @@
 #include <vector>
 
 #include "autograd/parallel.h"
+#include "train/step/stopwatch.h"
 #include "train/step/timing.h"
 
 namespace primer::train {

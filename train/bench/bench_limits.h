@@ -6,8 +6,8 @@
 
 namespace primer::train {
 
-/// The most 10^9 operations a second that the product of large matrices reaches: the best of three sizes, by BLAS and by
-/// our own tiles.
+/// The most 10^9 operations a second that the product of large matrices reaches: the best of three sizes, by BLAS and
+/// by our own tiles.
 double sgemm_peak();
 
 /// 10^9 bytes a second of x[i] = y[i] + c z[i] over arrays that no cache holds, each byte counted once.

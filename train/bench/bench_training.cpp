@@ -1,11 +1,11 @@
 #include <algorithm>
 
-#include "train/step/stopwatch.h"
 #include "autograd/op_clock.h"
 #include "data/examples/token_file.h"
 #include "train/bench/bench_limits.h"
 #include "train/bench/bench_measure.h"
 #include "train/step/step_meter.h"
+#include "train/step/stopwatch.h"
 #include "train/step/timing.h"
 #include "train/step/trainer.h"
 

@@ -129,8 +129,7 @@ Snapshot snapshot(CheckpointId id, Trainer<float>& trainer, TrainingState state)
 }
 
 void save_checkpoint(CheckpointStore& store, const Snapshot& snapshot, const autograd::Parameters<float>& parameters,
-                     const Config& config, const data::Tokenizer& tokenizer,
-                     const std::vector<std::string>& labels) {
+                     const Config& config, const data::Tokenizer& tokenizer, const std::vector<std::string>& labels) {
   if (!all_finite(parameters, snapshot.model) || !all_finite(parameters, snapshot.moments)) {
     throw Error(Fault::diverged, "the training diverged: at step " + std::to_string(snapshot.id.step) +
                                      " a parameter is no longer a number; try a smaller --lr or a --clip");
@@ -145,12 +144,11 @@ void save_checkpoint(CheckpointStore& store, const Snapshot& snapshot, const aut
   const auto text = [](std::string bytes) {
     return [bytes = std::move(bytes)](data::OutputFile& file) { file.append(bytes); };
   };
-  store.save(snapshot.id,
-             {{model_name, [&](auto& file) { write_blocks(file, parameters, snapshot.model, metadata); }},
-              {optimizer_name, [&](auto& file) { write_blocks(file, parameters, snapshot.moments, {}); }},
-              {state_name, text(encode_state(snapshot.state))},
-              {config_name, text(to_json(config))},
-              {tokenizer_name, text(tokenizer.json())}});
+  store.save(snapshot.id, {{model_name, [&](auto& file) { write_blocks(file, parameters, snapshot.model, metadata); }},
+                           {optimizer_name, [&](auto& file) { write_blocks(file, parameters, snapshot.moments, {}); }},
+                           {state_name, text(encode_state(snapshot.state))},
+                           {config_name, text(to_json(config))},
+                           {tokenizer_name, text(tokenizer.json())}});
 }
 
 Checkpoint open_checkpoint(const CheckpointStore& store, CheckpointId id) {
@@ -166,7 +164,8 @@ Checkpoint open_checkpoint(const CheckpointStore& store, CheckpointId id) {
     checkpoint.moments = std::make_shared<data::SafetensorsFile>(path(optimizer_name));
     checkpoint.labels = labels_of(checkpoint.config, *checkpoint.model);
     model_config(checkpoint.config, checkpoint.tokenizer->vocabulary_size(),
-                 static_cast<long>(checkpoint.labels.size())).check();
+                 static_cast<long>(checkpoint.labels.size()))
+        .check();
     require_specials(*checkpoint.config.objective, *checkpoint.tokenizer);
     if (checkpoint.config.context < checkpoint.config.objective->room(checkpoint.config).fewest_places) {
       throw Error(Fault::checkpoint, data::printable(config) + ": a context of " +

@@ -8,13 +8,14 @@
 #include "data/bytes/safetensors.h"
 #include "data/tokenizers/tokenizer.h"
 #include "train/checkpoints/checkpoint_store.h"
-#include "train/tasks/config.h"
 #include "train/checkpoints/model_file.h"
 #include "train/checkpoints/training_state.h"
+#include "train/tasks/config.h"
 
 namespace primer::train {
 
-/// A verified checkpoint, its small files read and its large ones open: what is open can be read when it was pruned too.
+/// A verified checkpoint, its small files read and its large ones open: what is open can be read when it was pruned
+/// too.
 struct Checkpoint {
   CheckpointId id;
   std::string path;  // of its folder
@@ -35,7 +36,8 @@ struct Snapshot {
   Snapshot(Snapshot&&) = default;  // the blocks may point into it, so it is moved and never copied
   Snapshot& operator=(Snapshot&&) = default;
 
-  /// Keeps what the blocks point at now, however the training goes on: 12 bytes a parameter with Adam, 4 of a frozen one.
+  /// Keeps what the blocks point at now, however the training goes on: 12 bytes a parameter with Adam, 4 of a frozen
+  /// one.
   void copy(const autograd::Parameters<float>& parameters);
 
  private:
@@ -72,8 +74,8 @@ Choice parse_choice(const std::string& text);
 
 /// Finds, verifies and opens a checkpoint, while a training may save and prune: the best one is that of the lowest
 /// validation loss so far (the last one where nothing is validated), the last one the newest that is whole. What is
-/// broken and had to be passed over is added to `warnings`. A step that was not kept: Fault::input, naming those that are there; a broken
-/// one, or none: Fault::checkpoint; NewerFormat.
+/// broken and had to be passed over is added to `warnings`. A step that was not kept: Fault::input, naming those that
+/// are there; a broken one, or none: Fault::checkpoint; NewerFormat.
 Checkpoint choose_checkpoint(const CheckpointStore& store, Choice choice, std::vector<std::string>& warnings);
 
 }  // namespace primer::train

@@ -20,7 +20,7 @@ constexpr std::string_view unevaluated = "-unevaluated";
 constexpr std::string_view temporary_ending = ".tmp";      // being written
 constexpr std::string_view removed_ending = ".old";        // to be removed
 constexpr std::string_view replaced_ending = ".replaced";  // whole, until another of the same moment has its name
-constexpr std::size_t digits = 9;  // at least; so that names sort by step
+constexpr std::size_t digits = 9;                          // at least; so that names sort by step
 
 std::string name_of(CheckpointId id) {
   std::string number = std::to_string(id.step);
@@ -50,8 +50,8 @@ std::optional<CheckpointId> id_of(const std::string& name) {
 void check_file(const std::string& path, const Manifest::File& expected, data::Disk& disk) {
   const data::InputFile file(path, Fault::checkpoint, disk);
   if (file.size() != expected.bytes) {
-    refuse(path, "it has " + std::to_string(file.size()) + " bytes, the manifest says " +
-                     std::to_string(expected.bytes));
+    refuse(path,
+           "it has " + std::to_string(file.size()) + " bytes, the manifest says " + std::to_string(expected.bytes));
   }
   std::string block(std::min<std::uint64_t>(expected.bytes, 1 << 20), '\0');
   std::uint32_t checksum = 0;

@@ -58,15 +58,15 @@ class CheckpointStore {
   };
 
   /// Removes what interrupted saves left behind and finds the newest checkpoint that verifies; from then on its name
-  /// survives a power loss. A broken one is renamed to <name>.broken, never deleted; one that the disk does not give out
-  /// is passed over and stays. None at all: Fault::checkpoint, or Fault::io when one could not be read.
+  /// survives a power loss. A broken one is renamed to <name>.broken, never deleted; one that the disk does not give
+  /// out is passed over and stays. None at all: Fault::checkpoint, or Fault::io when one could not be read.
   /// NewerFormat: nothing of a later program is touched.
   Recovered recover();
 
-  /// Takes their names from all checkpoints later than `to`, which verify() has accepted: recover() finds `to` from then
-  /// on. A folder becomes <name>.aside, or <name>.aside.2; nothing is deleted. Returns the new paths. The latest goes
-  /// first, and each is on the disk before the next: whoever interrupts it finds an earlier checkpoint with all that is
-  /// older, never one with a gap behind it. Fault::io.
+  /// Takes their names from all checkpoints later than `to`, which verify() has accepted: recover() finds `to` from
+  /// then on. A folder becomes <name>.aside, or <name>.aside.2; nothing is deleted. Returns the new paths. The latest
+  /// goes first, and each is on the disk before the next: whoever interrupts it finds an earlier checkpoint with all
+  /// that is older, never one with a gap behind it. Fault::io.
   std::vector<std::string> go_back(CheckpointId to);
 
   /// Removes all older than `newest`, which was just saved, but `best` and the `keep` newest of them that were due:

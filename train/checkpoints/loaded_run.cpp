@@ -20,8 +20,9 @@ RunPaths find_run(const std::string& directory) {
   if (data::kind_of(run.checkpoints(), true) == FileKind::missing) {
     const auto has = [&](const char* name) { return data::kind_of(directory + "/" + name, true) == FileKind::regular; };
     const bool is_foreign = has("config.json") && (has("model.safetensors") || has("pytorch_model.bin"));
-    throw Error(Fault::input, shown + " is no run of primer: it has no checkpoints" +
-                                  (is_foreign ? "; it looks like a model of another program, such as Hugging Face's" : ""));
+    throw Error(Fault::input,
+                shown + " is no run of primer: it has no checkpoints" +
+                    (is_foreign ? "; it looks like a model of another program, such as Hugging Face's" : ""));
   }
   return run;
 }
@@ -33,8 +34,8 @@ std::unique_ptr<LoadedRun> load_run(const std::string& directory, Choice choice)
       choose_checkpoint(CheckpointStore(loaded->paths.checkpoints()), choice, loaded->warnings);
   try {
     loaded->network = std::make_unique<Model<float>>(
-        loaded->parameters, model_config(loaded->config, loaded->tokenizer->vocabulary_size(),
-                                         static_cast<long>(loaded->labels.size())));
+        loaded->parameters,
+        model_config(loaded->config, loaded->tokenizer->vocabulary_size(), static_cast<long>(loaded->labels.size())));
   } catch (const Error& error) {
     throw Error(error.fault() == Fault::usage ? Fault::checkpoint : error.fault(),
                 data::printable(loaded->path) + ": " + error.what());

@@ -7,8 +7,8 @@
 #include "autograd/parameters.h"
 #include "data/tokenizers/tokenizer.h"
 #include "train/checkpoints/checkpoint.h"
-#include "train/step/model.h"
 #include "train/checkpoints/run_directory.h"
+#include "train/step/model.h"
 
 namespace primer::train {
 

@@ -38,8 +38,9 @@ struct NewerFormat : autograd::Error {
 /// The text, its own CRC32C in the last line.
 std::string to_text(const Manifest& manifest);
 
-/// Reads such a text; `name` is the file's, for messages. It accepts only what to_text() writes, byte for byte, of files
-/// that can be in a checkpoint's folder, each named once. A whole manifest of a later format: NewerFormat; anything else: Fault::checkpoint.
+/// Reads such a text; `name` is the file's, for messages. It accepts only what to_text() writes, byte for byte, of
+/// files that can be in a checkpoint's folder, each named once. A whole manifest of a later format: NewerFormat;
+/// anything else: Fault::checkpoint.
 Manifest parse_manifest(std::string_view text, const std::string& name);
 
 }  // namespace primer::train

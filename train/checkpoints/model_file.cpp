@@ -33,7 +33,8 @@ std::vector<NamedBlock> model_blocks(const autograd::Parameters<float>& paramete
 
 std::vector<NamedBlock> moment_blocks(optim::Optimizer<float>& optimizer) {
   std::vector<NamedBlock> blocks;
-  for (const optim::Moment<float>& moment : optimizer.moments()) blocks.push_back({moment.name + ".", moment.data, true});
+  for (const optim::Moment<float>& moment : optimizer.moments())
+    blocks.push_back({moment.name + ".", moment.data, true});
   return blocks;
 }
 
@@ -124,8 +125,9 @@ void read_initial(const data::SafetensorsFile& file, const autograd::Parameters<
 }
 
 bool all_finite(const autograd::Parameters<float>& parameters, const std::vector<NamedBlock>& blocks) {
-  return std::all_of(blocks.begin(), blocks.end(),
-                     [&](const NamedBlock& block) { return !autograd::any_not_finite(block.data, block.size(parameters)); });
+  return std::all_of(blocks.begin(), blocks.end(), [&](const NamedBlock& block) {
+    return !autograd::any_not_finite(block.data, block.size(parameters));
+  });
 }
 
 }  // namespace primer::train

@@ -12,15 +12,15 @@
 #include <vector>
 
 #include "data/text/text.h"
-#include "train/plan/plan.h"
 #include "train/checkpoints/training.h"
+#include "train/plan/plan.h"
 
 namespace primer::train {
 
 struct Recipe {
-  std::vector<std::string> texts;   // files, folders, "-" for standard input: see collect_sources
-  Config wishes;                    // what nobody chose in it is fitted to the texts
-  std::optional<Checkpoint> from;   // whose weights and tokenizer the training begins with: see begin_with
+  std::vector<std::string> texts;  // files, folders, "-" for standard input: see collect_sources
+  Config wishes;                   // what nobody chose in it is fitted to the texts
+  std::optional<Checkpoint> from;  // whose weights and tokenizer the training begins with: see begin_with
 
   /// Begins with a checkpoint of another run: the shape of its model is taken over, and wishes for another are
   /// Fault::usage. What choose_checkpoint throws; what had to be passed over is added to `warnings`.
@@ -43,8 +43,8 @@ Draft draft(const Recipe& recipe, NewRun& run, const std::function<void(const da
 /// Writes what the run begins with: see prepare_run. Minutes become steps.
 void prepare(Draft& draft, NewRun& run);
 
-/// Gives the prepared run its name and opens it. `run` holds its lock as long as it lives. `moved_to`, if not null, gets
-/// the name of what was there before, or "". Throws what publish throws.
+/// Gives the prepared run its name and opens it. `run` holds its lock as long as it lives. `moved_to`, if not null,
+/// gets the name of what was there before, or "". Throws what publish throws.
 OpenRun open_new(NewRun& run, std::string* moved_to = nullptr);
 
 /// Trains a new run to its end or to a stop, and leaves it durable in the new folder `directory`.

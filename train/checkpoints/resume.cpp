@@ -1,10 +1,10 @@
 #include "train/checkpoints/resume.h"
-#include "train/tasks/numbers.h"
 
 #include <cerrno>
 
 #include "data/bytes/utf8.h"
 #include "train/plan/plan.h"
+#include "train/tasks/numbers.h"
 
 namespace primer::train {
 

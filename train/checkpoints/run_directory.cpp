@@ -50,13 +50,12 @@ std::optional<RunLock> lock_existing(const std::string& path) {
   return {};
 }
 
-/// A turn to change names in a folder: two programs that publish runs there take turns. Where a folder cannot be locked,
-/// or another program keeps it, nobody waits for ever: then two runs that are forced into one place at the same instant
-/// may end up as one moved aside by the other.
+/// A turn to change names in a folder: two programs that publish runs there take turns. Where a folder cannot be
+/// locked, or another program keeps it, nobody waits for ever: then two runs that are forced into one place at the same
+/// instant may end up as one moved aside by the other.
 class Turn {
  public:
-  explicit Turn(const std::string& folder)
-      : descriptor_(data::system_disk().open(folder, data::Disk::Open::folder)) {
+  explicit Turn(const std::string& folder) : descriptor_(data::system_disk().open(folder, data::Disk::Open::folder)) {
     for (int wait = 0; descriptor_ >= 0 && wait < 5000; ++wait) {
       const int result = data::system_disk().lock(descriptor_);
       if (result != -EWOULDBLOCK && result != -EINTR) break;
@@ -150,7 +149,7 @@ void NewRun::remove_stale() const {
       // directory.
       const RunLock lock(RunPaths{found}.lock());
       data::remove_all(found);  // its process lives no more
-    } catch (const Error&) {  // somebody is at work there
+    } catch (const Error&) {    // somebody is at work there
     }
   }
 }

@@ -27,8 +27,8 @@ struct RunPaths {
 /// Control characters and leading dots are replaced.
 std::string default_run(const std::vector<std::string>& texts);
 
-/// A run in the making: a hidden directory beside its place, locked. Unless it is published it is removed again, so that
-/// a refused text or configuration leaves nothing behind; what a killed process left is removed by the next one.
+/// A run in the making: a hidden directory beside its place, locked. Unless it is published it is removed again, so
+/// that a refused text or configuration leaves nothing behind; what a killed process left is removed by the next one.
 class NewRun {
  public:
   /// Checks that `path` is free, or, with `force`, will be made free. Creates nothing yet.

@@ -1,9 +1,9 @@
 #include "train/checkpoints/saver.h"
-#include "train/step/stopwatch.h"
 
 #include <algorithm>
 
 #include "autograd/error.h"
+#include "train/step/stopwatch.h"
 
 namespace primer::train {
 
@@ -20,7 +20,10 @@ constexpr long longest_wait = 10;         // doublings of the interval after fai
 
 Saver::Saver(long every_steps, CheckpointId saved, std::function<void(CheckpointId)> save,
              std::function<void(const std::string&)> note)
-    : every_steps_(every_steps), saved_(saved), save_(std::move(save)), note_(std::move(note)),
+    : every_steps_(every_steps),
+      saved_(saved),
+      save_(std::move(save)),
+      note_(std::move(note)),
       tried_step_(saved.step) {}
 
 bool Saver::is_due(CheckpointId id) const {

@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "train/step/stopwatch.h"
 #include "train/checkpoints/checkpoint_store.h"
+#include "train/step/stopwatch.h"
 #include "train/step/timing.h"
 
 namespace primer::train {
@@ -44,10 +44,10 @@ class Saver {
   CheckpointId saved_;
   std::function<void(CheckpointId)> save_;
   std::function<void(const std::string&)> note_;
-  long failures_ = 0;            // in a row
-  long tried_step_;              // of the last attempt
+  long failures_ = 0;  // in a row
+  long tried_step_;    // of the last attempt
   Stopwatch since_tried_;
-  double last_seconds_ = 0;      // that the last save took
+  double last_seconds_ = 0;  // that the last save took
 };
 
 }  // namespace primer::train

@@ -1,7 +1,4 @@
 #include "train/checkpoints/training.h"
-#include "train/tasks/numbers.h"
-#include "train/step/json_line.h"
-#include "train/step/stopwatch.h"
 
 #include <omp.h>
 
@@ -10,14 +7,17 @@
 
 #include "autograd/error.h"
 #include "data/bytes/file.h"
-#include "data/examples/token_file.h"
 #include "data/bytes/utf8.h"
-#include "train/step/machine.h"
-#include "train/step/metrics.h"
+#include "data/examples/token_file.h"
 #include "train/checkpoints/model_file.h"
 #include "train/checkpoints/saver.h"
+#include "train/step/json_line.h"
+#include "train/step/machine.h"
+#include "train/step/metrics.h"
+#include "train/step/stopwatch.h"
 #include "train/step/timing.h"
 #include "train/step/trainer.h"
+#include "train/tasks/numbers.h"
 
 namespace primer::train {
 
@@ -100,10 +100,12 @@ class Training {
                  static_cast<long>(run.checkpoint.labels.size())),
         metrics_(run.paths.metrics(), state_.metrics_bytes),
         timing_(run.paths.timing(), state_.trainer.step, config_.steps, trainer_.multiplier()),
-        saver_(config_.save_every, run.checkpoint.id, [this](CheckpointId) { save(); },
-               [this](const std::string& text) { progress_.note(text); }) {
+        saver_(
+            config_.save_every, run.checkpoint.id, [this](CheckpointId) { save(); },
+            [this](const std::string& text) { progress_.note(text); }) {
     restore_trainer(run.checkpoint, trainer_);
-    run.checkpoint.model = run.checkpoint.moments = nullptr;  // once pruned, open files would go on taking the disk's room
+    run.checkpoint.model = run.checkpoint.moments =
+        nullptr;  // once pruned, open files would go on taking the disk's room
   }
 
   TrainingResult operator()() {
@@ -139,7 +141,8 @@ class Training {
   // What a target may be, and the loss of who holds each of them equally probable.
   long choices() const {
     const bool labels_only = config_.objective->has_labels();
-    return labels_only ? static_cast<long>(run_.checkpoint.labels.size()) : run_.checkpoint.tokenizer->vocabulary_size();
+    return labels_only ? static_cast<long>(run_.checkpoint.labels.size())
+                       : run_.checkpoint.tokenizer->vocabulary_size();
   }
   double guess() const { return std::log(static_cast<double>(choices())); }
   bool has_learned_nothing() const {
@@ -214,15 +217,15 @@ class Training {
   bool evaluate(JsonLine& line) {
     const long step = trainer_.state().step;
     const data::TokenFile& tokens = *run_.tokens;
-    Evaluation evaluation =
-        trainer_.evaluate(tokens.validation(), tokens.validation_bytes(), config_.eval_batches, [this] { return is_stopped(); });
+    Evaluation evaluation = trainer_.evaluate(tokens.validation(), tokens.validation_bytes(), config_.eval_batches,
+                                              [this] { return is_stopped(); });
     if (!evaluation.complete) return false;
     line.add("val_loss", evaluation.loss)
         .add("val_bits_per_byte", evaluation.bits_per_byte)
         .add("val_accuracy", evaluation.accuracy);
     if (config_.objective->evaluates_training()) {
-      // What was learned by heart shows beside what was understood. It takes as many batches of the part that is learned
-      // from, so that it costs no more than the evaluation itself.
+      // What was learned by heart shows beside what was understood. It takes as many batches of the part that is
+      // learned from, so that it costs no more than the evaluation itself.
       const auto batch = static_cast<std::uint64_t>(config_.batch);
       const long batches = static_cast<long>((evaluation.targets + batch - 1) / batch);
       const Evaluation known =
@@ -260,8 +263,8 @@ class Training {
   void save() {
     // Where it was moved away from there may be another run by now, which is not ours to write to.
     if (place_of(run_.paths.directory) != place_) {
-      throw Error(Fault::io, "the run is no longer at " + data::printable(run_.paths.directory) +
-                                 ": it was moved or removed");
+      throw Error(Fault::io,
+                  "the run is no longer at " + data::printable(run_.paths.directory) + ": it was moved or removed");
     }
     // The checkpoint will say how long the log is: it must be there when that is read.
     metrics_.sync();

@@ -54,8 +54,7 @@ struct Record {
     if (version != latest_version) return;  // an older version's fields would be read here
     archive(step, epoch, position, tokens, bad_in_a_row, bad_steps, updates, schedule_steps, best_val_loss, best_step,
             without_better, stopped_early, is_unevaluated, unevaluated_skipped, unevaluated_loss, unevaluated_lr,
-            unevaluated_grad_norm, unevaluated_tokens, metrics_bytes, fingerprint, threads,
-            products);
+            unevaluated_grad_norm, unevaluated_tokens, metrics_bytes, fingerprint, threads, products);
   }
 };
 
@@ -147,9 +146,9 @@ TrainingState state_of(const Record& record) {
 void check(const Record& r, const std::string& name) {
   constexpr std::int64_t most_steps = 1'000'000'000'000'000;
   const auto in = [](std::int64_t value, std::int64_t low, std::int64_t high) { return value >= low && value <= high; };
-  const bool steps_fit = in(r.step, 0, most_steps) && in(r.updates, 0, r.step) &&
-                         in(r.schedule_steps, 0, most_steps) && in(r.best_step, -1, r.step) &&
-                         in(r.without_better, 0, most_steps) && in(r.bad_in_a_row, 0, 100);
+  const bool steps_fit = in(r.step, 0, most_steps) && in(r.updates, 0, r.step) && in(r.schedule_steps, 0, most_steps) &&
+                         in(r.best_step, -1, r.step) && in(r.without_better, 0, most_steps) &&
+                         in(r.bad_in_a_row, 0, 100);
   const bool switches_fit = r.stopped_early <= 1 && r.is_unevaluated <= 1 && r.unevaluated_skipped <= 1;
   const bool products_end = r.products.back() == 0 && in(r.threads, 0, 1 << 20);
   if (!steps_fit || !switches_fit || !products_end || std::isnan(r.best_val_loss)) {

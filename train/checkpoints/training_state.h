@@ -16,11 +16,11 @@ namespace primer::train {
 
 struct TrainingState {
   TrainerState trainer;
-  long updates = 0;                       // that the optimizer made; skipped steps are none
-  long schedule_steps = 0;                // the schedule's length: a run that is extended keeps its schedule
+  long updates = 0;         // that the optimizer made; skipped steps are none
+  long schedule_steps = 0;  // the schedule's length: a run that is extended keeps its schedule
   double best_val_loss = std::numeric_limits<double>::infinity();  // nats for each target
-  long best_step = -1;                    // of that loss; -1: nothing was evaluated yet
-  long without_better = 0;                // evaluations since then
+  long best_step = -1;                                             // of that loss; -1: nothing was evaluated yet
+  long without_better = 0;                                         // evaluations since then
   bool stopped_early = false;
   std::optional<StepReport> unevaluated;  // the last step, when the evaluation due after it was interrupted
   std::uint64_t metrics_bytes = 0;        // length of metrics.jsonl

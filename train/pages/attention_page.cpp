@@ -113,7 +113,9 @@ std::string token_html(const PageToken& token) {
   const bool ends_line = token.text.find('\n') != std::string::npos, is_space = token.text == " ";
   return std::string(token.text.starts_with(' ') && !is_space ? "<wbr>" : "") + "<span class=\"token" +
          (token.is_special ? " special" : "") + "\">" + visible_html(token.text) + "</span>" +
-         (ends_line ? "<br>" : is_space ? "<wbr>" : "");
+         (ends_line  ? "<br>"
+          : is_space ? "<wbr>"
+                     : "");
 }
 
 }  // namespace
@@ -122,8 +124,8 @@ std::string attention_page(const AttentionPage& page) {
   const long T = static_cast<long>(page.tokens.size());
   const long expected = page.layers * page.heads * T * T;
   if (static_cast<long>(page.weights.size()) != expected) {
-    autograd::refuse("attention_page", "expected " + std::to_string(expected) + " weights, got " +
-                                           std::to_string(page.weights.size()));
+    autograd::refuse("attention_page",
+                     "expected " + std::to_string(expected) + " weights, got " + std::to_string(page.weights.size()));
   }
   const std::string title = escape_html(data::printable(page.title));
   std::string html = head;

@@ -8,7 +8,7 @@
 namespace primer::train {
 
 struct PageToken {
-  std::string text;         // any bytes; of a special token its name
+  std::string text;  // any bytes; of a special token its name
   bool is_special = false;
 };
 

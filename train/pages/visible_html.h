@@ -11,8 +11,8 @@ std::string escape_html(std::string_view text);
 
 /// The bytes of a token as HTML in one line: what would not be seen, or would move what stands beside it, is shown by a
 /// name between <i> and </i>: a space as a dot, line feed and tab as arrows, other control characters and stray bytes
-/// as \x1B, spaces of other widths and marks without width or of direction as U+200F. An accent that has no letter in its
-/// token is given a dotted circle. Valid UTF-8, whatever the bytes.
+/// as \x1B, spaces of other widths and marks without width or of direction as U+200F. An accent that has no letter in
+/// its token is given a dotted circle. Valid UTF-8, whatever the bytes.
 std::string visible_html(std::string_view token);
 
 }  // namespace primer::train

@@ -1,5 +1,4 @@
 #include "train/plan/memory.h"
-#include "train/tasks/numbers.h"
 
 #include <sys/resource.h>
 
@@ -11,6 +10,7 @@
 #include "autograd/parallel.h"
 #include "autograd/region.h"
 #include "train/plan/plan.h"
+#include "train/tasks/numbers.h"
 
 namespace primer::train {
 
@@ -20,10 +20,10 @@ using autograd::Fault;
 namespace {
 
 constexpr double MiB = 1 << 20;
-constexpr double program_bytes = 36 * MiB;          // code, tables, packed factors, unused ends of huge pages
-constexpr double program_bytes_per_thread = MiB;    // where products pack what they multiply
+constexpr double program_bytes = 36 * MiB;        // code, tables, packed factors, unused ends of huge pages
+constexpr double program_bytes_per_thread = MiB;  // where products pack what they multiply
 // Of address space. OpenBLAS tries for ever to map a buffer where a limit forbids it: better too much than too little.
-constexpr double mapped_bytes = 64 * MiB;             // small things
+constexpr double mapped_bytes = 64 * MiB;              // small things
 constexpr double mapped_bytes_per_thread = 160 * MiB;  // a stack of 8, OpenBLAS's buffer of 128
 constexpr double bytes_per_float = 4;
 
@@ -40,8 +40,7 @@ bool can_be_mapped(const MemoryNeed& need, int threads) {
     for (double block = 0; block < need.blocks; ++block) {
       regions.emplace_back(bytes(need.trained)).open(bytes(need.trained));
     }
-    const double rest =
-        need.copy + need.batches + need.program + mapped_bytes + threads * mapped_bytes_per_thread;
+    const double rest = need.copy + need.batches + need.program + mapped_bytes + threads * mapped_bytes_per_thread;
     regions.emplace_back(bytes(rest)).open(bytes(rest));
     return true;
   } catch (const Error&) {
@@ -101,9 +100,8 @@ void refuse_beyond_memory(const Config& config, StepMeter& meter, const MemoryLi
   const MemoryNeed need = need_of(config.batch);
   if (fits(need)) return;
   std::string text = "training would take about " + short_number(need.total()) + "B of memory";
-  text += need.total() > limit.bytes
-              ? ", and " + short_number(limit.bytes) + "B " + limit.reason
-              : ", and with what is reserved beside it more than " + limit_of_process();
+  text += need.total() > limit.bytes ? ", and " + short_number(limit.bytes) + "B " + limit.reason
+                                     : ", and with what is reserved beside it more than " + limit_of_process();
   text += ": ";
   long largest = 0, too_large = config.batch;
   while (too_large - largest > 1) {

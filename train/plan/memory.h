@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "train/tasks/config.h"
 #include "train/step/step_meter.h"
+#include "train/tasks/config.h"
 
 namespace primer::train {
 

@@ -1,14 +1,14 @@
 #include "train/plan/plan.h"
-#include "train/tasks/numbers.h"
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 
 #include "autograd/error.h"
-#include "data/examples/token_file.h"
 #include "data/bytes/utf8.h"
+#include "data/examples/token_file.h"
 #include "train/plan/memory.h"
+#include "train/tasks/numbers.h"
 
 namespace primer::train {
 
@@ -26,10 +26,8 @@ struct Row {
   double lr, dropout;
 };
 constexpr Row table[] = {
-    {10'000, 2, 4, 64, 64, 8, 600, 3e-3, 0},
-    {100'000, 3, 4, 96, 64, 16, 1200, 2e-3, 0.1},
-    {400'000, 4, 4, 128, 128, 16, 1800, 1e-3, 0.1},
-    {1'000'000, 4, 4, 128, 128, 16, 1800, 1e-3, 0},
+    {10'000, 2, 4, 64, 64, 8, 600, 3e-3, 0},        {100'000, 3, 4, 96, 64, 16, 1200, 2e-3, 0.1},
+    {400'000, 4, 4, 128, 128, 16, 1800, 1e-3, 0.1}, {1'000'000, 4, 4, 128, 128, 16, 1800, 1e-3, 0},
     {~0ull, 4, 4, 128, 128, 16, 2500, 1e-3, 0},
 };
 
@@ -120,7 +118,8 @@ void check_labels(const Plan& plan, const data::TextFacts& facts) {
   for (std::size_t k = 0; k < facts.label_lines.size() && plan.validates(); ++k) {
     if (facts.label_lines[k] > 1) continue;
     throw Error(Fault::input, "the label '" + data::printable(plan.labels[k]) + "' has " +
-                                  (facts.label_lines[k] == 1 ? "1 line" : "no line") + ", too few to learn from and to "
+                                  (facts.label_lines[k] == 1 ? "1 line" : "no line") +
+                                  ", too few to learn from and to "
                                   "validate with: give more of them, or --val-fraction 0");
   }
 }
@@ -135,12 +134,14 @@ long context_for(const data::TextFacts& facts) {
 
 void note_cut_lines(Plan& plan, const data::TextFacts& facts) {
   std::uint64_t cut = 0;
-  for (std::size_t places = static_cast<std::size_t>(plan.config.context) + 1; places < facts.line_lengths.size(); ++places) {
+  for (std::size_t places = static_cast<std::size_t>(plan.config.context) + 1; places < facts.line_lengths.size();
+       ++places) {
     cut += facts.line_lengths[places];
   }
   if (cut == 0) return;
-  plan.notes.push_back(std::to_string(cut) + " of " + std::to_string(plan.lines) + " lines are longer than the context of " +
-                       std::to_string(plan.config.context) + " and lose their ends");
+  plan.notes.push_back(std::to_string(cut) + " of " + std::to_string(plan.lines) +
+                       " lines are longer than the context of " + std::to_string(plan.config.context) +
+                       " and lose their ends");
 }
 
 void choose_context(Plan& plan, const data::TextFacts& facts, const Row& row) {
@@ -185,8 +186,8 @@ void choose_optimizer(Config& config, const Row& row) {
     if (config.channels > 256 && !noam) config.lr /= 2;  // wider models want smaller steps
   }
   // A minimum from a preset or file must not turn the schedule of a smaller --lr upside down.
-  const bool overtaken = config.min_lr > config.lr &&
-                         source_of(config, &Config::min_lr) < source_of(config, &Config::lr);
+  const bool overtaken =
+      config.min_lr > config.lr && source_of(config, &Config::min_lr) < source_of(config, &Config::lr);
   if (fitted(config, &Config::min_lr) || overtaken) config.min_lr = tenth(config.lr);
   if (fitted(config, &Config::weight_decay)) config.weight_decay = config.optimizer == optim::Rule::adamw ? 0.1 : 0;
   if (config.min_lr > config.lr) {
@@ -301,7 +302,8 @@ void settle_steps(Plan& plan, double seconds_per_step, double seconds_per_batch,
   const bool every_fits = fitted(config, &Config::eval_every);
   if (plan.timed) {
     double seconds = config.minutes * 60;
-    double per_step = seconds_per_step, seconds_per_evaluation = seconds_per_batch * static_cast<double>(evaluation_batches);
+    double per_step = seconds_per_step,
+           seconds_per_evaluation = seconds_per_batch * static_cast<double>(evaluation_batches);
     if (plan.validates() && every_fits) {
       // All of them together may take a fifth of the time; where they would take more, each looks at less of the text.
       const double most = 0.2 * seconds / (evaluations + 1);
@@ -320,7 +322,8 @@ void settle_steps(Plan& plan, double seconds_per_step, double seconds_per_batch,
     plan.timed = false;
   }
   if (fitted(config, &Config::warmup)) {
-    config.warmup = config.schedule == optim::Decay::noam ? std::max(1L, config.steps / 10) : std::min(100L, config.steps / 10);
+    config.warmup =
+        config.schedule == optim::Decay::noam ? std::max(1L, config.steps / 10) : std::min(100L, config.steps / 10);
   }
   if (every_fits) config.eval_every = std::max(1L, (config.steps + evaluations - 1) / evaluations);
 }

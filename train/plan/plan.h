@@ -14,7 +14,7 @@ namespace primer::train {
 
 /// A training that could start.
 struct Plan {
-  Config config;  // complete, but for the steps when `timed`
+  Config config;       // complete, but for the steps when `timed`
   bool timed = false;  // minutes were asked for: settle_steps() must be told how fast the model trains
   std::shared_ptr<const data::Tokenizer> tokenizer;
   std::vector<std::string> labels;  // of --objective classify, in order
@@ -50,8 +50,7 @@ TextReadings read_text(const Config& wishes, const data::Sources& sources, data:
 /// characters or bytes.
 /// Fault::input: the text is too short, also for a context that was chosen; Fault::usage: choices that exclude each
 /// other; Fault::memory: the model does not fit this machine.
-Plan make_plan(const Config& wishes, const data::TextFacts& facts,
-               const TextReadings& readings = {});
+Plan make_plan(const Config& wishes, const data::TextFacts& facts, const TextReadings& readings = {});
 
 /// Turns a time limit into steps: the most that fit, evaluations included, and at least one. Afterwards the
 /// configuration says steps only. Seconds are measured, and so is how many batches an evaluation takes; they are not

@@ -3,10 +3,10 @@
 #include <cmath>
 #include <cstdio>
 
-#include "train/tasks/numbers.h"
+#include "train/plan/plan.h"
 #include "train/step/json_line.h"
 #include "train/step/metrics.h"
-#include "train/plan/plan.h"
+#include "train/tasks/numbers.h"
 
 namespace primer::train {
 
@@ -33,8 +33,9 @@ std::string plan_text(const Plan& plan) {
     std::snprintf(epochs, sizeof epochs, ", %.3g epochs", static_cast<double>(c.steps) / plan.steps_per_epoch);
     out += epochs;
   }
-  out += ", " + short_number(plan.flop_per_token * tokens) + "FLOP a step; " + std::string(autograd::name(c.optimizer)) + ", lr " +
-         number_text(c.lr) + " to " + number_text(c.schedule == optim::Decay::constant ? c.lr : c.min_lr) + " (" +
+  out += ", " + short_number(plan.flop_per_token * tokens) + "FLOP a step; " +
+         std::string(autograd::name(c.optimizer)) + ", lr " + number_text(c.lr) + " to " +
+         number_text(c.schedule == optim::Decay::constant ? c.lr : c.min_lr) + " (" +
          std::string(autograd::name(c.schedule)) + ")";
   if (c.dropout > 0) out += ", dropout " + number_text(c.dropout);
   if (c.patience > 0) out += ", stops after " + text(c.patience) + " evaluations without a better one";

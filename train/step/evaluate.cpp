@@ -34,14 +34,13 @@ Evaluation evaluate(const Model<T>& model, autograd::Tape<T>& tape, const TextTa
   result.label_loss = scores.label_loss();
   result.label_accuracy = share_correct(scores.labels);
   const double bytes_per_token = static_cast<double>(text_bytes) / static_cast<double>(tokens.size());
-  result.bits_per_byte = task.is_a_code() ? result.loss / std::numbers::ln2 / bytes_per_token
-                                               : unknown;
+  result.bits_per_byte = task.is_a_code() ? result.loss / std::numbers::ln2 / bytes_per_token : unknown;
   return result;
 }
 
 template Evaluation evaluate(const Model<float>&, autograd::Tape<float>&, const TextTask&, const data::TokenSequence&,
                              std::uint64_t, long, long, const std::function<bool()>&);
-template Evaluation evaluate(const Model<double>&, autograd::Tape<double>&, const TextTask&,
-                             const data::TokenSequence&, std::uint64_t, long, long, const std::function<bool()>&);
+template Evaluation evaluate(const Model<double>&, autograd::Tape<double>&, const TextTask&, const data::TokenSequence&,
+                             std::uint64_t, long, long, const std::function<bool()>&);
 
 }  // namespace primer::train

@@ -12,8 +12,8 @@ namespace primer::train {
 class Interruption {
  public:
   virtual ~Interruption() = default;
-  virtual int stop() { return 0; }          // the signal that asks to end, 0 if there is none
-  virtual bool save() { return false; }     // true once for each request to save and go on
+  virtual int stop() { return 0; }       // the signal that asks to end, 0 if there is none
+  virtual bool save() { return false; }  // true once for each request to save and go on
 };
 
 /// Holds back SIGINT, SIGTERM, SIGHUP and SIGUSR1: from this thread, from those that it starts, and over an execv.

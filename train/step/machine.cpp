@@ -13,11 +13,11 @@ namespace {
 // OpenBLAS's names of its kernel families on x86-64; what is newer than this list is taken for the widest.
 Width width_of(const std::string& core) {
   static const std::map<std::string, Width> narrow{
-      {"Prescott", Width::sse},    {"Core2", Width::sse},       {"Penryn", Width::sse},       {"Dunnington", Width::sse},
-      {"Nehalem", Width::sse},     {"Atom", Width::sse},        {"Athlon", Width::sse},       {"Opteron", Width::sse},
-      {"Opteron_SSE3", Width::sse}, {"Barcelona", Width::sse},  {"Bobcat", Width::sse},       {"Nano", Width::sse},
-      {"Sandybridge", Width::avx}, {"Bulldozer", Width::avx},   {"Piledriver", Width::avx},   {"Steamroller", Width::avx},
-      {"Excavator", Width::avx2},  {"Haswell", Width::avx2},    {"Zen", Width::avx2}};
+      {"Prescott", Width::sse},     {"Core2", Width::sse},     {"Penryn", Width::sse},     {"Dunnington", Width::sse},
+      {"Nehalem", Width::sse},      {"Atom", Width::sse},      {"Athlon", Width::sse},     {"Opteron", Width::sse},
+      {"Opteron_SSE3", Width::sse}, {"Barcelona", Width::sse}, {"Bobcat", Width::sse},     {"Nano", Width::sse},
+      {"Sandybridge", Width::avx},  {"Bulldozer", Width::avx}, {"Piledriver", Width::avx}, {"Steamroller", Width::avx},
+      {"Excavator", Width::avx2},   {"Haswell", Width::avx2},  {"Zen", Width::avx2}};
   const auto found = narrow.find(core);
   return found == narrow.end() ? Width::avx512 : found->second;
 }
@@ -71,8 +71,9 @@ Width built_width() {
 std::vector<std::string> slowed_by(const autograd::BlasInfo& blas, Width processor, bool asks_core, bool asks_cache) {
   std::vector<std::string> causes;
   if (!blas.openmp) {
-    causes.push_back("this OpenBLAS is not the OpenMP build, and several times slower inside our parallel loops: install "
-                     "libopenblas-openmp-dev and build again");
+    causes.push_back(
+        "this OpenBLAS is not the OpenMP build, and several times slower inside our parallel loops: install "
+        "libopenblas-openmp-dev and build again");
   }
   if (width_of(blas.core) < processor) {
     causes.push_back("BLAS computes with the kernels of " + blas.core + ", this processor has " + name_of(processor) +
@@ -91,9 +92,9 @@ std::vector<std::string> slowed_by(Width built, Width processor) {
 std::vector<std::string> slowed_by(autograd::Products products) {
   std::vector<std::string> causes = slowed_by(built_width(), processor_width());
   if (products == autograd::Products::tiles) return causes;  // BLAS has nothing to do
-  const std::vector<std::string> more = slowed_by(autograd::blas_info(), processor_width(),
-                                                  std::getenv("OPENBLAS_CORETYPE") != nullptr,
-                                                  std::getenv("OPENBLAS_L2_SIZE") != nullptr);
+  const std::vector<std::string> more =
+      slowed_by(autograd::blas_info(), processor_width(), std::getenv("OPENBLAS_CORETYPE") != nullptr,
+                std::getenv("OPENBLAS_L2_SIZE") != nullptr);
   causes.insert(causes.end(), more.begin(), more.end());
   return causes;
 }

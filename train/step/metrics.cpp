@@ -10,8 +10,7 @@
 namespace primer::train {
 
 LineLog::LineLog(const std::string& path, std::uint64_t keep, data::Disk& disk)
-    : disk_(disk),
-      descriptor_(data::uninterrupted([&] { return disk.open(path, data::Disk::Open::update); })) {
+    : disk_(disk), descriptor_(data::uninterrupted([&] { return disk.open(path, data::Disk::Open::update); })) {
   data::FileStatus status;
   int result = descriptor_;
   if (result >= 0) result = data::uninterrupted([&] { return disk_.status(descriptor_, status); });

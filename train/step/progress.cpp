@@ -80,7 +80,8 @@ void Progress::evaluation(long step, const Evaluation& evaluation) {
   std::string line = format("step %ld/%ld | validation loss %.4f", step, steps_, evaluation.loss);
   if (std::isfinite(evaluation.bits_per_byte)) line += format(" | %.3f bits/byte", evaluation.bits_per_byte);
   line += format(" | accuracy %.1f %%", 100 * evaluation.accuracy);
-  if (evaluation.train_accuracy >= 0) line += format(" (on what it learns from %.1f %%)", 100 * evaluation.train_accuracy);
+  if (evaluation.train_accuracy >= 0)
+    line += format(" (on what it learns from %.1f %%)", 100 * evaluation.train_accuracy);
   if (evaluation.has_both) line += format(" | next sentence %.1f %%", 100 * evaluation.label_accuracy);
   note(line);
 }

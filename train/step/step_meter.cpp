@@ -21,8 +21,8 @@ StepNeed StepMeter::part(long sequences) {
   tape.noise.sequences = sequences;
   Scores scores;
   tape.backward(model_.loss(tape, part_of(batch, 0, sequences), 1, 1, scores));
-  const std::size_t ids = batch.tokens.size() + batch.targets.size() + batch.lengths.size() + batch.segments.size() +
-                          batch.labels.size();
+  const std::size_t ids =
+      batch.tokens.size() + batch.targets.size() + batch.lengths.size() + batch.segments.size() + batch.labels.size();
   return {static_cast<double>(tape.bytes_of_values()), static_cast<double>(tape.most_bytes_of_gradients()),
           static_cast<double>(ids * sizeof(int)), std::move(tape.multiplier.work)};
 }

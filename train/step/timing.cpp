@@ -1,6 +1,4 @@
 #include "train/step/timing.h"
-#include "train/step/json_line.h"
-#include "train/step/stopwatch.h"
 
 #include <algorithm>
 #include <charconv>
@@ -9,6 +7,8 @@
 
 #include "autograd/error.h"
 #include "data/bytes/file.h"
+#include "train/step/json_line.h"
+#include "train/step/stopwatch.h"
 
 namespace primer::train {
 

@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "train/step/stopwatch.h"
 #include "train/step/metrics.h"
+#include "train/step/stopwatch.h"
 #include "train/step/trainer.h"
 
 namespace primer::train {

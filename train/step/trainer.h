@@ -8,21 +8,21 @@
 
 #include "autograd/parameters.h"
 #include "autograd/tape.h"
-#include "data/tokenizers/tokenizer.h"
 #include "data/examples/examples.h"
+#include "data/tokenizers/tokenizer.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
-#include "train/tasks/config.h"
 #include "train/step/evaluate.h"
 #include "train/step/model.h"
+#include "train/tasks/config.h"
 #include "train/tasks/task.h"
 
 namespace primer::train {
 
 /// What one step did.
 struct StepReport {
-  long step = 0;             // its number, from 1
-  double loss = 0;           // nats for each target, the mean over the whole step; and that over labels
+  long step = 0;    // its number, from 1
+  double loss = 0;  // nats for each target, the mean over the whole step; and that over labels
   double lr = 0;
   double grad_norm = 0;      // of all gradients together, before clipping
   std::uint64_t tokens = 0;  // read in this step
@@ -53,8 +53,8 @@ class Trainer {
   void restore(const TrainerState& state);
 
   /// Draws a batch, of which `accumulate` parts are worked on one after the other, adds up their gradients, clips and
-  /// updates. The loss is the sum over all targets of the step divided by their number, however the step is cut. A loss or gradient that is not finite changes
-  /// no parameter and is reported as skipped.
+  /// updates. The loss is the sum over all targets of the step divided by their number, however the step is cut. A loss
+  /// or gradient that is not finite changes no parameter and is reported as skipped.
   StepReport step();
 
   /// Three skipped steps in a row, or ten among the last hundred: more of them would not help.

@@ -1,5 +1,4 @@
 #include "train/tasks/config.h"
-#include "train/tasks/numbers.h"
 
 #include <algorithm>
 #include <charconv>
@@ -7,9 +6,10 @@
 #include <vector>
 
 #include "autograd/error.h"
-#include "data/tokenizers/bpe_training.h"
 #include "data/bytes/utf8.h"
+#include "data/tokenizers/bpe_training.h"
 #include "train/tasks/nearest.h"
+#include "train/tasks/numbers.h"
 
 namespace primer::train {
 
@@ -48,7 +48,8 @@ bool read_value(double& value, const Field& field, std::string_view text) {
   double read = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), read);
   // Written so that nan is refused as well: it is in no range.
-  if (error != std::errc() || end != text.data() + text.size() || !(read >= field.low && read <= field.high)) return false;
+  if (error != std::errc() || end != text.data() + text.size() || !(read >= field.low && read <= field.high))
+    return false;
   value = read;
   return true;
 }
@@ -107,13 +108,12 @@ std::vector<std::string_view> split(std::string_view choices) {
 std::vector<Field> make_fields() {
   using Kind = Field::Kind;
   std::vector<Field> list;
-#define PRIMER_FIELD(name, kind, low, high, choices, fits, group, help)                                     \
-  list.push_back({static_cast<int>(list.size()), #name, kind, low, high, choices, fits, group, help,        \
-                  [](const Config& config) { return text_of(config.name); },                                \
-                  [](Config& config, const Field& field, std::string_view text) {                           \
-                    return read_value(config.name, field, text);                                            \
-                  },                                                                                        \
-                  [](const Config& config) -> const void* { return &config.name; }});
+#define PRIMER_FIELD(name, kind, low, high, choices, fits, group, help)                                                \
+  list.push_back(                                                                                                      \
+      {static_cast<int>(list.size()), #name, kind, low, high, choices, fits, group, help,                              \
+       [](const Config& config) { return text_of(config.name); },                                                      \
+       [](Config& config, const Field& field, std::string_view text) { return read_value(config.name, field, text); }, \
+       [](const Config& config) -> const void* { return &config.name; }});
 #define PRIMER_INTEGER(name, value, low, high, fits, group, help) \
   PRIMER_FIELD(name, Kind::integer, low, high, {}, fits, group, help)
 #define PRIMER_NUMBER(name, value, low, high, fits, group, help) \
@@ -134,8 +134,7 @@ std::vector<Field> make_fields() {
 }
 
 [[noreturn]] void refuse(std::string_view shown, std::string_view text, const std::string& expected) {
-  throw Error(Fault::usage,
-              std::string(shown) + " " + data::printable(text.substr(0, 100)) + ": expected " + expected);
+  throw Error(Fault::usage, std::string(shown) + " " + data::printable(text.substr(0, 100)) + ": expected " + expected);
 }
 
 std::string expected(const Field& field, std::string_view text) {
@@ -197,7 +196,8 @@ const Field& field_named(std::string_view key) {
   std::vector<std::string> keys;
   for (const Field& field : fields()) keys.emplace_back(field.key);
   const std::string near = nearest(std::string(key), keys);
-  throw Error(Fault::usage, "unknown option " + data::printable(key) + (near.empty() ? "" : "; did you mean " + near + "?"));
+  throw Error(Fault::usage,
+              "unknown option " + data::printable(key) + (near.empty() ? "" : "; did you mean " + near + "?"));
 }
 
 void set(Config& config, const Field& field, std::string_view text, ChosenBy source, std::string_view shown) {
@@ -215,8 +215,9 @@ const Field& field_at(const Config& config, const void* place) {
 }
 
 Config inherit_model(const Config& wishes, const Config& source, std::string_view run) {
-  constexpr std::string_view shape[] = {"tokenizer",    "layers", "heads",    "channels", "context",   "ffn_channels",
-                                        "bias",         "position", "position_scale", "norm", "tie", "activation"};
+  constexpr std::string_view shape[] = {"tokenizer",      "layers",       "heads", "channels",
+                                        "context",        "ffn_channels", "bias",  "position",
+                                        "position_scale", "norm",         "tie",   "activation"};
   Config config = wishes;
   if (source_of(wishes, &Config::objective) == ChosenBy::fitted) config.objective = source.objective;
   const Task &task = *config.objective, &before = *source.objective;
@@ -232,8 +233,9 @@ Config inherit_model(const Config& wishes, const Config& source, std::string_vie
            ChosenBy::preset);
   }
   if (config.freeze && config.pooling == nn::Pooling::cls && !pooled) {
-    throw Error(Fault::usage, "--freeze keeps what the model has learned, and that of " + std::string(run) +
-                                  " has learned nothing for --pooling cls; leave it out, or train with --next-sentence");
+    throw Error(Fault::usage,
+                "--freeze keeps what the model has learned, and that of " + std::string(run) +
+                    " has learned nothing for --pooling cls; leave it out, or train with --next-sentence");
   }
   std::string conflicts;
   for (const std::string_view key : shape) {

@@ -24,15 +24,16 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
 // INTEGER(name, default, lowest, highest, FITS or FIXED, group, help)    NUMBER: the same with a real number
 // SWITCH(name, default, FITS or FIXED, group, help)
 // WORD(name, default, FITS or FIXED, group, help): a value of an enumeration with names, or a task
-// TEXT(name, default, "a|b|c", FITS or FIXED, group, help): text; bpe:SIZE among the choices stands for bpe: and a number
-// of tokens, PATH for any word with a slash or a dot
+// TEXT(name, default, "a|b|c", FITS or FIXED, group, help): text; bpe:SIZE among the choices stands for bpe: and a
+// number of tokens, PATH for any word with a slash or a dot
 #define PRIMER_CONFIG_FIELDS(INTEGER, NUMBER, SWITCH, WORD, TEXT)                                                      \
   WORD(objective, Objective(), FIXED, "Task", objective_help())                                                        \
   SWITCH(next_sentence, false, FIXED, "Task",                                                                          \
          "mlm: learn too whether a sentence follows another; blank lines part documents")                              \
   TEXT(tokenizer, "char", "char|byte|bpe:SIZE|PATH", FITS, "Task",                                                     \
        "a token is a Unicode character, a byte, one of SIZE pieces learned from the text, or as a file says")          \
-  NUMBER(val_fraction, 0.1, 0, 0.9, FITS, "Task", "kept for validation: the last part of each file; of labelled lines, drawn") \
+  NUMBER(val_fraction, 0.1, 0, 0.9, FITS, "Task",                                                                      \
+         "kept for validation: the last part of each file; of labelled lines, drawn")                                  \
   INTEGER(seed, 1337, 0, 9007199254740991, FIXED, "Task", "of initialisation, data order and dropout")                 \
   INTEGER(layers, 4, 0, 1000, FITS, "Model", "blocks of attention and feed-forward")                                   \
   INTEGER(heads, 4, 1, 4096, FITS, "Model", "attention heads of a block; they divide the channels")                    \
@@ -41,17 +42,17 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
   INTEGER(ffn_channels, 0, -1, 1048576, FIXED, "Model", "width of the feed-forward layer; 0: 4 x channels, -1: none")  \
   NUMBER(dropout, 0, 0, 0.99, FITS, "Model", "probability of dropping an activation in training")                      \
   SWITCH(bias, false, FITS, "Model", "biases in linear and norm layers; a BERT has them")                              \
-  WORD(position, nn::Position::learned, FIXED, "Model", "how a position is told to the model")          \
+  WORD(position, nn::Position::learned, FIXED, "Model", "how a position is told to the model")                         \
   NUMBER(position_scale, 1, 0, 1000, FITS, "Model", "amplitude of sinusoidal positions")                               \
-  WORD(norm, nn::Norm::pre, FITS, "Model", "layer norm before each sublayer; after, as in a BERT")            \
+  WORD(norm, nn::Norm::pre, FITS, "Model", "layer norm before each sublayer; after, as in a BERT")                     \
   SWITCH(tie, true, FIXED, "Model", "the output projection is the token embedding")                                    \
-  WORD(activation, nn::Activation::gelu, FITS, "Model", "of the feed-forward layer; a BERT has gelu-erf")      \
+  WORD(activation, nn::Activation::gelu, FITS, "Model", "of the feed-forward layer; a BERT has gelu-erf")              \
   WORD(pooling, nn::Pooling::cls, FITS, "Model", "what labels are read from: the output at [CLS], or all in the mean") \
-  WORD(optimizer, optim::Rule::adamw, FIXED, "Optimizer", "the update rule")                                    \
+  WORD(optimizer, optim::Rule::adamw, FIXED, "Optimizer", "the update rule")                                           \
   NUMBER(lr, 1e-3, 0, 1000, FITS, "Optimizer", "highest learning rate; for noam a factor")                             \
   NUMBER(min_lr, 1e-4, 0, 1000, FITS, "Optimizer", "learning rate at the end of the schedule")                         \
   INTEGER(warmup, 100, 0, 1000000000, FITS, "Optimizer", "steps in which the learning rate rises")                     \
-  WORD(schedule, optim::Decay::cosine, FIXED, "Optimizer", "the learning rate after the warmup")    \
+  WORD(schedule, optim::Decay::cosine, FIXED, "Optimizer", "the learning rate after the warmup")                       \
   NUMBER(beta1, 0.9, 0, 0.999999, FIXED, "Optimizer", "decay of the first moment; the momentum of sgd")                \
   NUMBER(beta2, 0.99, 0, 0.999999999, FIXED, "Optimizer", "decay of the second moment")                                \
   NUMBER(eps, 1e-8, 1e-30, 1, FIXED, "Optimizer", "added to the root of the second moment")                            \
@@ -98,15 +99,15 @@ struct Field {
   int index;
   std::string_view key;  // snake_case: the name in config.json
   Kind kind;
-  double low = 0, high = 0;                // of integers and numbers, both allowed
-  std::vector<std::string_view> choices;   // of words
-  bool fits = false;                       // fitted to the text unless chosen
+  double low = 0, high = 0;               // of integers and numbers, both allowed
+  std::vector<std::string_view> choices;  // of words
+  bool fits = false;                      // fitted to the text unless chosen
   std::string_view group;
   std::string help;
 
-  std::string (*text)(const Config& config);                                     // the value: see value_text()
-  bool (*read)(Config& config, const Field& field, std::string_view text);       // false: no value of this field
-  const void* (*place)(const Config& config);                                    // of the member
+  std::string (*text)(const Config& config);                                // the value: see value_text()
+  bool (*read)(Config& config, const Field& field, std::string_view text);  // false: no value of this field
+  const void* (*place)(const Config& config);                               // of the member
 
   /// The name on the command line, without dashes: the key in kebab-case.
   std::string option() const;
@@ -172,7 +173,8 @@ void check_choices(const Config& config, bool has_source);
 /// The model has BERT's pooler: what labels are read from, when there are any.
 bool has_pooler(const Config& config);
 
-/// The model that the configuration describes, over `vocabulary` tokens; `labels` are the text's. Throws Fault::usage when heads do not divide the channels.
+/// The model that the configuration describes, over `vocabulary` tokens; `labels` are the text's. Throws Fault::usage
+/// when heads do not divide the channels.
 nn::ModelConfig model_config(const Config& config, long vocabulary, long labels = 0);
 
 }  // namespace primer::train

@@ -53,8 +53,8 @@ const Field& field_named(const std::string& key, const std::string& name) {
   std::vector<std::string> known;
   for (const Field& field : fields()) known.emplace_back(field.key);
   const std::string near = nearest(key, known);
-  throw Error(Fault::usage, name + ": unknown key " + shown_string(key) +
-                                (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+  throw Error(Fault::usage,
+              name + ": unknown key " + shown_string(key) + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
 }
 
 }  // namespace

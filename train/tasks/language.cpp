@@ -13,7 +13,8 @@ class Language final : public Task {
   bool causal() const override { return true; }
   bool writes() const override { return true; }
   Room room(const Config&) const override {
-    return {.fewest_tokens = 2, .fewest_places = 1, .framing = -1};  // the target of the last token is beyond the context
+    return {
+        .fewest_tokens = 2, .fewest_places = 1, .framing = -1};  // the target of the last token is beyond the context
   }
 
   std::unique_ptr<data::Examples> examples(const Config& config, const data::Tokenizer&, long,

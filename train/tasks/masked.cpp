@@ -24,7 +24,8 @@ class Masked final : public BothWays {
 
   Room room(const Config& config) const override {
     if (!config.next_sentence) return {.fewest_tokens = 1, .fewest_places = 3, .framing = 2};  // [CLS] ... [SEP]
-    return {.fewest_tokens = 8, .fewest_places = 5, .framing = 3};  // two documents, two sentences in one; a second [SEP]
+    return {
+        .fewest_tokens = 8, .fewest_places = 5, .framing = 3};  // two documents, two sentences in one; a second [SEP]
   }
 
   std::unique_ptr<data::Examples> examples(const Config& config, const data::Tokenizer& tokenizer, long,

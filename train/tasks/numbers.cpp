@@ -9,7 +9,8 @@ namespace primer::train {
 
 bool read_whole(std::string_view text, long& value) {
   const char* const last = text.data() + text.size();
-  if (const auto read = std::from_chars(text.data(), last, value); read.ec == std::errc() && read.ptr == last) return true;
+  if (const auto read = std::from_chars(text.data(), last, value); read.ec == std::errc() && read.ptr == last)
+    return true;
   double number = 0;
   const auto read = std::from_chars(text.data(), last, number);
   if (read.ec != std::errc() || read.ptr != last || text.find_first_of("eE") == std::string_view::npos) return false;
@@ -35,7 +36,10 @@ std::string short_number(double value) {
     ++unit;
   }
   char buffer[32];
-  std::snprintf(buffer, sizeof buffer, value >= 99.95 || unit == 0 ? "%.0f%s" : value >= 9.995 ? "%.1f%s" : "%.2f%s",
+  std::snprintf(buffer, sizeof buffer,
+                value >= 99.95 || unit == 0 ? "%.0f%s"
+                : value >= 9.995            ? "%.1f%s"
+                                            : "%.2f%s",
                 value, units[unit]);
   return buffer;
 }

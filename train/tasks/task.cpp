@@ -42,7 +42,8 @@ void require_specials(const Task& task, const data::Tokenizer& tokenizer) {
   throw autograd::Error(autograd::Fault::input,
                         "the tokenizer has no " + missing + ", which --objective " + std::string(task.name()) +
                             " needs; --tokenizer char, byte or bpe:SIZE makes one that has, as does "
-                            "primer tokenize train" + options);
+                            "primer tokenize train" +
+                            options);
 }
 
 std::unique_ptr<data::Examples> TextTask::examples(const data::TokenSequence& tokens) const {

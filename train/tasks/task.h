@@ -1,5 +1,6 @@
-// What a model is trained to do: which texts it reads, how they become examples, which heads it has, what it is measured
-// in. An objective is one file of this folder and one row of the table in task.cpp; everything else asks its Task.
+// What a model is trained to do: which texts it reads, how they become examples, which heads it has, what it is
+// measured in. An objective is one file of this folder and one row of the table in task.cpp; everything else asks its
+// Task.
 #pragma once
 
 #include <memory>
@@ -111,7 +112,8 @@ struct TextTask {
   const data::Tokenizer& tokenizer;
   long labels = 0;  // of the text's lines, where they carry any
 
-  /// The examples of `tokens`, which must live as long: Fault::input when there are none, or a special token is missing.
+  /// The examples of `tokens`, which must live as long: Fault::input when there are none, or a special token is
+  /// missing.
   std::unique_ptr<data::Examples> examples(const data::TokenSequence& tokens) const;
 
   /// The losses of a text's tokens add up to the length of its best code, so that bits per byte mean something.

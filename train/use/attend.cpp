@@ -5,8 +5,8 @@
 
 #include "autograd/error.h"
 #include "autograd/tape.h"
-#include "data/examples/text_form.h"
 #include "data/bytes/utf8.h"
+#include "data/examples/text_form.h"
 #include "train/use/reader.h"
 
 namespace primer::train {

@@ -98,7 +98,7 @@ void generate(const nn::Gpt<float>& gpt, autograd::Tape<float>& tape, std::span<
     live.back().window.assign(prompt.begin(), prompt.end());
   }
   nn::KvCache<float> cache(gpt.config, samples.count);
-  cache.clear(1);  // the prompt is the same for all
+  cache.clear(1);           // the prompt is the same for all
   std::vector<int> tokens;  // [cache.sequences(), n], what the cache does not hold yet
   ProbabilitySpace space;
 

@@ -18,8 +18,11 @@ struct Window {
 class Windows {
  public:
   Windows(const LoadedRun& run, const data::TokenSequence& tokens)
-      : tokens_(tokens), room_(static_cast<std::uint64_t>(run.config.context - 2)), sentences_(run.config.next_sentence),
-        cls_(data::need_special(*run.tokenizer, "[CLS]")), sep_(data::need_special(*run.tokenizer, "[SEP]")) {}
+      : tokens_(tokens),
+        room_(static_cast<std::uint64_t>(run.config.context - 2)),
+        sentences_(run.config.next_sentence),
+        cls_(data::need_special(*run.tokenizer, "[CLS]")),
+        sep_(data::need_special(*run.tokenizer, "[SEP]")) {}
 
   /// Around the token at `at`; empty if that is none of the text's own.
   Window around(std::uint64_t at) const {

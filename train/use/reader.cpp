@@ -9,8 +9,8 @@
 #include "autograd/ops/gather.h"
 #include "autograd/ops/layout.h"
 #include "autograd/ops/softmax.h"
-#include "data/examples/text_form.h"
 #include "data/bytes/utf8.h"
+#include "data/examples/text_form.h"
 
 namespace primer::train {
 
@@ -33,7 +33,8 @@ std::vector<int> segments_of(const LoadedRun& run, std::span<const int> ids) {
   if (!run.config.next_sentence) return {};
   std::vector<int> segments(ids.size(), 0);
   const auto end = std::find(ids.begin(), ids.end(), data::need_special(*run.tokenizer, "[SEP]"));
-  for (auto i = end - ids.begin() + 1; i < static_cast<std::ptrdiff_t>(ids.size()); ++i) segments[static_cast<std::size_t>(i)] = 1;
+  for (auto i = end - ids.begin() + 1; i < static_cast<std::ptrdiff_t>(ids.size()); ++i)
+    segments[static_cast<std::size_t>(i)] = 1;
   return segments;
 }
 
@@ -42,7 +43,9 @@ void Reader::refuse(const std::string& why) const {
 }
 
 const nn::Bert<float>& Reader::bert_that(bool can, const std::string& what) const {
-  if (!can) refuse(" holds a model that was trained with --objective " + std::string(run_.config.objective->name()) + " and " + what);
+  if (!can)
+    refuse(" holds a model that was trained with --objective " + std::string(run_.config.objective->name()) + " and " +
+           what);
   return run_.network->bert();
 }
 

@@ -20,8 +20,8 @@ struct Filling {
 /// What a vector is taken from.
 enum class Summary { mean, cls };
 
-/// The segment of each of a text's ids [T]: 1 after its first [SEP] and 0 before, as the model met them in training; none
-/// where it was not trained on pairs of sentences.
+/// The segment of each of a text's ids [T]: 1 after its first [SEP] and 0 before, as the model met them in training;
+/// none where it was not trained on pairs of sentences.
 std::vector<int> segments_of(const LoadedRun& run, std::span<const int> ids);
 
 /// Reads texts with the model of a run. A text is [CLS] text [SEP] to a BERT, and its tokens alone to a GPT. A model
@@ -70,7 +70,8 @@ void by_length(std::vector<std::vector<int>> texts, F f) {
                    [&](std::size_t a, std::size_t b) { return texts[a].size() < texts[b].size(); });
   constexpr std::size_t most_tokens = 8192;  // of a batch, with padding
   for (std::size_t first = 0, last = 0; first < order.size(); first = last) {
-    while (last < order.size() && (last == first || (last - first + 1) * texts[order[last]].size() <= most_tokens)) ++last;
+    while (last < order.size() && (last == first || (last - first + 1) * texts[order[last]].size() <= most_tokens))
+      ++last;
     std::vector<std::vector<int>> batch;
     for (std::size_t i = first; i < last; ++i) batch.push_back(std::move(texts[order[i]]));
     f(std::span<const std::size_t>(order).subspan(first, last - first), std::span<const std::vector<int>>(batch));
