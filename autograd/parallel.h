@@ -17,7 +17,7 @@ inline constexpr long worth_a_region = 20'000;
 /// Calls f(begin, end, thread) for a partition of 0 ... n-1 into one range a thread, cut at multiples of `grain`.
 /// `cost`: operations per item. f must not throw.
 template <class F>
-void split(long n, long cost, F f, long grain = 1) {
+void split(long n, long cost, long grain, F f) {
   const long grains = (n + grain - 1) / grain;
   const long parts = std::min<long>(threads(), grains);
   if (n <= 0) return;
@@ -35,15 +35,17 @@ void split(long n, long cost, F f, long grain = 1) {
   }
 }
 
+template <class F>
+void split(long n, long cost, F f) {
+  split(n, cost, 1, f);
+}
+
 /// Calls f(i) for i = 0 ... n-1; cheap independent elements.
 template <class F>
 void each(long n, F f) {
-  split(
-      n, 1,
-      [&](long begin, long end, int) {
-        for (long i = begin; i < end; ++i) f(i);
-      },
-      64);
+  split(n, 1, 64, [&](long begin, long end, int) {
+    for (long i = begin; i < end; ++i) f(i);
+  });
 }
 
 /// Calls f(i, thread) for i = 0 ... n-1, handing out one item at a time: for items of unequal cost.

@@ -123,8 +123,8 @@ void product_by_blas(long m, long n, long k, Operand<T> a, Operand<T> b, T beta,
     const Operand<T> columns{b.data + begin * (b.is_transposed ? b.stride : 1), b.stride, b.is_transposed};
     gemm<T>(m, end - begin, k, 1, a, columns, beta, c + begin, c_stride);
   };
-  if (m >= n) split(m, n * k, some_rows, 16);
-  else split(n, m * k, some_columns, 16);
+  if (m >= n) split(m, n * k, 16, some_rows);
+  else split(n, m * k, 16, some_columns);
 }
 
 }  // namespace
@@ -140,7 +140,7 @@ void Multiplier::product(long m, long n, long k, Operand<T> a, Operand<T> b, T b
     dot_rows(m, end - begin, k, a, transposed(b.data + begin * b.stride, b.stride), beta, c + begin, c_stride);
   };
   if (m <= 8 && n > m && !a.is_transposed && b.is_transposed)  // reading b takes longer than computing with it
-    split(n, m * k, some_columns, 16);
+    split(n, m * k, 16, some_columns);
   else if (by == Products::tiles) product_by_tiles<T>(m, n, k, a, b, beta, {c, c_stride, 1}, packing_space<T>(packed_));
   else product_by_blas(m, n, k, a, b, beta, c, c_stride);
 }

@@ -163,8 +163,12 @@ class Tape {
     if (computes()) autograd::each(n, f);
   }
   template <class F>
-  void split(long n, long cost, F f, long grain = 1) const {
-    if (computes()) autograd::split(n, cost, f, grain);
+  void split(long n, long cost, long grain, F f) const {
+    if (computes()) autograd::split(n, cost, grain, f);
+  }
+  template <class F>
+  void split(long n, long cost, F f) const {
+    split(n, cost, 1, f);
   }
 
   /// c = a b + beta c: see Multiplier.

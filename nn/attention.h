@@ -10,6 +10,13 @@
 
 namespace primer::nn {
 
+struct SelfAttentionOptions {
+  long channels = 0, heads = 1;  // channels is a multiple
+  bool causal = true, bias = true;
+  double dropout = 0;
+  double deviation = 0.02, residual_deviation = 0.02;  // of the initial weights: qkv's, and the output's
+};
+
 template <class T>
 struct SelfAttention {
   std::string path;
@@ -19,16 +26,16 @@ struct SelfAttention {
   Linear<T> output;  // [C, C]
   Dropout pattern_dropout, residual_dropout;
 
-  SelfAttention() = default;
-  SelfAttention(Parameters<T>& parameters, const std::string& path_, long channels, long heads_, bool causal_,
-                bool bias, double dropout, double deviation, double residual_deviation)
+  SelfAttention(Parameters<T>& parameters, const std::string& path_, const SelfAttentionOptions& o)
       : path(path_),
-        heads(heads_),
-        causal(causal_),
-        qkv(parameters, path + ".qkv", channels, 3 * channels, bias, deviation),
-        output(parameters, path + ".output", channels, channels, bias, residual_deviation),
-        pattern_dropout{dropout, autograd::hash(path + ".pattern")},
-        residual_dropout{dropout, autograd::hash(path + ".residual")} {}
+        heads(o.heads),
+        causal(o.causal),
+        qkv(parameters, path + ".qkv",
+            {.in = o.channels, .out = 3 * o.channels, .bias = o.bias, .deviation = o.deviation}),
+        output(parameters, path + ".output",
+               {.in = o.channels, .out = o.channels, .bias = o.bias, .deviation = o.residual_deviation}),
+        pattern_dropout{o.dropout, autograd::hash(path + ".pattern")},
+        residual_dropout{o.dropout, autograd::hash(path + ".residual")} {}
 
   /// residual + attention(x); x and residual [B, T, C]; lengths [B] of real tokens, or none for all. With a cache, x
   /// are the tokens after its past ones: they join it and see those too.

@@ -1,6 +1,7 @@
 // One block of a transformer: attention, then feed-forward, each added to the residual stream.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "nn/attention.h"
@@ -10,27 +11,17 @@
 
 namespace primer::nn {
 
+inline LayerNormOptions norm_options(const ModelConfig& c) { return {c.channels, c.bias, c.norm_epsilon}; }
+
 template <class T>
 struct Block {
   std::string path;
-  Norm norm = Norm::pre;
-  LayerNorm<T> attention_norm, feed_forward_norm;  // without parameters in a model without norms
+  Norm norm;
+  std::optional<LayerNorm<T>> attention_norm, feed_forward_norm;
   SelfAttention<T> attention;
-  FeedForward<T> feed_forward;  // without parameters in an attention-only model
+  std::optional<FeedForward<T>> feed_forward;
 
-  Block(Parameters<T>& parameters, const std::string& path_, const ModelConfig& c) : path(path_), norm(c.norm) {
-    const double deviation = c.deviation(), residual = c.residual_deviation();
-    if (norm != Norm::none) attention_norm = {parameters, path + ".attention_norm", c.channels, c.bias, c.norm_epsilon};
-    attention = {parameters, path + ".attention", c.channels, c.heads, c.causal,
-                 c.bias,     c.dropout,           deviation,  residual};
-    if (c.hidden() == 0) return;
-    if (norm != Norm::none) {
-      feed_forward_norm = {parameters, path + ".feed_forward_norm", c.channels, c.bias, c.norm_epsilon};
-    }
-    feed_forward = {
-        parameters, path + ".feed_forward", c.channels, c.hidden(), c.activation, c.bias, c.dropout, deviation,
-        residual};
-  }
+  Block(Parameters<T>& parameters, const std::string& path, const ModelConfig& c);
 
   /// x [B, T, C] -> [B, T, C]. Pre-norm: x + f(norm(x)). Post-norm: norm(x + f(x)) (Vaswani et al. 2017). With a
   /// cache, x are the tokens after its past ones.

@@ -12,16 +12,21 @@ Tensor<T> Embedding<T>::operator()(Tape<T>& tape, std::span<const int> ids, long
 }
 
 template <class T>
+PositionalEncoding<T>::PositionalEncoding(Parameters<T>& parameters, const std::string& path,
+                                          const PositionOptions& o) {
+  if (o.kind == Position::learned)
+    learned.emplace(parameters, path, EmbeddingOptions{o.context, o.channels, o.deviation});
+  else fixed = sinusoids<T>(o.context, o.channels, o.scale);
+}
+
+template <class T>
 Tensor<T> PositionalEncoding<T>::operator()(Tensor<T> x, long past) const {
-  if (kind == Position::none) return x;
-  const long B = x.shape[0], length = x.shape[1];
+  const long B = x.shape[0], length = x.shape[1], C = x.shape[2];
   Tape<T>& tape = *x.tape;
   const std::span<int> ids(tape.template keep<int>(B * length), B * length);
-  const bool learns = kind == Position::learned;
-  for (long i = 0; i < B * length; ++i) ids[i] = static_cast<int>(i % length + (learns ? past : 0));
-  const std::span rows(fixed.data() + (learns ? 0 : past * channels), learns ? 0 : length * channels);
-  const Tensor<T> table = learns ? learned.weight : tape.constant({length, channels}, rows);
-  return add(x, reshape(gather<T>(tape, table, ids), x.shape));
+  for (long i = 0; i < B * length; ++i) ids[i] = static_cast<int>(i % length + (learned ? past : 0));
+  const auto some = [&] { return tape.constant({length, C}, std::span(fixed).subspan(past * C, length * C)); };
+  return add(x, reshape(gather<T>(tape, learned ? learned->weight : some(), ids), x.shape));
 }
 
 template struct Embedding<float>;

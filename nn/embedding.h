@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,13 +12,17 @@
 
 namespace primer::nn {
 
+struct EmbeddingOptions {
+  long rows = 0, channels = 0;
+  double deviation = 0.02;  // of the initial numbers
+};
+
 template <class T>
 struct Embedding {
   Tensor<T> weight;  // [rows, C]
 
-  Embedding() = default;
-  Embedding(Parameters<T>& parameters, const std::string& path, long rows, long channels, double deviation)
-      : weight(parameters.declare(path + ".weight", {rows, channels}, {deviation}, true)) {}
+  Embedding(Parameters<T>& parameters, const std::string& path, const EmbeddingOptions& o)
+      : weight(parameters.declare(path + ".weight", {o.rows, o.channels}, {o.deviation}, true)) {}
 
   /// ids, batch * length of them -> [batch, length, C]
   Tensor<T> operator()(Tape<T>& tape, std::span<const int> ids, long batch, long length) const;
@@ -37,21 +42,20 @@ std::vector<T> sinusoids(long context, long channels, double scale = 1) {
   return table;
 }
 
-/// Where a token stands: learned rows, sinusoids, or nothing.
+struct PositionOptions {
+  Position kind = Position::learned;  // not none
+  long context = 0, channels = 0;
+  double deviation = 0.02;  // of the initial numbers of learned rows
+  double scale = 1;         // of sinusoids
+};
+
+/// Where a token stands: learned rows or sinusoids.
 template <class T>
 struct PositionalEncoding {
-  Position kind = Position::none;
-  long context = 0, channels = 0;
-  Embedding<T> learned;  // [context, C]
-  std::vector<T> fixed;  // [context, C]
+  std::optional<Embedding<T>> learned;  // [context, C]
+  std::vector<T> fixed;                 // [context, C], where nothing is learned
 
-  PositionalEncoding() = default;
-  PositionalEncoding(Parameters<T>& parameters, const std::string& path, Position k, long context_, long channels_,
-                     double deviation, double scale)
-      : kind(k), context(context_), channels(channels_) {
-    if (kind == Position::learned) learned = {parameters, path, context, channels, deviation};
-    if (kind == Position::sinusoidal) fixed = sinusoids<T>(context, channels, scale);
-  }
+  PositionalEncoding(Parameters<T>& parameters, const std::string& path, const PositionOptions& o);
 
   /// x [B, T, C] -> x + position, the same for every sequence, counted from `past`. past + T <= context.
   Tensor<T> operator()(Tensor<T> x, long past = 0) const;

@@ -9,6 +9,14 @@
 
 namespace primer::nn {
 
+struct FeedForwardOptions {
+  long channels = 0, hidden = 0;  // C, F
+  Activation activation = Activation::gelu;
+  bool bias = true;
+  double dropout = 0;
+  double deviation = 0.02, residual_deviation = 0.02;  // of the initial weights: up's, and down's
+};
+
 template <class T>
 struct FeedForward {
   Linear<T> up;    // [F, C]
@@ -16,13 +24,12 @@ struct FeedForward {
   Activation activation = Activation::gelu;
   Dropout dropout;
 
-  FeedForward() = default;
-  FeedForward(Parameters<T>& parameters, const std::string& path, long channels, long hidden, Activation a, bool bias,
-              double dropout_, double deviation, double residual_deviation)
-      : up(parameters, path + ".up", channels, hidden, bias, deviation),
-        down(parameters, path + ".down", hidden, channels, bias, residual_deviation),
-        activation(a),
-        dropout{dropout_, autograd::hash(path + ".residual")} {}
+  FeedForward(Parameters<T>& parameters, const std::string& path, const FeedForwardOptions& o)
+      : up(parameters, path + ".up", {.in = o.channels, .out = o.hidden, .bias = o.bias, .deviation = o.deviation}),
+        down(parameters, path + ".down",
+             {.in = o.hidden, .out = o.channels, .bias = o.bias, .deviation = o.residual_deviation}),
+        activation(o.activation),
+        dropout{o.dropout, autograd::hash(path + ".residual")} {}
 
   /// residual + dropout(down(activation(up(x)))); x and residual [B, T, C].
   Tensor<T> operator()(Tensor<T> residual, Tensor<T> x) const;

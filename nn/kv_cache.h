@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "autograd/parameters.h"
+#include "nn/body.h"
 #include "nn/model_config.h"
 
 namespace primer::autograd {
@@ -29,7 +30,9 @@ struct LayerCache {
 /// Every layer's keys and values for up to `most` sequences, all of one length, up to the context. The memory is
 /// reserved once; what no position has filled takes none.
 template <class T>
-class KvCache {
+class KvCache final : public State<T> {
+  using State<T>::sequences_, State<T>::past_;
+
  public:
   /// For a model of this shape; empty, with `most` sequences to come. Throws Error(memory).
   KvCache(const ModelConfig& c, long most)
@@ -42,9 +45,6 @@ class KvCache {
     clear(most);
   }
 
-  long sequences() const { return sequences_; }  // B
-  long past() const { return past_; }            // positions of each that are filled
-
   bool fits(const ModelConfig& c) const {
     return c.layers == static_cast<long>(nodes_.size()) && c.context == context_ && 2 * c.channels == width_;
   }
@@ -52,14 +52,12 @@ class KvCache {
   LayerCache<T> layer(long i) { return {{nullptr, &nodes_[i], {sequences_, context_, width_}}, past_}; }
   void advance(long n) { past_ += n; }  // every layer has n positions more
 
-  /// Forgets all; so many sequences come next. Error(usage) when these are more than `most`.
-  void clear(long sequences) {
+  void clear(long sequences) override {
     past_ = 0;
     repeat(sequences);
   }
 
-  /// So many sequences that have all begun as the first one. Error(usage) as above.
-  void repeat(long sequences) {
+  void repeat(long sequences) override {
     if (sequences < 0 || sequences > most_)
       autograd::refuse("kv_cache",
                        "expected " + std::to_string(most_) + " sequences or fewer, got " + std::to_string(sequences));
@@ -67,8 +65,7 @@ class KvCache {
     for (long b = 1; b < sequences; ++b) copy(0, b);
   }
 
-  /// Gives up sequence b; the last one takes its place.
-  void drop(long b) {
+  void drop(long b) override {
     if (b != --sequences_) copy(sequences_, b);
   }
 
@@ -78,7 +75,7 @@ class KvCache {
       std::copy_n(n.value + from * context_ * width_, past_ * width_, n.value + to * context_ * width_);
   }
 
-  long context_, width_, most_, sequences_ = 0, past_ = 0;
+  long context_, width_, most_;
   autograd::FlatBlock<T> block_;          // [layers, most, context, 2C]
   std::vector<autograd::Node<T>> nodes_;  // [layers]
 };

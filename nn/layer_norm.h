@@ -8,19 +8,24 @@
 
 namespace primer::nn {
 
+struct LayerNormOptions {
+  long channels = 0;
+  bool bias = true;
+  double epsilon = 1e-5;  // added to the variance
+};
+
 template <class T>
 struct LayerNorm {
   Tensor<T> weight;  // [C], starts at 1
   Tensor<T> bias;    // [C], starts at 0; or none
   double epsilon = 1e-5;
 
-  LayerNorm() = default;
-  LayerNorm(Parameters<T>& parameters, const std::string& path, long channels, bool with_bias, double epsilon_ = 1e-5)
-      : weight(parameters.declare(path + ".weight", {channels}, {0, 1}, false)), epsilon(epsilon_) {
-    if (with_bias) bias = parameters.declare(path + ".bias", {channels}, {}, false);
+  LayerNorm(Parameters<T>& parameters, const std::string& path, const LayerNormOptions& o)
+      : weight(parameters.declare(path + ".weight", {o.channels}, {0, 1}, false)), epsilon(o.epsilon) {
+    if (o.bias) bias = parameters.declare(path + ".bias", {o.channels}, {}, false);
   }
 
-  /// x [..., C] -> [..., C]. Without parameters (a model without norms) x itself.
+  /// x [..., C] -> [..., C]
   Tensor<T> operator()(Tensor<T> x) const;
 };
 

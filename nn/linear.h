@@ -15,6 +15,12 @@ using autograd::Shape;
 using autograd::Tape;
 using autograd::Tensor;
 
+struct LinearOptions {
+  long in = 0, out = 0;
+  bool bias = true;
+  double deviation = 0.02;  // of the initial weights
+};
+
 template <class T>
 struct Linear {
   Tensor<T> weight;  // [out, in]
@@ -23,9 +29,9 @@ struct Linear {
   Linear() = default;
 
   /// Declares `path`.weight, normal with the given deviation and decayed, and `path`.bias, zero and not decayed.
-  Linear(Parameters<T>& parameters, const std::string& path, long in, long out, bool with_bias, double deviation)
-      : weight(parameters.declare(path + ".weight", {out, in}, {deviation}, true)) {
-    if (with_bias) bias = parameters.declare(path + ".bias", {out}, {}, false);
+  Linear(Parameters<T>& parameters, const std::string& path, const LinearOptions& o)
+      : weight(parameters.declare(path + ".weight", {o.out, o.in}, {o.deviation}, true)) {
+    if (o.bias) bias = parameters.declare(path + ".bias", {o.out}, {}, false);
   }
 
   /// x [..., in] -> [..., out]

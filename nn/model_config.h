@@ -24,6 +24,15 @@ constexpr auto words(Norm) { return word_list("pre", "post", "none"); }
 enum class Pooling { cls, mean };
 constexpr auto words(Pooling) { return word_list("cls", "mean"); }
 
+/// The heads of a model, which read what its body makes of the tokens.
+struct OutputConfig {
+  bool token = true;                 // every output predicts a token
+  bool masked = false;               // the outputs of hidden tokens tell what was hidden
+  bool tie = true;                   // the projection to tokens is the token embedding
+  std::optional<Pooling> pooling{};  // what a sequence is summed up in, for its labels
+  long labels = 0;                   // K, classes of a sequence; 0: no such head
+};
+
 struct ModelConfig {
   long vocabulary = 0;    // V, distinct tokens
   long context = 0;       // T, the longest sequence
@@ -34,31 +43,20 @@ struct ModelConfig {
   double dropout = 0;     // probability of zeroing, in [0, 1)
   bool bias = false;      // biases in linear and norm layers
   bool causal = true;     // a position sees only itself and earlier ones
-  bool tie = true;        // the output projection is the token embedding
   Position position = Position::learned;
   double position_scale = 1;  // of sinusoidal positions
   Norm norm = Norm::pre;
+  double norm_epsilon = 1e-5;  // added to the variance in every layer norm
   Activation activation = Activation::gelu;
-
-  // of a BERT only
-  long segments = 0;                 // S, kinds of segments that an embedding tells apart; 0: none
-  bool embedding_norm = false;       // layer norm of the embeddings' sum
-  double norm_epsilon = 1e-5;        // added to the variance in every layer norm
-  bool masked_head = false;          // predicts tokens
-  std::optional<Pooling> pooling{};  // none: no sequence is summed up
-  long labels = 0;                   // K, classes of a head on what the sequence is summed up in; 0: no such head
-
-  bool is_bert() const { return masked_head || labels > 0; }
-
-  /// Of the initial weights: GPT-2's 0.02 (Radford et al. 2019, section 2.3). A BERT's 0.02 is meant for its 768
-  /// channels; a narrower one has it widened, so that a layer's outputs are as large for its inputs as they are there.
-  /// At 64 channels 0.02 leaves what attention gathers far below the token it is added to, and nothing learns from it.
-  double deviation() const { return is_bert() ? 0.02 * std::sqrt(768.0 / static_cast<double>(channels)) : 0.02; }
+  long segments = 0;            // S, kinds of segments that an embedding tells apart; 0: none
+  bool embedding_norm = false;  // layer norm of the embeddings' sum
+  double deviation = 0.02;      // of the initial weights: GPT-2's (Radford et al. 2019, section 2.3)
+  OutputConfig output = {};
 
   /// Of the projections that write to the residual stream, of which there are two a block: less, as in GPT-2, where
   /// what they write adds up from block to block. After a norm it does not.
   double residual_deviation() const {
-    return norm == Norm::post ? deviation() : deviation() / std::sqrt(2.0 * static_cast<double>(layers));
+    return norm == Norm::post ? deviation : deviation / std::sqrt(2.0 * static_cast<double>(layers));
   }
 
   long hidden() const { return ffn_channels == 0 ? 4 * channels : std::max(ffn_channels, 0L); }  // F
@@ -74,7 +72,7 @@ struct ModelConfig {
     need(channels > 0, "1 channel or more", channels);
     need(heads > 0 && channels % heads == 0, "heads that divide the channels", heads);
     need(segments >= 0, "0 segments or more", segments);
-    need(labels >= 0 && (labels == 0 || pooling), "labels only with a pooling", labels);
+    need(output.labels >= 0 && (output.labels == 0 || output.pooling), "labels only with a pooling", output.labels);
     if (!(dropout >= 0 && dropout < 1))
       autograd::refuse("model", "expected dropout in [0, 1), got " + std::to_string(dropout));
   }

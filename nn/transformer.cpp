@@ -1,35 +1,65 @@
 #include "nn/transformer.h"
 
 #include <algorithm>
+#include <string>
 
+#include "autograd/expect.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/dropout.h"
 
 namespace primer::nn {
 
 template <class T>
-Tensor<T> Transformer<T>::hidden(Tape<T>& tape, const Sequences& in, KvCache<T>* cache, const char* op) const {
-  autograd::expect_count(op, "tokens", in.tokens.size(), in.batch * in.length);
-  const long past = cache ? cache->past() : 0;
-  if (past + in.length > config.context)
-    autograd::refuse(op, "a sequence of " + std::to_string(past + in.length) + " is longer than the context of " +
-                             std::to_string(config.context));
-  Tensor<T> x = position(token(tape, in.tokens, in.batch, in.length), past);
-  if (segment.weight) {
-    if (!in.segments.empty()) autograd::expect_count(op, "segments", in.segments.size(), in.batch * in.length);
-    x = add(x, in.segments.empty() ? first_segment(tape, in) : segment(tape, in.segments, in.batch, in.length));
-  }
-  x = tape.watch(dropout(embedding_norm(x), embedding_dropout), "embedding", "output");
-  for (long i = 0; i < config.layers; ++i) x = blocks[i](x, in.lengths, cache ? cache->layer(i) : LayerCache<T>{});
-  if (cache) cache->advance(in.length);
-  return norm(x);
+Transformer<T>::Transformer(Parameters<T>& parameters, const ModelConfig& c)
+    : Body<T>(c),
+      token(parameters, "token", {c.vocabulary, c.channels, c.deviation}),
+      embedding_dropout{c.dropout, autograd::hash("embedding.dropout")} {
+  if (c.position != Position::none)
+    position.emplace(parameters, "position",
+                     PositionOptions{c.position, c.context, c.channels, c.deviation, c.position_scale});
+  if (c.segments > 0) segment.emplace(parameters, "segment", EmbeddingOptions{c.segments, c.channels, c.deviation});
+  if (c.embedding_norm) embedding_norm.emplace(parameters, "embedding_norm", norm_options(c));
+  for (long i = 0; i < c.layers; ++i) blocks.emplace_back(parameters, "blocks." + std::to_string(i), c);
+  if (c.norm == Norm::pre) norm.emplace(parameters, "norm", norm_options(c));
 }
 
 template <class T>
-Tensor<T> Transformer<T>::first_segment(Tape<T>& tape, const Sequences& in) const {
-  const std::span<int> zeros(tape.template keep<int>(in.batch * in.length), in.batch * in.length);
-  std::fill(zeros.begin(), zeros.end(), 0);
-  return segment(tape, zeros, in.batch, in.length);
+Tensor<T> Transformer<T>::hidden(Tape<T>& tape, const Sequences& in, State<T>* state) const {
+  autograd::expect_count("transformer", "tokens", in.tokens.size(), in.batch * in.length);
+  auto* const cache = dynamic_cast<KvCache<T>*>(state);
+  if (state && !(cache && cache->fits(config)))
+    autograd::refuse("transformer", "the state was made for a model of another shape");
+  const long past = cache ? cache->past() : 0;
+  if (past + in.length > config.context)
+    autograd::refuse("transformer", "a sequence of " + std::to_string(past + in.length) +
+                                        " is longer than the context of " + std::to_string(config.context));
+  Tensor<T> x = token(tape, in.tokens, in.batch, in.length);
+  if (position) x = (*position)(x, past);
+  if (segment) {
+    const long places = in.batch * in.length;
+    std::span<const int> segments = in.segments;
+    if (segments.empty())
+      segments = {std::fill_n(tape.template keep<int>(places), places, 0) - places, in.tokens.size()};
+    autograd::expect_count("transformer", "segments", segments.size(), places);
+    x = add(x, (*segment)(tape, segments, in.batch, in.length));
+  }
+  if (embedding_norm) x = (*embedding_norm)(x);
+  x = tape.watch(dropout(x, embedding_dropout), "embedding", "output");
+  for (long i = 0; i < config.layers; ++i) x = blocks[i](x, in.lengths, cache ? cache->layer(i) : LayerCache<T>{});
+  if (cache) cache->advance(in.length);
+  return norm ? (*norm)(x) : x;
+}
+
+template <class T>
+std::unique_ptr<State<T>> Transformer<T>::state(long most) const {
+  if (!config.causal)
+    autograd::refuse("transformer", "a model that reads in both directions fills gaps; it cannot go on with a text");
+  return std::make_unique<KvCache<T>>(config, most);
+}
+
+template <class T>
+long Transformer<T>::position_count() const {
+  return position && position->learned ? position->learned->weight.size() : 0;
 }
 
 template struct Transformer<float>;

@@ -1,49 +1,34 @@
-// What every model of ours has in common: embeddings, then blocks. Heads on top of it make a GPT or a BERT.
+// The transformer: embeddings, then blocks. Vaswani et al. 2017; Radford et al. 2018; Devlin et al. 2019.
 #pragma once
 
-#include <string>
+#include <optional>
 #include <vector>
 
 #include "nn/block.h"
+#include "nn/body.h"
 #include "nn/embedding.h"
-#include "nn/sequences.h"
 
 namespace primer::nn {
 
 template <class T>
-struct Transformer {
-  ModelConfig config;
-  Embedding<T> token;              // [V, C]
-  PositionalEncoding<T> position;  // [T, C]
-  Embedding<T> segment;            // [S, C], if there are segments
-  LayerNorm<T> embedding_norm;     // without parameters in most models
+struct Transformer final : Body<T> {
+  using Body<T>::config;
+  Embedding<T> token;                             // [V, C]
+  std::optional<PositionalEncoding<T>> position;  // [T, C]
+  std::optional<Embedding<T>> segment;            // [S, C]
+  std::optional<LayerNorm<T>> embedding_norm;
   Dropout embedding_dropout;
   std::vector<Block<T>> blocks;
-  LayerNorm<T> norm;  // after the last block of a pre-norm model
+  std::optional<LayerNorm<T>> norm;  // after the last block of a pre-norm model
 
-  /// Declares all parameters; parameters.build(seed) then gives them numbers. Throws Error(usage) on a configuration
-  /// that makes no model.
-  Transformer(Parameters<T>& parameters, const ModelConfig& c)
-      : config(c), embedding_dropout{c.dropout, autograd::hash("embedding.dropout")} {
-    c.check();
-    token = {parameters, "token", c.vocabulary, c.channels, c.deviation()};
-    position = {parameters, "position", c.position, c.context, c.channels, c.deviation(), c.position_scale};
-    if (c.segments > 0) segment = {parameters, "segment", c.segments, c.channels, c.deviation()};
-    if (c.embedding_norm) embedding_norm = {parameters, "embedding_norm", c.channels, c.bias, c.norm_epsilon};
-    for (long i = 0; i < c.layers; ++i) blocks.emplace_back(parameters, "blocks." + std::to_string(i), c);
-    if (c.norm == Norm::pre) norm = {parameters, "norm", c.channels, c.bias, c.norm_epsilon};
-  }
+  /// Declares all parameters. Throws Error(usage) on a configuration that makes no model.
+  Transformer(Parameters<T>& parameters, const ModelConfig& c);
 
-  /// What the blocks make of the tokens: [B, T, C]; `op` names the model in messages. With a cache, the tokens follow
-  /// its past ones. Throws Error(usage): arrays of another size, an id that there is not, a sequence that is longer
-  /// than the context.
-  Tensor<T> hidden(Tape<T>& tape, const Sequences& in, KvCache<T>* cache = nullptr, const char* op = "model") const;
-
-  /// Numbers of a learned table of positions, which nothing is multiplied by.
-  long position_count() const { return position.learned.weight ? position.learned.weight.size() : 0; }
-
- private:
-  Tensor<T> first_segment(Tape<T>& tape, const Sequences& in) const;
+  Tensor<T> hidden(Tape<T>& tape, const Sequences& in, State<T>* state = nullptr) const override;
+  std::unique_ptr<State<T>> state(long most) const override;
+  Tensor<T> token_rows() const override { return token.weight; }
+  long position_count() const override;
+  long attention_layers() const override { return config.layers; }
 };
 
 }  // namespace primer::nn

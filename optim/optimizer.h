@@ -46,11 +46,9 @@ class Optimizer {
   template <class F>
   void each_range(double weight_decay, F f) const {
     const long border = parameters_.decayed();
-    autograd::split(
-        border, 10, [&](long begin, long end, int) { f(begin, end, weight_decay); }, 64);
-    autograd::split(
-        parameters_.trained() - border, 10, [&](long begin, long end, int) { f(border + begin, border + end, 0.0); },
-        64);
+    autograd::split(border, 10, 64, [&](long begin, long end, int) { f(begin, end, weight_decay); });
+    autograd::split(parameters_.trained() - border, 10, 64,
+                    [&](long begin, long end, int) { f(border + begin, border + end, 0.0); });
   }
 
  private:

@@ -143,7 +143,7 @@ void write_samples(const std::string& run, const Excerpt& excerpt) {
   for (long first = 0; first < excerpt.samples && writer.is_read(); first += group) {
     const SampleRange range{static_cast<std::uint64_t>(first), std::min(group, excerpt.samples - first)};
     writer.begin(static_cast<std::size_t>(range.count));
-    generate(loaded->network->gpt(), tape, prompt, excerpt.tokens, excerpt.sampling, range,
+    generate(*loaded->network, tape, prompt, excerpt.tokens, excerpt.sampling, range,
              [&](std::uint64_t sample, int id) { return writer.feed(sample - range.first, id); });
     writer.end();
   }

@@ -71,7 +71,7 @@ LengthTable lengths_of_pairs(const train::LoadedRun& run, const data::TokenSeque
 GapExam examine(train::LoadedRun& run, const GapLanguage& language, const data::TokenSequence& tokens,
                 const LengthTable& lengths, train::Interruption& interruption) {
   const int mask = run.tokenizer->special("[MASK]"), separator = run.tokenizer->special("[SEP]");
-  const nn::Bert<float>& bert = run.network->bert();
+  const nn::Model<float>& model = *run.network;
   autograd::Tape<float> tape;
   data::EvaluationBatches batches(pairs_of(run, tokens));
   data::Batch batch;
@@ -82,8 +82,8 @@ GapExam examine(train::LoadedRun& run, const GapLanguage& language, const data::
     if (const int signal = interruption.stop(); signal != 0) throw StudyStopped{signal};
     const auto pause = tape.pause();
     const train::BatchPart part = train::part_of(batch, 0, batch.sequences);
-    const autograd::Tensor<float> x = bert.hidden(tape, part.sequences);                                // [B, T, C]
-    const autograd::Tensor<float> follows = bert.label_logits(bert.pooled(x, part.sequences.lengths));  // [B, 2]
+    const autograd::Tensor<float> x = model.hidden(tape, part.sequences);                        // [B, T, C]
+    const autograd::Tensor<float> follows = (*model.label)(x, part.sequences.lengths).logits();  // [B, 2]
     std::vector<int> places;  // of [MASK] in the whole batch
     for (std::size_t i = 0; i < batch.tokens.size(); ++i) {
       if (batch.tokens[i] == mask) places.push_back(static_cast<int>(i));
@@ -91,7 +91,7 @@ GapExam examine(train::LoadedRun& run, const GapLanguage& language, const data::
     if (places.empty()) places.push_back(0);  // a tensor has one row at least; nobody asks for this one
     const autograd::Tensor<float> rows =
         autograd::gather<float>(tape, reshape(x, {x.shape.rows(), x.shape[2]}), std::span<const int>(places));
-    const autograd::Tensor<float> logs = log_softmax(bert.logits(rows));  // [places, V]
+    const autograd::Tensor<float> logs = log_softmax((*model.masked)(rows).logits());  // [places, V]
     const long V = logs.shape[1];
     const float* row = logs.data();
     for (long b = 0; b < batch.sequences; ++b) {

@@ -13,26 +13,20 @@ template <class T>
 Tensor<T> activate(Tensor<T> x, Activation kind) {
   Tape<T>& tape = tape_of("activate", {x});
   Tensor<T> y = tape.output(x.shape, {x});
-  tape.split(
-      y.size(), 20,
-      [=, p = x.data(), r = y.data()](long begin, long end, int) {
-        activate_row(kind, p + begin, end - begin, r + begin);
-      },
-      64);
+  tape.split(y.size(), 20, 64, [=, p = x.data(), r = y.data()](long begin, long end, int) {
+    activate_row(kind, p + begin, end - begin, r + begin);
+  });
   return tape.record("activate", y, [t = &tape, x, kind](const T* dy) {
     if (auto dx = t->grad(x))
       dx.visit([&](auto put) {
-        split(
-            x.size(), 20,
-            [=, p = x.data()](long begin, long end, int) {
-              T slopes[256];
-              for (long i = begin; i < end; i += 256) {
-                const long n = std::min(256L, end - i);
-                activate_row_backward(kind, p + i, dy + i, n, slopes);
-                for (long k = 0; k < n; ++k) put(i + k, slopes[k]);
-              }
-            },
-            64);
+        split(x.size(), 20, 64, [=, p = x.data()](long begin, long end, int) {
+          T slopes[256];
+          for (long i = begin; i < end; i += 256) {
+            const long n = std::min(256L, end - i);
+            activate_row_backward(kind, p + i, dy + i, n, slopes);
+            for (long k = 0; k < n; ++k) put(i + k, slopes[k]);
+          }
+        });
       });
   });
 }

@@ -80,18 +80,10 @@ Tensor<T> attention(const AttentionLayout<T>& at, const AttentionOptions& option
   const DropoutMask<T> mask(tape, options.dropout, B * H * queries * keys);
 
   const auto head = [=, causal = options.causal](long b, long n) {
-    return Head<T>{at.q.data() + at.q_offset(b, n),
-                   at.k.data() + at.k_offset(b, n),
-                   at.v.data() + at.v_offset(b, n),
-                   at.q_stride,
-                   at.k_stride,
-                   at.v_stride,
-                   queries,
-                   keys,
-                   at.D,
-                   lengths ? lengths[b] : keys,
-                   causal,
-                   (b * H + n) * queries * keys};
+    const T *q = at.q.data() + at.q_offset(b, n), *k = at.k.data() + at.k_offset(b, n);
+    const T* v = at.v.data() + at.v_offset(b, n);
+    const long real = lengths ? lengths[b] : keys, mask_begin = (b * H + n) * queries * keys;
+    return Head<T>{q, k, v, at.q_stride, at.k_stride, at.v_stride, queries, keys, at.D, real, causal, mask_begin};
   };
   const long cost = 4 * queries * keys * at.D;  // of one head
   // Counted are the textbook's products, of them what is seen: the kernel makes the pattern again in backward.
@@ -126,12 +118,9 @@ Tensor<T> attention(const AttentionLayout<T>& at, const AttentionOptions& option
     if (t->computes())
       each_unequal(B * H, 3 * cost, [=, s = scratch.data()](long i, int thread) {
         const long b = i / H, n = i % H;
-        const HeadGradient<T> g{dq ? dq.data + at.q_offset(b, n) : nullptr,
-                                dk ? dk.data + at.k_offset(b, n) : nullptr,
-                                dv ? dv.data + at.v_offset(b, n) : nullptr,
-                                dq.add,
-                                dk.add,
-                                dv.add};
+        const auto begin = [](Into<T> d, long offset) { return d ? d.data + offset : nullptr; };
+        T *q = begin(dq, at.q_offset(b, n)), *k = begin(dk, at.k_offset(b, n)), *v = begin(dv, at.v_offset(b, n));
+        const HeadGradient<T> g{q, k, v, dq.add, dk.add, dv.add};
         const long o = b * queries * C + n * at.D;
         attention_backward(head(b, n), mask, y.data() + o, dy + o, C, normaliser + i * queries, g,
                            s + thread * each_scratch);

@@ -17,20 +17,14 @@ Tensor<T> dropout(Tensor<T> x, Dropout dropout) {
   const DropoutMask<T> mask(tape, dropout, x.size());
   if (!mask.active()) return x;
   Tensor<T> y = tape.output(x.shape, {x});
-  tape.split(
-      y.size(), 8,
-      [=, p = x.data(), r = y.data()](long begin, long end, int) {
-        mask.apply(begin, end - begin, p + begin, nullptr, r + begin);
-      },
-      64);
+  tape.split(y.size(), 8, 64, [=, p = x.data(), r = y.data()](long begin, long end, int) {
+    mask.apply(begin, end - begin, p + begin, nullptr, r + begin);
+  });
   return tape.record("dropout", y, [t = &tape, x, mask](const T* dy) {
     if (auto dx = t->grad(x))
-      t->split(
-          x.size(), 8,
-          [=](long begin, long end, int) {  // dx = dy m
-            mask.apply(begin, end - begin, dy + begin, dx.add ? dx.data + begin : nullptr, dx.data + begin);
-          },
-          64);
+      t->split(x.size(), 8, 64, [=](long begin, long end, int) {  // dx = dy m
+        mask.apply(begin, end - begin, dy + begin, dx.add ? dx.data + begin : nullptr, dx.data + begin);
+      });
   });
 }
 

@@ -28,18 +28,15 @@ void start_rows(T* y, const T* base, const T* bias, long rows, long n) {
 /// d bias[c] (+)= sum over rows of dy[r, c], rows in order: the same bits for any number of threads.
 template <class T>
 void add_columns(const Tape<T>& tape, const T* dy, long rows, long n, Into<T> into) {
-  tape.split(
-      n, rows,
-      [=](long begin, long end, int) {
-        if (!into.add) std::fill(into.data + begin, into.data + end, T(0));
-        for (long r = 0; r < rows; ++r) {
-          const T* row = dy + r * n;
-          T* total = into.data;
+  tape.split(n, rows, 16, [=](long begin, long end, int) {
+    if (!into.add) std::fill(into.data + begin, into.data + end, T(0));
+    for (long r = 0; r < rows; ++r) {
+      const T* row = dy + r * n;
+      T* total = into.data;
 #pragma omp simd
-          for (long c = begin; c < end; ++c) total[c] += row[c];
-        }
-      },
-      16);
+      for (long c = begin; c < end; ++c) total[c] += row[c];
+    }
+  });
 }
 
 /// Throws Error(usage) unless weight is [out, in] for x [..., in], and bias, if there is one, [out].

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/gpt.h"
+#include "nn/model.h"
 #include "optim/adam.h"
 #include "optim/clip.h"
 
@@ -12,7 +12,7 @@ int main() {
   const long B = 4, T = 12;  // sequences in a batch, tokens in a sequence
   primer::nn::ModelConfig config{.vocabulary = 128, .context = T, .layers = 2, .heads = 2, .channels = 32};
   primer::autograd::Parameters<float> parameters;
-  const primer::nn::Gpt<float> model(parameters, config);
+  const primer::nn::Model<float> model(parameters, config);
   parameters.build(1337);
   primer::optim::Adam<float> optimizer(parameters, {.beta2 = 0.99, .weight_decay = 0.1});
   primer::autograd::Tape<float> tape;
@@ -26,7 +26,7 @@ int main() {
     }
     parameters.zero_grad();
     tape.reset();
-    const auto loss = model.loss(tape, tokens, targets, B, T, {}, 1.0 / (B * T));  // forward
+    const auto loss = model.loss(tape, {tokens, B, T}, {targets, 1.0 / (B * T)});  // forward
     tape.backward(loss);
     parameters.settle();
     const double norm = primer::optim::gradient_norm(parameters);

@@ -44,7 +44,7 @@ void train_and_sample(const std::string& text, const std::string& directory) {
   primer::autograd::Tape<float> tape;
   std::string sample = "The ";
   const std::vector<int> prompt = run->tokenizer->encode(sample);
-  generate(run->network->gpt(), tape, prompt, 200, {.temperature = 0.8}, {}, [&](std::uint64_t, int id) {
+  generate(*run->network, tape, prompt, 200, {.temperature = 0.8}, {}, [&](std::uint64_t, int id) {
     sample += run->tokenizer->token_text(id);
     return true;
   });

@@ -193,14 +193,11 @@ TEST_CASE("a split covers every item once, whatever team the runtime hands out")
       for (const long n : {0L, 1L, 63L, 64L, 65L, 1000L, 100'003L}) {
         std::vector<int> hits(n);
         int highest = 0;
-        split(
-            n, 1000,
-            [&](long begin, long end, int thread) {
-              for (long i = begin; i < end; ++i) ++hits[i];
+        split(n, 1000, 16, [&](long begin, long end, int thread) {
+          for (long i = begin; i < end; ++i) ++hits[i];
 #pragma omp critical
-              highest = std::max(highest, thread);
-            },
-            16);
+          highest = std::max(highest, thread);
+        });
         CHECK(hits == std::vector<int>(n, 1));
         CHECK(highest < count);
         std::vector<int> items(n);

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "autograd/parallel.h"
-#include "nn/gpt.h"
+#include "nn/model.h"
 #include "optim/adam.h"
 #include "optim/clip.h"
 #include "optim/schedule.h"
@@ -88,18 +88,18 @@ Asked count(const nn::ModelConfig& config, const std::vector<int>& targets, int 
   if (!config.causal)
     for (long b = 0; b < batch; ++b) lengths.push_back(static_cast<int>(length - b));
   autograd::Parameters<float> parameters;
-  const nn::Gpt<float> model(parameters, config);
+  const nn::Model<float> model(parameters, config);
   parameters.build(1);
   optim::Adam<float> adam(parameters, {.weight_decay = 0.1});
   const optim::Schedule schedule;
   autograd::Tape<float> tape;
   const auto step = [&](long i) {
     parameters.zero_grad();
-    autograd::Score score;
+    nn::Scores scores;
     for (long micro = 0; micro < 2; ++micro) {
       tape.reset();
       tape.noise = {1, static_cast<std::uint64_t>(i), micro * batch, batch};
-      tape.backward(model.loss(tape, tokens, targets, batch, length, lengths, 0.01, &score));
+      tape.backward(model.loss(tape, {tokens, batch, length, lengths}, {targets, 0.01}, &scores));
     }
     parameters.settle();
     adam.update(schedule.rate(i), optim::clip_factor(optim::gradient_norm(parameters), 1));

@@ -99,7 +99,7 @@ class ForgedRun {
     bool has_model = false;
     if (tokenizer_ && is_configured_) {
       accepts({Fault::usage}, [&] {
-        const train::Model<float> model(
+        const nn::Model<float> model(
             parameters, train::model_config(config_, tokenizer_->vocabulary_size(), static_cast<long>(labels_)));
         if (parameters.count() > most_parameters) return;
         parameters.build(1);

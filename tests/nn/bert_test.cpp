@@ -1,6 +1,4 @@
 // What a BERT sees and what it does not; what its losses touch.
-#include "nn/bert.h"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -8,13 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "nn/model.h"
 #include "tests/nn/small_model.h"
 
 using namespace primer::test;
-using primer::nn::Bert;
-using primer::nn::BertTargets;
+using primer::nn::Model;
 using primer::nn::Pooling;
 using primer::nn::Sequences;
+using primer::nn::Targets;
 
 namespace {
 
@@ -24,22 +23,23 @@ ModelConfig bert_config(Pooling pooling = Pooling::cls) {
   ModelConfig c = small_config();
   c.context = 12;
   c.causal = false;
-  c.tie = true;
+  c.output.tie = true;
   c.norm = Norm::post;
   c.activation = primer::autograd::Activation::gelu_erf;
   c.segments = 2;
   c.embedding_norm = true;
   c.norm_epsilon = 1e-12;
-  c.masked_head = true;
-  c.pooling = pooling;
-  c.labels = 3;
+  c.output.token = false;
+  c.output.masked = true;
+  c.output.pooling = pooling;
+  c.output.labels = 3;
   return c;
 }
 
 template <class T>
 struct SmallBert {
   Parameters<T> parameters;
-  Bert<T> bert;
+  Model<T> bert;
   Tape<T> tape;
 
   explicit SmallBert(const ModelConfig& config) : bert(parameters, config) {
@@ -68,7 +68,7 @@ const Ids tokens = random_ids(B * L, V, "tokens");
 
 TEST_CASE("an output of a BERT depends on tokens before and behind it; of a GPT on those before") {
   SmallBert<double> model(bert_config());
-  const long C = model.bert.config.channels;
+  const long C = model.bert.config().channels;
   ModelConfig causal = small_config();
   SmallModel<double> gpt(causal);
   gpt.stir();
@@ -104,7 +104,7 @@ TEST_CASE("the gradient at places that were not chosen is exactly 0") {
   model.tape.observer = &watcher;
   model.parameters.zero_grad();
   model.tape.backward(model.bert.loss(model.tape, {tokens, B, L}, {.tokens = targets, .token_scale = 0.25}));
-  const long C = model.bert.config.channels;
+  const long C = model.bert.config().channels;
   for (long row = 0; row < B * L; ++row) {
     const double* g = watcher.last.grad() + row * C;
     const bool zero = std::all_of(g, g + C, [](double x) { return x == 0; });
@@ -115,7 +115,7 @@ TEST_CASE("the gradient at places that were not chosen is exactly 0") {
 TEST_CASE("padding changes no real output, no sum and no class, and segments count") {
   for (const Pooling pooling : {Pooling::cls, Pooling::mean}) {
     SmallBert<double> model(bert_config(pooling));
-    const long C = model.bert.config.channels;
+    const long C = model.bert.config().channels;
     const Ids lengths{9, 4, 6}, segments = random_ids(B * L, 2, "segments");
     Ids other = tokens;
     for (long b = 0; b < B; ++b)
@@ -124,7 +124,7 @@ TEST_CASE("padding changes no real output, no sum and no class, and segments cou
     const auto classes = [&](const Ids& ids) {
       const auto pause = model.tape.pause();
       const auto x = model.bert.hidden(model.tape, {ids, B, L, lengths, segments});
-      const auto y = model.bert.label_logits(model.bert.pooled(x, lengths));
+      const auto y = (*model.bert.label)(x, lengths).logits();
       return std::vector<double>(y.data(), y.data() + y.size());
     };
     CHECK(classes(tokens) == classes(other));
@@ -134,7 +134,7 @@ TEST_CASE("padding changes no real output, no sum and no class, and segments cou
       const Ids alone = rows_of(tokens, b * L, lengths[b], 1), its = rows_of(segments, b * L, lengths[b], 1);
       const auto x = model.bert.hidden(model.tape, {alone, 1, lengths[b], {}, its});
       CHECK(apart(std::vector<double>(x.data(), x.data() + x.size()), rows_of(real, b * L, lengths[b], C)) < 1e-12);
-      const auto y = model.bert.label_logits(model.bert.pooled(x));
+      const auto y = (*model.bert.label)(x).logits();
       CHECK(apart(std::vector<double>(y.data(), y.data() + 3), rows_of(classes(tokens), b, 1, 3)) < 1e-12);
     }
     CHECK(apart(real, model.hidden(tokens, lengths)) > 1e-3);
@@ -189,7 +189,7 @@ TEST_CASE("the gradient of every parameter of a BERT agrees with finite differen
 
 TEST_CASE("a frozen body gets no gradient and the head does") {
   Parameters<float> parameters;
-  const Bert<float> bert(parameters, bert_config());
+  const Model<float> bert(parameters, bert_config());
   parameters.train_only([](const std::string& path) { return path.starts_with("label."); });
   parameters.build(1);
   CHECK(parameters.trained() < parameters.size() / 4);
@@ -210,18 +210,19 @@ TEST_CASE("a frozen body gets no gradient and the head does") {
 
 TEST_CASE("a BERT refuses what it has no head for") {
   ModelConfig config = bert_config();
-  config.masked_head = false;
-  config.labels = 0;
-  config.pooling.reset();
+  config.output.masked = false;
+  config.output.labels = 0;
+  config.output.pooling.reset();
   SmallBert<float> model(config);
   const auto pause = model.tape.pause();
-  const auto x = model.bert.hidden(model.tape, {tokens, B, L});
-  CHECK_THROWS_AS(model.bert.logits(x), Error);
-  CHECK_THROWS_AS(model.bert.pooled(x), Error);
+  CHECK_FALSE(model.bert.masked);
+  CHECK_FALSE(model.bert.label);
+  CHECK_THROWS_AS(model.bert.logits(model.tape, {tokens, B, L}), Error);
+  CHECK_THROWS_AS(model.bert.loss(model.tape, {tokens, B, L}, {.tokens = tokens, .token_scale = 1}), Error);
   CHECK_THROWS_AS(model.bert.loss(model.tape, {tokens, B, L}, {.labels = Ids{0, 1, 2}, .label_scale = 1}), Error);
   CHECK_THROWS_AS(model.bert.loss(model.tape, {tokens, B, L}, {}), Error);
   CHECK_THROWS_AS(model.bert.hidden(model.tape, {tokens, B, L, {}, Ids(4)}), Error);
-  config.labels = 2;  // without a pooling
+  config.output.labels = 2;  // without a pooling
   Parameters<float> parameters;
-  CHECK_THROWS_AS(Bert<float>(parameters, config), Error);
+  CHECK_THROWS_AS(Model<float>(parameters, config), Error);
 }

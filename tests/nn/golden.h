@@ -7,12 +7,10 @@
 #include <cmath>
 #include <span>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 #include "data/bytes/safetensors.h"
-#include "nn/bert.h"
-#include "nn/gpt.h"
+#include "nn/model.h"
 #include "tests/places.h"
 
 namespace primer::test {
@@ -29,18 +27,19 @@ inline nn::ModelConfig read_config(const data::SafetensorsFile& file) {
   config.channels = number("channels");
   config.ffn_channels = number("ffn_channels");
   config.bias = text("bias") == "true";
-  config.tie = text("tie") == "true";
+  config.output.tie = text("tie") == "true";
   config.causal = text("causal") == "true";
   config.norm = autograd::word<nn::Norm>(text("norm")).value();
   config.position = autograd::word<nn::Position>(text("position")).value();
   config.activation = autograd::word<nn::Activation>(text("activation")).value();
   if (!file.metadata().contains("masked_head")) return config;
+  config.output.token = false;
   config.segments = number("segments");
   config.embedding_norm = text("embedding_norm") == "true";
   config.norm_epsilon = std::stod(text("norm_epsilon"));
-  config.masked_head = text("masked_head") == "true";
-  config.pooling = autograd::word<nn::Pooling>(text("pooling"));
-  config.labels = number("labels");
+  config.output.masked = text("masked_head") == "true";
+  config.output.pooling = autograd::word<nn::Pooling>(text("pooling"));
+  config.output.labels = number("labels");
   return config;
 }
 
@@ -71,10 +70,8 @@ double distance(const T* got, const std::vector<double>& expected) {
 }
 
 /// A golden file's model with its parameters at the start, and its batches.
-template <class T, class Model = nn::Gpt<T>>
+template <class T>
 struct Golden {
-  static constexpr bool is_bert = std::is_same_v<Model, nn::Bert<T>>;
-
   explicit Golden(const std::string& name)
       : file(source_directory() + ("/tests/golden/" + name) + ".safetensors"),
         config(read_config(file)),
@@ -84,7 +81,7 @@ struct Golden {
         lengths(read_ids(file, "lengths")) {
     const std::vector<long>& shape = file.find("tokens")->shape;  // [batches, B, T]
     batches = shape[0], sequences = shape[1], length = shape[2];
-    if (is_bert) {
+    if (!config.output.token) {
       segments = read_ids(file, "segments");
       labels = read_ids(file, "labels");
     }
@@ -110,7 +107,8 @@ struct Golden {
   std::span<const int> targets_of(long batch) const { return part(targets, batch, sequences * length); }  // [B, T]
   std::span<const int> lengths_of(long batch) const { return part(lengths, batch, sequences); }           // [B]
   nn::Sequences sequences_of(long batch) const {
-    return {tokens_of(batch), sequences, length, lengths_of(batch), part(segments, batch, sequences * length)};
+    return {tokens_of(batch), sequences, length, lengths_of(batch),
+            segments.empty() ? std::span<const int>{} : part(segments, batch, sequences * length)};
   }
 
   /// Mean loss of a batch; leaves its gradients in the parameters.
@@ -120,22 +118,16 @@ struct Golden {
     const auto mean_over = [](std::span<const int> wanted) {
       return 1.0 / static_cast<double>(std::count_if(wanted.begin(), wanted.end(), [](int id) { return id >= 0; }));
     };
-    const auto wanted = targets_of(batch);
-    const double scale = mean_over(wanted);
-    nn::Score score, label_score;
-    autograd::Tensor<T> loss;
-    if constexpr (is_bert) {
-      const auto classes = part(labels, batch, sequences);
-      const nn::BertTargets both{config.masked_head ? wanted : std::span<const int>{}, scale, classes,
-                                 mean_over(classes)};
-      loss = model.loss(tape, sequences_of(batch), both, &score, &label_score);
-      CHECK(label_score.targets == std::lround(1 / mean_over(classes)));
-    } else {
-      loss = model.loss(tape, tokens_of(batch), wanted, sequences, length, lengths_of(batch), scale, &score);
-    }
-    if (!is_bert || config.masked_head) CHECK(score.targets == std::lround(1 / scale));
-    const double parts = score.nll * scale + (label_score.targets ? label_score.nll / label_score.targets : 0);
-    CHECK(parts == doctest::Approx(loss.item()).epsilon(1e-6));
+    const auto scale_of = [&](std::span<const int> wanted) { return wanted.empty() ? 0 : mean_over(wanted); };
+    const bool predicts = config.output.token || config.output.masked;
+    const auto wanted = predicts ? targets_of(batch) : std::span<const int>{};
+    const auto classes = labels.empty() ? std::span<const int>{} : part(labels, batch, sequences);
+    const nn::Targets both{wanted, scale_of(wanted), classes, scale_of(classes)};
+    nn::Scores scores;
+    const autograd::Tensor<T> loss = model.loss(tape, sequences_of(batch), both, &scores);
+    if (predicts) CHECK(scores.tokens.targets == std::lround(1 / both.token_scale));
+    if (!classes.empty()) CHECK(scores.labels.targets == std::lround(1 / both.label_scale));
+    CHECK(scores.loss() == doctest::Approx(loss.item()).epsilon(1e-6));
     tape.backward(loss);
     parameters.settle();
     return loss.item();
@@ -165,7 +157,7 @@ struct Golden {
   data::SafetensorsFile file;
   nn::ModelConfig config;
   autograd::Parameters<T> parameters;
-  Model model;
+  nn::Model<T> model;
   autograd::Tape<T> tape;
   std::vector<int> tokens, targets, lengths;  // [batches, B, T], [batches, B, T], [batches, B]
   std::vector<int> segments, labels;          // of a BERT: [batches, B, T], [batches, B]

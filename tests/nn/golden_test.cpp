@@ -32,8 +32,7 @@ TEST_CASE_TEMPLATE("logits, loss and every gradient of a GPT are PyTorch's", T, 
     const std::vector<double> expected = read_numbers(golden.file, "logits");  // [B, T, V]
     {
       const auto pause = golden.tape.pause();
-      const auto logits =
-          golden.model.logits(golden.tape, golden.tokens_of(0), golden.sequences, golden.length, golden.lengths_of(0));
+      const auto logits = golden.model.logits(golden.tape, golden.sequences_of(0));
       const long V = golden.config.vocabulary;
       REQUIRE(logits.shape == autograd::Shape{golden.sequences, golden.length, V});
       for (long b = 0; b < golden.sequences; ++b) {  // beyond a sequence's length logits mean nothing

@@ -22,7 +22,7 @@ std::vector<ModelConfig> zoo() {
   std::vector<ModelConfig> all(9, base);
   all[1].bias = true;
   all[1].dropout = 0.3;
-  all[2].tie = false;
+  all[2].output.tie = false;
   all[2].position = Position::sinusoidal;
   all[3].norm = Norm::post;
   all[3].bias = true;
@@ -70,7 +70,7 @@ TEST_CASE("the gradient of every parameter of a whole model agrees with finite d
       const auto loss = [&] {
         const auto pause = model.tape.pause();
         model.tape.training = true;
-        return model.gpt.loss(model.tape, b.tokens, b.targets, batch, length, b.lengths, scale).item();
+        return model.gpt.loss(model.tape, {b.tokens, batch, length, b.lengths}, {b.targets, scale}).item();
       };
       for (const auto& e : model.parameters.entries()) {
         CAPTURE(e.path);
@@ -113,7 +113,7 @@ TEST_CASE("every op that a model records stands in the table of tested ops") {
         model.accumulate(b.tokens, b.targets, batch, b.lengths, 1);
         model.tape.each_recorded([&](std::string_view op) { recorded.emplace(op); });
         model.tape.reset();
-        const auto y = model.gpt.logits(model.tape, b.tokens, batch, length, b.lengths);
+        const auto y = model.gpt.logits(model.tape, {b.tokens, batch, length, b.lengths});
         model.tape.each_recorded([&](std::string_view op) { recorded.emplace(op); });
         CHECK(y.shape == Shape{batch, length, V});
       }

@@ -31,12 +31,12 @@ std::vector<Variant> variants() {
   };
   for (const long heads : {1L, 2L, 3L, 4L, 8L, 24L})
     add(std::to_string(heads) + " heads", [&](ModelConfig& c) { c.heads = heads; });
-  add("learned, biases, untied", [](ModelConfig& c) { c.bias = true, c.tie = false; });
+  add("learned, biases, untied", [](ModelConfig& c) { c.bias = true, c.output.tie = false; });
   add("sinusoidal", [](ModelConfig& c) { c.position = Position::sinusoidal; });
   add("no positions", [](ModelConfig& c) { c.position = Position::none; });
   add("post-norm, relu", [](ModelConfig& c) { c.norm = Norm::post, c.activation = primer::nn::Activation::relu; });
   add("no norm, sinusoidal", [](ModelConfig& c) { c.norm = Norm::none, c.position = Position::sinusoidal; });
-  add("attention only", [](ModelConfig& c) { c.ffn_channels = -1, c.tie = false; });
+  add("attention only", [](ModelConfig& c) { c.ffn_channels = -1, c.output.tie = false; });
   add("attention only, no norms, no positions",
       [](ModelConfig& c) { c.ffn_channels = -1, c.norm = Norm::none, c.position = Position::none; });
   add("five layers", [](ModelConfig& c) { c.layers = 5; });
@@ -60,7 +60,7 @@ template <class T>
 std::vector<T> decode(SmallModel<T>& model, KvCache<T>& cache, const Ids& tokens) {
   const auto pause = model.tape.pause();
   const auto y = model.gpt.decode(model.tape, cache, tokens);
-  CHECK(y.shape == Shape{cache.sequences(), model.gpt.config.vocabulary});
+  CHECK(y.shape == Shape{cache.sequences(), model.gpt.config().vocabulary});
   return {y.data(), y.data() + y.size()};
 }
 
@@ -206,12 +206,12 @@ TEST_CASE("an infinite number reaches the tokens after it and none before it") {
                            .layers = 1,
                            .heads = 1,
                            .channels = 4,
-                           .tie = false,
                            .position = Position::none,
-                           .norm = Norm::none};
+                           .norm = Norm::none,
+                           .output = {.tie = false}};
   SmallModel<double> model(config);
   model.stir();
-  model.gpt.token.weight.data()[3 * 4] = INFINITY;  // token 3 poisons those that see it
+  model.parameters.at("token.weight").data()[3 * 4] = INFINITY;  // token 3 poisons those that see it
   KvCache<double> cache(config, 1);
   for (const double logit : decode(model, cache, {1, 2})) CHECK(std::isfinite(logit));
   for (const double logit : decode(model, cache, {3, 1})) CHECK(!std::isfinite(logit));
@@ -244,5 +244,5 @@ TEST_CASE("decoding refuses what it cannot do, and says why") {
   refused("another shape", [&] { model.gpt.decode(model.tape, other, Ids{1, 2}); });
   config.causal = false;
   SmallModel<float> both_ways(config);
-  refused("fills gaps", [&] { both_ways.gpt.decode(both_ways.tape, cache, Ids{1, 2}); });
+  refused("fills gaps", [&] { both_ways.gpt.body->state(2); });
 }

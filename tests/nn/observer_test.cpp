@@ -25,9 +25,9 @@ ModelConfig attention_only() {
           .heads = H,
           .channels = C,
           .ffn_channels = -1,
-          .tie = false,
           .position = Position::none,
-          .norm = Norm::none};
+          .norm = Norm::none,
+          .output = {.tie = false}};
 }
 
 using Numbers = std::vector<double>;
@@ -40,7 +40,7 @@ Numbers by_hand(SmallModel<double>& model, const Ids& tokens, const Change& chan
   for (long b = 0; b < B; ++b) {
     Numbers x;  // [T, C]
     for (long t = 0; t < T_; ++t)
-      for (long c = 0; c < C; ++c) x.push_back(model.gpt.token.weight.data()[tokens[b * T_ + t] * C + c]);
+      for (long c = 0; c < C; ++c) x.push_back(model.parameters.at("token.weight").data()[tokens[b * T_ + t] * C + c]);
     for (long layer = 0; layer < 2; ++layer) {
       const std::string path = "blocks." + std::to_string(layer) + ".attention.";
       const double* qkv = model.parameters.at(path + "qkv.weight").data();     // [3C, C]
@@ -72,7 +72,7 @@ Numbers by_hand(SmallModel<double>& model, const Ids& tokens, const Change& chan
     for (long t = 0; t < T_; ++t)
       for (long v = 0; v < V; ++v) {
         double sum = 0;
-        for (long c = 0; c < C; ++c) sum += model.gpt.head.data()[v * C + c] * x[t * C + c];
+        for (long c = 0; c < C; ++c) sum += model.gpt.token->weight.data()[v * C + c] * x[t * C + c];
         logits.push_back(sum);
       }
   }

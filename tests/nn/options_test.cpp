@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/embedding.h"
 #include "optim/adam.h"
 #include "optim/clip.h"
 #include "optim/sgd.h"
@@ -24,7 +25,7 @@ ModelConfig base() {
 
 std::set<std::string> paths_of(const ModelConfig& config) {
   Parameters<float> parameters;
-  const Gpt<float> gpt(parameters, config);
+  const Model<float> gpt(parameters, config);
   std::set<std::string> paths;
   for (const auto& e : parameters.entries()) paths.insert(e.path);
   return paths;
@@ -61,7 +62,7 @@ std::pair<double, double> train(const ModelConfig& config, long steps = 40) {
   const auto tested = [&] {
     const Text text(1'000'000);
     const auto pause = model.tape.pause();
-    return model.gpt.loss(model.tape, text.tokens, text.targets, batch, length, {}, 1.0 / (batch * length)).item();
+    return model.gpt.loss(model.tape, {text.tokens, batch, length}, {text.targets, 1.0 / (batch * length)}).item();
   };
   const double before = tested();
   for (long step = 0; step < steps; ++step) {
@@ -77,7 +78,7 @@ std::pair<double, double> train(const ModelConfig& config, long steps = 40) {
 
 TEST_CASE("a model without norm, bias, feed-forward or positions has no parameters of theirs, and more is as it was") {
   ModelConfig config = base();
-  config.tie = false;
+  config.output.tie = false;
   const std::set<std::string> all = {"token.weight", "position.weight", "norm.weight", "norm.bias", "head.weight"};
   std::set<std::string> expected = all;
   for (const char* block : {"blocks.0.", "blocks.1."})
@@ -98,7 +99,7 @@ TEST_CASE("a model without norm, bias, feed-forward or positions has no paramete
   changed.ffn_channels = -1;
   CHECK(count_of(changed, "feed_forward") == 0);
   changed = config;
-  changed.tie = true;
+  changed.output.tie = true;
   CHECK(count_of(changed, "head") == 0);
   changed = config;
   changed.position = Position::sinusoidal;
@@ -110,7 +111,7 @@ TEST_CASE("a model without norm, bias, feed-forward or positions has no paramete
 TEST_CASE("shapes are as documented, the feed-forward part four times as wide unless told") {
   const auto shape_of = [](ModelConfig config, const char* path) {
     Parameters<float> parameters;
-    const Gpt<float> gpt(parameters, config);
+    const Model<float> gpt(parameters, config);
     return parameters.at(path).shape;
   };
   CHECK(shape_of(base(), "token.weight") == Shape{V, 16});
@@ -139,7 +140,7 @@ TEST_CASE("every option builds a model that learns") {
   learns("no positions", [](ModelConfig& c) { c.position = Position::none; });
   learns("sinusoids", [](ModelConfig& c) { c.position = Position::sinusoidal; });
   learns("post-norm", [](ModelConfig& c) { c.norm = Norm::post; });
-  learns("untied", [](ModelConfig& c) { c.tie = false; });
+  learns("untied", [](ModelConfig& c) { c.output.tie = false; });
   learns("relu", [](ModelConfig& c) { c.activation = primer::nn::Activation::relu; });
   learns("erf", [](ModelConfig& c) { c.activation = primer::nn::Activation::gelu_erf; });
   learns("both directions", [](ModelConfig& c) { c.causal = false; });
@@ -170,7 +171,8 @@ TEST_CASE("sinusoidal positions have the amplitude that the configuration says, 
   const auto whole = primer::nn::sinusoids<double>(7, 4), scaled = primer::nn::sinusoids<double>(7, 4, 0.25);
   for (std::size_t i = 0; i < whole.size(); ++i) CHECK(scaled[i] == 0.25 * whole[i]);
   primer::autograd::Parameters<double> parameters;
-  const primer::nn::PositionalEncoding<double> position(parameters, "position", Position::sinusoidal, 7, 4, 0.02, 0.25);
+  const primer::nn::PositionalEncoding<double> position(
+      parameters, "position", {.kind = Position::sinusoidal, .context = 7, .channels = 4, .scale = 0.25});
   CHECK(position.fixed == scaled);
 }
 
@@ -216,7 +218,7 @@ TEST_CASE("a configuration that makes no model is refused") {
     ModelConfig config = base();
     change(config);
     Parameters<float> parameters;
-    CHECK_THROWS_AS(Gpt<float>(parameters, config), Error);
+    CHECK_THROWS_AS(Model<float>(parameters, config), Error);
     CHECK(parameters.entries().empty());
   };
   refused([](ModelConfig& c) { c.heads = 3; });
@@ -235,7 +237,7 @@ TEST_CASE("a batch that does not fit its model is refused") {
   const Ids ids(2 * length, 1);
   const auto loss = [&](const Ids& tokens, const Ids& targets, long sequences, long tokens_each, const Ids& lengths) {
     model.tape.reset();
-    model.gpt.loss(model.tape, tokens, targets, sequences, tokens_each, lengths, 1);
+    model.gpt.loss(model.tape, {tokens, sequences, tokens_each, lengths}, {targets, 1});
   };
   CHECK_NOTHROW(loss(ids, ids, 2, length, {}));
   CHECK_THROWS_AS(loss(ids, ids, 1, 2 * length, {}), Error);     // longer than the context

@@ -37,9 +37,10 @@ Ids targets_of(const Ids& texts) {
 }
 
 /// ln p of each sequence's end: [pairs].
-Tensor<double> end_log_probs(Tape<double>& tape, const Gpt<double>& gpt, const Ids& texts) {
-  const auto x = gpt.hidden(tape, inputs_of(texts), pairs, length);
-  return sum_last(reshape(token_log_probs<double>(x, gpt.head, targets_of(texts)), {pairs, length}));
+Tensor<double> end_log_probs(Tape<double>& tape, const Model<double>& gpt, const Ids& texts) {
+  const Ids inputs = inputs_of(texts);
+  const auto x = gpt.hidden(tape, {inputs, pairs, length});
+  return sum_last(reshape(token_log_probs<double>(x, gpt.token->weight, targets_of(texts)), {pairs, length}));
 }
 
 ModelConfig tiny() { return {.vocabulary = 17, .context = 8, .layers = 1, .heads = 2, .channels = 8}; }
@@ -87,8 +88,8 @@ TEST_CASE("weights decide which of two texts that contradict each other is learn
   for (int i = 0; i < 40; ++i) {
     model.tape.reset();
     model.parameters.zero_grad();
-    const auto x = model.gpt.hidden(model.tape, tokens, 2, 1);
-    const auto loss = cross_entropy<double>(x, model.gpt.head, targets, 1, nullptr, {}, weights);
+    const auto x = model.gpt.hidden(model.tape, {tokens, 2, 1});
+    const auto loss = cross_entropy<double>(x, model.gpt.token->weight, targets, 1, nullptr, {}, weights);
     model.tape.backward(loss);
     model.parameters.settle();
     adam.update(0.02);
@@ -96,7 +97,8 @@ TEST_CASE("weights decide which of two texts that contradict each other is learn
   }
   CHECK(losses.back() < 0.1 * losses.front());
   const auto pause = model.tape.pause();
-  const auto y = token_log_probs<double>(model.gpt.hidden(model.tape, tokens, 2, 1), model.gpt.head, targets);
+  const auto y =
+      token_log_probs<double>(model.gpt.hidden(model.tape, {tokens, 2, 1}), model.gpt.token->weight, targets);
   CHECK(y.data()[0] < -3);
   CHECK(y.data()[1] > -0.1 * std::log(17));
 }

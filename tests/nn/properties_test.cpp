@@ -39,7 +39,7 @@ TEST_CASE_TEMPLATE("a future token changes no earlier logit, bit for bit, be it 
     CAPTURE(count);
     SmallModel<T> model(small_config());
     model.stir();
-    T* row = model.gpt.token.weight.data() + special * model.gpt.config.channels;
+    T* row = model.parameters.at("token.weight").data() + special * model.gpt.config().channels;
     for (const long length : {2L, 63L, 64L, 65L, 150L}) {
       CAPTURE(length);
       const Ids tokens = random_ids(batch * length, V - 1, "tokens");
@@ -94,7 +94,7 @@ TEST_CASE_TEMPLATE("a batch of eight equals two at a time, accumulated four time
   constexpr long length = 33, V = 17;
   ModelConfig config = small_config();
   config.dropout = 0.2;
-  config.tie = true;
+  config.output.tie = true;
   SmallModel<T> model(config);
   model.stir();
   const Ids tokens = random_ids(8 * length, V, "tokens");
@@ -160,23 +160,6 @@ TEST_CASE_TEMPLATE("padding changes no real output and no gradient", T, float, d
   }
 }
 
-TEST_CASE_TEMPLATE("logits_at gives the logits of the positions asked for", T, float, double) {
-  constexpr long batch = 3, length = 9, V = 17;
-  SmallModel<T> model(small_config());
-  model.stir();
-  const Ids tokens = random_ids(batch * length, V, "tokens"), lengths = {9, 4, 6}, positions = {8, 3, 0};
-  const auto all = model.logits(tokens, batch, lengths);
-  const auto pause = model.tape.pause();
-  const auto some = model.gpt.logits_at(model.tape, tokens, batch, length, lengths, positions);
-  CHECK(some.shape == Shape{batch, V});
-  for (long b = 0; b < batch; ++b) {
-    const std::vector<T> got(some.data() + b * V, some.data() + (b + 1) * V);
-    CHECK(apart(got, rows_of(all, b * length + positions[b], 1, V)) < rounding<T>());
-  }
-  CHECK_THROWS_AS(model.gpt.logits_at(model.tape, tokens, batch, length, lengths, Ids{8, 3}), Error);
-  CHECK_THROWS_AS(model.gpt.logits_at(model.tape, tokens, batch, length, lengths, Ids{8, 3, 9}), Error);
-}
-
 TEST_CASE("the loss at initialisation is near ln V") {
   for (const long V : {65L, 257L, 1000L}) {
     SmallModel<float> model({.vocabulary = V, .context = 64, .layers = 4, .heads = 4, .channels = 128});
@@ -200,8 +183,13 @@ TEST_CASE("one batch can be learned by heart") {
 
 TEST_CASE("parameters start as GPT-2's: 0.02, and less for what writes to the residual stream") {
   constexpr long layers = 3;
-  SmallModel<double> model(
-      {.vocabulary = 200, .context = 100, .layers = layers, .heads = 2, .channels = 64, .bias = true, .tie = false});
+  SmallModel<double> model({.vocabulary = 200,
+                            .context = 100,
+                            .layers = layers,
+                            .heads = 2,
+                            .channels = 64,
+                            .bias = true,
+                            .output = {.tie = false}});
   long seen = 0;
   for (const auto& e : model.parameters.entries()) {
     CAPTURE(e.path);
@@ -228,7 +216,7 @@ TEST_CASE("parameters start as GPT-2's: 0.02, and less for what writes to the re
 TEST_CASE("nanoGPT's character models have exactly its numbers of parameters") {
   const auto without_positions = [](const ModelConfig& config) {
     Parameters<float> parameters;
-    const Gpt<float> gpt(parameters, config);
+    const Model<float> gpt(parameters, config);
     return parameters.count() - config.context * config.channels;
   };
   CHECK(without_positions({.vocabulary = 65, .context = 64, .layers = 4, .heads = 4, .channels = 128}) == 795'904);

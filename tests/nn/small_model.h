@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "autograd/random.h"
-#include "nn/gpt.h"
+#include "nn/model.h"
 
 namespace primer::test {
 
 using namespace primer::autograd;
-using nn::Gpt;
+using nn::Model;
 using nn::ModelConfig;
 using nn::Norm;
 using nn::Position;
@@ -54,7 +54,7 @@ inline double count_of(const Ids& targets) {
 template <class T>
 struct SmallModel {
   Parameters<T> parameters;
-  Gpt<T> gpt;
+  Model<T> gpt;
   Tape<T> tape;
 
   explicit SmallModel(const ModelConfig& config, std::uint64_t seed = 1) : gpt(parameters, config) {
@@ -77,7 +77,7 @@ struct SmallModel {
   /// [B, T, V], as numbers
   std::vector<T> logits(const Ids& tokens, long batch, const Ids& lengths = {}) {
     const auto pause = tape.pause();
-    const auto y = gpt.logits(tape, tokens, batch, static_cast<long>(tokens.size()) / batch, lengths);
+    const auto y = gpt.logits(tape, {tokens, batch, static_cast<long>(tokens.size()) / batch, lengths});
     return {y.data(), y.data() + y.size()};
   }
 
@@ -85,7 +85,7 @@ struct SmallModel {
   double accumulate(const Ids& tokens, const Ids& targets, long batch, const Ids& lengths, double scale) {
     tape.reset();
     const long length = static_cast<long>(tokens.size()) / batch;
-    const auto loss = gpt.loss(tape, tokens, targets, batch, length, lengths, scale);
+    const auto loss = gpt.loss(tape, {tokens, batch, length, lengths}, {targets, scale});
     tape.backward(loss);
     return loss.item();
   }
@@ -103,7 +103,8 @@ struct SmallModel {
 
 /// Two blocks with everything that a GPT-2 has, and an untied head.
 inline ModelConfig small_config() {
-  return {.vocabulary = 17, .context = 150, .layers = 2, .heads = 2, .channels = 8, .bias = true, .tie = false};
+  return {
+      .vocabulary = 17, .context = 150, .layers = 2, .heads = 2, .channels = 8, .bias = true, .output = {.tie = false}};
 }
 
 }  // namespace primer::test

@@ -57,7 +57,7 @@ void check_weights(const ReadPage& page, const FreshDirectory& here, const std::
   primer::autograd::Tape<float> tape;
   tape.training = false;
   tape.observer = &watcher;
-  run->network->body().hidden(tape, {.tokens = ids, .batch = 1, .length = static_cast<long>(T), .segments = segments});
+  run->network->hidden(tape, {.tokens = ids, .batch = 1, .length = static_cast<long>(T), .segments = segments});
   double apart = 0, largest = 0;
   for (std::size_t layer = 0; layer < 2; ++layer) {
     const auto& pattern = watcher.seen.at("blocks." + std::to_string(layer) + ".attention");
@@ -132,13 +132,14 @@ TEST_CASE(
 
   ids[4] = run->tokenizer->special("[MASK]");
   primer::autograd::Tape<float> tape;
-  const auto& bert = run->network->bert();
-  const auto logits = bert.logits(bert.hidden(tape, {.tokens = ids, .batch = 1, .length = 7, .segments = segments}));
+  const auto& bert = *run->network;
+  const auto logits =
+      (*bert.masked)(bert.hidden(tape, {.tokens = ids, .batch = 1, .length = 7, .segments = segments})).logits();
   const auto p = softmax(logits);  // [1, 7, V]
   const auto filled = primer::train::Reader(*run).fill(ids, 1)[0][0];
   CHECK(filled.probability == doctest::Approx(p.data()[4 * logits.shape[2] + filled.id]).epsilon(1e-5));
   const auto one = bert.hidden(tape, {.tokens = ids, .batch = 1, .length = 7});
-  CHECK(softmax(bert.logits(one)).data()[4 * logits.shape[2] + filled.id] !=
+  CHECK(softmax((*bert.masked)(one).logits()).data()[4 * logits.shape[2] + filled.id] !=
         doctest::Approx(filled.probability).epsilon(1e-5));
 
   train(here, " --objective mlm --force", documents);

@@ -28,8 +28,8 @@ ModelConfig shape(long context, Position position = Position::learned) {
           .heads = 2,
           .channels = 16,
           .bias = true,
-          .tie = false,
-          .position = position};
+          .position = position,
+          .output = {.tie = false}};
 }
 
 /// A model whose texts do not repeat themselves soon.
@@ -51,7 +51,7 @@ struct Writer : SmallModel<float> {
 /// that 1e-4 of a logit or of a probability would make right are.
 long wrong_tokens(Writer& writer, const Ids& prompt, const Ids& text, const Sampling& sampling, std::uint64_t sample) {
   const Random random(sampling.seed, hash("generate"), sample);
-  const std::size_t context = static_cast<std::size_t>(writer.gpt.config.context);
+  const std::size_t context = static_cast<std::size_t>(writer.gpt.config().context);
   Ids window(prompt.end() - static_cast<long>(std::min(prompt.size(), context)), prompt.end());
   ProbabilitySpace space;
   long wrong = 0;

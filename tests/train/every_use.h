@@ -65,9 +65,9 @@ void read_texts(train::LoadedRun& run, Accepts accepts) {
   });
   accepts(reading_faults, [&] { train::attend(run, text); });
   accepts(reading_faults, [&] {
-    if (run.network->is_bert()) return;
+    if (run.config.objective->frames()) return;
     autograd::Tape<float> tape;
-    train::generate(run.network->gpt(), tape, ids, 3, {}, {0, 2}, [&](std::uint64_t, int id) {
+    train::generate(*run.network, tape, ids, 3, {}, {0, 2}, [&](std::uint64_t, int id) {
       tokenizer.token_text(id);
       return true;
     });

@@ -55,24 +55,24 @@ struct Planned {
   // What a forward and a backward pass take of a tape and its products.
   StepNeed recorded() const {
     autograd::Parameters<float> parameters;
-    const train::Model<float> model(parameters, shape);
+    const nn::Model<float> model(parameters, shape);
     if (config.freeze) parameters.train_only(trains_when_frozen);
     parameters.build(1);
     autograd::Tape<float> tape;
     tape.noise.sequences = config.batch;
     const long rows = config.batch * config.context;
-    std::vector<int> tokens(rows), targets(rows, -1), segments;    // [B, T]
-    std::vector<int> labels(shape.labels > 0 ? config.batch : 0);  // [B]
+    std::vector<int> tokens(rows), targets(rows, -1), segments;           // [B, T]
+    std::vector<int> labels(shape.output.labels > 0 ? config.batch : 0);  // [B]
     const long masked = std::lround(data::Masking{}.share * static_cast<double>(config.context));
     for (long i = 0; i < rows; ++i) {
       tokens[i] = static_cast<int>(i % shape.vocabulary);
-      if (shape.causal || (shape.masked_head && i % config.context < masked)) targets[i] = tokens[i];
+      if (shape.output.token || (shape.output.masked && i % config.context < masked)) targets[i] = tokens[i];
     }
     const std::vector<int> lengths(labels.size(), static_cast<int>(config.context));
     if (config.next_sentence) segments.assign(rows, 1);
-    Scores scores;
+    nn::Scores scores;
     const nn::Sequences sequences{tokens, config.batch, config.context, lengths, segments};
-    tape.backward(model.loss(tape, {sequences, targets, labels}, 1e-3, 1e-3, scores));
+    tape.backward(loss_of(model, tape, {sequences, targets, labels}, 1e-3, 1e-3, scores));
     return {static_cast<double>(tape.bytes_of_values()), static_cast<double>(tape.most_bytes_of_gradients()), 0,
             tape.multiplier.work};
   }

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "autograd/error.h"
-#include "nn/gpt.h"
+#include "nn/model.h"
 #include "optim/adam.h"
 #include "optim/sgd.h"
 #include "tests/train/fresh_directory.h"
@@ -29,7 +29,7 @@ using Parameters = autograd::Parameters<float>;
 
 struct Model {
   Parameters parameters;
-  nn::Gpt<float> gpt;
+  nn::Model<float> gpt;
   explicit Model(const nn::ModelConfig& config, std::uint64_t seed = 1) : gpt(parameters, config) {
     parameters.build(seed);
   }
@@ -98,7 +98,7 @@ TEST_CASE(
   Model whole(small());
   struct Probe {
     autograd::Parameters<float> parameters;
-    nn::Gpt<float> gpt;
+    nn::Model<float> gpt;
     explicit Probe(const nn::ModelConfig& config) : gpt(parameters, config) {
       parameters.train_only([](const std::string& path) { return path.starts_with("norm."); });
       parameters.build(1);
@@ -161,7 +161,7 @@ TEST_CASE("all that is missing, left over or of another shape is named at once")
   CHECK(message.find("norm.bias is not of this model") != std::string::npos);
 
   nn::ModelConfig untied = small();
-  untied.tie = false;
+  untied.output.tie = false;
   Model larger(untied);
   Model tied(small());
   save_model(here / "t.safetensors", tied.parameters, {});
@@ -179,7 +179,7 @@ TEST_CASE("all that is missing, left over or of another shape is named at once")
 TEST_CASE("a value that is not finite is not loaded as a model") {
   const FreshDirectory here;
   Model saved(small()), loaded(small());
-  saved.gpt.token.weight.data()[7] = std::numeric_limits<float>::quiet_NaN();
+  saved.parameters.at("token.weight").data()[7] = std::numeric_limits<float>::quiet_NaN();
   save_model(here / "m.safetensors", saved.parameters, {});
   CHECK(refusal(here / "m.safetensors", loaded.parameters).find("token.weight") != std::string::npos);
 }

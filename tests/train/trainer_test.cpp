@@ -74,18 +74,18 @@ TEST_CASE("a short text is learnt by heart and recited") {
     targets.insert(targets.end(), context - 1, -1);
     targets.push_back(ids[end]);
   }
-  primer::nn::Score score{};
+  primer::nn::Scores scores;
   primer::autograd::Tape<float> tape;
   const long windows = static_cast<long>(ids.size()) - context;
-  trainer.model().gpt().loss(tape, tokens, targets, windows, context, {}, 1.0, &score);
-  CHECK(score.targets == windows);
-  CHECK(score.nll / static_cast<double>(windows) < 0.05);
+  trainer.model().loss(tape, {tokens, windows, context}, {targets, 1.0}, &scores);
+  CHECK(scores.tokens.targets == windows);
+  CHECK(scores.loss() < 0.05);
 
   const std::string prompt = text.substr(0, context);
   std::string recited = prompt;
   Sampling greedy;
   greedy.temperature = 0;
-  generate(trainer.model().gpt(), tape, s.tokenizer->encode(prompt), windows, greedy, {}, [&](std::uint64_t, int id) {
+  generate(trainer.model(), tape, s.tokenizer->encode(prompt), windows, greedy, {}, [&](std::uint64_t, int id) {
     recited += s.tokenizer->token_text(id);
     return true;
   });
@@ -111,7 +111,7 @@ TEST_CASE("a kilobyte is learnt to a loss below 0.05 over whole windows, and rec
   greedy.temperature = 0;
   primer::autograd::Tape<float> tape;
   const long rest = static_cast<long>(text.size() - recited.size());
-  generate(trainer.model().gpt(), tape, s.tokenizer->encode(recited), rest, greedy, {}, [&](std::uint64_t, int id) {
+  generate(trainer.model(), tape, s.tokenizer->encode(recited), rest, greedy, {}, [&](std::uint64_t, int id) {
     recited += s.tokenizer->token_text(id);
     return true;
   });
@@ -235,7 +235,7 @@ TEST_CASE("a step whose gradient is not a number is skipped, three in a row are 
   Setting s(tale, {});
   Trainer<float> trainer(s.config, *s.tokenizer, s.tokens);
   trainer.step();
-  float* const broken = trainer.model().gpt().blocks[0].attention.qkv.weight.data();
+  float* const broken = trainer.parameters().at("blocks.0.attention.qkv.weight").data();
   const float whole = *broken;
   *broken = std::numeric_limits<float>::quiet_NaN();
   for (int i = 0; i < 2; ++i) {
@@ -257,7 +257,7 @@ TEST_CASE("a step whose gradient is not a number is skipped, three in a row are 
 TEST_CASE("ten bad steps among a hundred are divergence even when they are scattered") {
   Setting s(tale, {});
   Trainer<float> trainer(s.config, *s.tokenizer, s.tokens);
-  float* const broken = trainer.model().gpt().token.weight.data();
+  float* const broken = trainer.parameters().at("token.weight").data();
   for (int i = 0; i < 10; ++i) {
     CHECK_FALSE(trainer.has_diverged());
     const float whole = *broken;
@@ -278,11 +278,10 @@ TEST_CASE("generated tokens are a function of seed, sample and position") {
     Sampling sampling;
     sampling.seed = seed;
     std::vector<int> ids;
-    generate(trainer.model().gpt(), tape, std::vector<int>{0}, count, sampling, {sample, 1},
-             [&](std::uint64_t, int id) {
-               ids.push_back(id);
-               return true;
-             });
+    generate(trainer.model(), tape, std::vector<int>{0}, count, sampling, {sample, 1}, [&](std::uint64_t, int id) {
+      ids.push_back(id);
+      return true;
+    });
     return ids;
   };
   const std::vector<int> ids = write(40, 1, 0);
@@ -293,7 +292,6 @@ TEST_CASE("generated tokens are a function of seed, sample and position") {
   CHECK(write(40, 1, 1) != ids);
   CHECK(write(0, 1, 0).empty());
   long calls = 0;
-  generate(trainer.model().gpt(), tape, std::vector<int>{0}, 40, {}, {},
-           [&](std::uint64_t, int) { return ++calls < 3; });
+  generate(trainer.model(), tape, std::vector<int>{0}, 40, {}, {}, [&](std::uint64_t, int) { return ++calls < 3; });
   CHECK(calls == 3);
 }

@@ -11,7 +11,7 @@ std::vector<BenchResult> run_sampling(const BenchCase& bench, long sequences) {
   Config config = bench.config;
   config.dropout = 0;
   autograd::Parameters<float> parameters;
-  const nn::Gpt<float> gpt(parameters, model_config(config, bench.vocabulary));
+  const nn::Model<float> model(parameters, model_config(config, bench.vocabulary));
   parameters.build(1);
   autograd::Tape<float> tape;
   const long length = config.context * 3 / 4, count = std::min(config.context - length, 40L);
@@ -24,7 +24,7 @@ std::vector<BenchResult> run_sampling(const BenchCase& bench, long sequences) {
     Stopwatch watch;
     bool is_first = true;
     tape.multiplier.work = {};
-    generate(gpt, tape, prompt, count, {}, {0, sequences}, [&](std::uint64_t sample, int) {
+    generate(model, tape, prompt, count, {}, {0, sequences}, [&](std::uint64_t sample, int) {
       if (sample + 1 < static_cast<std::uint64_t>(sequences)) return true;
       if (run > 0) (is_first ? prefills : decodes).push_back(watch.seconds());
       if (is_first) prefill_flop = tape.multiplier.work.flop;
@@ -36,7 +36,8 @@ std::vector<BenchResult> run_sampling(const BenchCase& bench, long sequences) {
 
   // Each position and token has its own row of a table; of those one is read. The head is read, tied or not.
   const auto number = [](long value) { return static_cast<double>(value); };
-  const double weights = number(parameters.count() - gpt.position_count() - (config.tie ? 0 : gpt.token.weight.size()));
+  const double weights =
+      number(parameters.count() - model.body->position_count() - (config.tie ? 0 : model.body->token_rows().size()));
   const double kept = 2 * number(config.layers * config.channels);  // keys and values of a position
   const double seen = number(length) + number(count) / 2;           // positions, on average
   const std::string ending = "-" + std::to_string(sequences);

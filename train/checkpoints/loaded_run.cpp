@@ -33,7 +33,7 @@ std::unique_ptr<LoadedRun> load_run(const std::string& directory, Choice choice)
   static_cast<Checkpoint&>(*loaded) =
       choose_checkpoint(CheckpointStore(loaded->paths.checkpoints()), choice, loaded->warnings);
   try {
-    loaded->network = std::make_unique<Model<float>>(
+    loaded->network = std::make_unique<nn::Model<float>>(
         loaded->parameters,
         model_config(loaded->config, loaded->tokenizer->vocabulary_size(), static_cast<long>(loaded->labels.size())));
   } catch (const Error& error) {

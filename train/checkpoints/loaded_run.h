@@ -20,7 +20,7 @@ struct LoadedRun : Checkpoint {
   RunPaths paths;
   std::vector<std::string> warnings;  // what had to be passed over to find it
   autograd::Parameters<float> parameters;
-  std::unique_ptr<Model<float>> network;
+  std::unique_ptr<nn::Model<float>> network;
 };
 
 /// Loads a model of a run. No such run, or no such checkpoint: Fault::input; contents that do not fit together:

@@ -240,7 +240,7 @@ void count_parameters(Plan& plan) {
   const auto labels = static_cast<long>(plan.labels.size());
   StepMeter meter(config, model_config(config, plan.tokenizer->vocabulary_size(), labels));
   plan.parameters = meter.parameters().count();
-  plan.parameters_without_positions = plan.parameters - meter.model().body().position_count();
+  plan.parameters_without_positions = plan.parameters - meter.model().body->position_count();
   plan.flop_per_token = meter.part(1).work.flop / static_cast<double>(config.context);
   plan.memory_bytes = static_cast<std::uint64_t>(std::min(memory_need(config, meter, config.batch).total(), 1e18));
   refuse_beyond_memory(config, meter, available_memory());

@@ -6,16 +6,16 @@
 namespace primer::train {
 
 template <class T>
-Evaluation evaluate(const Model<T>& model, autograd::Tape<T>& tape, const TextTask& task,
+Evaluation evaluate(const nn::Model<T>& model, autograd::Tape<T>& tape, const TextTask& task,
                     const data::TokenSequence& tokens, std::uint64_t text_bytes, long batch, long most_batches,
                     const std::function<bool()>& stop) {
   data::EvaluationBatches batches(task.examples(tokens), static_cast<std::uint64_t>(most_batches * batch));
   data::Batch sequences;
-  Scores scores;
+  nn::Scores scores;
   while (batches.next(batch, sequences)) {
     if (stop && stop()) return {.complete = false};
     const auto pause = tape.pause();
-    model.loss(tape, part_of(sequences, 0, sequences.sequences), 1, 1, scores);
+    loss_of(model, tape, part_of(sequences, 0, sequences.sequences), 1, 1, scores);
   }
   constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
   const auto share_correct = [](const nn::Score& s) {
@@ -38,9 +38,9 @@ Evaluation evaluate(const Model<T>& model, autograd::Tape<T>& tape, const TextTa
   return result;
 }
 
-template Evaluation evaluate(const Model<float>&, autograd::Tape<float>&, const TextTask&, const data::TokenSequence&,
-                             std::uint64_t, long, long, const std::function<bool()>&);
-template Evaluation evaluate(const Model<double>&, autograd::Tape<double>&, const TextTask&, const data::TokenSequence&,
-                             std::uint64_t, long, long, const std::function<bool()>&);
+template Evaluation evaluate(const nn::Model<float>&, autograd::Tape<float>&, const TextTask&,
+                             const data::TokenSequence&, std::uint64_t, long, long, const std::function<bool()>&);
+template Evaluation evaluate(const nn::Model<double>&, autograd::Tape<double>&, const TextTask&,
+                             const data::TokenSequence&, std::uint64_t, long, long, const std::function<bool()>&);
 
 }  // namespace primer::train

@@ -28,7 +28,7 @@ struct Evaluation {
 /// evaluation at once when it says true. Where nothing counts, as when no token of a short text is hidden, there are 0
 /// targets, and loss and accuracy are nan. Fewer tokens than the task needs: Fault::input.
 template <class T>
-Evaluation evaluate(const Model<T>& model, autograd::Tape<T>& tape, const TextTask& task,
+Evaluation evaluate(const nn::Model<T>& model, autograd::Tape<T>& tape, const TextTask& task,
                     const data::TokenSequence& tokens, std::uint64_t text_bytes, long batch, long most_batches,
                     const std::function<bool()>& stop = {});
 

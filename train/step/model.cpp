@@ -16,28 +16,16 @@ BatchPart part_of(const data::Batch& batch, long first, long count) {
 bool trains_when_frozen(std::string_view path) { return path.starts_with(std::string(nn::label_head) + "."); }
 
 template <class T>
-Model<T>::Model(autograd::Parameters<T>& parameters, const nn::ModelConfig& config)
-    : model_(config.is_bert() ? decltype(model_)(std::in_place_type<nn::Bert<T>>, parameters, config)
-                              : decltype(model_)(std::in_place_type<nn::Gpt<T>>, parameters, config)) {}
-
-template <class T>
-const nn::Transformer<T>& Model<T>::body() const {
-  return std::visit([](const auto& model) -> const nn::Transformer<T>& { return model; }, model_);
+autograd::Tensor<T> loss_of(const nn::Model<T>& model, autograd::Tape<T>& tape, const BatchPart& part,
+                            double token_scale, double label_scale, nn::Scores& scores) {
+  const bool predicts = model.token || model.masked;
+  const std::span<const int> targets = predicts ? part.targets : std::span<const int>{};
+  return model.loss(tape, part.sequences, {targets, token_scale, part.labels, label_scale}, &scores);
 }
 
-template <class T>
-autograd::Tensor<T> Model<T>::loss(autograd::Tape<T>& tape, const BatchPart& part, double token_scale,
-                                   double label_scale, Scores& scores) const {
-  const nn::Sequences& in = part.sequences;
-  if (!is_bert()) {
-    return gpt().loss(tape, in.tokens, part.targets, in.batch, in.length, in.lengths, token_scale, &scores.tokens);
-  }
-  const bool fills = config().masked_head;  // a model of classes alone has no targets among the tokens
-  const nn::BertTargets wanted{fills ? part.targets : std::span<const int>{}, token_scale, part.labels, label_scale};
-  return bert().loss(tape, in, wanted, &scores.tokens, &scores.labels);
-}
-
-template class Model<float>;
-template class Model<double>;
+template autograd::Tensor<float> loss_of(const nn::Model<float>&, autograd::Tape<float>&, const BatchPart&, double,
+                                         double, nn::Scores&);
+template autograd::Tensor<double> loss_of(const nn::Model<double>&, autograd::Tape<double>&, const BatchPart&, double,
+                                          double, nn::Scores&);
 
 }  // namespace primer::train

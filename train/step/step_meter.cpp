@@ -6,7 +6,7 @@ namespace primer::train {
 
 StepMeter::StepMeter(const Config& config, const nn::ModelConfig& shape)
     : context_(config.context),
-      targets_(shape.causal || shape.masked_head
+      targets_(shape.output.token || shape.output.masked
                    ? static_cast<long>(config.objective->targets(static_cast<double>(context_)))
                    : 0),
       model_(parameters_, shape) {
@@ -19,8 +19,8 @@ StepNeed StepMeter::part(long sequences) {
   parameters_.zero_grad();
   autograd::Tape<float> tape(autograd::Memory::none);
   tape.noise.sequences = sequences;
-  Scores scores;
-  tape.backward(model_.loss(tape, part_of(batch, 0, sequences), 1, 1, scores));
+  nn::Scores scores;
+  tape.backward(loss_of(model_, tape, part_of(batch, 0, sequences), 1, 1, scores));
   const std::size_t ids =
       batch.tokens.size() + batch.targets.size() + batch.lengths.size() + batch.segments.size() + batch.labels.size();
   return {static_cast<double>(tape.bytes_of_values()), static_cast<double>(tape.most_bytes_of_gradients()),
@@ -33,15 +33,15 @@ data::Batch StepMeter::batch_of(long sequences) const {
   data::Batch batch;
   batch.sequences = sequences;
   batch.length = context_;
-  batch.padded = shape.labels > 0;
+  batch.padded = shape.output.labels > 0;
   const long places = sequences * context_;
   batch.tokens.assign(places, 0);
   batch.targets.assign(places, -1);
   for (long i = 0; i < places; ++i)
     if (i % context_ < targets_) batch.targets[i] = 0;
   batch.lengths.assign(sequences, static_cast<int>(context_));
-  if (shape.masked_head && shape.labels > 0) batch.segments.assign(places, 0);
-  if (shape.labels > 0) batch.labels.assign(sequences, 0);
+  if (shape.output.masked && shape.output.labels > 0) batch.segments.assign(places, 0);
+  if (shape.output.labels > 0) batch.labels.assign(sequences, 0);
   return batch;
 }
 

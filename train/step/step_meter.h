@@ -23,7 +23,7 @@ class StepMeter {
   StepMeter(const Config& config, const nn::ModelConfig& shape);
 
   const autograd::Parameters<float>& parameters() const { return parameters_; }  // their shapes; no numbers
-  const Model<float>& model() const { return model_; }
+  const nn::Model<float>& model() const { return model_; }
 
   /// A part of so many sequences, of the whole context each, on as many threads as there are now.
   StepNeed part(long sequences);
@@ -33,7 +33,7 @@ class StepMeter {
 
   long context_, targets_;  // tokens of a sequence, and how many of them have a target
   autograd::Parameters<float> parameters_;
-  Model<float> model_;
+  nn::Model<float> model_;
 };
 
 }  // namespace primer::train

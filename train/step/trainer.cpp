@@ -76,13 +76,13 @@ StepReport Trainer<T>::step() {
   parameters_.zero_grad();
   tape_.training = true;
   tape_.multiplier.work = {};
-  Scores scores;
+  nn::Scores scores;
   for (long first = 0; first < batch_.sequences; first += config_.batch) {
     tape_.reset();
     tape_.noise = {static_cast<std::uint64_t>(config_.seed), static_cast<std::uint64_t>(state_.step), first,
                    config_.batch};
     const BatchPart part = part_of(batch_, first, config_.batch);
-    tape_.backward(model_.loss(tape_, part, token_scale, label_scale, scores));
+    tape_.backward(loss_of(model_, tape_, part, token_scale, label_scale, scores));
   }
   tape_.reset();
   report.flop = tape_.multiplier.work.flop;

@@ -70,7 +70,7 @@ class Trainer {
   double epochs() const { return examples_.epochs(); }  // passes over the text so far
   autograd::Parameters<T>& parameters() { return parameters_; }
   optim::Optimizer<T>& optimizer() { return *optimizer_; }
-  const Model<T>& model() const { return model_; }
+  const nn::Model<T>& model() const { return model_; }
   /// What makes this training's products; the configuration says how.
   autograd::Multiplier& multiplier() { return tape_.multiplier; }
   /// From now on the time of each op, and of what a step does besides, is added up there; null: no longer.
@@ -81,7 +81,7 @@ class Trainer {
   TextTask task_;
   data::TrainingBatches examples_;
   autograd::Parameters<T> parameters_;
-  Model<T> model_;
+  nn::Model<T> model_;
   std::unique_ptr<optim::Optimizer<T>> optimizer_;
   optim::Schedule schedule_;
   autograd::Tape<T> tape_;

@@ -63,6 +63,10 @@ class Task {
   virtual bool fills() const { return false; }
   /// Classes of the head on what a sequence is summed up in; `labels` are the text's. 0: no such head.
   virtual long classes(const Config&, long) const { return 0; }
+  /// Of the initial weights.
+  virtual double deviation(long /*channels*/) const { return 0.02; }
+  /// A text is framed: [CLS] text [SEP].
+  virtual bool frames() const { return false; }
   /// What nobody chose of the model's shape.
   virtual void fit(Config&) const {}
 
@@ -81,6 +85,8 @@ class BothWays : public Task {
  public:
   using Task::Task;
   std::vector<std::string> specials() const override { return {"[CLS]", "[SEP]", "[MASK]"}; }
+  double deviation(long channels) const override;
+  bool frames() const override { return true; }
   void fit(Config& config) const override;
 };
 

@@ -43,21 +43,22 @@ Reading read(const LoadedRun& run, std::string_view text) {
   const nn::ModelConfig& model = run.network->config();
   Reading reading{run.tokenizer->encode_with_specials(text), {}};
   std::vector<int>& ids = reading.ids;
-  const long frame = run.network->is_bert() ? 2 : 0, most = model.context - frame, T = static_cast<long>(ids.size());
+  const long frame = run.config.objective->frames() ? 2 : 0, most = model.context - frame,
+             T = static_cast<long>(ids.size());
   if (T == 0) throw Error(Fault::input, "the text is empty; give one with something in it");
   if (T > most) {
     throw Error(Fault::input, "the text has " + std::to_string(T) + " tokens, and with a context of " +
                                   std::to_string(model.context) + " this model takes " + std::to_string(most) +
                                   " at most; give a shorter text");
   }
-  if (!run.network->is_bert()) return reading;
+  if (!run.config.objective->frames()) return reading;
   ids.insert(ids.begin(), data::need_special(*run.tokenizer, "[CLS]"));
   ids.push_back(data::need_special(*run.tokenizer, "[SEP]"));
   reading.segments = segments_of(run, ids);
   return reading;
 }
 
-std::vector<float> patterns(const nn::Transformer<float>& model, const Reading& reading) {
+std::vector<float> patterns(const nn::Model<float>& model, const Reading& reading) {
   autograd::Tape<float> tape;
   const auto pause = tape.pause();
   PatternKeeper keeper;
@@ -73,7 +74,8 @@ std::vector<float> patterns(const nn::Transformer<float>& model, const Reading& 
 
 AttentionPage attend(const LoadedRun& run, std::string_view text) {
   const nn::ModelConfig& model = run.network->config();
-  if (model.layers == 0) throw Error(Fault::input, data::printable(run.paths.directory) + " is a model without layers");
+  if (run.network->body->attention_layers() == 0)
+    throw Error(Fault::input, data::printable(run.paths.directory) + " is a model without attention to show");
   const Reading reading = read(run, text);
   const std::size_t T = reading.ids.size();
   AttentionPage page;
@@ -83,13 +85,13 @@ AttentionPage attend(const LoadedRun& run, std::string_view text) {
                (T == 1 ? " token, " : " tokens, ") + "weights of step " + std::to_string(run.id.step) + ". " +
                (model.causal ? "A token looks at itself and at those before it." : "Every token looks at all.");
   page.causal = model.causal;
-  page.layers = model.layers;
+  page.layers = run.network->body->attention_layers();
   page.heads = model.heads;
   for (const int id : reading.ids) {
     const std::string& name = run.tokenizer->token_text(id);
     page.tokens.push_back({name, run.tokenizer->special(name) == id});
   }
-  page.weights = patterns(run.network->body(), reading);
+  page.weights = patterns(*run.network, reading);
   return page;
 }
 

@@ -81,7 +81,7 @@ int choose(std::span<const double> probabilities, double uniform) {
   return last;
 }
 
-void generate(const nn::Gpt<float>& gpt, autograd::Tape<float>& tape, std::span<const int> prompt, long count,
+void generate(const nn::Model<float>& model, autograd::Tape<float>& tape, std::span<const int> prompt, long count,
               const Sampling& sampling, SampleRange samples, const std::function<bool(std::uint64_t, int)>& each) {
   struct Live {
     std::uint64_t sample;
@@ -89,7 +89,7 @@ void generate(const nn::Gpt<float>& gpt, autograd::Tape<float>& tape, std::span<
     bool goes_on = true;
   };
   constexpr long rows = 256;  // a long window is computed in pieces, so that it takes no more memory than this many
-  const auto context = static_cast<std::size_t>(gpt.config.context);
+  const auto context = static_cast<std::size_t>(model.config().context);
   prompt = prompt.last(std::min(prompt.size(), context));
   std::vector<Live> live;
   for (long i = 0; i < samples.count; ++i) {
@@ -97,21 +97,21 @@ void generate(const nn::Gpt<float>& gpt, autograd::Tape<float>& tape, std::span<
     live.back().window.reserve(context + 1);
     live.back().window.assign(prompt.begin(), prompt.end());
   }
-  nn::KvCache<float> cache(gpt.config, samples.count);
-  cache.clear(1);           // the prompt is the same for all
-  std::vector<int> tokens;  // [cache.sequences(), n], what the cache does not hold yet
+  const auto state = model.body->state(samples.count);
+  state->clear(1);          // the prompt is the same for all
+  std::vector<int> tokens;  // [B, n], what the state's sequences have not read yet
   ProbabilitySpace space;
 
   for (long n = 0; n < count && !live.empty();) {
-    const long length = static_cast<long>(live[0].window.size()), past = cache.past();
-    const long piece = std::min(length - past, std::max(rows / cache.sequences(), 1L));
+    const long length = static_cast<long>(live[0].window.size()), past = state->past();
+    const long piece = std::min(length - past, std::max(rows / state->sequences(), 1L));
     tokens.clear();
-    for (long i = 0; i < cache.sequences(); ++i) {
+    for (long i = 0; i < state->sequences(); ++i) {
       const auto begin = live[static_cast<std::size_t>(i)].window.begin() + past;
       tokens.insert(tokens.end(), begin, begin + piece);
     }
     const auto pause = tape.pause();
-    const auto logits = gpt.decode(tape, cache, tokens);  // [cache.sequences(), V]
+    const auto logits = model.decode(tape, *state, tokens);  // [B, V]
     if (past + piece < length) continue;
 
     const auto V = static_cast<std::size_t>(logits.shape[1]);
@@ -123,10 +123,10 @@ void generate(const nn::Gpt<float>& gpt, autograd::Tape<float>& tape, std::span<
       live[i].window.push_back(id);
       live[i].goes_on = each(live[i].sample, id);
     }
-    if (shared) cache.repeat(samples.count);
+    if (shared) state->repeat(samples.count);
     for (std::size_t i = live.size(); i-- > 0;) {
       if (live[i].goes_on) continue;
-      cache.drop(static_cast<long>(i));
+      state->drop(static_cast<long>(i));
       std::swap(live[i], live.back());
       live.pop_back();
     }
@@ -134,7 +134,7 @@ void generate(const nn::Gpt<float>& gpt, autograd::Tape<float>& tape, std::span<
     if (live.empty() || live[0].window.size() <= context) continue;
     const auto half = static_cast<long>(std::max<std::size_t>(context / 2, 1));
     for (Live& text : live) text.window.erase(text.window.begin(), text.window.end() - half);
-    cache.clear(static_cast<long>(live.size()));
+    state->clear(static_cast<long>(live.size()));
   }
 }
 

@@ -10,7 +10,7 @@
 
 #include "autograd/tape.h"
 #include "data/tokenizers/tokenizer.h"
-#include "nn/gpt.h"
+#include "nn/model.h"
 
 namespace primer::train {
 
@@ -52,7 +52,7 @@ struct SampleRange {
 /// ones. A window that the next token would make longer becomes its last half, context / 2 tokens with that one (1 at
 /// least), computed again from position 0; then it grows as before. So a token costs O(window), and once in
 /// context / 2 tokens half a window.
-void generate(const nn::Gpt<float>& gpt, autograd::Tape<float>& tape, std::span<const int> prompt, long count,
+void generate(const nn::Model<float>& model, autograd::Tape<float>& tape, std::span<const int> prompt, long count,
               const Sampling& sampling, SampleRange samples, const std::function<bool(std::uint64_t, int)>& each);
 
 /// Passes text on until `stop` appears in it, however it is cut into pieces; keeps back what may be its beginning.

@@ -39,20 +39,20 @@ std::vector<int> segments_of(const LoadedRun& run, std::span<const int> ids) {
 }
 
 void Reader::refuse(const std::string& why) const {
-  throw Error(Fault::input, data::printable(run_.paths.directory) + why);
+  throw Error(Fault::input, data::printable(run_.paths.directory) +
+                                " holds a model that was trained with --objective " +
+                                std::string(run_.config.objective->name()) + " and " + why);
 }
 
-const nn::Bert<float>& Reader::bert_that(bool can, const std::string& what) const {
-  if (!can)
-    refuse(" holds a model that was trained with --objective " + std::string(run_.config.objective->name()) + " and " +
-           what);
-  return run_.network->bert();
+const nn::MaskedHead<float>& Reader::masked() const {
+  if (!run_.network->masked) refuse("fills no gaps");
+  return *run_.network->masked;
 }
 
 std::vector<int> Reader::ids(std::string_view text, bool specials, bool* cut) const {
   const data::Tokenizer& tokenizer = *run_.tokenizer;
   std::vector<int> ids = specials ? tokenizer.encode_with_specials(text) : tokenizer.encode(text);
-  const bool framed = run_.network->is_bert();
+  const bool framed = run_.config.objective->frames();
   const long room = run_.config.context - (framed ? 2 : 0);
   if (static_cast<long>(ids.size()) > room) {
     if (!cut) {
@@ -85,7 +85,7 @@ nn::Sequences Reader::batch_of(std::span<const std::vector<int>> texts) {
 }
 
 std::vector<std::vector<Filling>> Reader::fill(std::span<const int> ids, long top) {
-  const nn::Bert<float>& bert = bert_that(run_.network->config().masked_head, "fills no gaps");
+  const nn::MaskedHead<float>& head = masked();
   const int mask = data::need_special(*run_.tokenizer, "[MASK]");
   std::vector<int> places;
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -97,10 +97,10 @@ std::vector<std::vector<Filling>> Reader::fill(std::span<const int> ids, long to
   const std::vector<int> text(ids.begin(), ids.end());
   const nn::Sequences in = batch_of({&text, 1});
   const long length = in.length;
-  const autograd::Tensor<float> x = bert.hidden(tape_, in);  // [1, T, C]
+  const autograd::Tensor<float> x = run_.network->hidden(tape_, in);  // [1, T, C]
   const autograd::Tensor<float> rows =
       autograd::gather<float>(tape_, reshape(x, {length, x.shape[2]}), std::span<const int>(places));
-  const autograd::Tensor<float> logits = numbers(bert.logits(rows));  // [places, V]
+  const autograd::Tensor<float> logits = numbers(head(rows).logits());  // [places, V]
   const long V = logits.shape[1];
   std::vector<bool> is_special(static_cast<std::size_t>(V));
   for (const auto& [name, id] : run_.tokenizer->specials()) is_special[static_cast<std::size_t>(id)] = true;
@@ -128,7 +128,7 @@ std::vector<std::vector<Filling>> Reader::fill(std::span<const int> ids, long to
 }
 
 std::vector<double> Reader::log_probabilities(std::span<const std::vector<int>> texts, std::span<const long> places) {
-  const nn::Bert<float>& bert = bert_that(run_.network->config().masked_head, "fills no gaps");
+  const nn::MaskedHead<float>& head = masked();
   const int mask = data::need_special(*run_.tokenizer, "[MASK]");
   const nn::Sequences in = batch_of(texts);
   std::vector<int> rows, wanted;
@@ -137,10 +137,10 @@ std::vector<double> Reader::log_probabilities(std::span<const std::vector<int>> 
     wanted.push_back(std::exchange(tokens_[static_cast<std::size_t>(rows.back())], mask));
   }
   const auto pause = tape_.pause();
-  const autograd::Tensor<float> x = bert.hidden(tape_, in);
+  const autograd::Tensor<float> x = run_.network->hidden(tape_, in);
   const autograd::Tensor<float> at =
       autograd::gather<float>(tape_, reshape(x, {x.shape.rows(), x.shape[2]}), std::span<const int>(rows));
-  const autograd::Tensor<float> logs = numbers(log_softmax(bert.logits(at)));  // [texts, V]
+  const autograd::Tensor<float> logs = numbers(log_softmax(head(at).logits()));  // [texts, V]
   std::vector<double> result;
   for (std::size_t b = 0; b < texts.size(); ++b) {
     result.push_back(logs.data()[static_cast<long>(b) * logs.shape[1] + wanted[b]]);
@@ -151,10 +151,11 @@ std::vector<double> Reader::log_probabilities(std::span<const std::vector<int>> 
 std::vector<float> Reader::embed(std::span<const std::vector<int>> texts, Summary summary) {
   const auto pause = tape_.pause();
   const nn::Sequences in = batch_of(texts);
-  const autograd::Tensor<float> x = run_.network->body().hidden(tape_, in);  // [B, T, C]
+  const autograd::Tensor<float> x = run_.network->hidden(tape_, in);  // [B, T, C]
   if (summary == Summary::cls) {
-    const bool can = run_.network->config().pooling == nn::Pooling::cls;
-    const autograd::Tensor<float> y = numbers(bert_that(can, "has no pooler; leave --pooling out").pooled(x));
+    const auto& head = run_.network->label;
+    if (!head || !head->pooler) refuse("has no pooler; leave --pooling out");
+    const autograd::Tensor<float> y = numbers(head->pooled(x));
     return {y.data(), y.data() + y.size()};
   }
   const autograd::Tensor<float> y = numbers(nn::mean_of_real(x, in.lengths));
@@ -162,10 +163,11 @@ std::vector<float> Reader::embed(std::span<const std::vector<int>> texts, Summar
 }
 
 std::vector<double> Reader::classify(std::span<const std::vector<int>> texts) {
-  const nn::Bert<float>& bert = bert_that(!run_.labels.empty(), "has no classes");
+  if (run_.labels.empty()) refuse("has no classes");
+  const nn::LabelHead<float>& head = *run_.network->label;
   const auto pause = tape_.pause();
   const nn::Sequences in = batch_of(texts);
-  const autograd::Tensor<float> logits = bert.label_logits(bert.pooled(bert.hidden(tape_, in), in.lengths));  // [B, K]
+  const autograd::Tensor<float> logits = head(run_.network->hidden(tape_, in), in.lengths).logits();  // [B, K]
   const autograd::Tensor<float> p = numbers(softmax(logits));
   return {p.data(), p.data() + p.size()};
 }

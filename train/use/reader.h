@@ -51,7 +51,7 @@ class Reader {
 
  private:
   [[noreturn]] void refuse(const std::string& why) const;
-  const nn::Bert<float>& bert_that(bool can, const std::string& what) const;
+  const nn::MaskedHead<float>& masked() const;
   nn::Sequences batch_of(std::span<const std::vector<int>> texts);
 
   LoadedRun& run_;

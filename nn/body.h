@@ -1,0 +1,72 @@
+// A body turns tokens into hidden rows. Heads stand on it: see model.h.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "autograd/tape.h"
+#include "nn/model_config.h"
+
+namespace primer::nn {
+
+using autograd::Tape;
+using autograd::Tensor;
+
+/// B sequences of T places. The spans are the caller's.
+struct Sequences {
+  std::span<const int> tokens;         // [B, T], row by row
+  long batch = 0, length = 0;          // B, T
+  std::span<const int> lengths = {};   // [B], how many tokens of each are real, 1 ... T; none: all
+  std::span<const int> segments = {};  // [B, T], which segment a token belongs to; none: all to segment 0
+};
+
+/// What a body keeps of the tokens that B sequences have read, as many of each, so that what follows costs no more than
+/// itself: the keys and values of attention, say.
+template <class T>
+class State {
+ public:
+  virtual ~State() = default;
+  long sequences() const { return sequences_; }  // B
+  long past() const { return past_; }            // tokens of each that were read
+
+  /// Forgets all; so many sequences come next. Error(usage) when these are more than there is room for.
+  virtual void clear(long sequences) = 0;
+
+  /// So many sequences that have all begun as the first one. Error(usage) as above.
+  virtual void repeat(long sequences) = 0;
+
+  /// Gives up sequence b; the last one takes its place.
+  virtual void drop(long b) = 0;
+
+ protected:
+  long sequences_ = 0, past_ = 0;
+};
+
+template <class T>
+struct Body {
+  const ModelConfig config;
+
+  /// Throws Error(usage) on a shape that makes no model.
+  explicit Body(const ModelConfig& c) : config(c) { c.check(); }
+  virtual ~Body() = default;
+
+  /// What it makes of the tokens: [B, T, C]. With a state, which this body made, the tokens follow those that it has
+  /// read, and join it; the tape must be paused. Throws Error(usage): arrays of another size, an id that there is not,
+  /// a sequence that is longer than the context.
+  virtual Tensor<T> hidden(Tape<T>& tape, const Sequences& in, State<T>* state = nullptr) const = 0;
+
+  /// Room for the state of up to `most` sequences that have read nothing. Error(usage) from a body that cannot go on
+  /// with a text; Error(memory).
+  virtual std::unique_ptr<State<T>> state(long most) const = 0;
+
+  /// The rows that tokens begin as, [V, C]. An output that is tied to them has the same.
+  virtual Tensor<T> token_rows() const = 0;
+
+  /// Numbers of a learned table of positions, which nothing is multiplied by.
+  virtual long position_count() const { return 0; }
+
+  /// Layers that can show which tokens look at which: `blocks.i.attention.pattern`.
+  virtual long attention_layers() const { return 0; }
+};
+
+}  // namespace primer::nn

@@ -1,0 +1,93 @@
+#include "nn/heads.h"
+
+#include <algorithm>
+
+#include "autograd/ops/activate.h"
+#include "autograd/ops/cross_entropy.h"
+#include "autograd/ops/dropout.h"
+#include "autograd/ops/elementwise.h"
+#include "autograd/ops/layout.h"
+#include "autograd/ops/linear.h"
+#include "autograd/ops/matmul.h"
+
+namespace primer::nn {
+
+template <class T>
+Tensor<T> Projection<T>::logits() const {
+  return linear(x, weight, bias);
+}
+
+template <class T>
+Tensor<T> Projection<T>::loss(std::span<const int> targets, double scale, Score* score) const {
+  return cross_entropy(x, weight, targets, scale, score, bias);
+}
+
+template <class T>
+static Tensor<T> output_rows(Parameters<T>& parameters, const char* path, const ModelConfig& c, Tensor<T> rows) {
+  return c.output.tie ? rows : parameters.declare(path, {c.vocabulary, c.channels}, {c.deviation}, true);
+}
+
+template <class T>
+TokenHead<T>::TokenHead(Parameters<T>& parameters, const ModelConfig& c, Tensor<T> rows)
+    : weight(output_rows(parameters, "head.weight", c, rows)) {}
+
+template <class T>
+MaskedHead<T>::MaskedHead(Parameters<T>& parameters, const ModelConfig& c, Tensor<T> rows)
+    : activation(c.activation),
+      transform(parameters, "masked.transform", {.in = c.channels, .out = c.channels, .deviation = c.deviation}),
+      norm(parameters, "masked.norm", {.channels = c.channels, .epsilon = c.norm_epsilon}),
+      decoder(output_rows(parameters, "masked.decoder.weight", c, rows)),
+      bias(parameters.declare("masked.decoder.bias", {c.vocabulary}, {}, false)) {}
+
+template <class T>
+Projection<T> MaskedHead<T>::operator()(Tensor<T> x) const {
+  return {norm(activate(transform(x), activation)), decoder, bias};
+}
+
+template <class T>
+LabelHead<T>::LabelHead(Parameters<T>& parameters, const ModelConfig& c)
+    : dropout{c.dropout, autograd::hash("label.dropout")} {
+  const long C = c.channels;
+  if (c.output.pooling == Pooling::cls)
+    pooler.emplace(parameters, "pooler", LinearOptions{.in = C, .out = C, .deviation = c.deviation});
+  labels = {parameters, label_head, {.in = C, .out = c.output.labels, .deviation = c.deviation}};
+}
+
+template <class T>
+Tensor<T> LabelHead<T>::pooled(Tensor<T> x, std::span<const int> lengths) const {
+  if (!pooler) return mean_of_real(x, lengths);
+  const long B = x.shape[0], C = x.shape[2];
+  return tanh((*pooler)(reshape(slice(x, 1, 0, 1), {B, C})));
+}
+
+template <class T>
+Projection<T> LabelHead<T>::operator()(Tensor<T> x, std::span<const int> lengths) const {
+  return {autograd::dropout(pooled(x, lengths), dropout), labels.weight, labels.bias};
+}
+
+template <class T>
+Tensor<T> mean_of_real(Tensor<T> x, std::span<const int> lengths) {
+  const long B = x.shape[0], places = x.shape[1];
+  Tape<T>& tape = *x.tape;
+  const std::span<T> weights(tape.template keep<T>(B * places), B * places);  // [B, 1, T]
+  tape.each(B, [=](long b) {
+    const long real = lengths.empty() ? places : lengths[b];
+    std::fill_n(weights.begin() + b * places, real, T(1) / static_cast<T>(real));
+    std::fill_n(weights.begin() + b * places + real, places - real, T(0));
+  });
+  const Tensor<T> mean = matmul(tape.constant({B, 1, places}, weights), x);  // [B, 1, C]
+  return reshape(mean, {B, x.shape[2]});
+}
+
+template struct Projection<float>;
+template struct Projection<double>;
+template struct TokenHead<float>;
+template struct TokenHead<double>;
+template struct MaskedHead<float>;
+template struct MaskedHead<double>;
+template struct LabelHead<float>;
+template struct LabelHead<double>;
+template Tensor<float> mean_of_real(Tensor<float>, std::span<const int>);
+template Tensor<double> mean_of_real(Tensor<double>, std::span<const int>);
+
+}  // namespace primer::nn
