@@ -95,11 +95,18 @@ class Parameters {
     }
   }
 
-  /// Lays out all parameters and initialises each from (seed, hash of its path): adding or reordering parameters
-  /// changes no other one's numbers.
+  /// Lays out all parameters and draws their initial numbers.
   void build(std::uint64_t seed) {
     lay_out();
+    draw(seed, [](std::string_view) { return true; });
+  }
+
+  /// Initialises each parameter whose path `wants` accepts from (seed, hash of its path): adding or reordering
+  /// parameters changes no other one's numbers.
+  template <class Predicate>
+  void draw(std::uint64_t seed, Predicate wants) {
     for (const Entry& e : entries_) {
+      if (!wants(e.path)) continue;
       const Random random(seed, hash(e.path));
       split(e.shape.size(), 100, [&, out = values() + e.offset](long begin, long end, int) {
         for (long k = begin; k < end; ++k)

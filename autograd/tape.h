@@ -162,13 +162,9 @@ class Tape {
   void each(long n, F f) const {
     if (computes()) autograd::each(n, f);
   }
-  template <class F>
-  void split(long n, long cost, long grain, F f) const {
-    if (computes()) autograd::split(n, cost, grain, f);
-  }
-  template <class F>
-  void split(long n, long cost, F f) const {
-    split(n, cost, 1, f);
+  template <class... Loop>
+  void split(Loop... loop) const {
+    if (computes()) autograd::split(loop...);
   }
 
   /// c = a b + beta c: see Multiplier.

@@ -38,8 +38,8 @@ struct TokenHead {
   Projection<T> operator()(Tensor<T> x) const { return {x, weight, {}}; }
 };
 
-/// Fills gaps: logits = norm(f(transform(x))) decoder^T + bias. Devlin, Chang, Lee, Toutanova: BERT (2019), section 3.1,
-/// and the authors' run_pretraining.py. Biases are there even in a model without.
+/// Fills gaps: logits = norm(f(transform(x))) decoder^T + bias. Devlin, Chang, Lee, Toutanova: BERT (2019),
+/// section 3.1, and the authors' run_pretraining.py. Biases are there even in a model without.
 template <class T>
 struct MaskedHead {
   Activation activation;

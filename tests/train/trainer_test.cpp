@@ -295,3 +295,15 @@ TEST_CASE("generated tokens are a function of seed, sample and position") {
   generate(trainer.model(), tape, std::vector<int>{0}, 40, {}, {}, [&](std::uint64_t, int) { return ++calls < 3; });
   CHECK(calls == 3);
 }
+
+TEST_CASE("a trainer whose weights are to be read draws none") {
+  const Setting s(tale, {});
+  Trainer<float> drawn(s.config, *s.tokenizer, s.tokens);
+  Trainer<float> blank(s.config, *s.tokenizer, s.tokens, 0, 0, Weights::blank);
+  const auto zeros = [](Trainer<float>& trainer) {
+    const float* const values = trainer.parameters().values();
+    return std::count(values, values + trainer.parameters().size(), 0.0f);
+  };
+  CHECK(zeros(blank) == blank.parameters().size());
+  CHECK(zeros(drawn) < drawn.parameters().size() / 100);
+}

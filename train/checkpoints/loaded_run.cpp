@@ -4,6 +4,7 @@
 #include "data/bytes/file.h"
 #include "data/bytes/utf8.h"
 #include "train/checkpoints/model_file.h"
+#include "train/tasks/task.h"
 
 namespace primer::train {
 
@@ -33,9 +34,10 @@ std::unique_ptr<LoadedRun> load_run(const std::string& directory, Choice choice)
   static_cast<Checkpoint&>(*loaded) =
       choose_checkpoint(CheckpointStore(loaded->paths.checkpoints()), choice, loaded->warnings);
   try {
+    const auto labels = static_cast<long>(loaded->labels.size());
     loaded->network = std::make_unique<nn::Model<float>>(
-        loaded->parameters,
-        model_config(loaded->config, loaded->tokenizer->vocabulary_size(), static_cast<long>(loaded->labels.size())));
+        make_model<float>(loaded->parameters, *loaded->config.objective,
+                          model_config(loaded->config, loaded->tokenizer->vocabulary_size(), labels)));
   } catch (const Error& error) {
     throw Error(error.fault() == Fault::usage ? Fault::checkpoint : error.fault(),
                 data::printable(loaded->path) + ": " + error.what());

@@ -2,6 +2,7 @@
 
 #include <omp.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 
@@ -97,7 +98,7 @@ class Training {
         interruption_(interruption),
         place_(place_of(run.paths.directory)),
         trainer_(config_, *run.checkpoint.tokenizer, run.tokens->train(), state_.schedule_steps,
-                 static_cast<long>(run.checkpoint.labels.size())),
+                 static_cast<long>(run.checkpoint.labels.size()), Weights::blank),
         metrics_(run.paths.metrics(), state_.metrics_bytes),
         timing_(run.paths.timing(), state_.trainer.step, config_.steps, trainer_.multiplier()),
         saver_(
@@ -309,8 +310,15 @@ void prepare_run(const RunPaths& run, Plan& plan, const data::Sources& sources, 
   if (plan.timed) measure(plan, tokens);
   data::write_file_atomically(run.config(), to_json(plan.config));
 
-  Trainer<float> trainer(plan.config, *plan.tokenizer, tokens.train(), 0, static_cast<long>(plan.labels.size()));
-  if (initial) read_initial(*initial->model, trainer.parameters(), heads_to_change(initial->config, plan.config));
+  Trainer<float> trainer(plan.config, *plan.tokenizer, tokens.train(), 0, static_cast<long>(plan.labels.size()),
+                         initial ? Weights::blank : Weights::drawn);
+  if (initial) {
+    const std::vector<std::string> heads = heads_to_change(initial->config, plan.config);
+    read_initial(*initial->model, trainer.parameters(), heads);
+    trainer.parameters().draw(static_cast<std::uint64_t>(plan.config.seed), [&](std::string_view path) {
+      return std::ranges::any_of(heads, [&](const std::string& head) { return path.starts_with(head); });
+    });
+  }
   TrainingState state;
   state.schedule_steps = plan.config.steps;
   state.tokens = fingerprint(tokens.facts());

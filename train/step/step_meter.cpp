@@ -1,6 +1,7 @@
 #include "train/step/step_meter.h"
 
 #include "autograd/tape.h"
+#include "train/tasks/task.h"
 
 namespace primer::train {
 
@@ -9,7 +10,7 @@ StepMeter::StepMeter(const Config& config, const nn::ModelConfig& shape)
       targets_(shape.output.token || shape.output.masked
                    ? static_cast<long>(config.objective->targets(static_cast<double>(context_)))
                    : 0),
-      model_(parameters_, shape) {
+      model_(make_model<float>(parameters_, *config.objective, shape)) {
   if (config.freeze) parameters_.train_only(trains_when_frozen);
   parameters_.lay_out(autograd::Memory::none);
 }

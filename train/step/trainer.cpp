@@ -39,14 +39,15 @@ optim::Schedule make_schedule(const Config& config, long steps) {
 
 template <class T>
 Trainer<T>::Trainer(const Config& config, const data::Tokenizer& tokenizer, const data::TokenSequence& tokens,
-                    long schedule_steps, long labels)
+                    long schedule_steps, long labels, Weights weights)
     : config_(config),
       task_{config_, tokenizer, labels},
       examples_(task_.examples(tokens), static_cast<std::uint64_t>(config.seed)),
-      model_(parameters_, model_config(config, tokenizer.vocabulary_size(), labels)),
+      model_(make_model<T>(parameters_, *config.objective, model_config(config, tokenizer.vocabulary_size(), labels))),
       schedule_(make_schedule(config, schedule_steps > 0 ? schedule_steps : config.steps)) {
   if (config.freeze) parameters_.train_only(trains_when_frozen);
-  parameters_.build(static_cast<std::uint64_t>(config.seed));
+  if (weights == Weights::drawn) parameters_.build(static_cast<std::uint64_t>(config.seed));
+  else parameters_.lay_out();
   optimizer_ = make_optimizer(config, parameters_);
   tape_.multiplier.by = products_of(config);
 }

@@ -39,6 +39,9 @@ struct TrainerState {
   std::bitset<100> bad_steps;  // of the last hundred steps; bit 0 is the last one
 };
 
+/// Where a trainer's weights come from: drawn from the seed, or all 0, for the caller to fill in.
+enum class Weights { drawn, blank };
+
 template <class T>
 class Trainer {
  public:
@@ -46,7 +49,7 @@ class Trainer {
   /// The learning rate's schedule ends after `schedule_steps`; 0: after the configuration's steps. `labels` are the
   /// classes of --objective classify. The tokenizer must live as long, too.
   Trainer(const Config& config, const data::Tokenizer& tokenizer, const data::TokenSequence& tokens,
-          long schedule_steps = 0, long labels = 0);
+          long schedule_steps = 0, long labels = 0, Weights weights = Weights::drawn);
 
   /// Goes on from `state`; parameters, moments and the optimizer's updates are the caller's to fill in. A place that
   /// the examples do not have, or that so many steps cannot reach: Fault::checkpoint.

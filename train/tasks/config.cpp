@@ -294,16 +294,11 @@ nn::ModelConfig model_config(const Config& config, long vocabulary, long labels)
   model.position_scale = config.position_scale;
   model.norm = config.norm;
   model.activation = config.activation;
-  model.deviation = config.objective->deviation(config.channels);
   model.output.token = config.objective->writes();
   model.output.masked = config.objective->fills();
   model.output.labels = config.objective->classes(config, labels);
   if (model.output.labels > 0) model.output.pooling = config.pooling;
-  if (model.causal) return model;
-  // Devlin et al. 2019, and the authors' modeling.py for the norms.
-  model.segments = 2;
-  model.embedding_norm = model.norm == nn::Norm::post;
-  model.norm_epsilon = 1e-12;
+  config.objective->shape(config, model);
   return model;
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "autograd/error.h"
+#include "nn/transformer.h"
 #include "train/tasks/config.h"
 
 namespace primer::train {
@@ -16,20 +17,43 @@ namespace primer::train {
 #define PRIMER_DECLARE(task) const Task& task();
 PRIMER_TASKS(PRIMER_DECLARE)
 
-std::span<const Task* const> tasks() {
+static std::vector<const Task*>& all_tasks() {
 #define PRIMER_LIST(task) &task(),
-  static const Task* const list[] = {PRIMER_TASKS(PRIMER_LIST)};
-  return list;
+  static std::vector<const Task*> all{PRIMER_TASKS(PRIMER_LIST)};
+  return all;
+}
+
+std::span<const Task* const> tasks() { return all_tasks(); }
+
+void add_task(const Task& task) {
+  for (const Task* const other : all_tasks()) {
+    if (other->name() == task.name())
+      throw autograd::Error(autograd::Fault::usage, "there is a task " + std::string(task.name()) + " already");
+  }
+  all_tasks().push_back(&task);
+}
+
+std::unique_ptr<nn::Body<float>> Task::body(autograd::Parameters<float>& parameters, const nn::ModelConfig& c) const {
+  return std::make_unique<nn::Transformer<float>>(parameters, c);
+}
+
+std::unique_ptr<nn::Body<double>> Task::body(autograd::Parameters<double>& parameters, const nn::ModelConfig& c) const {
+  return std::make_unique<nn::Transformer<double>>(parameters, c);
 }
 
 double Task::count(const Config& config, double tokens, double) const {
   return tokens / static_cast<double>(config.context);
 }
 
-// BERT's 0.02 is meant for its 768 channels; a narrower model has it widened, so that a layer's outputs are as large
-// for its inputs as they are there. At 64 channels 0.02 leaves what attention gathers far below the token it is added
-// to, and nothing learns from it.
-double BothWays::deviation(long channels) const { return 0.02 * std::sqrt(768.0 / static_cast<double>(channels)); }
+// Devlin et al. 2019, and the authors' modeling.py for the norms. BERT's deviation of 0.02 is meant for its 768
+// channels; a narrower model has it widened, so that a layer's outputs are as large for its inputs as they are there.
+// At 64 channels 0.02 leaves what attention gathers far below the token it is added to, and nothing learns from it.
+void BothWays::shape(const Config&, nn::ModelConfig& model) const {
+  model.segments = 2;
+  model.embedding_norm = model.norm == nn::Norm::post;
+  model.norm_epsilon = 1e-12;
+  model.deviation = 0.02 * std::sqrt(768.0 / static_cast<double>(model.channels));
+}
 
 void BothWays::fit(Config& config) const {
   const auto fitted = [&](auto member) { return source_of(config, member) == ChosenBy::fitted; };

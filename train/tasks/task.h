@@ -12,7 +12,7 @@
 #include "data/examples/examples.h"
 #include "data/examples/text_form.h"
 #include "data/examples/token_file.h"
-#include "nn/model_config.h"
+#include "nn/model.h"
 
 namespace primer::train {
 
@@ -63,8 +63,12 @@ class Task {
   virtual bool fills() const { return false; }
   /// Classes of the head on what a sequence is summed up in; `labels` are the text's. 0: no such head.
   virtual long classes(const Config&, long) const { return 0; }
-  /// Of the initial weights.
-  virtual double deviation(long /*channels*/) const { return 0.02; }
+  /// Completes the model's configuration, which has from `config` what every model has, and its heads.
+  virtual void shape(const Config&, nn::ModelConfig&) const {}
+  /// The body on which the heads stand, a transformer unless a task has its own.
+  virtual std::unique_ptr<nn::Body<float>> body(autograd::Parameters<float>& parameters, const nn::ModelConfig&) const;
+  virtual std::unique_ptr<nn::Body<double>> body(autograd::Parameters<double>& parameters,
+                                                 const nn::ModelConfig&) const;
   /// A text is framed: [CLS] text [SEP].
   virtual bool frames() const { return false; }
   /// What nobody chose of the model's shape.
@@ -85,13 +89,24 @@ class BothWays : public Task {
  public:
   using Task::Task;
   std::vector<std::string> specials() const override { return {"[CLS]", "[SEP]", "[MASK]"}; }
-  double deviation(long channels) const override;
+  void shape(const Config& config, nn::ModelConfig& model) const override;
   bool frames() const override { return true; }
   void fit(Config& config) const override;
 };
 
 /// All tasks.
 std::span<const Task* const> tasks();
+
+/// Adds a task of one's own, which must live as long as the program: from then on its name is a word of --objective,
+/// and its runs are read, resumed and evaluated like any others. Before any run of it is read, and while no other
+/// thread asks for tasks(). A name that there is: Fault::usage.
+void add_task(const Task& task);
+
+/// The model of a task: its body, and the heads that the configuration names.
+template <class T>
+nn::Model<T> make_model(autograd::Parameters<T>& parameters, const Task& task, const nn::ModelConfig& config) {
+  return {parameters, task.body(parameters, config)};
+}
 
 const Task& language_task();
 const Task& masked_task();
