@@ -1,6 +1,7 @@
 // What an op says of itself for the tests: they are made from it.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "autograd/tape.h"
@@ -16,6 +17,13 @@ struct Example {
   std::vector<std::vector<Shape>> shapes;      // of the inputs, in several sizes
   std::vector<std::vector<Shape>> wrong = {};  // of inputs that must be refused
   double low = -1.5, high = 1.5;               // the inputs are drawn from this range
+  bool of_any_shape = false;                   // it takes one tensor, of any shape: there is none to refuse
 };
+
+/// The examples of an op that takes one tensor of any shape. Of every other op some `wrong` shapes are asked for.
+inline Example of_any_shape(const char* op, std::vector<std::vector<Shape>> shapes, double low = -1.5,
+                            double high = 1.5) {
+  return {op, std::move(shapes), {}, low, high, true};
+}
 
 }  // namespace primer::autograd

@@ -1,6 +1,9 @@
 // A tensor is a small handle, passed by value: which tape, which node, which shape. The node holds the numbers.
 #pragma once
 
+#include <initializer_list>
+
+#include "autograd/error.h"
 #include "autograd/shape.h"
 
 namespace primer::autograd {
@@ -37,5 +40,26 @@ struct Tensor {
     return *node->value;
   }
 };
+
+/// A parameter as an input of an op that meets no activation.
+template <class T>
+Tensor<T> on(Tape<T>& tape, Tensor<T> parameter) {
+  parameter.tape = &tape;
+  return parameter;
+}
+
+/// The tape of the activations among an op's inputs; parameters have none. Throws Error(usage) if all are
+/// parameters or if two tapes meet.
+template <class T>
+Tape<T>& tape_of(const char* op, std::initializer_list<Tensor<T>> inputs) {
+  Tape<T>* tape = nullptr;
+  for (const Tensor<T>& x : inputs) {
+    if (!x.node || !x.tape) continue;
+    if (tape && tape != x.tape) refuse(op, "its inputs are on two tapes; an op works on one");
+    tape = x.tape;
+  }
+  if (!tape) refuse(op, "expected an input on a tape, got parameters only; name it with on(tape, x)");
+  return *tape;
+}
 
 }  // namespace primer::autograd

@@ -80,7 +80,7 @@ void arithmetic_examples(Table& table) {
   table.add({"subtract", pairs, unequal}, [](auto& in) { return subtract(in[0], in[1]); });
   table.add({"multiply", pairs, unequal}, [](auto& in) { return multiply(in[0], in[1]); });
   table.add({"divide", pairs, unequal, 0.5, 2}, [](auto& in) { return divide(in[0], in[1]); });
-  table.add({"scale", {{{3, 5}}, {{17}}, {{0}}}}, [](auto& in) { return scale(in[0], -1.5, 0.25); });
+  table.add(of_any_shape("scale", {{{3, 5}}, {{17}}, {{0}}}), [](auto& in) { return scale(in[0], -1.5, 0.25); });
 }
 
 }  // namespace primer::autograd

@@ -30,7 +30,9 @@ Tensor<T> dropout(Tensor<T> x, Dropout dropout) {
 
 template <class Table>
 void dropout_examples(Table& table) {
-  table.add({"dropout", {{{3, 5}}, {{1}}, {{7, 67}}, {{0}}}}, [](auto& in) { return dropout(in[0], {0.25, 7}); });
+  table.add(of_any_shape("dropout", {{{3, 5}}, {{1}}, {{7, 67}}, {{0}}}), [](auto& in) {
+    return dropout(in[0], {0.25, 7});
+  });
 }
 
 }  // namespace primer::autograd

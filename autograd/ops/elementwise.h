@@ -74,13 +74,13 @@ Tensor<T> relu(Tensor<T> x) {
 template <class Table>
 void elementwise_examples(Table& table) {
   const std::vector<std::vector<Shape>> shapes = {{{3, 5}}, {{1}}, {{0, 3}}, {{2, 67}}};
-  table.add({"exp", shapes}, [](auto& in) { return exp(in[0]); });
-  table.add({"log", shapes, {}, 0.5, 2}, [](auto& in) { return log(in[0]); });
-  table.add({"sqrt", shapes, {}, 0.5, 2}, [](auto& in) { return sqrt(in[0]); });
-  table.add({"tanh", shapes}, [](auto& in) { return tanh(in[0]); });
-  table.add({"sigmoid", shapes}, [](auto& in) { return sigmoid(in[0]); });
-  table.add({"erf", shapes}, [](auto& in) { return erf(in[0]); });
-  table.add({"relu", shapes}, [](auto& in) { return relu(in[0]); });
+  table.add(of_any_shape("exp", shapes), [](auto& in) { return exp(in[0]); });
+  table.add(of_any_shape("log", shapes, 0.5, 2), [](auto& in) { return log(in[0]); });
+  table.add(of_any_shape("sqrt", shapes, 0.5, 2), [](auto& in) { return sqrt(in[0]); });
+  table.add(of_any_shape("tanh", shapes), [](auto& in) { return tanh(in[0]); });
+  table.add(of_any_shape("sigmoid", shapes), [](auto& in) { return sigmoid(in[0]); });
+  table.add(of_any_shape("erf", shapes), [](auto& in) { return erf(in[0]); });
+  table.add(of_any_shape("relu", shapes), [](auto& in) { return relu(in[0]); });
 }
 
 }  // namespace primer::autograd

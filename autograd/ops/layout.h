@@ -119,7 +119,7 @@ Tensor<T> concat(Tensor<T> a, Tensor<T> b, int axis) {
 
 template <class Table>
 void layout_examples(Table& table) {
-  table.add({"reshape", {{{3, 5}}, {{0, 5}}}}, [](auto& in) {
+  table.add({"reshape", {{{3, 5}}, {{0, 5}}}, {{{3, 4}}, {{}}}}, [](auto& in) {
     return scale(reshape(in[0], {5, in[0].size() / 5}), 1);
   });
   table.add({"permute", {{{3, 5, 2, 7}}, {{1, 1, 1, 1}}, {{2, 0, 3, 1}}}, {{{3, 5}}}}, [](auto& in) {

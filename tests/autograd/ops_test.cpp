@@ -1,6 +1,9 @@
 // Every op in the table, checked from its own examples.
 #include <doctest/doctest.h>
 
+#include <set>
+#include <string>
+
 #include "tests/autograd/check.h"
 
 using namespace primer::test;
@@ -78,6 +81,27 @@ TEST_CASE("wrong shapes are refused by name") {
         message = e.what();
       }
       CHECK(message.starts_with("["));
-      CHECK(message.find(" got ") + message.find("no elements") + message.find("expected") != std::string::npos);
+      const bool says_why =
+          message.find("expected ") != std::string::npos || message.find("no elements ") != std::string::npos;
+      CHECK(says_why);
     }
+}
+
+TEST_CASE("every op says what it refuses; one that takes any shape does take it") {
+  std::set<std::string> all, refusing;
+  for (const Case& c : op_cases()) {
+    all.insert(c.example.op);
+    if (!c.example.wrong.empty()) refusing.insert(c.example.op);
+    if (!c.example.of_any_shape) continue;
+    refusing.insert(c.example.op);
+    CHECK(c.example.wrong.empty());
+    for (const Shape& shape : {Shape{}, {3}, {2, 0}, {2, 3}, {3, 1, 2}, {2, 1, 3, 2}}) {
+      INFO(describe(c.example, {shape}));
+      CHECK_NOTHROW(run(c.call, {shape}, random_inputs({shape}, c.example.low, c.example.high)));
+    }
+  }
+  for (const std::string& op : all) {
+    CAPTURE(op);
+    CHECK(refusing.contains(op));
+  }
 }

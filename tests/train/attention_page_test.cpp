@@ -10,6 +10,8 @@
 #include "autograd/error.h"
 #include "autograd/random.h"
 #include "data/bytes/utf8.h"
+#include "tests/places.h"
+#include "tests/train/fresh_directory.h"
 #include "tests/train/read_page.h"
 #include "train/pages/visible_html.h"
 
@@ -154,6 +156,16 @@ TEST_CASE("no token and no name of a run adds a tag or an attribute to the page"
     CHECK(html.find('\0') == html.npos);
     CHECK(html.find("\u202E") == html.npos);
     CHECK(ReadPage(html).tokens.size() == hostile.size());
+  }
+}
+
+TEST_CASE("a page holds the script and the style that lie beside its source, byte for byte") {
+  const std::string html = attention_page(made_page(1, 1, 3, false, 0));
+  for (const char* name : {"attention.js", "attention.css"}) {
+    CAPTURE(name);
+    const std::string bytes = file_bytes(std::string(source_directory()) + "/train/pages/" + name);
+    CHECK(bytes.size() > 1000);
+    CHECK(html.find(bytes) != std::string::npos);
   }
 }
 

@@ -129,7 +129,8 @@ TEST_CASE("a task of one's own, with its examples and body, is trained, stopped,
   CHECK(half.signal == SIGTERM);
   CHECK(half.step < 40);
   train_more(here / "run", {}, Progress::Style::quiet, none);
-  const auto one = load_run(here / "whole", {Choice::Kind::last, 0}), two = load_run(here / "run", {Choice::Kind::last, 0});
+  const auto one = load_run(here / "whole", {Choice::Kind::last, 0}),
+             two = load_run(here / "run", {Choice::Kind::last, 0});
   REQUIRE(one->parameters.size() == two->parameters.size());
   CHECK(std::equal(one->parameters.values(), one->parameters.values() + one->parameters.size(),
                    two->parameters.values()));

@@ -4,8 +4,7 @@
 
 #include "autograd/error.h"
 #include "data/bytes/utf8.h"
-#include "train/pages/attention_script.h"
-#include "train/pages/attention_style.h"
+#include "train/pages/embedded.h"
 #include "train/pages/visible_html.h"
 
 namespace primer::train {
@@ -129,7 +128,7 @@ std::string attention_page(const AttentionPage& page) {
   }
   const std::string title = escape_html(data::printable(page.title));
   std::string html = head;
-  html += "<title>Attention of " + title + "</title>\n<style nonce=\"primer\">\n" + attention_style +
+  html += "<title>Attention of " + title + "</title>\n<style nonce=\"primer\">\n\n" + std::string(attention_css) +
           "</style>\n</head>\n<body data-layers=\"" + std::to_string(page.layers) + "\" data-heads=\"" +
           std::to_string(page.heads) + "\" data-causal=\"" + (page.causal ? "true" : "false") + "\" data-steps=\"" +
           std::to_string(weight_steps) + "\">\n<header>\n<h1>Attention of <span>" + title + "</span></h1>\n<p>" +
@@ -138,7 +137,7 @@ std::string attention_page(const AttentionPage& page) {
   for (const PageToken& token : page.tokens) html += token_html(token);
   html += body_end;
   for (long i = 0; i < page.layers * page.heads; ++i) append_head(html, &page.weights[i * T * T], T, page.causal);
-  html += "<script nonce=\"primer\">\n" + std::string(attention_script) + "</script>\n</body>\n</html>\n";
+  html += "<script nonce=\"primer\">\n" + std::string(attention_js) + "</script>\n</body>\n</html>\n";
   return html;
 }
 

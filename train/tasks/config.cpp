@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <vector>
 
 #include "autograd/error.h"
@@ -212,94 +211,6 @@ const Field& field_at(const Config& config, const void* place) {
     if (field.place(config) == place) return field;
   }
   throw Error(Fault::bug, "a member of the configuration is not in its list");
-}
-
-Config inherit_model(const Config& wishes, const Config& source, std::string_view run) {
-  constexpr std::string_view shape[] = {"tokenizer",      "layers",       "heads", "channels",
-                                        "context",        "ffn_channels", "bias",  "position",
-                                        "position_scale", "norm",         "tie",   "activation"};
-  Config config = wishes;
-  if (source_of(wishes, &Config::objective) == ChosenBy::fitted) config.objective = source.objective;
-  const Task &task = *config.objective, &before = *source.objective;
-  if (task.causal() != before.causal()) {
-    throw Error(Fault::usage, "--objective " + std::string(task.name()) + " needs a model that reads in " +
-                                  (before.causal() ? "both directions, and that of " : "one direction, and that of ") +
-                                  std::string(run) + " was trained with --objective " + std::string(before.name()));
-  }
-  task.begin_from(config, source);
-  const bool pooled = has_pooler(source);
-  if (!task.causal() && source_of(wishes, &Config::pooling) == ChosenBy::fitted) {
-    choose(config, &Config::pooling, pooled || config.next_sentence ? nn::Pooling::cls : nn::Pooling::mean,
-           ChosenBy::preset);
-  }
-  if (config.freeze && config.pooling == nn::Pooling::cls && !pooled) {
-    throw Error(Fault::usage,
-                "--freeze keeps what the model has learned, and that of " + std::string(run) +
-                    " has learned nothing for --pooling cls; leave it out, or train with --next-sentence");
-  }
-  std::string conflicts;
-  for (const std::string_view key : shape) {
-    const Field& field = field_named(key);
-    const std::string wish = value_text(wishes, field), own = value_text(source, field);
-    if (source_of(wishes, field) > ChosenBy::fitted && wish != own) {
-      conflicts += (conflicts.empty() ? "--" : ", --") + field.option() + " " + wish + " (the model has " + own + ")";
-    }
-    set(config, field, own, ChosenBy::file, key);
-  }
-  if (!conflicts.empty()) {
-    throw Error(Fault::usage, "the model of " + std::string(run) + " keeps its shape, so leave out " + conflicts);
-  }
-  return config;
-}
-
-void check_choices(const Config& config, bool has_source) {
-  const auto goes_with = [](bool (Task::*takes)() const, const std::string& option) {
-    std::string names;
-    for (const Task* const task : tasks()) {
-      if ((task->*takes)()) names += (names.empty() ? "" : " or ") + std::string(task->name());
-    }
-    return option + " goes with --objective " + names;
-  };
-  if (config.next_sentence && !config.objective->takes_next_sentence()) {
-    throw Error(Fault::usage, goes_with(&Task::takes_next_sentence, "--next-sentence"));
-  }
-  if (config.freeze && (!config.objective->takes_freeze() || !has_source)) {
-    throw Error(Fault::usage,
-                goes_with(&Task::takes_freeze, "--freeze") + " and --init-from: it keeps what another run has learned");
-  }
-}
-
-bool has_pooler(const Config& config) {
-  return config.pooling == nn::Pooling::cls && config.objective->classes(config, 2) > 0;
-}
-
-nn::ModelConfig model_config(const Config& config, long vocabulary, long labels) {
-  if (config.channels % config.heads != 0) {
-    throw Error(Fault::usage, "--channels " + std::to_string(config.channels) + " is not a multiple of --heads " +
-                                  std::to_string(config.heads) + ": try --channels " +
-                                  std::to_string((config.channels / config.heads + 1) * config.heads));
-  }
-  nn::ModelConfig model;
-  model.vocabulary = vocabulary;
-  model.context = config.context;
-  model.layers = config.layers;
-  model.heads = config.heads;
-  model.channels = config.channels;
-  model.ffn_channels = config.ffn_channels;
-  model.dropout = config.dropout;
-  model.bias = config.bias;
-  model.causal = config.objective->causal();
-  model.output.tie = config.tie;
-  model.position = config.position;
-  model.position_scale = config.position_scale;
-  model.norm = config.norm;
-  model.activation = config.activation;
-  model.output.token = config.objective->writes();
-  model.output.masked = config.objective->fills();
-  model.output.labels = config.objective->classes(config, labels);
-  if (model.output.labels > 0) model.output.pooling = config.pooling;
-  config.objective->shape(config, model);
-  return model;
 }
 
 }  // namespace primer::train

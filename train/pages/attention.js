@@ -1,11 +1,4 @@
-// What a page of attention does. See attention_page.h.
-#pragma once
-
-namespace primer::train {
-
-/// Two states matter: which head is shown, and which token is looked at (`at`), which stays when it is pinned; then
-/// `other` is the second token of a pair.
-inline constexpr const char* attention_script = R"js('use strict';
+'use strict';
 
 // ---- the numbers
 
@@ -348,6 +341,3 @@ overview();
 paint();
 window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', paint);
 window.addEventListener('resize', drawMap);
-)js";
-
-}  // namespace primer::train

@@ -1,0 +1,66 @@
+// The page that lists what can be watched, beside what a model really offers.
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <regex>
+#include <string>
+
+#include "tests/nn/small_model.h"
+#include "tests/places.h"
+
+using namespace primer::test;
+
+namespace {
+
+using Names = std::map<std::string, std::string>;  // of tensors, with N for a block -> shape in letters
+
+Names listed() {
+  std::ifstream in(source_directory() + std::string("/docs/watching.md"));
+  const std::string page{std::istreambuf_iterator<char>(in), {}};
+  const std::regex row("\n\\| `([^`]+)` \\| (\\[[^\\]]+\\]) \\|");
+  Names names;
+  for (std::sregex_iterator i(page.begin(), page.end(), row), end; i != end; ++i) names[(*i)[1]] = (*i)[2];
+  return names;
+}
+
+std::string text(const Names& names) {
+  std::string lines;
+  for (const auto& [name, shape] : names) lines += name + " " + shape + "\n";
+  return lines;
+}
+
+/// Wants everything.
+struct Everything : Observer<double> {
+  std::map<long, std::string> letters;  // of a size
+  Names seen;
+
+  bool wants(std::string_view, std::string_view) override { return true; }
+  Tensor<double> see(std::string_view path, std::string_view leaf, Tensor<double> x) override {
+    std::string shape;
+    for (int i = 0; i < x.shape.rank; ++i) shape += (i > 0 ? ", " : "[") + letters[x.shape[i]];
+    const std::string name = std::string(path) + "." + std::string(leaf);
+    seen[std::regex_replace(name, std::regex("\\.[0-9]+\\."), ".N.")] = shape + "]";
+    return x;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the tensors that docs/watching.md lists are those that a model shows") {
+  Names expected = listed();
+  CHECK(expected.size() >= 5);
+  expected["blocks.N.attention.pattern"] = "[B, H, T, T]";  // S is T: no cache
+  for (const bool causal : {true, false}) {
+    ModelConfig config = small_config();
+    config.causal = causal;
+    SmallModel<double> model(config);
+    Everything everything;
+    constexpr long B = 3, T = 5;
+    everything.letters = {{B, "B"}, {T, "T"}, {config.channels, "C"}, {config.heads, "H"}};
+    model.tape.observer = &everything;
+    model.logits(random_ids(B * T, config.vocabulary, "tokens"), B);
+    CHECK(text(everything.seen) == text(expected));
+  }
+}

@@ -1,0 +1,16 @@
+// The files of this folder that a browser reads, as CMake compiles them in.
+#pragma once
+
+#include <string_view>
+
+namespace primer::train {
+
+/// What a page of attention does. See attention_page.h. Two states matter: which head is shown, and which token is
+/// looked at (`at`), which stays when it is pinned; then `other` is the second token of a pair.
+extern const std::string_view attention_js;
+
+/// How a page of attention looks. --heat-0 to --heat-2 are the colours of no, a quarter and all of the attention; the
+/// script mixes those between.
+extern const std::string_view attention_css;
+
+}  // namespace primer::train

@@ -1,0 +1,65 @@
+// Choices that do not go together, and those that a model which is trained further has made already.
+#include "autograd/error.h"
+#include "train/tasks/config.h"
+
+namespace primer::train {
+
+using autograd::Error;
+using autograd::Fault;
+
+Config inherit_model(const Config& wishes, const Config& source, std::string_view run) {
+  constexpr std::string_view shape[] = {"tokenizer",      "layers",       "heads", "channels",
+                                        "context",        "ffn_channels", "bias",  "position",
+                                        "position_scale", "norm",         "tie",   "activation"};
+  Config config = wishes;
+  if (source_of(wishes, &Config::objective) == ChosenBy::fitted) config.objective = source.objective;
+  const Task &task = *config.objective, &before = *source.objective;
+  if (task.causal() != before.causal()) {
+    throw Error(Fault::usage, "--objective " + std::string(task.name()) + " needs a model that reads in " +
+                                  (before.causal() ? "both directions, and that of " : "one direction, and that of ") +
+                                  std::string(run) + " was trained with --objective " + std::string(before.name()));
+  }
+  task.begin_from(config, source);
+  const bool pooled = has_pooler(source);
+  if (!task.causal() && source_of(wishes, &Config::pooling) == ChosenBy::fitted) {
+    choose(config, &Config::pooling, pooled || config.next_sentence ? nn::Pooling::cls : nn::Pooling::mean,
+           ChosenBy::preset);
+  }
+  if (config.freeze && config.pooling == nn::Pooling::cls && !pooled) {
+    throw Error(Fault::usage,
+                "--freeze keeps what the model has learned, and that of " + std::string(run) +
+                    " has learned nothing for --pooling cls; leave it out, or train with --next-sentence");
+  }
+  std::string conflicts;
+  for (const std::string_view key : shape) {
+    const Field& field = field_named(key);
+    const std::string wish = value_text(wishes, field), own = value_text(source, field);
+    if (source_of(wishes, field) > ChosenBy::fitted && wish != own) {
+      conflicts += (conflicts.empty() ? "--" : ", --") + field.option() + " " + wish + " (the model has " + own + ")";
+    }
+    set(config, field, own, ChosenBy::file, key);
+  }
+  if (!conflicts.empty()) {
+    throw Error(Fault::usage, "the model of " + std::string(run) + " keeps its shape, so leave out " + conflicts);
+  }
+  return config;
+}
+
+void check_choices(const Config& config, bool has_source) {
+  const auto goes_with = [](bool (Task::*takes)() const, const std::string& option) {
+    std::string names;
+    for (const Task* const task : tasks()) {
+      if ((task->*takes)()) names += (names.empty() ? "" : " or ") + std::string(task->name());
+    }
+    return option + " goes with --objective " + names;
+  };
+  if (config.next_sentence && !config.objective->takes_next_sentence()) {
+    throw Error(Fault::usage, goes_with(&Task::takes_next_sentence, "--next-sentence"));
+  }
+  if (config.freeze && (!config.objective->takes_freeze() || !has_source)) {
+    throw Error(Fault::usage,
+                goes_with(&Task::takes_freeze, "--freeze") + " and --init-from: it keeps what another run has learned");
+  }
+}
+
+}  // namespace primer::train
