@@ -75,7 +75,7 @@ sanitize: check  # the quick tests, with every access and every undefined operat
 	  -DPRIMER_SANITIZE=address,undefined
 	$(call BUILD,build-sanitize)
 	ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1 \
-	UBSAN_OPTIONS=print_stacktrace=1 $(TEST) build-sanitize
+	UBSAN_OPTIONS=print_stacktrace=1 $(TEST) build-sanitize -j $(JOBS)
 
 # Another version of clang-format lays code out in another way: this one is Debian 12's.
 SOURCES = git ls-files '*.h' '*.cpp'
