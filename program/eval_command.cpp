@@ -5,6 +5,7 @@
 #include "autograd/error.h"
 #include "data/bytes/scratch_folder.h"
 #include "data/bytes/utf8.h"
+#include "data/examples/encoded_text.h"
 #include "data/examples/token_file.h"
 #include "data/text/text.h"
 #include "program/commands.h"
@@ -39,16 +40,16 @@ struct Verdict {
   std::uint64_t pseudo_tokens = 0;
 };
 
-Verdict evaluate_part(LoadedRun& run, const EvalOptions& options, const data::TokenSequence& tokens,
-                      std::uint64_t bytes) {
+Verdict evaluate_part(LoadedRun& run, const EvalOptions& options, const data::TokenFile& file,
+                      const data::TokenSequence& tokens, std::uint64_t bytes) {
   const auto fewest = static_cast<std::uint64_t>(run.config.objective->room(run.config).fewest_tokens);
-  if (tokens.size() < fewest) {
-    throw autograd::Error(autograd::Fault::input, "there is nothing to evaluate: " + std::to_string(tokens.size()) +
+  if (const std::uint64_t length = file.length(tokens); length < fewest) {
+    throw autograd::Error(autograd::Fault::input, "there is nothing to evaluate: " + std::to_string(length) +
                                                       " tokens, and at least " + std::to_string(fewest) +
                                                       " are needed");
   }
   autograd::Tape<float> tape;
-  const TextTask task{run.config, *run.tokenizer, static_cast<long>(run.labels.size())};
+  const TextTask task{run.config, *run.tokenizer};
   Verdict verdict{evaluate(*run.network, tape, task, tokens, bytes, run.config.batch, 0)};
   if (verdict.evaluation.targets == 0) {
     throw autograd::Error(autograd::Fault::input, "there is nothing to evaluate: none of the " +
@@ -68,9 +69,10 @@ Verdict evaluate_texts(LoadedRun& run, const EvalOptions& options) {
   const data::Sources sources = data::collect_sources(options.texts, directory.path() + "/text");
   const std::string path = directory.path() + "/tokens";
   const data::TextReading reading(*run.tokenizer, run.config.objective->form(run.config), &run.labels);
-  data::build_token_file(path, sources, data::survey(sources), reading, 0);
+  data::TextFacts facts = data::survey(sources);
+  data::EncodedText(path, sources, facts, reading).commit(0);
   const data::TokenFile tokens(path);
-  return evaluate_part(run, options, tokens.train(), tokens.train_bytes());
+  return evaluate_part(run, options, tokens, tokens.train(), tokens.train_bytes());
 }
 
 void run_eval(const EvalOptions& options) {
@@ -85,7 +87,7 @@ void run_eval(const EvalOptions& options) {
   Verdict verdict;
   if (options.texts.empty()) {
     const auto tokens = open_tokens(*run, run->paths.tokens());
-    verdict = evaluate_part(*run, options, tokens->validation(), tokens->validation_bytes());
+    verdict = evaluate_part(*run, options, *tokens, tokens->validation(), tokens->validation_bytes());
   } else {
     verdict = evaluate_texts(*run, options);
   }

@@ -154,7 +154,7 @@ void begin(const TrainOptions& options) {
   if (options.checkpoint_option->count() > 0 && options.init_from.empty()) {
     throw autograd::Error(autograd::Fault::usage, "--checkpoint goes with --init-from, or with --resume");
   }
-  Recipe recipe{options.texts, resolve(options.config), {}};
+  Recipe recipe{options.texts, resolve(options.config), {}, options.dry_run};
   if (!options.init_from.empty()) {
     std::vector<std::string> warnings;
     recipe.begin_with(options.init_from, parse_choice(options.checkpoint), warnings);

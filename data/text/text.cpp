@@ -162,6 +162,7 @@ TextFacts survey(const Sources& sources) {
   std::vector<unsigned char> seen(symbol_count, 0);  // [symbols], 1 for one that occurs
   for (const Source& source : sources.files) {
     FileFacts file;
+    file.held_back = source.held_back;
     Symbol before = 0;
     const auto each = [&](Symbol symbol, int) {
       seen[symbol] = 1;

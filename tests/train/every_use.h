@@ -79,7 +79,7 @@ inline void evaluate_validation(train::LoadedRun& run, const Effort& effort) {
   const train::Config& config = run.config;
   if (config.context > effort.places) return;
   autograd::Tape<float> tape;
-  const train::TextTask task{config, *run.tokenizer, static_cast<long>(run.labels.size())};
+  const train::TextTask task{config, *run.tokenizer};
   train::evaluate(*run.network, tape, task, tokens->validation(), tokens->validation_bytes(),
                   std::min(config.batch, effort.places / config.context), 8);
   if (config.objective->fills()) train::pseudo_perplexity(run, tokens->validation(), 4);

@@ -21,7 +21,10 @@ Draft draft(const Recipe& recipe, NewRun& run, const std::function<void(const da
   draft.facts = data::survey(draft.sources);
   if (found) found(draft.sources);
   const auto tokenizer = recipe.from ? recipe.from->tokenizer : make_tokenizer(recipe.wishes, draft.sources);
-  draft.plan = make_plan(recipe.wishes, draft.facts, read_text(recipe.wishes, draft.sources, draft.facts, tokenizer));
+  std::function<std::string()> place;
+  if (!recipe.only_plan) place = [&run] { return run.staging().tokens(); };
+  draft.plan =
+      make_plan(recipe.wishes, draft.facts, read_text(recipe.wishes, draft.sources, draft.facts, tokenizer, place));
   return draft;
 }
 

@@ -107,7 +107,7 @@ void go_back(OpenRun& open) {
 
 std::uint64_t count_examples(const OpenRun& open, const data::TokenSequence& tokens) {
   const Checkpoint& checkpoint = open.checkpoint;
-  const TextTask task{checkpoint.config, *checkpoint.tokenizer, static_cast<long>(checkpoint.labels.size())};
+  const TextTask task{checkpoint.config, *checkpoint.tokenizer};
   return tokens.size() == 0 ? 0 : task.examples(tokens)->count();
 }
 
@@ -137,7 +137,8 @@ void merge_length(OpenRun& open, const Config& wishes) {
     if (config.objective->has_labels()) {
       lines = count_examples(open, open.tokens->train()) + count_examples(open, open.tokens->validation());
     }
-    const long asked = steps_for(wishes.epochs, steps_per_epoch(config, open.tokens->train_size(), lines));
+    const long asked =
+        steps_for(wishes.epochs, steps_per_epoch(config, open.tokens->length(open.tokens->train()), lines));
     if (steps == 0 || asked < steps) {
       steps = asked;
       wish = "--epochs " + number_text(wishes.epochs) + ", " + std::to_string(asked) + " steps,";

@@ -300,9 +300,13 @@ class Training {
 
 void prepare_run(const RunPaths& run, Plan& plan, const data::Sources& sources, const data::TextFacts& facts,
                  const Checkpoint* initial) {
-  const data::TextReading reading(*plan.tokenizer, plan.config.objective->form(plan.config), &plan.labels);
-  data::build_token_file(run.tokens(), sources, facts, reading, plan.config.val_fraction,
-                         static_cast<std::uint64_t>(plan.config.seed));
+  if (!plan.encoded) {
+    const data::TextReading reading(*plan.tokenizer, plan.config.objective->form(plan.config), &plan.labels);
+    data::TextFacts counted = facts;
+    plan.encoded = std::make_shared<data::EncodedText>(run.tokens(), sources, counted, reading);
+  }
+  plan.encoded->commit(plan.config.val_fraction, static_cast<std::uint64_t>(plan.config.seed));
+  plan.encoded.reset();
   data::remove_all(run.spool());
   data::write_file_atomically(run.tokenizer(), plan.tokenizer->json());
   const data::TokenFile tokens(run.tokens());

@@ -6,7 +6,7 @@
 
 #include "autograd/error.h"
 #include "data/bytes/utf8.h"
-#include "data/examples/token_file.h"
+#include "data/examples/encoded_text.h"
 #include "train/plan/memory.h"
 #include "train/tasks/numbers.h"
 
@@ -115,10 +115,11 @@ void choose_parts(Plan& plan, const data::TextFacts& facts) {
 
 // Lines of labels that nothing can be learned of, or nothing be said about.
 void check_labels(const Plan& plan, const data::TextFacts& facts) {
-  for (std::size_t k = 0; k < facts.label_lines.size() && plan.validates(); ++k) {
-    if (facts.label_lines[k] > 1) continue;
+  const std::vector<std::uint64_t>& lines = facts.label_lines[0];
+  for (std::size_t k = 0; k < lines.size() && plan.validates(); ++k) {
+    if (lines[k] > 1) continue;
     throw Error(Fault::input, "the label '" + data::printable(plan.labels[k]) + "' has " +
-                                  (facts.label_lines[k] == 1 ? "1 line" : "no line") +
+                                  (lines[k] == 1 ? "1 line" : "no line") +
                                   ", too few to learn from and to "
                                   "validate with: give more of them, or --val-fraction 0");
   }
@@ -249,15 +250,19 @@ void count_parameters(Plan& plan) {
 }  // namespace
 
 TextReadings read_text(const Config& wishes, const data::Sources& sources, data::TextFacts& facts,
-                       std::shared_ptr<const data::Tokenizer> tokenizer) {
-  TextReadings readings{std::move(tokenizer), {}};
+                       std::shared_ptr<const data::Tokenizer> tokenizer, const std::function<std::string()>& place) {
+  TextReadings readings{std::move(tokenizer), {}, {}};
   if (wishes.objective->has_labels()) readings.labels = data::survey_labels(sources);
   const data::TextForm form = wishes.objective->form(wishes);
   if (!readings.tokenizer && form == data::TextForm::stream) return readings;  // the plan makes it and knows
   Config config = wishes;
   if (!readings.tokenizer) readings.tokenizer = new_tokenizer(config, facts);
   require_specials(*config.objective, *readings.tokenizer);
-  data::count_tokens(sources, facts, {*readings.tokenizer, form, &readings.labels});
+  const data::TextReading reading(*readings.tokenizer, form, &readings.labels);
+  const auto is_known = [&](const data::FileFacts& file) { return reading.count(file).has_value(); };
+  if (std::ranges::all_of(facts.files, is_known)) return readings;
+  auto encoded = std::make_shared<data::EncodedText>(place ? place() : std::string(), sources, facts, reading);
+  if (place) readings.encoded = std::move(encoded);
   return readings;
 }
 
@@ -266,6 +271,7 @@ Plan make_plan(const Config& wishes, const data::TextFacts& facts, const TextRea
   plan.config = wishes;
   plan.tokenizer = readings.tokenizer;
   plan.labels = readings.labels;
+  plan.encoded = readings.encoded;
   plan.text_bytes = facts.bytes;
   if (!plan.tokenizer) plan.tokenizer = new_tokenizer(plan.config, facts);
   choose_parts(plan, facts);
