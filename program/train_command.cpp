@@ -212,6 +212,7 @@ void add_train(CLI::App& root) {
       "Examples:\n"
       "  primer train book.txt                          a model that fits the text, in runs/book\n"
       "  primer train . --minutes 5                     every text file of a folder, for five minutes\n"
+      "  primer train book.txt --validation other.txt   a text of your own to validate with\n"
       "  primer train poems.txt -o runs/deep --layers 8 --steps 5000\n"
       "  primer train book.txt --tokenizer bpe:2000     tokens are pieces of words, learned from the text\n"
       "  primer train input.txt --preset nanogpt-cpu    nanoGPT's setting for character-level Shakespeare\n"

@@ -43,6 +43,10 @@ struct Sources {
 Sources collect_sources(const std::vector<std::string>& paths, const std::string& spool = {},
                         std::uint64_t spool_limit = std::uint64_t{64} << 30);
 
+/// Adds the files of `own`, to be held back. Where a text to learn from is one of them it is left out there, and listed
+/// as skipped, so that a folder may hold both. Nothing left: Fault::input.
+void hold_back(Sources& sources, const Sources& own);
+
 /// Reads one source in blocks of at most 1 MiB. A file that is not as it was when it was found, at the beginning or at
 /// the end of the reading: Fault::input.
 class TextReader {

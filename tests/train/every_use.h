@@ -99,7 +99,7 @@ inline void go_on(const train::RunPaths& paths, const Effort& effort) {
   const train::LineLog metrics(paths.metrics(), open.checkpoint.state.metrics_bytes);
   if (config.batch * config.accumulate > effort.places / config.context) return;
   trainer.step();
-  if (config.val_fraction > 0) trainer.evaluate(open.tokens->validation(), open.tokens->validation_bytes());
+  if (train::validates(config)) trainer.evaluate(open.tokens->validation(), open.tokens->validation_bytes());
 }
 
 /// All of it.

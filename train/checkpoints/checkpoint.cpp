@@ -138,6 +138,7 @@ void save_checkpoint(CheckpointStore& store, const Snapshot& snapshot, const aut
   Config shared = config;
   shared.threads = 0;
   if (config.tokenizer.find('/') != std::string::npos) shared.tokenizer = tokenizer_name;
+  for (std::string& path : shared.validation) path.erase(0, path.rfind('/') + 1);  // npos + 1 is 0
   std::map<std::string, std::string> metadata{{"step", std::to_string(snapshot.id.step)},
                                               {"config", to_json(shared, Layout::one_line)}};
   if (!labels.empty()) metadata[labels_key] = labels_json(labels);

@@ -130,7 +130,7 @@ class Training {
   }
 
  private:
-  bool validates() const { return config_.val_fraction > 0; }
+  bool validates() const { return train::validates(config_); }
   bool is_finished() const { return train::is_finished(state_, trainer_.state().step, config_); }
   bool is_stopped() {
     if (signal_ == 0) signal_ = interruption_.stop();
@@ -310,6 +310,7 @@ void prepare_run(const RunPaths& run, Plan& plan, const data::Sources& sources, 
   data::remove_all(run.spool());
   data::write_file_atomically(run.tokenizer(), plan.tokenizer->json());
   const data::TokenFile tokens(run.tokens());
+  if (plan.validates()) TextTask{plan.config, *plan.tokenizer}.examples(tokens.validation());  // refused now or never
   if (plan.timed) measure(plan, tokens);
   data::write_file_atomically(run.config(), to_json(plan.config));
 

@@ -81,19 +81,21 @@ std::shared_ptr<const data::Tokenizer> new_tokenizer(Config& config, const data:
 }
 
 void count_tokens(Plan& plan, const data::TextFacts& facts) {
-  plan.train_tokens = plan.validation_tokens = plan.lines = 0;
+  plan.train_tokens = plan.validation_tokens = plan.lines = plan.held_back_lines = 0;
   for (const data::FileFacts& file : facts.files) {
     const std::uint64_t n = tokens_in(file, {*plan.tokenizer, plan.config.objective->form(plan.config)});
-    const std::uint64_t train = data::training_share(n, plan.config.val_fraction);
+    const std::uint64_t train = file.held_back ? 0 : data::training_share(n, plan.config.val_fraction);
     plan.train_tokens += train;
     plan.validation_tokens += n - train;
     plan.lines += file.parts;
+    if (file.held_back) plan.held_back_lines += file.parts;
   }
 }
 
 void choose_parts(Plan& plan, const data::TextFacts& facts) {
   Config& config = plan.config;
   const auto fewest = static_cast<std::uint64_t>(config.objective->room(config).fewest_tokens);
+  if (!config.validation.empty()) config.val_fraction = 0;
   count_tokens(plan, facts);
   if (config.val_fraction > 0 && (plan.validation_tokens < fewest || plan.train_tokens < fewest) &&
       !chosen_by_hand(config, &Config::val_fraction)) {
@@ -106,6 +108,12 @@ void choose_parts(Plan& plan, const data::TextFacts& facts) {
                                   (plan.train_tokens == 1 ? " token" : " tokens") + ", and at least " +
                                   std::to_string(fewest) + " are needed");
   }
+  if (!config.validation.empty() && plan.validation_tokens < fewest) {
+    throw Error(Fault::input, "the text of --validation is too short: it has " +
+                                  std::to_string(plan.validation_tokens) +
+                                  (plan.validation_tokens == 1 ? " token" : " tokens") + ", and at least " +
+                                  std::to_string(fewest) + " are needed");
+  }
   if (config.val_fraction > 0 && plan.validation_tokens < fewest) {
     config.val_fraction = 0;
     plan.notes.push_back("the validation part is empty: nothing will be evaluated");
@@ -115,8 +123,14 @@ void choose_parts(Plan& plan, const data::TextFacts& facts) {
 
 // Lines of labels that nothing can be learned of, or nothing be said about.
 void check_labels(const Plan& plan, const data::TextFacts& facts) {
-  const std::vector<std::uint64_t>& lines = facts.label_lines[0];
-  for (std::size_t k = 0; k < lines.size() && plan.validates(); ++k) {
+  const auto& [lines, held_back] = facts.label_lines;
+  for (std::size_t k = 0; k < lines.size() && !plan.config.validation.empty(); ++k) {
+    if (lines[k] > 0 && held_back[k] > 0) continue;
+    throw Error(Fault::input, "the label '" + data::printable(plan.labels[k]) + "' has " + std::to_string(lines[k]) +
+                                  (lines[k] == 1 ? " line" : " lines") + " to learn from and " +
+                                  std::to_string(held_back[k]) + " to validate with: each label needs both");
+  }
+  for (std::size_t k = 0; k < lines.size() && plan.config.val_fraction > 0; ++k) {
     if (lines[k] > 1) continue;
     throw Error(Fault::input, "the label '" + data::printable(plan.labels[k]) + "' has " +
                                   (lines[k] == 1 ? "1 line" : "no line") +
@@ -200,7 +214,7 @@ void choose_optimizer(Config& config, const Row& row) {
 // length that a preset or a file gives.
 void choose_length(Plan& plan, const Row& row) {
   Config& config = plan.config;
-  plan.steps_per_epoch = steps_per_epoch(config, plan.train_tokens, plan.lines);
+  plan.steps_per_epoch = steps_per_epoch(config, plan.train_tokens, plan.lines - plan.held_back_lines);
   ChosenBy last = ChosenBy::fitted;
   const auto look = [&](auto member, double value) {
     if (value > 0) last = std::max(last, source_of(config, member));
@@ -228,7 +242,8 @@ void choose_evaluation(Plan& plan) {
   Config& config = plan.config;
   if (!fitted(config, &Config::eval_batches) || plan.validation_tokens <= most_evaluated) return;
   const auto tokens = static_cast<double>(plan.validation_tokens);
-  const double lines = static_cast<double>(plan.lines) * config.val_fraction;
+  const double lines = config.validation.empty() ? static_cast<double>(plan.lines) * config.val_fraction
+                                                 : static_cast<double>(plan.held_back_lines);
   const double share = static_cast<double>(most_evaluated) / tokens;
   const double examples = config.objective->count(config, static_cast<double>(most_evaluated), lines * share);
   config.eval_batches = std::max(1L, static_cast<long>(std::ceil(examples / static_cast<double>(config.batch))));

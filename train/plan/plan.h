@@ -23,7 +23,8 @@ struct Plan {
   std::vector<std::string> labels;             // of --objective classify, in order
   std::uint64_t text_bytes = 0;
   std::uint64_t train_tokens = 0, validation_tokens = 0;
-  std::uint64_t lines = 0;  // of --objective classify
+  std::uint64_t lines = 0;            // of --objective classify
+  std::uint64_t held_back_lines = 0;  // of them, in texts of their own
   long parameters = 0, parameters_without_positions = 0;
   double steps_per_epoch = 0;
   double flop_per_token = 0;       // of its products in their textbook form: see StepMeter
@@ -31,7 +32,7 @@ struct Plan {
   std::vector<std::string> notes;  // what was changed to fit, one line each
 
   /// Targets are evaluated at all.
-  bool validates() const { return config.val_fraction > 0; }
+  bool validates() const { return train::validates(config); }
   long sequences_per_step() const { return config.batch * config.accumulate; }
 };
 
@@ -65,8 +66,8 @@ Plan make_plan(const Config& wishes, const data::TextFacts& facts, const TextRea
 /// looked at when no minutes were asked for.
 void settle_steps(Plan& plan, double seconds_per_step = 0, double seconds_per_batch = 0, long evaluation_batches = 0);
 
-/// Steps that an epoch takes, with fraction: of `train_tokens` of a text; of labelled lines their number in the whole
-/// text counts. 0.x for a text shorter than a step.
+/// Steps that an epoch takes, with fraction: of `train_tokens` of a text; of labelled lines their number in all of a
+/// text that is divided counts, of others those to learn from. 0.x for a text shorter than a step.
 double steps_per_epoch(const Config& config, std::uint64_t train_tokens, std::uint64_t lines);
 
 /// Whole steps for so many epochs, one at least.
