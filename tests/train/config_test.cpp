@@ -95,6 +95,7 @@ TEST_CASE("every word that may be chosen is a value of its own, and means what i
 
 TEST_CASE("a list of names comes back from JSON, and what is no such list is refused in one line") {
   Config config;
+  config.steps = 5;
   const Field& field = field_named("validation");
   set(config, field, "b.txt\na dir/x \"y\".txt", ChosenBy::flag, "--validation");
   CHECK(config.validation == std::vector<std::string>{"b.txt", "a dir/x \"y\".txt"});

@@ -59,10 +59,11 @@ TEST_CASE("a run that was stopped, with texts of its own to validate with, ends 
   const MemoryDirectory here;
   here.write("t.txt", prose(1200));
   here.write("v.txt", prose(300));
-  const std::string options = " --validation v.txt --save-every 10 -q" + small_run + "--steps 40";
+  const std::string options =
+      " --validation v.txt -q --layers 1 --channels 16 --heads 2 --context 8 --batch 2 --dropout 0.2 --eval-every 15 "
+      "--save-every 10 --keep 9 --steps 40";
   const Unbroken unbroken(here, options);
-  REQUIRE(run_primer(here, "train t.txt -o unbroken -q --validation v.txt --save-every 10" + small_run + "--steps 40")
-              .code == 0);
+  REQUIRE(run_primer(here, "train t.txt -o unbroken" + options).code == 0);
   REQUIRE(run_primer(here, "train --resume -o unbroken --checkpoint 20 -q").code == 0);
   CHECK(file_bytes(here / "unbroken/metrics.jsonl") == unbroken.tree.at("metrics.jsonl"));
 }
