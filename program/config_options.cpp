@@ -36,11 +36,22 @@ void add_config_options(CLI::App& command, ConfigOptions& options) {
           ->group(group);
       continue;
     }
+    if (field.kind == Field::Kind::list) {
+      const auto given = [&options, &field](const std::vector<std::string>& texts) {
+        std::string lines;
+        for (const std::string& text : texts) lines += (lines.empty() ? "" : "\n") + data::printable(text);
+        options.flags.emplace_back(&field, lines);
+      };
+      command.add_option_function<std::vector<std::string>>(name, given, field.help)->type_name("FILE")->group(group);
+      continue;
+    }
     std::string type = field.kind == Field::Kind::integer ? "N" : field.kind == Field::Kind::number ? "X" : "";
     for (const std::string_view choice : field.choices) type += (type.empty() ? "" : "|") + std::string(choice);
     command
         .add_option_function<std::string>(
-            name, [&options, &field](const std::string& text) { options.flags.emplace_back(&field, text); }, help)
+            name,
+            [&options, &field](const std::string& text) { options.flags.emplace_back(&field, data::printable(text)); },
+            help)
         ->type_name(type)
         ->group(group);
   }
@@ -54,7 +65,7 @@ Config resolve(const ConfigOptions& options) {
     read_json(config, text, data::printable(options.file), ChosenBy::file);
   }
   for (const auto& [field, text] : options.flags) {
-    set(config, *field, data::printable(text), ChosenBy::flag, "--" + field->option());
+    set(config, *field, text, ChosenBy::flag, "--" + field->option());
   }
   return config;
 }

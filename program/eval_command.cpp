@@ -5,6 +5,7 @@
 #include "autograd/error.h"
 #include "data/bytes/scratch_folder.h"
 #include "data/bytes/utf8.h"
+#include "data/examples/encoded_text.h"
 #include "data/examples/token_file.h"
 #include "data/text/text.h"
 #include "program/commands.h"
@@ -29,6 +30,7 @@ struct EvalOptions {
   std::vector<std::string> texts;
   long threads = 0;
   long masked = 2000;
+  long batches = 0;
   bool pseudo = false, json = false;
 };
 
@@ -39,17 +41,17 @@ struct Verdict {
   std::uint64_t pseudo_tokens = 0;
 };
 
-Verdict evaluate_part(LoadedRun& run, const EvalOptions& options, const data::TokenSequence& tokens,
-                      std::uint64_t bytes) {
+Verdict evaluate_part(LoadedRun& run, const EvalOptions& options, const data::TokenFile& file,
+                      const data::TokenSequence& tokens, std::uint64_t bytes) {
   const auto fewest = static_cast<std::uint64_t>(run.config.objective->room(run.config).fewest_tokens);
-  if (tokens.size() < fewest) {
-    throw autograd::Error(autograd::Fault::input, "there is nothing to evaluate: " + std::to_string(tokens.size()) +
+  if (const std::uint64_t length = file.length(tokens); length < fewest) {
+    throw autograd::Error(autograd::Fault::input, "there is nothing to evaluate: " + std::to_string(length) +
                                                       " tokens, and at least " + std::to_string(fewest) +
                                                       " are needed");
   }
   autograd::Tape<float> tape;
-  const TextTask task{run.config, *run.tokenizer, static_cast<long>(run.labels.size())};
-  Verdict verdict{evaluate(*run.network, tape, task, tokens, bytes, run.config.batch, 0)};
+  const TextTask task{run.config, *run.tokenizer};
+  Verdict verdict{evaluate(*run.network, tape, task, tokens, bytes, run.config.batch, options.batches)};
   if (verdict.evaluation.targets == 0) {
     throw autograd::Error(autograd::Fault::input, "there is nothing to evaluate: none of the " +
                                                       std::to_string(tokens.size()) +
@@ -68,9 +70,10 @@ Verdict evaluate_texts(LoadedRun& run, const EvalOptions& options) {
   const data::Sources sources = data::collect_sources(options.texts, directory.path() + "/text");
   const std::string path = directory.path() + "/tokens";
   const data::TextReading reading(*run.tokenizer, run.config.objective->form(run.config), &run.labels);
-  data::build_token_file(path, sources, data::survey(sources), reading, 0);
+  data::TextFacts facts = data::survey(sources);
+  data::EncodedText(path, sources, facts, reading).commit(0);
   const data::TokenFile tokens(path);
-  return evaluate_part(run, options, tokens.train(), tokens.train_bytes());
+  return evaluate_part(run, options, tokens, tokens.train(), tokens.train_bytes());
 }
 
 void run_eval(const EvalOptions& options) {
@@ -85,22 +88,25 @@ void run_eval(const EvalOptions& options) {
   Verdict verdict;
   if (options.texts.empty()) {
     const auto tokens = open_tokens(*run, run->paths.tokens());
-    verdict = evaluate_part(*run, options, tokens->validation(), tokens->validation_bytes());
+    verdict = evaluate_part(*run, options, *tokens, tokens->validation(), tokens->validation_bytes());
   } else {
     verdict = evaluate_texts(*run, options);
   }
   const Evaluation& result = verdict.evaluation;
   if (result.cut > 0) {
-    warn({std::to_string(result.cut) + " of " + std::to_string(result.examples) +
-          " lines are longer than the context of " + std::to_string(run->config.context) + " and were cut"});
+    warn({std::to_string(result.cut) + " of " + std::to_string(result.all) + " lines are longer than the context of " +
+          std::to_string(run->config.context) + " and were cut"});
   }
+  const double share = static_cast<double>(result.examples) / static_cast<double>(result.all);
   if (options.json) {
     JsonLine line;
     line.add("loss", result.loss)
         .add("perplexity", std::exp(result.loss))
         .add("bits_per_byte", result.bits_per_byte)
         .add("accuracy", result.accuracy)
-        .add("tokens", result.targets);
+        .add("tokens", result.targets)
+        .add("share", share)
+        .add("cut", result.cut);
     if (result.has_both) {
       line.add("masked_loss", result.token_loss)
           .add("next_sentence_loss", result.label_loss)
@@ -125,6 +131,10 @@ void run_eval(const EvalOptions& options) {
   std::snprintf(text, sizeof text, "accuracy    %.2f %%\n%-12s%llu\n", 100 * result.accuracy, (unit + "s").c_str(),
                 static_cast<unsigned long long>(result.targets));
   out += text;
+  if (result.examples < result.all) {
+    std::snprintf(text, sizeof text, "read        %.3g %% of the text, spread over it\n", 100 * share);
+    out += text;
+  }
   if (result.has_both) {
     std::snprintf(text, sizeof text, "next sentence  loss %.4f, accuracy %.2f %%\n", result.label_loss,
                   100 * result.label_accuracy);
@@ -150,11 +160,14 @@ void add_eval(CLI::App& root) {
   command->add_option("RUN", options->run, "a trained run")->required();
   command->add_option("TEXT", options->texts, "files, folders or -; the whole validation part if there is none");
   add_checkpoint_option(*command, options->checkpoint);
+  add_integer(*command, "--eval-batches", options->batches, 0, 1'000'000'000'000,
+              "batches to read, spread over the text; 0: all of it");
   command->add_flag("--pseudo-perplexity", options->pseudo,
                     "of a masked model: mask tokens one by one, and ask how surprising each is");
   add_integer(*command, "--masked-tokens", options->masked, 0, 1'000'000'000'000,
               "how many tokens that masks, spread over the text; 0: all");
-  command->add_flag("--json", options->json, "one JSON object: loss, perplexity, bits_per_byte, accuracy, tokens");
+  command->add_flag("--json", options->json,
+                    "one JSON object: loss, perplexity, bits_per_byte, accuracy, tokens, share, cut");
   add_integer(*command, "--threads", options->threads, 0, 4096, "processor threads; 0: all");
   command->callback([options] { run_eval(*options); });
 }

@@ -154,7 +154,7 @@ void begin(const TrainOptions& options) {
   if (options.checkpoint_option->count() > 0 && options.init_from.empty()) {
     throw autograd::Error(autograd::Fault::usage, "--checkpoint goes with --init-from, or with --resume");
   }
-  Recipe recipe{options.texts, resolve(options.config), {}};
+  Recipe recipe{options.texts, resolve(options.config), {}, options.dry_run};
   if (!options.init_from.empty()) {
     std::vector<std::string> warnings;
     recipe.begin_with(options.init_from, parse_choice(options.checkpoint), warnings);
@@ -212,6 +212,7 @@ void add_train(CLI::App& root) {
       "Examples:\n"
       "  primer train book.txt                          a model that fits the text, in runs/book\n"
       "  primer train . --minutes 5                     every text file of a folder, for five minutes\n"
+      "  primer train book.txt --validation other.txt   a text of your own to validate with\n"
       "  primer train poems.txt -o runs/deep --layers 8 --steps 5000\n"
       "  primer train book.txt --tokenizer bpe:2000     tokens are pieces of words, learned from the text\n"
       "  primer train input.txt --preset nanogpt-cpu    nanoGPT's setting for character-level Shakespeare\n"

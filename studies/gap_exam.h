@@ -4,7 +4,7 @@
 #include <map>
 #include <utility>
 
-#include "data/examples/token_file.h"
+#include "data/examples/token_sequence.h"
 #include "studies/gap_oracle.h"
 #include "studies/study_run.h"
 #include "train/checkpoints/loaded_run.h"

@@ -13,7 +13,7 @@ namespace primer::studies {
 void train_new_run(const std::string& directory, const std::string& text, const RunOptions& options,
                    const std::string& source, train::Progress::Style style, train::Interruption& interruption) {
   using namespace train;
-  Recipe recipe{{text}, {}, {}};
+  Recipe recipe{{text}, {}, {}, false};
   for (const auto& [key, value] : options) set(recipe.wishes, field_named(key), value, ChosenBy::flag, key);
   std::vector<std::string> warnings;
   if (!source.empty()) recipe.begin_with(source, {Choice::Kind::last, 0}, warnings);

@@ -62,6 +62,7 @@ class OutputFile {
   void append(const void* bytes, std::size_t count);
   void append(std::string_view bytes) { append(bytes.data(), bytes.size()); }
   void write_at(const void* bytes, std::size_t count, std::uint64_t offset);
+  const std::string& path() const { return path_; }     // where it is while it is written
   std::uint64_t appended() const { return end_; }       // bytes given to append() so far
   std::uint32_t checksum() const { return checksum_; }  // their CRC32C
 

@@ -106,7 +106,8 @@ class EvaluationBatches {
   /// Fills `batch` with the next examples, at most `sequences`; false, and an empty batch, when there are none left.
   bool next(long sequences, Batch& batch);
   void restart() { next_ = 0; }
-  std::uint64_t examples() const { return count_; }       // that are read
+  std::uint64_t examples() const { return count_; }  // that are read
+  std::uint64_t all() const { return examples_->count(); }
   std::uint64_t cut() const { return examples_->cut(); }  // of all: see Examples
 
  private:

@@ -1,22 +1,22 @@
 // Labelled lines as examples: [CLS] text [SEP], with the number of the label.
 #pragma once
 
-#include <vector>
+#include <span>
 
 #include "data/examples/examples.h"
-#include "data/examples/text_form.h"
-#include "data/examples/token_file.h"
+#include "data/examples/token_sequence.h"
+#include "data/tokenizers/tokenizer.h"
 
 namespace primer::data {
 
-/// The examples of a token sequence in the form of labelled lines. A text that is longer than the context is cut.
+/// The examples of a sequence, which all have a label. A text that is longer than the context is cut.
 class LabelledExamples final : public Examples {
  public:
-  /// `tokens` must live as long; `context` is 3 or more. A sequence that is not of this form, or empty: Fault::input.
-  LabelledExamples(const TokenSequence& tokens, long context, const Tokenizer& tokenizer, long labels);
+  /// `tokens` must live as long; `context` is 3 or more. No example: Fault::input.
+  LabelledExamples(const TokenSequence& tokens, long context, const Tokenizer& tokenizer);
 
   void begin(Purpose, std::uint64_t) override {}
-  std::uint64_t count() const override { return starts_.size() - 1; }
+  std::uint64_t count() const override { return lines_.size(); }
   long write(std::uint64_t index, ExampleRow& row) const override;
   bool varies() const override { return true; }
   long length(std::uint64_t index) const override;
@@ -25,9 +25,8 @@ class LabelledExamples final : public Examples {
 
  private:
   const TokenSequence* tokens_;
-  std::vector<std::uint64_t> starts_;  // of each line; then the end
+  std::span<const Example> lines_;
   int cls_, sep_;
-  long first_label_;
 };
 
 }  // namespace primer::data

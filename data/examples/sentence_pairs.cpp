@@ -20,32 +20,15 @@ constexpr double short_share = 0.1;
 }  // namespace
 
 SentencePairs::SentencePairs(const TokenSequence& tokens, long context, const Masking& masking)
-    : Examples(context), tokens_(&tokens), masking_(masking) {
+    : Examples(context), tokens_(&tokens), masking_(masking), sentences_(tokens.examples()) {
   if (context < separators + 2) {
     autograd::refuse("sentence pairs", "the context must be at least 5, got " + std::to_string(context));
   }
-  std::uint64_t start = 0;
-  documents_.push_back(0);
-  const auto end_document = [&] {
-    if (documents_.back() < ends_.size()) documents_.push_back(static_cast<std::uint32_t>(ends_.size()));
-  };
-  each_block(tokens, [&](std::uint64_t first, std::span<const int> block) {
-    for (std::size_t i = 0; i < block.size(); ++i) {
-      const std::uint64_t at = first + i;
-      if (block[i] == masking_.end) {
-        if (at > start) {
-          starts_.push_back(start);
-          ends_.push_back(at);
-        }
-        start = at + 1;
-      } else if (block[i] == masking_.begin) {
-        end_document();
-        start = at + 1;
-      }
-    }
-  });
-  if (ends_.size() > std::numeric_limits<std::uint32_t>::max()) throw Error(Fault::input, "too many sentences");
-  end_document();
+  if (sentences_.size() >= std::numeric_limits<std::uint32_t>::max()) throw Error(Fault::input, "too many sentences");
+  for (std::uint32_t s = 0; s < sentences_.size(); ++s) {
+    if (s == 0 || sentences_[s].document != sentences_[s - 1].document) documents_.push_back(s);
+  }
+  documents_.push_back(static_cast<std::uint32_t>(sentences_.size()));
   bool has_pair = false;
   for (std::size_t d = 0; d + 1 < documents_.size(); ++d) has_pair |= documents_[d + 1] - documents_[d] > 1;
   if (documents() < 2 || !has_pair) {
@@ -60,7 +43,7 @@ SentencePairs::SentencePairs(const TokenSequence& tokens, long context, const Ma
 
 long SentencePairs::tokens_in(const Run& run) const {
   long tokens = 0;
-  for (std::uint32_t s = run.first; s < run.last; ++s) tokens += static_cast<long>(ends_[s] - starts_[s]);
+  for (std::uint32_t s = run.first; s < run.last; ++s) tokens += static_cast<long>(sentences_[s].tokens);
   return tokens;
 }
 
@@ -69,7 +52,7 @@ SentencePairs::Run SentencePairs::fill(std::uint32_t first, std::uint32_t end, l
                                        std::uint32_t fewest) const {
   std::uint32_t last = first;
   for (long filled = 0; last < end && (last - first < fewest || filled < tokens); ++last) {
-    filled += static_cast<long>(ends_[last] - starts_[last]);
+    filled += static_cast<long>(sentences_[last].tokens);
   }
   return {first, last};
 }
@@ -126,12 +109,12 @@ SentencePairs::Cut SentencePairs::cut(std::uint64_t index) const {
 
 void SentencePairs::read(const Run& run, long skipped, long count, int* out) const {
   for (std::uint32_t s = run.first; count > 0; ++s) {
-    const long size = static_cast<long>(ends_[s] - starts_[s]), taken = std::min(size - skipped, count);
+    const long size = static_cast<long>(sentences_[s].tokens), taken = std::min(size - skipped, count);
     if (taken <= 0) {
       skipped -= size;
       continue;
     }
-    tokens_->read(starts_[s] + static_cast<std::uint64_t>(skipped), static_cast<std::uint64_t>(taken), out);
+    tokens_->read(sentences_[s].begin + static_cast<std::uint64_t>(skipped), static_cast<std::uint64_t>(taken), out);
     out += taken;
     count -= taken;
     skipped = 0;

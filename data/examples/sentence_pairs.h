@@ -3,16 +3,16 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "data/examples/examples.h"
 #include "data/examples/masking.h"
-#include "data/examples/text_form.h"
-#include "data/examples/token_file.h"
+#include "data/examples/token_sequence.h"
 
 namespace primer::data {
 
-/// The examples of a token sequence in the form of sentences: [CLS] A [SEP] B [SEP], masked, with segments 0 and 1, and
+/// The examples of a sequence of sentences: [CLS] A [SEP] B [SEP], masked, with segments 0 and 1, and
 /// the label `follows` or `elsewhere`.
 ///
 /// A document is cut into chunks of consecutive sentences, two at least, that fill the context, or with probability 0.1
@@ -38,7 +38,7 @@ class SentencePairs final : public Examples {
   bool has_labels() const override { return true; }
 
   std::uint64_t documents() const { return documents_.size() - 1; }
-  std::uint64_t sentences() const { return ends_.size(); }
+  std::uint64_t sentences() const { return sentences_.size(); }
 
  private:
   /// A run of sentences: from one to past another.
@@ -60,9 +60,9 @@ class SentencePairs final : public Examples {
 
   const TokenSequence* tokens_;
   Masking masking_;
-  std::vector<std::uint64_t> starts_, ends_;  // of each sentence: its first token; its [SEP]
-  std::vector<std::uint32_t> documents_;      // the first sentence of each; then the number of sentences
-  std::vector<Pair> pairs_;                   // of the epoch
+  std::span<const Example> sentences_;
+  std::vector<std::uint32_t> documents_;  // the first sentence of each; then the number of sentences
+  std::vector<Pair> pairs_;               // of the epoch
   Purpose purpose_ = Purpose::training;
   std::uint64_t epoch_ = 0;
 };

@@ -32,59 +32,65 @@ std::pair<std::string_view, std::string_view> parts_of(std::string_view line, co
   return {line.substr(0, tab), text};
 }
 
-class LabelledLines final : public Encoder {
+/// All of a file is one run.
+class Stream final : public ExampleEncoder {
  public:
-  explicit LabelledLines(const TextReading& reading)
-      : tokenizer_(*reading.tokenizer),
-        labels_(*reading.labels),
-        cls_(need_special(tokenizer_, "[CLS]")),
-        sep_(need_special(tokenizer_, "[SEP]")) {}
-
-  void feed(std::string_view block, std::vector<int>& ids) override {
-    lines_.feed(block, [&](std::string_view line) { encode(line, ids); });
-  }
-  void finish(std::vector<int>& ids) override {
-    lines_.finish([&](std::string_view line) { encode(line, ids); });
+  explicit Stream(const Tokenizer& tokenizer) : encoder_(tokenizer.encoder()) {}
+  void feed(std::string_view block, EncodedBlock& out) override { encoder_->feed(block, out.tokens); }
+  void finish(EncodedBlock& out) override {
+    encoder_->finish(out.tokens);
+    out.ends.push_back({out.tokens.size(), -1, true});
   }
 
  private:
-  void encode(std::string_view line, std::vector<int>& ids) {
+  std::unique_ptr<Encoder> encoder_;
+};
+
+class LabelledLines final : public ExampleEncoder {
+ public:
+  explicit LabelledLines(const TextReading& reading) : tokenizer_(*reading.tokenizer), labels_(*reading.labels) {}
+
+  void feed(std::string_view block, EncodedBlock& out) override {
+    lines_.feed(block, [&](std::string_view line) { encode(line, out); });
+  }
+  void finish(EncodedBlock& out) override {
+    lines_.finish([&](std::string_view line) { encode(line, out); });
+  }
+
+ private:
+  void encode(std::string_view line, EncodedBlock& out) {
     const auto [label, text] = parts_of(line, lines_);
     const auto at = std::lower_bound(labels_.begin(), labels_.end(), label);
     if (at == labels_.end() || *at != label) lines_.refuse("'" + printable(label) + "' is none of the model's labels");
-    ids.push_back(cls_);
-    ids.push_back(tokenizer_.vocabulary_size() + static_cast<int>(at - labels_.begin()));
     try {
-      for (const int id : tokenizer_.encode(text)) ids.push_back(id);
+      for (const int id : tokenizer_.encode(text)) out.tokens.push_back(id);
     } catch (const Error& error) {
       lines_.refuse(error.what());
     }
-    ids.push_back(sep_);
+    out.ends.push_back({out.tokens.size(), static_cast<int>(at - labels_.begin()), true});
   }
 
   const Tokenizer& tokenizer_;
   const std::vector<std::string>& labels_;
-  int cls_, sep_;
   LineCutter lines_;
 };
 
 /// A sentence ends with its line, and after . ! or ? (and what closes it: quotes, brackets) before a blank, or after
 /// the full stop, exclamation and question mark of Chinese and Japanese.
-class Sentences final : public Encoder {
+class Sentences final : public ExampleEncoder {
  public:
-  explicit Sentences(const Tokenizer& tokenizer)
-      : tokenizer_(tokenizer), cls_(need_special(tokenizer, "[CLS]")), sep_(need_special(tokenizer, "[SEP]")) {}
+  explicit Sentences(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
 
-  void feed(std::string_view block, std::vector<int>& ids) override {
+  void feed(std::string_view block, EncodedBlock& out) override {
     for (const char c : block) {
       if (c == '\n') {
-        if (line_is_blank_) end_document(ids);
-        end_sentence(ids);
+        if (line_is_blank_) begins_document_ = true;
+        end_sentence(out);
         line_is_blank_ = true;
         continue;
       }
       if (is_blank(c)) {
-        if (ended_) end_sentence(ids);
+        if (ended_) end_sentence(out);
         if (!sentence_.empty()) sentence_ += c;
         continue;
       }
@@ -92,51 +98,43 @@ class Sentences final : public Encoder {
       sentence_ += c;
       const bool closes = c == '"' || c == '\'' || c == ')' || c == ']';
       ended_ = c == '.' || c == '!' || c == '?' || (ended_ && closes);
-      if (ends_wide() || sentence_.size() >= longest_sentence) end_sentence(ids);
+      if (ends_wide() || sentence_.size() >= longest_sentence) end_sentence(out);
     }
   }
-  void finish(std::vector<int>& ids) override {
-    end_sentence(ids);
-    end_document(ids);
-  }
+  void finish(EncodedBlock& out) override { end_sentence(out); }
 
  private:
   bool ends_wide() const {
     const std::string_view text = sentence_;
     return text.ends_with("\u3002") || text.ends_with("\uFF01") || text.ends_with("\uFF1F");
   }
-  void end_sentence(std::vector<int>& ids) {
+  void end_sentence(EncodedBlock& out) {
     while (!sentence_.empty() && is_blank(sentence_.back())) sentence_.pop_back();
     ended_ = false;
     if (sentence_.empty()) return;
     const std::vector<int> tokens = tokenizer_.encode(sentence_);
     sentence_.clear();
     if (tokens.empty()) return;
-    ids.insert(ids.end(), tokens.begin(), tokens.end());
-    ids.push_back(sep_);
-    in_document_ = true;
-  }
-  void end_document(std::vector<int>& ids) {
-    if (std::exchange(in_document_, false)) ids.push_back(cls_);
+    out.tokens.insert(out.tokens.end(), tokens.begin(), tokens.end());
+    out.ends.push_back({out.tokens.size(), -1, std::exchange(begins_document_, false)});
   }
 
   const Tokenizer& tokenizer_;
-  int cls_, sep_;
   std::string sentence_;
-  bool line_is_blank_ = true;  // so far
-  bool ended_ = false;         // the sentence ends if a blank follows
-  bool in_document_ = false;
+  bool line_is_blank_ = true;    // so far
+  bool ended_ = false;           // the sentence ends if a blank follows
+  bool begins_document_ = true;  // with the next sentence
 };
 
 }  // namespace
 
-std::unique_ptr<Encoder> TextReading::encoder() const {
+std::unique_ptr<ExampleEncoder> TextReading::encoder() const {
   switch (form) {
     case TextForm::stream: break;
     case TextForm::sentences: return std::make_unique<Sentences>(*tokenizer);
     case TextForm::labelled_lines: return std::make_unique<LabelledLines>(*this);
   }
-  return tokenizer->encoder();
+  return std::make_unique<Stream>(*tokenizer);
 }
 
 std::vector<std::string> survey_labels(const Sources& sources) {

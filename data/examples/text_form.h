@@ -1,8 +1,4 @@
-// The form of a text: what its tokens are parted by, beside being one after the other.
-//
-// Tokens of a text with a form lie in a row like any others; [CLS] and [SEP], to which no text encodes, part them:
-//   sentences        every sentence ends with [SEP], every document with [CLS]
-//   labelled lines   every line is [CLS], its label (label k is the vocabulary's size + k), its text, [SEP]
+// The form of a text: what its examples are, and how they become tokens.
 #pragma once
 
 #include <cstdint>
@@ -15,10 +11,43 @@
 
 namespace primer::data {
 
-enum class TextForm {
-  stream,          // tokens as they come
+enum class TextForm : std::uint32_t {
+  stream,          // tokens as they come: a file is one run of them
   sentences,       // documents parted by blank lines; a sentence ends with its line, or with . ! ? and a space
   labelled_lines,  // label<TAB>text
+};
+
+/// The length of a text as it is divided and planned with: its tokens and what stands around them, which is [SEP]
+/// behind a sentence and [CLS] behind a document; [CLS], the label and [SEP] of a line.
+constexpr std::uint64_t with_marks(TextForm form, std::uint64_t tokens, std::uint64_t examples,
+                                   std::uint64_t documents) {
+  switch (form) {
+    case TextForm::stream: break;
+    case TextForm::sentences: return tokens + examples + documents;
+    case TextForm::labelled_lines: return tokens + 3 * examples;
+  }
+  return tokens;
+}
+
+/// What a block of a text gives: tokens, and where examples end among them.
+struct EncodedBlock {
+  struct End {
+    std::size_t at;        // tokens of the block before it
+    int label;             // of the example that ends there, -1: none
+    bool begins_document;  // it is the first of its document
+  };
+  std::vector<int> tokens;
+  std::vector<End> ends;
+};
+
+/// Encodes one text that arrives in blocks; the cuts between blocks change nothing.
+class ExampleEncoder {
+ public:
+  virtual ~ExampleEncoder() = default;
+  /// Appends what is certain so far. What cannot be encoded: Fault::input, with its place.
+  virtual void feed(std::string_view block, EncodedBlock& out) = 0;
+  /// The text ends here: appends what is left.
+  virtual void finish(EncodedBlock& out) = 0;
 };
 
 /// How a text becomes tokens. A tokenizer alone reads a stream. Both must live as long.
@@ -31,11 +60,10 @@ struct TextReading {
   const std::vector<std::string>* labels;  // of labelled lines, in order
 
   /// Encodes one text. Of labelled lines, a line without a tab, an empty one, one without a text or with an unknown
-  /// label: Fault::input, with the line's number. A tokenizer without [CLS] or [SEP], unless it is a stream:
-  /// Fault::input.
-  std::unique_ptr<Encoder> encoder() const;
+  /// label: Fault::input, with the line's number.
+  std::unique_ptr<ExampleEncoder> encoder() const;
 
-  /// How many tokens a file of these facts gives: what the tokenizer knows of a stream, or what was counted.
+  /// How long a file of these facts is, with_marks(): what the tokenizer knows of a stream, or what was counted.
   std::optional<std::uint64_t> count(const FileFacts& facts) const {
     return form == TextForm::stream && tokenizer->count(facts) ? tokenizer->count(facts) : facts.tokens;
   }

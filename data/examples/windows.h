@@ -7,7 +7,7 @@
 
 #include "data/examples/examples.h"
 #include "data/examples/masking.h"
-#include "data/examples/token_file.h"
+#include "data/examples/token_sequence.h"
 
 namespace primer::data {
 

@@ -141,6 +141,24 @@ Sources collect_sources(const std::vector<std::string>& paths, const std::string
   return sources;
 }
 
+void hold_back(Sources& sources, const Sources& own) {
+  const auto is_own = [&](const Source& source) {
+    return std::ranges::any_of(own.files, [&](const Source& one) { return one.identity == source.identity; });
+  };
+  for (const Source& source : sources.files) {
+    if (is_own(source)) sources.skipped.push_back({source.path, "for validation"});
+  }
+  std::erase_if(sources.files, is_own);
+  if (sources.bytes() == 0) {
+    throw Error(Fault::input, "every text is one to validate with, and none is left to learn from; give others");
+  }
+  for (Source source : own.files) {
+    source.held_back = true;
+    sources.files.push_back(std::move(source));
+  }
+  sources.skipped.insert(sources.skipped.end(), own.skipped.begin(), own.skipped.end());
+}
+
 TextReader::TextReader(const Source& source) : source_(source), file_(source.path) { check_unchanged(); }
 
 std::string_view TextReader::next() {
@@ -162,6 +180,7 @@ TextFacts survey(const Sources& sources) {
   std::vector<unsigned char> seen(symbol_count, 0);  // [symbols], 1 for one that occurs
   for (const Source& source : sources.files) {
     FileFacts file;
+    file.held_back = source.held_back;
     Symbol before = 0;
     const auto each = [&](Symbol symbol, int) {
       seen[symbol] = 1;

@@ -1,6 +1,7 @@
 // Where the text comes from: files, folders and standard input, read in blocks, never held whole.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@ struct Source {
   std::string path;
   FileIdentity identity;
   bool is_standard_input = false;  // the path is that of a copy
+  bool held_back = false;          // all of it is for validation
   std::string name() const;        // for messages: the path between quotes, or "standard input"
 };
 
@@ -41,6 +43,10 @@ struct Sources {
 Sources collect_sources(const std::vector<std::string>& paths, const std::string& spool = {},
                         std::uint64_t spool_limit = std::uint64_t{64} << 30);
 
+/// Adds the files of `own`, to be held back. Where a text to learn from is one of them it is left out there, and listed
+/// as skipped, so that a folder may hold both. Nothing left: Fault::input.
+void hold_back(Sources& sources, const Sources& own);
+
 /// Reads one source in blocks of at most 1 MiB. A file that is not as it was when it was found, at the beginning or at
 /// the end of the reading: Fault::input.
 class TextReader {
@@ -63,8 +69,9 @@ class TextReader {
 struct FileFacts {
   std::uint64_t bytes = 0;
   std::uint64_t symbols = 0;            // code points and stray bytes
-  std::optional<std::uint64_t> tokens;  // once a tokenizer has counted them: count_tokens, in token_file.h
+  std::optional<std::uint64_t> tokens;  // with marks, once a tokenizer has counted them: see EncodedText
   std::uint64_t parts = 0;              // sentences or labelled lines, counted with the tokens
+  bool held_back = false;               // all of it is for validation
 };
 
 /// What one pass over a text finds out.
@@ -79,9 +86,9 @@ struct TextFacts {
   std::uint32_t checksum = 0;       // CRC32C of all bytes
   std::vector<Symbol> alphabet;     // the distinct symbols: code points in order, then stray bytes in order
 
-  // Of labelled lines, once they were counted: count_tokens.
+  // Of labelled lines, once they were counted.
   static constexpr std::size_t longest_told = 4096;
-  std::vector<std::uint64_t> label_lines;   // lines of each label
+  std::array<std::vector<std::uint64_t>, 2> label_lines;  // of each label; [1]: in files that are held back
   std::vector<std::uint64_t> line_lengths;  // [longest_told + 1], lines that take so many places; the last: or more
 };
 

@@ -27,14 +27,15 @@ Masking masking(std::uint64_t seed = 5) {
 /// Documents of sentences of tokens d * 100 + s * 10 + place, so that a token says where it comes from.
 TokenVector documents(const std::vector<std::vector<int>>& lengths) {
   std::vector<int> tokens;
+  std::vector<Example> sentences;
   for (std::size_t d = 0; d < lengths.size(); ++d) {
     for (std::size_t s = 0; s < lengths[d].size(); ++s) {
+      const auto length = static_cast<std::uint64_t>(lengths[d][s]);
+      sentences.push_back({tokens.size(), length, -1, static_cast<std::uint32_t>(d)});
       for (int i = 0; i < lengths[d][s]; ++i) tokens.push_back(static_cast<int>(d * 100 + s * 10) + i);
-      tokens.push_back(sep);
     }
-    tokens.push_back(cls);
   }
-  return TokenVector(tokens);
+  return TokenVector(tokens, sentences);
 }
 
 TokenVector ten_documents() { return documents(std::vector<std::vector<int>>(10, {3, 5, 2, 4, 6, 3, 1, 2, 4, 5})); }

@@ -1,10 +1,12 @@
 #include "data/examples/text_form.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <tuple>
 #include <utility>
 
+#include "data/examples/encoded_text.h"
 #include "data/examples/labelled_examples.h"
 #include "data/examples/token_file.h"
 #include "tests/data/fixture.h"
@@ -15,21 +17,35 @@ namespace {
 
 const std::vector<std::string> specials{"[CLS]", "[SEP]", "[MASK]"};
 
-/// A text's tokens, shown: [SEP] as |, [CLS] as #, a label as its number in angle brackets.
+/// A text's examples, shown: # before a document, < > around a label, | behind each.
 std::string shown(const TextReading& reading, const std::string& text, std::size_t block = 1) {
   const auto encoder = reading.encoder();
-  std::vector<int> ids;
-  for (std::size_t i = 0; i < text.size(); i += block) encoder->feed(text.substr(i, block), ids);
-  encoder->finish(ids);
-  std::string out;
-  const int V = reading.tokenizer->vocabulary_size();
-  for (const int id : ids) {
-    if (id >= V) out += "<" + std::to_string(id - V) + ">";
-    else if (id == reading.tokenizer->special("[SEP]")) out += "|";
-    else if (id == reading.tokenizer->special("[CLS]")) out += "#";
-    else out += reading.tokenizer->token_text(id);
+  EncodedBlock out;
+  for (std::size_t i = 0; i < text.size(); i += block) encoder->feed(text.substr(i, block), out);
+  encoder->finish(out);
+  std::string all;
+  std::size_t at = 0;
+  for (const EncodedBlock::End& end : out.ends) {
+    if (end.begins_document) all += "#";
+    if (end.label >= 0) all += "<" + std::to_string(end.label) + ">";
+    for (; at < end.at; ++at) all += reading.tokenizer->token_text(out.tokens[at]);
+    all += "|";
   }
-  return out;
+  CHECK(at == out.tokens.size());
+  return all;
+}
+
+/// Lines as a sequence: how many x and which label each has; the first token is the line's number.
+TokenVector lines_of(int count, const std::function<std::pair<int, int>(int)>& each) {
+  std::vector<int> tokens;
+  std::vector<Example> examples;
+  for (int i = 0; i < count; ++i) {
+    const auto [first, more] = each(i);
+    examples.push_back({tokens.size(), static_cast<std::uint64_t>(1 + more), i % 2, static_cast<std::uint32_t>(i)});
+    tokens.push_back(first);
+    tokens.insert(tokens.end(), static_cast<std::size_t>(more), 'x');
+  }
+  return TokenVector(tokens, examples);
 }
 
 }  // namespace
@@ -40,14 +56,14 @@ TEST_CASE("sentences end with their line or with a mark and a blank, documents w
   const std::pair<std::string, std::string> cases[] = {
       {"", ""},
       {"\n \n\t\n", ""},
-      {"one", "one|#"},
-      {"one\ntwo\n", "one|two|#"},
-      {"one\n\ntwo", "one|#two|#"},
-      {"one\n  \n\n\ntwo\n", "one|#two|#"},
-      {"One. Two! Three? 3.14 e.g.this", "One.|Two!|Three?|3.14 e.g.this|#"},
-      {"\"Is it?\" (It is.) So", "\"Is it?\"|(It is.)|So|#"},
-      {"  led and trailed  \r\n\r\nnext\r\n", "led and trailed|#next|#"},
-      {"你好。再见！吗？好", "你好。|再见！|吗？|好|#"},
+      {"one", "#one|"},
+      {"one\ntwo\n", "#one|two|"},
+      {"one\n\ntwo", "#one|#two|"},
+      {"one\n  \n\n\ntwo\n", "#one|#two|"},
+      {"One. Two! Three? 3.14 e.g.this", "#One.|Two!|Three?|3.14 e.g.this|"},
+      {"\"Is it?\" (It is.) So", "#\"Is it?\"|(It is.)|So|"},
+      {"  led and trailed  \r\n\r\nnext\r\n", "#led and trailed|#next|"},
+      {"你好。再见！吗？好", "#你好。|再见！|吗？|好|"},
   };
   for (const auto& [text, expected] : cases) {
     for (const std::size_t block : {1u, 2u, 7u, 1000u}) CHECK(shown(reading, text, block) == expected);
@@ -57,7 +73,7 @@ TEST_CASE("sentences end with their line or with a mark and a blank, documents w
   CHECK(std::count(cut.begin(), cut.end(), '|') == 4);
 }
 
-TEST_CASE("a labelled line is [CLS], its label, its text, [SEP]") {
+TEST_CASE("a labelled line is an example, and its label is no token") {
   const auto tokenizer = make_byte_tokenizer(specials);
   const std::vector<std::string> labels{"bad", "good"};
   const TextReading reading(*tokenizer, TextForm::labelled_lines, &labels);
@@ -79,7 +95,9 @@ TEST_CASE("a labelled line is [CLS], its label, its text, [SEP]") {
                          }),
                  "line 1"));
   const auto plain = make_byte_tokenizer();
-  CHECK(contains(refused(Fault::input, [&] { shown({*plain, TextForm::sentences}, "x"); }), "[CLS]"));
+  CHECK(contains(
+      refused(Fault::input, [&] { LabelledExamples(lines_of(2, [](int) { return std::pair(1, 1); }), 9, *plain); }),
+      "[CLS]"));
 }
 
 TEST_CASE("labels are surveyed in order, and fewer than two are refused") {
@@ -109,14 +127,15 @@ TEST_CASE("labelled lines are drawn for validation label by label, from the seed
   const auto tokenizer = make_byte_tokenizer(specials);
   const std::vector<std::string> labels = survey_labels(sources);
   const TextReading reading(*tokenizer, TextForm::labelled_lines, &labels);
-  count_tokens(sources, facts, reading);
+  EncodedText({}, sources, facts, reading);
+  CHECK(facts.files[0].tokens == with_marks(TextForm::labelled_lines, 573, 97, 97));
   CHECK(facts.files[0].parts == 97);
-  CHECK(facts.label_lines == std::vector<std::uint64_t>{40, 3, 54});
+  CHECK(facts.label_lines[0] == std::vector<std::uint64_t>{40, 3, 54});
   CHECK(facts.line_lengths[3] == 9);  // [CLS], one letter, [SEP]
   const auto lines_of = [&](const TokenSequence& tokens, std::multiset<Line>& lines) {
     std::vector<long> counts(3, 0);
     if (tokens.size() == 0) return counts;
-    LabelledExamples examples(tokens, 9, *tokenizer, 3);
+    LabelledExamples examples(tokens, 9, *tokenizer);
     std::uint64_t cut = 0;
     for (std::uint64_t i = 0; i < examples.count(); ++i) {
       std::vector<int> ids(9, 0), targets(9, -1);
@@ -138,9 +157,9 @@ TEST_CASE("labelled lines are drawn for validation label by label, from the seed
            {0.0, {0, 0, 0}}, {0.1, {4, 1, 5}}, {0.5, {20, 2, 27}}, {0.9, {36, 2, 49}}}) {
     CAPTURE(fraction);
     for (const std::uint64_t seed : {1, 1, 2}) {
-      const TokenFileFacts built = build_token_file(folder / "tokens", sources, facts, reading, fraction, seed);
-      CHECK(built.train.tokens + built.validation.tokens == *facts.files[0].tokens);
+      EncodedText(folder / "tokens", sources, facts, reading).commit(fraction, seed);
       const TokenFile file(folder / "tokens");
+      CHECK(file.length(file.train()) + file.length(file.validation()) == *facts.files[0].tokens);
       std::multiset<Line> validation, both;
       CHECK(lines_of(file.validation(), validation) == held_back);
       drawn.insert(validation);
@@ -153,16 +172,9 @@ TEST_CASE("labelled lines are drawn for validation label by label, from the seed
 }
 
 TEST_CASE("examples of unequal lengths come in batches of about equal ones, each once an epoch") {
-  std::vector<int> tokens;
   const auto tokenizer = make_byte_tokenizer(specials);
-  const int cls = tokenizer->special("[CLS]"), sep = tokenizer->special("[SEP]"), V = tokenizer->vocabulary_size();
-  for (int i = 0; i < 3000; ++i) {
-    tokens.insert(tokens.end(), {cls, V + i % 2, i % 251});
-    tokens.insert(tokens.end(), i * 7919 % 61, 'x');
-    tokens.push_back(sep);
-  }
-  const TokenVector sequence(tokens);
-  TrainingBatches batches(std::make_unique<LabelledExamples>(sequence, 64, *tokenizer, 2), 1);
+  const TokenVector sequence = lines_of(3000, [](int i) { return std::pair(i % 251, i * 7919 % 61); });
+  TrainingBatches batches(std::make_unique<LabelledExamples>(sequence, 64, *tokenizer), 1);
   Batch batch;
   std::vector<std::vector<int>> firsts;
   for (int epoch = 0; epoch < 2; ++epoch) {
@@ -189,16 +201,9 @@ TEST_CASE("examples of unequal lengths come in batches of about equal ones, each
 }
 
 TEST_CASE("an evaluation takes examples in their order, so that the first batches stand for all") {
-  std::vector<int> tokens;
   const auto tokenizer = make_byte_tokenizer(specials);
-  const int cls = tokenizer->special("[CLS]"), sep = tokenizer->special("[SEP]"), V = tokenizer->vocabulary_size();
-  for (int i = 0; i < 40; ++i) {
-    tokens.insert(tokens.end(), {cls, V});
-    tokens.insert(tokens.end(), 1 + (39 - i) % 20, 'a' + i % 26);
-    tokens.push_back(sep);
-  }
-  const TokenVector sequence(tokens);
-  EvaluationBatches batches(std::make_unique<LabelledExamples>(sequence, 64, *tokenizer, 2));
+  const TokenVector sequence = lines_of(40, [](int i) { return std::pair('a' + i % 26, (39 - i) % 20); });
+  EvaluationBatches batches(std::make_unique<LabelledExamples>(sequence, 64, *tokenizer));
   Batch batch;
   int next = 0;
   while (batches.next(6, batch)) {
@@ -213,11 +218,8 @@ TEST_CASE("an evaluation takes examples in their order, so that the first batche
 
 TEST_CASE("an evaluation takes no more memory than its examples need, whatever context and batch are") {
   const auto tokenizer = make_byte_tokenizer(specials);
-  const int cls = tokenizer->special("[CLS]"), sep = tokenizer->special("[SEP]"), V = tokenizer->vocabulary_size();
-  std::vector<int> tokens;
-  for (int i = 0; i < 20; ++i) tokens.insert(tokens.end(), {cls, V, 'a', sep});
-  const TokenVector sequence(tokens);
-  EvaluationBatches batches(std::make_unique<LabelledExamples>(sequence, 1 << 20, *tokenizer, 2));
+  const TokenVector sequence = lines_of(20, [](int) { return std::pair('a', 0); });
+  EvaluationBatches batches(std::make_unique<LabelledExamples>(sequence, 1 << 20, *tokenizer));
   Batch batch;
   long lines = 0;
   for (; batches.next(1 << 20, batch); lines += batch.sequences) {
@@ -225,25 +227,6 @@ TEST_CASE("an evaluation takes no more memory than its examples need, whatever c
     CHECK(batch.tokens.capacity() < 1 << 20);
   }
   CHECK(lines == 20);
-}
-
-TEST_CASE("tokens that are no labelled lines are refused") {
-  const auto tokenizer = make_byte_tokenizer(specials);
-  const int cls = tokenizer->special("[CLS]"), sep = tokenizer->special("[SEP]"), V = tokenizer->vocabulary_size();
-  const std::vector<std::vector<int>> wrong = {{},
-                                               {cls},
-                                               {cls, V},
-                                               {cls, V, 'a'},
-                                               {'a', V, sep},
-                                               {cls, 'a', sep},
-                                               {cls, V + 2, 'a', sep},
-                                               {cls, V, cls, sep},
-                                               {cls, V, V, sep},
-                                               {cls, V, 'a', sep, 'b'}};
-  for (const auto& tokens : wrong) {
-    const TokenVector sequence(tokens);
-    refused(Fault::input, [&] { LabelledExamples(sequence, 9, *tokenizer, 2); });
-  }
 }
 
 }  // namespace primer::data

@@ -1,8 +1,10 @@
 #include "data/examples/token_file.h"
 
 #include <cmath>
+#include <cstring>
 
 #include "data/bytes/checksum.h"
+#include "data/examples/encoded_text.h"
 #include "tests/data/fixture.h"
 
 namespace primer::data {
@@ -13,6 +15,12 @@ std::vector<int> all_of(const TokenSequence& tokens) {
   std::vector<int> out(tokens.size());
   tokens.read(0, out.size(), out.data());
   return out;
+}
+
+/// Encodes and divides a text into the file `path`.
+void build(const std::string& path, const Sources& sources, TextFacts facts, const TextReading& reading,
+           double validation_fraction, std::uint64_t seed = 0) {
+  EncodedText(path, sources, facts, reading).commit(validation_fraction, seed);
 }
 
 std::vector<int> concatenated(std::vector<int> a, const std::vector<int>& b) {
@@ -73,12 +81,11 @@ TEST_CASE("the last part of every file is for validation, all the rest for train
   const Sources sources = collect_sources({folder.put("1", one), folder.put("2", two), folder.put("3", three)});
   const TextFacts facts = survey(sources);
   const auto tokenizer = make_character_tokenizer(facts.alphabet);
-  const TokenFileFacts built = build_token_file(folder / "tokens", sources, facts, *tokenizer, 0.2);
-  CHECK(built.text_checksum == crc32c(one + two + three));
-  CHECK(built.tokenizer_checksum == crc32c(tokenizer->json()));
-
+  build(folder / "tokens", sources, facts, *tokenizer, 0.2);
   const TokenFile file(folder / "tokens");
   file.verify();
+  CHECK(file.facts().text_checksum == crc32c(one + two + three));
+  CHECK(file.facts().tokenizer_checksum == crc32c(tokenizer->json()));
   CHECK(file.train_size() == 16 + 4);
   CHECK(file.validation_size() == 5 + 1 + 1);
   CHECK(tokenizer->decode(all_of(file.train())) == one.substr(0, 16) + two.substr(0, 8));
@@ -102,7 +109,7 @@ TEST_CASE("tokens of one, two and four bytes come back from anywhere") {
     const Sources sources = collect_sources({folder.put("text", text)});
     const TextFacts facts = survey(sources);
     REQUIRE(facts.alphabet == alphabet);
-    build_token_file(folder / "tokens", sources, facts, *make_character_tokenizer(alphabet), 0.25);
+    build(folder / "tokens", sources, facts, *make_character_tokenizer(alphabet), 0.25);
     const TokenFile file(folder / "tokens");
     file.verify();
     CHECK(file.facts().width == (symbols == 256 ? 1 : symbols <= 65'536 ? 2 : 4));
@@ -127,7 +134,7 @@ TEST_CASE("a text of many blocks is the same tokens") {
   const Sources sources = collect_sources({folder.put("text", text)});
   const TextFacts facts = survey(sources);
   for (const auto& tokenizer : {make_byte_tokenizer({"[MASK]"}), make_character_tokenizer(facts.alphabet)}) {
-    build_token_file(folder / "tokens", sources, facts, *tokenizer, 0.1);
+    build(folder / "tokens", sources, facts, *tokenizer, 0.1);
     const TokenFile file(folder / "tokens");
     file.verify();
     CHECK(concatenated(all_of(file.train()), all_of(file.validation())) == tokenizer->encode(text));
@@ -139,7 +146,7 @@ TEST_CASE("a tokenizer that cannot count in advance is given a pass for it") {
   const TemporaryFolder folder;
   const Sources sources = collect_sources({folder.put("1", "abbab"), folder.put("2", "bbbb")});
   const PairTokenizer tokenizer;
-  build_token_file(folder / "tokens", sources, survey(sources), tokenizer, 0.4);
+  build(folder / "tokens", sources, survey(sources), tokenizer, 0.4);
   const TokenFile file(folder / "tokens");
   CHECK(all_of(file.train()) == std::vector<int>{1, 3});          // ab | bb
   CHECK(all_of(file.validation()) == std::vector<int>{2, 5, 3});  // ba b | bb
@@ -149,9 +156,9 @@ TEST_CASE("a tokenizer that counts wrongly is found out") {
   const TemporaryFolder folder;
   const Sources sources = collect_sources({folder.put("1", "abbab")});
   const TextFacts facts = survey(sources);
-  build_token_file(folder / "tokens", sources, facts, PairTokenizer(3), 0.4);
+  build(folder / "tokens", sources, facts, PairTokenizer(3), 0.4);
   for (const std::uint64_t count : {0u, 2u, 4u}) {
-    refused(Fault::bug, [&] { build_token_file(folder / "other", sources, facts, PairTokenizer(count), 0.4); });
+    refused(Fault::bug, [&] { build(folder / "other", sources, facts, PairTokenizer(count), 0.4); });
   }
 }
 
@@ -163,31 +170,28 @@ TEST_CASE("a text that changed after the survey, or does not fit the vocabulary,
   const auto tokenizer = make_character_tokenizer(facts.alphabet);
   SUBCASE("a symbol outside the vocabulary") {
     const auto small = make_character_tokenizer({'h', 'e', 'l', 'o'});
-    const std::string message =
-        refused(Fault::input, [&] { build_token_file(folder / "tokens", sources, facts, *small, 0.1); });
+    const std::string message = refused(Fault::input, [&] { build(folder / "tokens", sources, facts, *small, 0.1); });
     CHECK(contains(message, path));
     CHECK(contains(message, "at byte 5"));
   }
   SUBCASE("longer") {
     folder.put("text", "hello world, hello");
-    refused(Fault::input, [&] { build_token_file(folder / "tokens", sources, facts, *tokenizer, 0.1); });
+    refused(Fault::input, [&] { build(folder / "tokens", sources, facts, *tokenizer, 0.1); });
   }
   SUBCASE("other bytes, and a clock that did not notice") {
     folder.put("text", "world hello");
     const Sources fresh = collect_sources({path});
-    CHECK(contains(refused(Fault::input, [&] { build_token_file(folder / "tokens", fresh, facts, *tokenizer, 0.1); }),
-                   "changed"));
+    CHECK(contains(refused(Fault::input, [&] { build(folder / "tokens", fresh, facts, *tokenizer, 0.1); }), "changed"));
   }
   SUBCASE("another number of symbols in as many bytes") {
     folder.put("text", "h\xE4\xBD\xA0lo world");
     const Sources fresh = collect_sources({path});
-    CHECK(contains(
-        refused(Fault::input, [&] { build_token_file(folder / "tokens", fresh, facts, *make_byte_tokenizer(), 0.1); }),
-        "changed"));
+    CHECK(contains(refused(Fault::input, [&] { build(folder / "tokens", fresh, facts, *make_byte_tokenizer(), 0.1); }),
+                   "changed"));
     CHECK(contains(refused(Fault::input,
                            [&] {
-                             build_token_file(folder / "tokens", fresh, facts,
-                                              *make_character_tokenizer(survey(fresh).alphabet), 0.1);
+                             build(folder / "tokens", fresh, facts, *make_character_tokenizer(survey(fresh).alphabet),
+                                   0.1);
                            }),
                    "changed"));
   }
@@ -198,9 +202,9 @@ TEST_CASE("a token file cut, extended or changed anywhere is refused") {
   const TemporaryFolder folder;
   const Sources sources = collect_sources({folder.put("text", "some text, and some more of it")});
   const TextFacts facts = survey(sources);
-  build_token_file(folder / "tokens", sources, facts, *make_character_tokenizer(facts.alphabet), 0.1);
+  build(folder / "tokens", sources, facts, *make_character_tokenizer(facts.alphabet), 0.1);
   const std::string whole = read_file(folder / "tokens", 10'000);
-  REQUIRE(whole.size() == 128 + 30);
+  REQUIRE(whole.size() == 128 + 30 + 2 * 24);  // the header, the tokens, a record for each part
   const auto open = [&](const std::string& bytes) {
     const std::string path = folder.put("bad", bytes);
     refused(Fault::input, [&] { TokenFile(path).verify(); });
@@ -220,7 +224,7 @@ TEST_CASE("a token above the vocabulary, or a file cut while it is open, is an e
   const TemporaryFolder folder;
   const Sources sources = collect_sources({folder.put("text", std::string(100, 'a'))});
   const TextFacts facts = survey(sources);
-  build_token_file(folder / "tokens", sources, facts, *make_character_tokenizer(facts.alphabet), 0);
+  build(folder / "tokens", sources, facts, *make_character_tokenizer(facts.alphabet), 0);
   std::string bytes = read_file(folder / "tokens", 10'000);
   const TokenFile cut(folder / "tokens");
   std::filesystem::resize_file(folder / "tokens", 150);
@@ -235,7 +239,7 @@ TEST_CASE("no text leaves room for a validation part of nothing") {
   const TemporaryFolder folder;
   const Sources sources = collect_sources({folder.put("text", "a")});
   const TextFacts facts = survey(sources);
-  build_token_file(folder / "tokens", sources, facts, *make_byte_tokenizer(), 0.1);
+  build(folder / "tokens", sources, facts, *make_byte_tokenizer(), 0.1);
   const TokenFile file(folder / "tokens");
   file.verify();
   CHECK(file.train_size() == 0);

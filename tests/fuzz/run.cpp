@@ -69,7 +69,7 @@ class ForgedRun {
     std::string& state = files_["state.cereal"];
     if (tokenizer_) {
       const auto vocabulary = static_cast<std::uint64_t>(tokenizer_->vocabulary_size());
-      mend_tokens(tokens, vocabulary + labels_, tokenizer_->json());
+      mend_tokens(tokens, vocabulary, labels_, tokenizer_->json());
     }
     mend_state(state, tokens);
     for (const char* const name : {"config.json", "tokenizer.json", "tokens", "metrics.jsonl"}) {

@@ -8,6 +8,7 @@
 #include "tests/train/process.h"
 #include "tests/train/trained_run.h"
 #include "train/checkpoints/loaded_run.h"
+#include "train/checkpoints/prepare.h"
 #include "train/use/pseudo_perplexity.h"
 #include "train/use/reader.h"
 

@@ -93,6 +93,32 @@ TEST_CASE("every word that may be chosen is a value of its own, and means what i
   CHECK_FALSE(primer::autograd::word<primer::nn::Norm>("Post").has_value());
 }
 
+TEST_CASE("a list of names comes back from JSON, and what is no such list is refused in one line") {
+  Config config;
+  config.steps = 5;
+  const Field& field = field_named("validation");
+  set(config, field, "b.txt\na dir/x \"y\".txt", ChosenBy::flag, "--validation");
+  CHECK(config.validation == std::vector<std::string>{"b.txt", "a dir/x \"y\".txt"});
+  CHECK(contains(to_json(config), "\"validation\": [\"b.txt\", \"a dir/x \\\"y\\\".txt\"],"));
+  for (const Layout layout : {Layout::lines, Layout::one_line}) {
+    Config again;
+    read_json(again, to_json(config, layout), "my.json", ChosenBy::file);
+    CHECK(again.validation == config.validation);
+  }
+  read_json(config, "{\"validation\": []}", "my.json", ChosenBy::file);
+  CHECK(config.validation.empty());
+  for (const char* wrong : {"\"a\"", "[\"\"]", "[1]", "[[\"a\"]]", "[\"a\\nb\"]", "{\"a\": \"b\"}", "null"}) {
+    CAPTURE(wrong);
+    try {
+      read_json(config, "{\"validation\": " + std::string(wrong) + "}", "my.json", ChosenBy::file);
+      FAIL_CHECK("nothing was thrown");
+    } catch (const Error& error) {
+      CHECK(error.fault() == Fault::usage);
+      CHECK_FALSE(contains(error.what(), "\n"));
+    }
+  }
+}
+
 TEST_CASE("comments are allowed, and only the keys that are there are set") {
   Config config;
   read_json(config, "{ // mine\n \"layers\": 3, /* small */ \"dropout\": 0 }", "my.json", ChosenBy::file);

@@ -79,7 +79,7 @@ inline void evaluate_validation(train::LoadedRun& run, const Effort& effort) {
   const train::Config& config = run.config;
   if (config.context > effort.places) return;
   autograd::Tape<float> tape;
-  const train::TextTask task{config, *run.tokenizer, static_cast<long>(run.labels.size())};
+  const train::TextTask task{config, *run.tokenizer};
   train::evaluate(*run.network, tape, task, tokens->validation(), tokens->validation_bytes(),
                   std::min(config.batch, effort.places / config.context), 8);
   if (config.objective->fills()) train::pseudo_perplexity(run, tokens->validation(), 4);
@@ -99,7 +99,7 @@ inline void go_on(const train::RunPaths& paths, const Effort& effort) {
   const train::LineLog metrics(paths.metrics(), open.checkpoint.state.metrics_bytes);
   if (config.batch * config.accumulate > effort.places / config.context) return;
   trainer.step();
-  if (config.val_fraction > 0) trainer.evaluate(open.tokens->validation(), open.tokens->validation_bytes());
+  if (train::validates(config)) trainer.evaluate(open.tokens->validation(), open.tokens->validation_bytes());
 }
 
 /// All of it.

@@ -114,16 +114,23 @@ void forge_configs(ForgedRun& forged) {
   MESSAGE(forged.refused << " readings refused, " << forged.accepted << " accepted");
 }
 
-// Sets every place of the header to extremes, and the state's fingerprint to that of what came out.
+// Sets every place of the header, and of the first records of the index, to extremes, and the state's fingerprint to
+// that of what came out.
 void forge_tokens(ForgedRun& forged, std::size_t most_values) {
+  using At = TokensHeader;
   const std::string right = forged.before.at("tokens");
-  for (std::size_t at = 8; at < 76; ++at) {
+  const std::size_t index = right.size() - number_at<std::uint64_t>(right, At::second_count) * At::record;
+  std::vector<std::size_t> places;
+  for (std::size_t at = At::version; at < At::last; ++at) places.push_back(at);
+  for (std::size_t at = index; at < std::min(index + 3 * At::record, right.size()); at += 4) places.push_back(at);
+  for (const std::size_t at : places) {
     for (const std::size_t width : {8, 4}) {
       const std::vector<std::string> values = extremes(width);
       for (std::size_t i = 0; i < std::min(most_values, values.size()); ++i) {
         std::string bytes = right;
         if (at % 4 != 0 && i > 0) continue;
         bytes.replace(at, width, values[i]);
+        if (at >= index) put_number(bytes, At::second_checksum, primer::data::crc32c(bytes.substr(index)));
         seal_header(bytes);
         CAPTURE(at);
         CAPTURE(i);

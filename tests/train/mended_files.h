@@ -42,10 +42,12 @@ inline void mend_tensors(std::string& bytes) {
   if (data <= most_data) bytes.resize(end + data);
 }
 
-/// What a file of tokens says of itself: see the header in data/examples/token_file.cpp.
+/// What a file of tokens says of itself: see data/examples/token_format.h. The second of two is the index's; in version
+/// 1 they are the parts'.
 struct TokensHeader {
-  static constexpr std::size_t bytes = 128, width = 12, vocabulary = 16, train = 24, validation = 32,
-                               train_checksum = 56, validation_checksum = 60, tokenizer_checksum = 68, checksum = 124;
+  static constexpr std::size_t bytes = 128, record = 24, version = 8, width = 12, vocabulary = 16, first_count = 24,
+                               second_count = 32, first_checksum = 56, second_checksum = 60, tokenizer_checksum = 68,
+                               last = 80, checksum = 124;
 };
 
 /// The checksum that the header holds of itself.
@@ -54,21 +56,28 @@ inline void seal_header(std::string& bytes) {
   put_number(bytes, At::checksum, data::crc32c(std::string_view(bytes).substr(0, At::checksum)));
 }
 
-/// The vocabulary and the width of a token, as many tokens as the header says, and all checksums. `tokenizer_json` is
-/// the tokenizer's json().
-inline void mend_tokens(std::string& bytes, std::uint64_t vocabulary, std::string_view tokenizer_json) {
+/// The vocabulary and the width of a token, as many tokens and records as the header says, and all checksums.
+/// `vocabulary` and `tokenizer_json` are the tokenizer's.
+inline void mend_tokens(std::string& bytes, std::uint64_t vocabulary, std::uint64_t labels,
+                        std::string_view tokenizer_json) {
   using At = TokensHeader;
   if (bytes.size() < At::bytes) return;
+  const bool is_old = number_at<std::uint32_t>(bytes, At::version) == 1;
+  if (is_old) vocabulary += labels;
   const std::uint64_t width = vocabulary <= 256 ? 1 : vocabulary <= 65536 ? 2 : 4;
   put_number(bytes, At::vocabulary, vocabulary);
   put_number(bytes, At::width, static_cast<std::uint32_t>(width));
-  const auto train = number_at<std::uint64_t>(bytes, At::train);
-  const auto validation = number_at<std::uint64_t>(bytes, At::validation);
-  if (train <= most_tokens && validation <= most_tokens) {
-    bytes.resize(At::bytes + (train + validation) * width);
-    const std::string_view tokens = std::string_view(bytes).substr(At::bytes);
-    put_number(bytes, At::train_checksum, data::crc32c(tokens.substr(0, train * width)));
-    put_number(bytes, At::validation_checksum, data::crc32c(tokens.substr(train * width)));
+  const auto first = number_at<std::uint64_t>(bytes, At::first_count);
+  const auto second = number_at<std::uint64_t>(bytes, At::second_count);
+  if (first <= most_tokens && second <= most_tokens) {
+    const std::uint64_t wanted = second * (is_old ? width : At::record);
+    const std::string behind = bytes.substr(bytes.size() - std::min(bytes.size() - At::bytes, wanted));
+    bytes.resize(At::bytes + first * width);
+    bytes += behind;
+    bytes.resize(At::bytes + first * width + wanted);
+    const std::string_view all = std::string_view(bytes).substr(At::bytes);
+    put_number(bytes, At::first_checksum, data::crc32c(all.substr(0, first * width)));
+    put_number(bytes, At::second_checksum, data::crc32c(all.substr(first * width)));
   }
   put_number(bytes, At::tokenizer_checksum, data::crc32c(tokenizer_json));
   seal_header(bytes);
@@ -80,7 +89,7 @@ inline void mend_state(std::string& bytes, const std::string& tokens = "") {
   constexpr std::size_t title = 16, fingerprint_from_end = 56, checksum_count = 4;
   if (bytes.size() < title) return;
   if (bytes.size() >= title + fingerprint_from_end && tokens.size() >= TokensHeader::bytes) {
-    std::memcpy(bytes.data() + bytes.size() - fingerprint_from_end, tokens.data() + TokensHeader::train_checksum,
+    std::memcpy(bytes.data() + bytes.size() - fingerprint_from_end, tokens.data() + TokensHeader::first_checksum,
                 checksum_count * sizeof(std::uint32_t));
   }
   put_number(bytes, 8, static_cast<std::uint32_t>(bytes.size() - title));

@@ -69,7 +69,7 @@ class Bigrams final : public Task {
  public:
   Bigrams() : Task("bigrams", "the next token from the last one alone") {}
   Room room(const Config&) const override { return {.fewest_tokens = 64, .fewest_places = 2, .framing = -1}; }
-  std::unique_ptr<data::Examples> examples(const Config& config, const data::Tokenizer&, long,
+  std::unique_ptr<data::Examples> examples(const Config& config, const data::Tokenizer&,
                                            const data::TokenSequence& tokens) const override {
     return std::make_unique<EverySecond>(tokens, config.context);
   }

@@ -276,6 +276,7 @@ TEST_CASE("a file that is sorted by its labels is validated on each of them, and
   CAPTURE(outcome.err);
   CHECK(outcome.err.find("12 of 24 lines are longer than the context of 12 and were cut") != std::string::npos);
   const Json verdict = Json::parse(outcome.out);
+  CHECK(verdict["cut"] == 12);
   CHECK(verdict["tokens"] == 24);
   CHECK(verdict["accuracy"] == 1);
 }

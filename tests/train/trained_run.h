@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/train/planned.h"
+#include "train/checkpoints/prepare.h"
 #include "train/checkpoints/training.h"
 
 /// Raises a real signal at the n-th time it is asked, counted from 0.

@@ -6,7 +6,7 @@
 #include "autograd/region.h"
 #include "data/bytes/file.h"
 #include "data/bytes/scratch_folder.h"
-#include "data/examples/token_file.h"
+#include "data/examples/token_sequence.h"
 #include "train/bench/bench_measure.h"
 #include "train/checkpoints/checkpoint.h"
 #include "train/step/stopwatch.h"

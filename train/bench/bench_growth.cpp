@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "autograd/parallel.h"
-#include "data/examples/token_file.h"
+#include "data/examples/token_sequence.h"
 #include "train/bench/bench_limits.h"
 #include "train/bench/bench_measure.h"
 #include "train/step/stopwatch.h"

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "autograd/op_clock.h"
-#include "data/examples/token_file.h"
+#include "data/examples/token_sequence.h"
 #include "train/bench/bench_limits.h"
 #include "train/bench/bench_measure.h"
 #include "train/step/step_meter.h"

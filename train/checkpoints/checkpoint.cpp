@@ -138,6 +138,7 @@ void save_checkpoint(CheckpointStore& store, const Snapshot& snapshot, const aut
   Config shared = config;
   shared.threads = 0;
   if (config.tokenizer.find('/') != std::string::npos) shared.tokenizer = tokenizer_name;
+  for (std::string& path : shared.validation) path.erase(0, path.rfind('/') + 1);  // npos + 1 is 0
   std::map<std::string, std::string> metadata{{"step", std::to_string(snapshot.id.step)},
                                               {"config", to_json(shared, Layout::one_line)}};
   if (!labels.empty()) metadata[labels_key] = labels_json(labels);
@@ -183,16 +184,23 @@ std::unique_ptr<data::TokenFile> open_tokens(const Checkpoint& checkpoint, const
   return read_own([&] {
     auto tokens = std::make_unique<data::TokenFile>(path);
     const data::TokenFileFacts& facts = tokens->facts();
+    const data::TextForm form = checkpoint.config.objective->form(checkpoint.config);
+    const bool is_old = facts.version == 1;
     const auto vocabulary = static_cast<std::uint64_t>(checkpoint.tokenizer->vocabulary_size());
+    const std::uint64_t labels = checkpoint.labels.size();
     if (fingerprint(facts) != checkpoint.state.tokens) {
       throw Error(Fault::checkpoint, data::printable(path) + ": not the tokens that the run was trained on");
     }
     if (data::crc32c(checkpoint.tokenizer->json()) != facts.tokenizer_checksum ||
-        facts.vocabulary != vocabulary + checkpoint.labels.size()) {
+        facts.vocabulary != vocabulary + (is_old ? labels : 0) || facts.labels != (is_old ? 0 : labels)) {
       throw Error(Fault::checkpoint, data::printable(checkpoint.path) + ": its tokenizer is not the one that made " +
                                          data::printable(path));
     }
-    if (facts.train.tokens == 0) throw Error(Fault::checkpoint, data::printable(path) + ": it holds no tokens");
+    if (!is_old && facts.form != form) {
+      throw Error(Fault::checkpoint, data::printable(path) + ": its examples are of another kind than the run's");
+    }
+    if (tokens->train_size() == 0) throw Error(Fault::checkpoint, data::printable(path) + ": it holds no tokens");
+    if (is_old) tokens->find_old_examples(form, *checkpoint.tokenizer, static_cast<long>(labels));
     return tokens;
   });
 }

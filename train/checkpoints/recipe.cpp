@@ -14,14 +14,23 @@ void Recipe::begin_with(const std::string& run, Choice choice, std::vector<std::
 
 Draft draft(const Recipe& recipe, NewRun& run, const std::function<void(const data::Sources&)>& found) {
   check_choices(recipe.wishes, recipe.from.has_value());
-  const bool reads_stdin = std::ranges::find(recipe.texts, "-") != recipe.texts.end();
+  const std::vector<std::string>& own = recipe.wishes.validation;
+  const auto stdin_given = std::ranges::count(recipe.texts, "-") + std::ranges::count(own, "-");
+  if (stdin_given > 1) {
+    throw autograd::Error(autograd::Fault::usage, "standard input (-) is given twice; it can be read once");
+  }
+  const std::string spool = stdin_given > 0 ? run.staging().spool() : std::string();
   Draft draft;
   draft.from = recipe.from;
-  draft.sources = data::collect_sources(recipe.texts, reads_stdin ? run.staging().spool() : std::string());
+  draft.sources = data::collect_sources(recipe.texts, spool);
+  if (!own.empty()) data::hold_back(draft.sources, data::collect_sources(own, spool));
   draft.facts = data::survey(draft.sources);
   if (found) found(draft.sources);
   const auto tokenizer = recipe.from ? recipe.from->tokenizer : make_tokenizer(recipe.wishes, draft.sources);
-  draft.plan = make_plan(recipe.wishes, draft.facts, read_text(recipe.wishes, draft.sources, draft.facts, tokenizer));
+  std::function<std::string()> place;
+  if (!recipe.only_plan) place = [&run] { return run.staging().tokens(); };
+  draft.plan =
+      make_plan(recipe.wishes, draft.facts, read_text(recipe.wishes, draft.sources, draft.facts, tokenizer, place));
   return draft;
 }
 

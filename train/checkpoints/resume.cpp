@@ -39,8 +39,8 @@ void merge_saved(Config& config, const RunPaths& run, std::vector<std::string>& 
     const std::string ours = value_text(config, field), theirs = value_text(saved, field);
     if (ours == theirs) continue;
     if (!may_change(field)) {
-      throw Error(Fault::checkpoint, printable(run.config()) + " says " + std::string(field.key) + " " + theirs +
-                                         ", the run was trained with " + ours +
+      throw Error(Fault::checkpoint, printable(run.config()) + " says " + std::string(field.key) + " " +
+                                         printable(theirs) + ", the run was trained with " + printable(ours) +
                                          ": put it back, or start a new run with --init-from " +
                                          printable(run.directory));
     }
@@ -52,7 +52,7 @@ void merge_wishes(Config& config, const Config& wishes) {
   std::string conflicts;
   for (const Field& field : fields()) {
     if (wishes.sources[static_cast<std::size_t>(field.index)] == ChosenBy::fitted) continue;
-    const std::string ours = value_text(config, field), wish = value_text(wishes, field);
+    const std::string ours = printable(value_text(config, field)), wish = printable(value_text(wishes, field));
     if (ours == wish || is_length(field)) continue;
     if (may_change(field)) {
       copy_value(config, wishes, field);
@@ -107,7 +107,7 @@ void go_back(OpenRun& open) {
 
 std::uint64_t count_examples(const OpenRun& open, const data::TokenSequence& tokens) {
   const Checkpoint& checkpoint = open.checkpoint;
-  const TextTask task{checkpoint.config, *checkpoint.tokenizer, static_cast<long>(checkpoint.labels.size())};
+  const TextTask task{checkpoint.config, *checkpoint.tokenizer};
   return tokens.size() == 0 ? 0 : task.examples(tokens)->count();
 }
 
@@ -135,9 +135,11 @@ void merge_length(OpenRun& open, const Config& wishes) {
   if (chosen(&Config::epochs) && wishes.epochs > 0) {
     std::uint64_t lines = 0;
     if (config.objective->has_labels()) {
-      lines = count_examples(open, open.tokens->train()) + count_examples(open, open.tokens->validation());
+      lines = count_examples(open, open.tokens->train());
+      if (config.val_fraction > 0) lines += count_examples(open, open.tokens->validation());
     }
-    const long asked = steps_for(wishes.epochs, steps_per_epoch(config, open.tokens->train_size(), lines));
+    const long asked =
+        steps_for(wishes.epochs, steps_per_epoch(config, open.tokens->length(open.tokens->train()), lines));
     if (steps == 0 || asked < steps) {
       steps = asked;
       wish = "--epochs " + number_text(wishes.epochs) + ", " + std::to_string(asked) + " steps,";

@@ -1,7 +1,5 @@
 #include "train/checkpoints/training.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -10,7 +8,7 @@
 #include "data/bytes/file.h"
 #include "data/bytes/utf8.h"
 #include "data/examples/token_file.h"
-#include "train/checkpoints/model_file.h"
+#include "train/checkpoints/prepare.h"
 #include "train/checkpoints/saver.h"
 #include "train/step/json_line.h"
 #include "train/step/machine.h"
@@ -27,39 +25,6 @@ using autograd::Fault;
 
 namespace {
 
-// Trains a throw-away model with the plan's configuration and measures it.
-void measure(Plan& plan, const data::TokenFile& tokens) {
-  Trainer<float> trainer(plan.config, *plan.tokenizer, tokens.train(), 0, static_cast<long>(plan.labels.size()));
-  for (int i = 0; i < 2; ++i) trainer.step();  // memory is touched for the first time
-  Stopwatch steps;
-  long count = 0;
-  // A short run is timed for a tenth of its time at most.
-  const double enough = std::min(2.0, plan.config.minutes * 60 / 10);
-  do {
-    trainer.step();
-    ++count;
-  } while (steps.seconds() < enough && count < 1000);
-  const double per_step = steps.seconds() / static_cast<double>(count);
-
-  double per_batch = 0;
-  long batches = 0;  // of an evaluation
-  if (plan.validates()) {
-    batches = trainer.batches_of(tokens.validation());
-    if (plan.config.eval_batches > 0) batches = std::min(batches, plan.config.eval_batches);
-    const long sample = std::min(batches, 4L);
-    Stopwatch evaluation;
-    trainer.evaluate(tokens.validation(), tokens.validation_bytes(), sample);
-    per_batch = evaluation.seconds() / static_cast<double>(sample);
-    if (plan.config.objective->evaluates_training()) per_batch *= 2;  // as many batches of what is learned from
-  }
-  settle_steps(plan, per_step, per_batch, batches);
-}
-
-void note_machine(TrainingState& state, const Config& config) {
-  state.threads = omp_get_max_threads();
-  state.products = products_name(products_of(config));
-}
-
 // "" if the training goes on as it was: by tiles for any number of threads, by BLAS for as many.
 std::string other_machine(const TrainingState& before, const Config& config) {
   TrainingState now;
@@ -69,16 +34,6 @@ std::string other_machine(const TrainingState& before, const Config& config) {
   return "the run was trained with " + std::to_string(before.threads) + " threads and products by " +
          data::printable(before.products) + " and goes on with " + std::to_string(now.threads) + " and by " +
          now.products + ": from here on its last digits may differ from those of an unbroken run";
-}
-
-// The parts of a model that another task has no use for, or must learn anew.
-std::vector<std::string> heads_to_change(const Config& from, const Config& to) {
-  std::vector<std::string> heads;
-  const bool same_labels = from.objective == to.objective && !from.objective->has_labels();
-  if (from.objective != to.objective) heads.push_back("masked.");
-  if (!same_labels || from.next_sentence != to.next_sentence) heads.push_back(std::string(nn::label_head) + ".");
-  if (has_pooler(from) != has_pooler(to)) heads.push_back("pooler.");
-  return heads;
 }
 
 // Tells the run's directory from another that takes its name later.
@@ -131,7 +86,7 @@ class Training {
   }
 
  private:
-  bool validates() const { return config_.val_fraction > 0; }
+  bool validates() const { return train::validates(config_); }
   bool is_finished() const { return train::is_finished(state_, trainer_.state().step, config_); }
   bool is_stopped() {
     if (signal_ == 0) signal_ = interruption_.stop();
@@ -298,52 +253,6 @@ class Training {
 };
 
 }  // namespace
-
-void prepare_run(const RunPaths& run, Plan& plan, const data::Sources& sources, const data::TextFacts& facts,
-                 const Checkpoint* initial) {
-  const data::TextReading reading(*plan.tokenizer, plan.config.objective->form(plan.config), &plan.labels);
-  data::build_token_file(run.tokens(), sources, facts, reading, plan.config.val_fraction,
-                         static_cast<std::uint64_t>(plan.config.seed));
-  data::remove_all(run.spool());
-  data::write_file_atomically(run.tokenizer(), plan.tokenizer->json());
-  const data::TokenFile tokens(run.tokens());
-  if (plan.timed) measure(plan, tokens);
-  data::write_file_atomically(run.config(), to_json(plan.config));
-
-  Trainer<float> trainer(plan.config, *plan.tokenizer, tokens.train(), 0, static_cast<long>(plan.labels.size()),
-                         initial ? Weights::blank : Weights::drawn);
-  if (initial) {
-    const std::vector<std::string> heads = heads_to_change(initial->config, plan.config);
-    read_initial(*initial->model, trainer.parameters(), heads);
-    trainer.parameters().draw(static_cast<std::uint64_t>(plan.config.seed), [&](std::string_view path) {
-      return std::ranges::any_of(heads, [&](const std::string& head) { return path.starts_with(head); });
-    });
-  }
-  TrainingState state;
-  state.schedule_steps = plan.config.steps;
-  state.tokens = fingerprint(tokens.facts());
-  note_machine(state, plan.config);
-  CheckpointStore store(run.checkpoints());
-  save_checkpoint(store, snapshot({0, true}, trainer, state), trainer.parameters(), plan.config, *plan.tokenizer,
-                  plan.labels);
-}
-
-long extend_by_minutes(OpenRun& run, double minutes) {
-  Plan plan;
-  plan.config = run.checkpoint.config;
-  plan.config.minutes = minutes;
-  plan.config.steps = static_cast<long>(field_named("steps").high);  // what it may have, before the time is known
-  plan.tokenizer = run.checkpoint.tokenizer;
-  plan.labels = run.checkpoint.labels;
-  plan.validation_tokens = run.tokens->validation_size();
-  plan.timed = true;
-  measure(plan, *run.tokens);
-  const long fit = plan.config.steps;
-  extend(run, run.checkpoint.state.trainer.step + fit,
-         "--minutes " + number_text(minutes) + ", about " + std::to_string(fit) + " steps from step " +
-             std::to_string(run.checkpoint.state.trainer.step) + ",");
-  return fit;
-}
 
 TrainingResult train_run(OpenRun& run, Progress& progress, Interruption& interruption) {
   return Training(run, progress, interruption)();

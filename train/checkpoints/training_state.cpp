@@ -159,7 +159,7 @@ void check(const Record& r, const std::string& name) {
 }  // namespace
 
 std::array<std::uint32_t, 4> fingerprint(const data::TokenFileFacts& facts) {
-  return {facts.train.checksum, facts.validation.checksum, facts.text_checksum, facts.tokenizer_checksum};
+  return {facts.checksums[0], facts.checksums[1], facts.text_checksum, facts.tokenizer_checksum};
 }
 
 std::string encode_state(const TrainingState& state) {

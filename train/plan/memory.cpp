@@ -78,7 +78,7 @@ MemoryNeed memory_need(const Config& config, StepMeter& meter, long sequences) {
   need.parameters = bytes_per_float * number(parameters.size());
   need.trained = bytes_per_float * number(parameters.trained());
   need.blocks = config.optimizer == optim::Rule::sgd ? 2 : 3;  // gradients, one moment or two
-  if (config.val_fraction > 0) need.copy = need.parameters + need.trained * (need.blocks - 1);
+  if (validates(config)) need.copy = need.parameters + need.trained * (need.blocks - 1);
   need.values = part.values;
   need.gradients = part.gradients;
   need.batches = part.batch * number(config.accumulate);

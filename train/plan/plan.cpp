@@ -6,7 +6,7 @@
 
 #include "autograd/error.h"
 #include "data/bytes/utf8.h"
-#include "data/examples/token_file.h"
+#include "data/examples/encoded_text.h"
 #include "train/plan/memory.h"
 #include "train/tasks/numbers.h"
 
@@ -81,19 +81,21 @@ std::shared_ptr<const data::Tokenizer> new_tokenizer(Config& config, const data:
 }
 
 void count_tokens(Plan& plan, const data::TextFacts& facts) {
-  plan.train_tokens = plan.validation_tokens = plan.lines = 0;
+  plan.train_tokens = plan.validation_tokens = plan.lines = plan.held_back_lines = 0;
   for (const data::FileFacts& file : facts.files) {
     const std::uint64_t n = tokens_in(file, {*plan.tokenizer, plan.config.objective->form(plan.config)});
-    const std::uint64_t train = data::training_share(n, plan.config.val_fraction);
+    const std::uint64_t train = file.held_back ? 0 : data::training_share(n, plan.config.val_fraction);
     plan.train_tokens += train;
     plan.validation_tokens += n - train;
     plan.lines += file.parts;
+    if (file.held_back) plan.held_back_lines += file.parts;
   }
 }
 
 void choose_parts(Plan& plan, const data::TextFacts& facts) {
   Config& config = plan.config;
   const auto fewest = static_cast<std::uint64_t>(config.objective->room(config).fewest_tokens);
+  if (!config.validation.empty()) config.val_fraction = 0;
   count_tokens(plan, facts);
   if (config.val_fraction > 0 && (plan.validation_tokens < fewest || plan.train_tokens < fewest) &&
       !chosen_by_hand(config, &Config::val_fraction)) {
@@ -106,6 +108,12 @@ void choose_parts(Plan& plan, const data::TextFacts& facts) {
                                   (plan.train_tokens == 1 ? " token" : " tokens") + ", and at least " +
                                   std::to_string(fewest) + " are needed");
   }
+  if (!config.validation.empty() && plan.validation_tokens < fewest) {
+    throw Error(Fault::input, "the text of --validation is too short: it has " +
+                                  std::to_string(plan.validation_tokens) +
+                                  (plan.validation_tokens == 1 ? " token" : " tokens") + ", and at least " +
+                                  std::to_string(fewest) + " are needed");
+  }
   if (config.val_fraction > 0 && plan.validation_tokens < fewest) {
     config.val_fraction = 0;
     plan.notes.push_back("the validation part is empty: nothing will be evaluated");
@@ -115,10 +123,17 @@ void choose_parts(Plan& plan, const data::TextFacts& facts) {
 
 // Lines of labels that nothing can be learned of, or nothing be said about.
 void check_labels(const Plan& plan, const data::TextFacts& facts) {
-  for (std::size_t k = 0; k < facts.label_lines.size() && plan.validates(); ++k) {
-    if (facts.label_lines[k] > 1) continue;
+  const auto& [lines, held_back] = facts.label_lines;
+  for (std::size_t k = 0; k < lines.size() && !plan.config.validation.empty(); ++k) {
+    if (lines[k] > 0 && held_back[k] > 0) continue;
+    throw Error(Fault::input, "the label '" + data::printable(plan.labels[k]) + "' has " + std::to_string(lines[k]) +
+                                  (lines[k] == 1 ? " line" : " lines") + " to learn from and " +
+                                  std::to_string(held_back[k]) + " to validate with: each label needs both");
+  }
+  for (std::size_t k = 0; k < lines.size() && plan.config.val_fraction > 0; ++k) {
+    if (lines[k] > 1) continue;
     throw Error(Fault::input, "the label '" + data::printable(plan.labels[k]) + "' has " +
-                                  (facts.label_lines[k] == 1 ? "1 line" : "no line") +
+                                  (lines[k] == 1 ? "1 line" : "no line") +
                                   ", too few to learn from and to "
                                   "validate with: give more of them, or --val-fraction 0");
   }
@@ -199,7 +214,7 @@ void choose_optimizer(Config& config, const Row& row) {
 // length that a preset or a file gives.
 void choose_length(Plan& plan, const Row& row) {
   Config& config = plan.config;
-  plan.steps_per_epoch = steps_per_epoch(config, plan.train_tokens, plan.lines);
+  plan.steps_per_epoch = steps_per_epoch(config, plan.train_tokens, plan.lines - plan.held_back_lines);
   ChosenBy last = ChosenBy::fitted;
   const auto look = [&](auto member, double value) {
     if (value > 0) last = std::max(last, source_of(config, member));
@@ -227,7 +242,8 @@ void choose_evaluation(Plan& plan) {
   Config& config = plan.config;
   if (!fitted(config, &Config::eval_batches) || plan.validation_tokens <= most_evaluated) return;
   const auto tokens = static_cast<double>(plan.validation_tokens);
-  const double lines = static_cast<double>(plan.lines) * config.val_fraction;
+  const double lines = config.validation.empty() ? static_cast<double>(plan.lines) * config.val_fraction
+                                                 : static_cast<double>(plan.held_back_lines);
   const double share = static_cast<double>(most_evaluated) / tokens;
   const double examples = config.objective->count(config, static_cast<double>(most_evaluated), lines * share);
   config.eval_batches = std::max(1L, static_cast<long>(std::ceil(examples / static_cast<double>(config.batch))));
@@ -249,15 +265,19 @@ void count_parameters(Plan& plan) {
 }  // namespace
 
 TextReadings read_text(const Config& wishes, const data::Sources& sources, data::TextFacts& facts,
-                       std::shared_ptr<const data::Tokenizer> tokenizer) {
-  TextReadings readings{std::move(tokenizer), {}};
+                       std::shared_ptr<const data::Tokenizer> tokenizer, const std::function<std::string()>& place) {
+  TextReadings readings{std::move(tokenizer), {}, {}};
   if (wishes.objective->has_labels()) readings.labels = data::survey_labels(sources);
   const data::TextForm form = wishes.objective->form(wishes);
   if (!readings.tokenizer && form == data::TextForm::stream) return readings;  // the plan makes it and knows
   Config config = wishes;
   if (!readings.tokenizer) readings.tokenizer = new_tokenizer(config, facts);
   require_specials(*config.objective, *readings.tokenizer);
-  data::count_tokens(sources, facts, {*readings.tokenizer, form, &readings.labels});
+  const data::TextReading reading(*readings.tokenizer, form, &readings.labels);
+  const auto is_known = [&](const data::FileFacts& file) { return reading.count(file).has_value(); };
+  if (std::ranges::all_of(facts.files, is_known)) return readings;
+  auto encoded = std::make_shared<data::EncodedText>(place ? place() : std::string(), sources, facts, reading);
+  if (place) readings.encoded = std::move(encoded);
   return readings;
 }
 
@@ -266,6 +286,7 @@ Plan make_plan(const Config& wishes, const data::TextFacts& facts, const TextRea
   plan.config = wishes;
   plan.tokenizer = readings.tokenizer;
   plan.labels = readings.labels;
+  plan.encoded = readings.encoded;
   plan.text_bytes = facts.bytes;
   if (!plan.tokenizer) plan.tokenizer = new_tokenizer(plan.config, facts);
   choose_parts(plan, facts);
@@ -284,48 +305,6 @@ Plan make_plan(const Config& wishes, const data::TextFacts& facts, const TextRea
   choose_length(plan, row);
   if (!plan.timed) settle_steps(plan);
   return plan;
-}
-
-double steps_per_epoch(const Config& config, std::uint64_t train_tokens, std::uint64_t lines) {
-  const double examples = config.objective->count(config, static_cast<double>(train_tokens),
-                                                  static_cast<double>(lines) * (1 - config.val_fraction));
-  return std::max(examples, 1.0) / static_cast<double>(config.batch * config.accumulate);
-}
-
-long steps_for(double epochs, double steps_per_epoch) {
-  return static_cast<long>(std::clamp(std::ceil(epochs * steps_per_epoch), 1.0, 1e12));
-}
-
-void settle_steps(Plan& plan, double seconds_per_step, double seconds_per_batch, long evaluation_batches) {
-  Config& config = plan.config;
-  constexpr long evaluations = 10;  // in a run beside that of step 0, unless --eval-every says otherwise
-  const bool every_fits = fitted(config, &Config::eval_every);
-  if (plan.timed) {
-    double seconds = config.minutes * 60;
-    double per_step = seconds_per_step,
-           seconds_per_evaluation = seconds_per_batch * static_cast<double>(evaluation_batches);
-    if (plan.validates() && every_fits) {
-      // All of them together may take a fifth of the time; where they would take more, each looks at less of the text.
-      const double most = 0.2 * seconds / (evaluations + 1);
-      if (seconds_per_evaluation > most && fitted(config, &Config::eval_batches)) {
-        config.eval_batches = std::max(1L, static_cast<long>(most / seconds_per_batch));
-        seconds_per_evaluation = most;
-      }
-      seconds -= (evaluations + 1) * seconds_per_evaluation;
-    }
-    if (plan.validates() && !every_fits && config.eval_every > 0) {
-      per_step += seconds_per_evaluation / static_cast<double>(config.eval_every);
-    }
-    const double steps = std::max(1.0, std::floor(std::max(0.0, seconds) / std::max(per_step, 1e-9)));
-    config.steps = static_cast<long>(std::min(steps, static_cast<double>(config.steps)));
-    config.minutes = 0;
-    plan.timed = false;
-  }
-  if (fitted(config, &Config::warmup)) {
-    config.warmup =
-        config.schedule == optim::Decay::noam ? std::max(1L, config.steps / 10) : std::min(100L, config.steps / 10);
-  }
-  if (every_fits) config.eval_every = std::max(1L, (config.steps + evaluations - 1) / evaluations);
 }
 
 }  // namespace primer::train

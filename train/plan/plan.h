@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "data/examples/encoded_text.h"
 #include "data/text/text.h"
 #include "data/tokenizers/tokenizer.h"
 #include "train/tasks/config.h"
@@ -17,10 +19,12 @@ struct Plan {
   Config config;       // complete, but for the steps when `timed`
   bool timed = false;  // minutes were asked for: settle_steps() must be told how fast the model trains
   std::shared_ptr<const data::Tokenizer> tokenizer;
-  std::vector<std::string> labels;  // of --objective classify, in order
+  std::shared_ptr<data::EncodedText> encoded;  // where it took that to know how long the text is
+  std::vector<std::string> labels;             // of --objective classify, in order
   std::uint64_t text_bytes = 0;
   std::uint64_t train_tokens = 0, validation_tokens = 0;
-  std::uint64_t lines = 0;  // of --objective classify
+  std::uint64_t lines = 0;            // of --objective classify
+  std::uint64_t held_back_lines = 0;  // of them, in texts of their own
   long parameters = 0, parameters_without_positions = 0;
   double steps_per_epoch = 0;
   double flop_per_token = 0;       // of its products in their textbook form: see StepMeter
@@ -28,7 +32,7 @@ struct Plan {
   std::vector<std::string> notes;  // what was changed to fit, one line each
 
   /// Targets are evaluated at all.
-  bool validates() const { return config.val_fraction > 0; }
+  bool validates() const { return train::validates(config); }
   long sequences_per_step() const { return config.batch * config.accumulate; }
 };
 
@@ -36,14 +40,19 @@ struct Plan {
 /// or read from a file. Null where make_plan makes it. Throws what learning and reading throw.
 std::shared_ptr<const data::Tokenizer> make_tokenizer(const Config& wishes, const data::Sources& sources);
 
-/// Reads a text once more where facts about it are not enough: its labels, and how many tokens it gives. `tokenizer`,
-/// if not null, is the one to count with; else a new one of characters or bytes, by the wishes. Fault::input.
+/// What takes more than facts about a text: its labels, and how many tokens it gives.
 struct TextReadings {
   std::shared_ptr<const data::Tokenizer> tokenizer;
-  std::vector<std::string> labels;  // of --objective classify
+  std::vector<std::string> labels;             // of --objective classify
+  std::shared_ptr<data::EncodedText> encoded;  // where the tokens could not be counted otherwise
 };
+
+/// Encodes the text where that is needed to count its tokens: into a file that is to be `place()`, or just to count if
+/// there is no such function. `tokenizer`, if not null, is the one to encode with; else a new one of characters or
+/// bytes, by the wishes. Fault::input.
 TextReadings read_text(const Config& wishes, const data::Sources& sources, data::TextFacts& facts,
-                       std::shared_ptr<const data::Tokenizer> tokenizer);
+                       std::shared_ptr<const data::Tokenizer> tokenizer,
+                       const std::function<std::string()>& place = {});
 
 /// Completes `wishes`: what nobody chose is fitted to the text. Unless minutes were asked for, the steps are settled.
 /// With a tokenizer the text is encoded by it, and has been counted by it (read_text); without, by a new one of
@@ -57,8 +66,8 @@ Plan make_plan(const Config& wishes, const data::TextFacts& facts, const TextRea
 /// looked at when no minutes were asked for.
 void settle_steps(Plan& plan, double seconds_per_step = 0, double seconds_per_batch = 0, long evaluation_batches = 0);
 
-/// Steps that an epoch takes, with fraction: of `train_tokens` of a text; of labelled lines their number in the whole
-/// text counts. 0.x for a text shorter than a step.
+/// Steps that an epoch takes, with fraction: of `train_tokens` of a text; of labelled lines their number in all of a
+/// text that is divided counts, of others those to learn from. 0.x for a text shorter than a step.
 double steps_per_epoch(const Config& config, std::uint64_t train_tokens, std::uint64_t lines);
 
 /// Whole steps for so many epochs, one at least.

@@ -10,12 +10,25 @@
 
 namespace primer::train {
 
+namespace {
+
+// The texts of --validation, the first three by name.
+std::string validation_text(const Config& config) {
+  std::string names;
+  const std::size_t count = config.validation.size(), shown = std::min<std::size_t>(count, 3);
+  for (std::size_t i = 0; i < shown; ++i) names += (names.empty() ? "" : ", ") + config.validation[i];
+  return count > shown ? names + " and " + std::to_string(count - shown) + " more" : names;
+}
+
+}  // namespace
+
 std::string plan_text(const Plan& plan) {
   const Config& c = plan.config;
   const auto text = [](auto value) { return std::to_string(value); };
   std::string out = "text   " + short_number(static_cast<double>(plan.text_bytes)) + "B, " + c.tokenizer +
                     " tokens, vocabulary " + text(plan.tokenizer->vocabulary_size()) + ": " + text(plan.train_tokens) +
-                    " to train, " + text(plan.validation_tokens) + " to validate\n";
+                    " to train, " + text(plan.validation_tokens) + " to validate" +
+                    (c.validation.empty() ? "\n" : ", of " + validation_text(c) + "\n");
   if (!plan.labels.empty()) {
     out += "labels " + text(plan.labels.size()) + " on " + text(plan.lines) + " lines:";
     for (std::size_t i = 0; i < std::min<std::size_t>(plan.labels.size(), 10); ++i) out += " " + plan.labels[i];

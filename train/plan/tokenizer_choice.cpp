@@ -9,7 +9,9 @@ std::shared_ptr<const data::Tokenizer> make_tokenizer(const Config& wishes, cons
   const bool made_by_plan = wishes.tokenizer == "char" || wishes.tokenizer == "byte";
   if (made_by_plan || source_of(wishes, &Config::tokenizer) == ChosenBy::fitted) return nullptr;
   if (const int size = bpe_size(wishes.tokenizer)) {
-    return data::train_bpe(data::count_words(sources), size, wishes.objective->specials());
+    data::Sources learned = sources;
+    std::erase_if(learned.files, [](const data::Source& source) { return source.held_back; });
+    return data::train_bpe(data::count_words(learned), size, wishes.objective->specials());
   }
   return data::open_tokenizer(wishes.tokenizer);
 }

@@ -25,6 +25,7 @@ Evaluation evaluate(const nn::Model<T>& model, autograd::Tape<T>& tape, const Te
   const nn::Score& counted = has_tokens ? scores.tokens : scores.labels;
   Evaluation result;
   result.examples = batches.examples();
+  result.all = batches.all();
   result.cut = batches.cut();
   result.targets = static_cast<std::uint64_t>(counted.targets);
   result.loss = counted.targets > 0 ? scores.loss() : unknown;

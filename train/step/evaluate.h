@@ -18,7 +18,8 @@ struct Evaluation {
   double token_loss = 0, label_loss = 0, label_accuracy = 0;  // of a loss that has both
   bool has_both = false;
   double train_accuracy = -1;           // of labels, on as much of what is learned from; below 0: not asked for
-  std::uint64_t examples = 0, cut = 0;  // read; and of all, those longer than the context
+  std::uint64_t examples = 0, all = 0;  // read, and how many there are
+  std::uint64_t cut = 0;                // of all, those longer than the context
   bool complete = true;                 // false: it was stopped, and the numbers mean nothing
 };
 

@@ -41,7 +41,7 @@ template <class T>
 Trainer<T>::Trainer(const Config& config, const data::Tokenizer& tokenizer, const data::TokenSequence& tokens,
                     long schedule_steps, long labels, Weights weights)
     : config_(config),
-      task_{config_, tokenizer, labels},
+      task_{config_, tokenizer},
       examples_(task_.examples(tokens), static_cast<std::uint64_t>(config.seed)),
       model_(make_model<T>(parameters_, *config.objective, model_config(config, tokenizer.vocabulary_size(), labels))),
       schedule_(make_schedule(config, schedule_steps > 0 ? schedule_steps : config.steps)) {

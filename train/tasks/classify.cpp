@@ -15,12 +15,12 @@ class Classify final : public BothWays {
   bool takes_freeze() const override { return true; }
   long classes(const Config&, long labels) const override { return labels; }
   Room room(const Config&) const override {
-    return {.fewest_tokens = 4, .fewest_places = 3, .framing = 2};  // [CLS], a label, a token, [SEP]
+    return {.fewest_tokens = 4, .fewest_places = 3, .framing = 2};  // one, and the marks of its line
   }
 
-  std::unique_ptr<data::Examples> examples(const Config& config, const data::Tokenizer& tokenizer, long labels,
+  std::unique_ptr<data::Examples> examples(const Config& config, const data::Tokenizer& tokenizer,
                                            const data::TokenSequence& tokens) const override {
-    return std::make_unique<data::LabelledExamples>(tokens, config.context, tokenizer, labels);
+    return std::make_unique<data::LabelledExamples>(tokens, config.context, tokenizer);
   }
   double count(const Config&, double, double lines) const override { return lines; }
   double targets(double) const override { return 1; }

@@ -25,11 +25,27 @@ bool is_choice(std::string_view choice, std::string_view text) {
   return choice == text;
 }
 
+template <class Text>
+std::vector<Text> split(std::string_view all, char between) {
+  std::vector<Text> list;
+  while (!all.empty()) {
+    const auto end = all.find(between);
+    list.emplace_back(all.substr(0, end));
+    all = end == std::string_view::npos ? std::string_view() : all.substr(end + 1);
+  }
+  return list;
+}
+
 // How a value of each type is written and read. Reading leaves the value alone when the text is none.
 std::string text_of(long value) { return std::to_string(value); }
 std::string text_of(double value) { return number_text(value); }
 std::string text_of(bool value) { return value ? "true" : "false"; }
 std::string text_of(const std::string& value) { return value; }
+std::string text_of(const std::vector<std::string>& value) {
+  std::string text;
+  for (const std::string& one : value) text += (text.empty() ? "" : "\n") + one;
+  return text;
+}
 std::string text_of(const Objective& value) { return std::string(value->name()); }
 template <autograd::Word E>
 std::string text_of(E value) {
@@ -66,6 +82,14 @@ bool read_value(std::string& value, const Field& field, std::string_view text) {
   return true;
 }
 
+bool read_value(std::vector<std::string>& value, const Field&, std::string_view text) {
+  std::vector<std::string> read = split<std::string>(text, '\n');
+  if (std::ranges::any_of(read, [](const auto& one) { return one.empty() || data::printable(one) != one; }))
+    return false;
+  value = std::move(read);
+  return true;
+}
+
 bool read_value(Objective& value, const Field&, std::string_view text) {
   for (const Task* const task : tasks()) {
     if (task->name() != text) continue;
@@ -94,16 +118,6 @@ std::vector<std::string_view> choices_of(const Objective&) {
   return list;
 }
 
-std::vector<std::string_view> split(std::string_view choices) {
-  std::vector<std::string_view> list;
-  while (!choices.empty()) {
-    const auto bar = choices.find('|');
-    list.push_back(choices.substr(0, bar));
-    choices = bar == std::string_view::npos ? std::string_view() : choices.substr(bar + 1);
-  }
-  return list;
-}
-
 std::vector<Field> make_fields() {
   using Kind = Field::Kind;
   std::vector<Field> list;
@@ -121,13 +135,15 @@ std::vector<Field> make_fields() {
 #define PRIMER_WORD(name, value, fits, group, help) \
   PRIMER_FIELD(name, Kind::word, 0, 0, choices_of(value), fits, group, help)
 #define PRIMER_TEXT(name, value, choices, fits, group, help) \
-  PRIMER_FIELD(name, Kind::word, 0, 0, split(choices), fits, group, help)
-  PRIMER_CONFIG_FIELDS(PRIMER_INTEGER, PRIMER_NUMBER, PRIMER_SWITCH, PRIMER_WORD, PRIMER_TEXT)
+  PRIMER_FIELD(name, Kind::word, 0, 0, split<std::string_view>(choices, '|'), fits, group, help)
+#define PRIMER_LIST(name, fits, group, help) PRIMER_FIELD(name, Kind::list, 0, 0, {}, fits, group, help)
+  PRIMER_CONFIG_FIELDS(PRIMER_INTEGER, PRIMER_NUMBER, PRIMER_SWITCH, PRIMER_WORD, PRIMER_TEXT, PRIMER_LIST)
 #undef PRIMER_INTEGER
 #undef PRIMER_NUMBER
 #undef PRIMER_SWITCH
 #undef PRIMER_WORD
 #undef PRIMER_TEXT
+#undef PRIMER_LIST
 #undef PRIMER_FIELD
   return list;
 }
@@ -143,6 +159,7 @@ std::string expected(const Field& field, std::string_view text) {
       return (field.kind == Field::Kind::integer ? "a whole number from " : "a number from ") + number_text(field.low) +
              " to " + number_text(field.high);
     case Field::Kind::switch_: return "true or false";
+    case Field::Kind::list: return "names of files, in printable characters";
     case Field::Kind::word: break;
   }
   std::string all = "one of";

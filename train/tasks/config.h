@@ -24,9 +24,10 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
 // INTEGER(name, default, lowest, highest, FITS or FIXED, group, help)    NUMBER: the same with a real number
 // SWITCH(name, default, FITS or FIXED, group, help)
 // WORD(name, default, FITS or FIXED, group, help): a value of an enumeration with names, or a task
+// LIST(name, FIXED, group, help): paths
 // TEXT(name, default, "a|b|c", FITS or FIXED, group, help): text; bpe:SIZE among the choices stands for bpe: and a
 // number of tokens, PATH for any word with a slash or a dot
-#define PRIMER_CONFIG_FIELDS(INTEGER, NUMBER, SWITCH, WORD, TEXT)                                                      \
+#define PRIMER_CONFIG_FIELDS(INTEGER, NUMBER, SWITCH, WORD, TEXT, LIST)                                                \
   WORD(objective, Objective(), FIXED, "Task", objective_help())                                                        \
   SWITCH(next_sentence, false, FIXED, "Task",                                                                          \
          "mlm: learn too whether a sentence follows another; blank lines part documents")                              \
@@ -34,6 +35,7 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
        "a token is a Unicode character, a byte, one of SIZE pieces learned from the text, or as a file says")          \
   NUMBER(val_fraction, 0.1, 0, 0.9, FITS, "Task",                                                                      \
          "kept for validation: the last part of each file; of labelled lines, drawn")                                  \
+  LIST(validation, FIXED, "Task", "texts of your own to validate with; then all of TEXT is learned from")              \
   INTEGER(seed, 1337, 0, 9007199254740991, FIXED, "Task", "of initialisation, data order and dropout")                 \
   INTEGER(layers, 4, 0, 1000, FITS, "Model", "blocks of attention and feed-forward")                                   \
   INTEGER(heads, 4, 1, 4096, FITS, "Model", "attention heads of a block; they divide the channels")                    \
@@ -79,22 +81,25 @@ struct Config {
 #define PRIMER_SWITCH(name, value, fits, group, help) bool name = value;
 #define PRIMER_WORD(name, value, fits, group, help) decltype(value) name = value;
 #define PRIMER_TEXT(name, value, choices, fits, group, help) std::string name = value;
-  PRIMER_CONFIG_FIELDS(PRIMER_INTEGER, PRIMER_NUMBER, PRIMER_SWITCH, PRIMER_WORD, PRIMER_TEXT)
+#define PRIMER_LIST(name, fits, group, help) std::vector<std::string> name;
+  PRIMER_CONFIG_FIELDS(PRIMER_INTEGER, PRIMER_NUMBER, PRIMER_SWITCH, PRIMER_WORD, PRIMER_TEXT, PRIMER_LIST)
 #undef PRIMER_INTEGER
 #undef PRIMER_NUMBER
 #undef PRIMER_SWITCH
 #undef PRIMER_WORD
 #undef PRIMER_TEXT
+#undef PRIMER_LIST
 
 #define PRIMER_ONE(...) +1
-  static constexpr int field_count = 0 PRIMER_CONFIG_FIELDS(PRIMER_ONE, PRIMER_ONE, PRIMER_ONE, PRIMER_ONE, PRIMER_ONE);
+  static constexpr int field_count =
+      0 PRIMER_CONFIG_FIELDS(PRIMER_ONE, PRIMER_ONE, PRIMER_ONE, PRIMER_ONE, PRIMER_ONE, PRIMER_ONE);
 #undef PRIMER_ONE
   std::array<ChosenBy, field_count> sources{};  // [field_count], who chose each value, in the order of the list
 };
 
 /// One line of the list.
 struct Field {
-  enum class Kind { integer, number, switch_, word };
+  enum class Kind { integer, number, switch_, word, list };
 
   int index;
   std::string_view key;  // snake_case: the name in config.json
@@ -126,7 +131,7 @@ const Field& field_named(std::string_view key);
 /// Throws Fault::usage for a wrong type, a value out of range, nan and infinity.
 void set(Config& config, const Field& field, std::string_view text, ChosenBy source, std::string_view shown);
 
-/// The value as text: the shortest that reads back to the same value.
+/// The value as text: the shortest that reads back to the same value. A list has one element a line.
 std::string value_text(const Config& config, const Field& field);
 
 /// Who chose a value.
@@ -169,6 +174,9 @@ Config inherit_model(const Config& wishes, const Config& source, std::string_vie
 
 /// Throws Fault::usage on switches that do not go together. `has_source`: the training begins with another's weights.
 void check_choices(const Config& config, bool has_source);
+
+/// Something is kept for validation, or given for it.
+inline bool validates(const Config& config) { return config.val_fraction > 0 || !config.validation.empty(); }
 
 /// The model has BERT's pooler: what labels are read from, when there are any.
 bool has_pooler(const Config& config);

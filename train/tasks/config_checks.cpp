@@ -46,6 +46,9 @@ Config inherit_model(const Config& wishes, const Config& source, std::string_vie
 }
 
 void check_choices(const Config& config, bool has_source) {
+  if (!config.validation.empty() && source_of(config, &Config::val_fraction) == ChosenBy::flag) {
+    throw Error(Fault::usage, "--val-fraction divides the text, and --validation leaves it whole: give one of the two");
+  }
   const auto goes_with = [](bool (Task::*takes)() const, const std::string& option) {
     std::string names;
     for (const Task* const task : tasks()) {

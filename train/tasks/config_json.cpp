@@ -1,4 +1,5 @@
 // The configuration as a file: JSON with comments allowed, one flat object.
+#include <algorithm>
 #include <vector>
 
 #include "autograd/error.h"
@@ -57,6 +58,29 @@ const Field& field_named(const std::string& key, const std::string& name) {
               name + ": unknown key " + shown_string(key) + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
 }
 
+// The array comes first, then what is in it.
+void add_to_list(Config& config, const Field& field, const data::JsonPath& at, const JsonValue& value, ChosenBy source,
+                 const std::string& shown) {
+  const bool is_whole = at.size() == 1;
+  const bool fits = is_whole ? value.kind == JsonValue::Kind::array
+                             : value.kind == JsonValue::Kind::string && !value.text.empty() &&
+                                   value.text.find('\n') == std::string::npos;
+  if (!fits) throw Error(Fault::usage, shown + " " + shown_value(value) + ": expected a list of names in quotes");
+  const std::string before = is_whole ? std::string() : value_text(config, field);
+  set(config, field, before + (before.empty() ? "" : "\n") + value.text, source, shown);
+}
+
+// The lines of `value`.
+std::string json_list(std::string_view value) {
+  std::string list;
+  while (!value.empty()) {
+    const auto end = std::min(value.find('\n'), value.size());
+    list += (list.empty() ? "" : ", ") + data::json_quoted(std::string(value.substr(0, end)));
+    value.remove_prefix(std::min(end + 1, value.size()));
+  }
+  return "[" + list + "]";
+}
+
 }  // namespace
 
 std::string to_json(const Config& config, Layout layout) {
@@ -68,7 +92,9 @@ std::string to_json(const Config& config, Layout layout) {
     text += lines ? "\n  \"" : field.index == 0 ? "\"" : " \"";
     text += field.key;
     text += "\": ";
-    text += field.kind == Field::Kind::word ? data::json_quoted(value) : value;
+    text += field.kind == Field::Kind::word   ? data::json_quoted(value)
+            : field.kind == Field::Kind::list ? json_list(value)
+                                              : value;
   }
   return text + (lines ? "\n}\n" : "}");
 }
@@ -85,12 +111,16 @@ void read_json(Config& config, std::string_view text, const std::string& name, C
       if (value.kind == JsonValue::Kind::object) return;
       throw Error(Fault::usage, name + ": a configuration is an object {\"key\": value, ...}");
     }
+    const std::string shown = name + ": \"" + at[0] + "\"";
+    if (const Field* const list = find_field(at[0]); list && list->kind == Field::Kind::list) {
+      add_to_list(result, *list, at, value, source, shown);
+      return;
+    }
     if (nests) {
       throw Error(Fault::usage,
                   name + ": a configuration is one flat object {\"key\": value, ...}, and this one is nested");
     }
     const Field& field = field_named(at[0], name);
-    const std::string shown = name + ": \"" + at[0] + "\"";
     set(result, field, text_of(value, field, shown), source, shown);
   };
   try {

@@ -17,7 +17,7 @@ class Language final : public Task {
         .fewest_tokens = 2, .fewest_places = 1, .framing = -1};  // the target of the last token is beyond the context
   }
 
-  std::unique_ptr<data::Examples> examples(const Config& config, const data::Tokenizer&, long,
+  std::unique_ptr<data::Examples> examples(const Config& config, const data::Tokenizer&,
                                            const data::TokenSequence& tokens) const override {
     return std::make_unique<data::Windows>(tokens, config.context, static_cast<std::uint64_t>(config.seed));
   }

@@ -28,7 +28,7 @@ class Masked final : public BothWays {
         .fewest_tokens = 8, .fewest_places = 5, .framing = 3};  // two documents, two sentences in one; a second [SEP]
   }
 
-  std::unique_ptr<data::Examples> examples(const Config& config, const data::Tokenizer& tokenizer, long,
+  std::unique_ptr<data::Examples> examples(const Config& config, const data::Tokenizer& tokenizer,
                                            const data::TokenSequence& tokens) const override {
     data::Masking masking;
     masking.seed = static_cast<std::uint64_t>(config.seed);

@@ -79,7 +79,7 @@ void require_specials(const Task& task, const data::Tokenizer& tokenizer) {
 
 std::unique_ptr<data::Examples> TextTask::examples(const data::TokenSequence& tokens) const {
   require_specials(*config.objective, tokenizer);
-  return config.objective->examples(config, tokenizer, labels, tokens);
+  return config.objective->examples(config, tokenizer, tokens);
 }
 
 bool TextTask::is_a_code() const { return config.objective->writes() && tokenizer.is_lossless(); }

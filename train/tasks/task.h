@@ -11,7 +11,7 @@
 
 #include "data/examples/examples.h"
 #include "data/examples/text_form.h"
-#include "data/examples/token_file.h"
+#include "data/examples/token_sequence.h"
 #include "nn/model.h"
 
 namespace primer::train {
@@ -20,7 +20,7 @@ struct Config;
 
 /// How many tokens an example takes.
 struct Room {
-  long fewest_tokens;  // that the task can be trained or evaluated on
+  long fewest_tokens;  // that the task can be trained or evaluated on, with marks
   long fewest_places;  // the smallest context with room for an example
   long framing;        // places of a context that hold no token of the text, less those that hold another's target
 };
@@ -43,7 +43,7 @@ class Task {
 
   // ---- the examples
   /// Those of `tokens`, which must live as long. None: Fault::input.
-  virtual std::unique_ptr<data::Examples> examples(const Config& config, const data::Tokenizer& tokenizer, long labels,
+  virtual std::unique_ptr<data::Examples> examples(const Config& config, const data::Tokenizer& tokenizer,
                                                    const data::TokenSequence& tokens) const = 0;
   /// About how many there are in so many tokens and lines of text.
   virtual double count(const Config& config, double tokens, double lines) const;
@@ -131,7 +131,6 @@ void require_specials(const Task& task, const data::Tokenizer& tokenizer);
 struct TextTask {
   const Config& config;
   const data::Tokenizer& tokenizer;
-  long labels = 0;  // of the text's lines, where they carry any
 
   /// The examples of `tokens`, which must live as long: Fault::input when there are none, or a special token is
   /// missing.

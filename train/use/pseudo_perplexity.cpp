@@ -28,15 +28,11 @@ class Windows {
   Window around(std::uint64_t at) const {
     std::uint64_t begin = at / room_ * room_, end = std::min(begin + room_, tokens_.size());
     if (sentences_) {
-      if (parts(at)) return {};
-      begin = at > room_ / 2 ? at - room_ / 2 : 0;
-      end = std::min(at + room_ / 2, tokens_.size());
-      for (std::uint64_t i = at; i > begin; --i) {
-        if (parts(i - 1)) begin = i;
-      }
-      for (std::uint64_t i = end; i > at + 1; --i) {
-        if (parts(i - 1)) end = i - 1;
-      }
+      const auto examples = tokens_.examples();
+      const auto next = std::ranges::upper_bound(examples, at, {}, &data::Example::begin);
+      if (next == examples.begin() || at >= next[-1].begin + next[-1].tokens) return {};
+      begin = std::max(next[-1].begin, at - std::min(at, room_ / 2));
+      end = std::min(next[-1].begin + next[-1].tokens, at + room_ / 2);
     }
     Window window{std::vector<int>(end - begin + 2), static_cast<long>(at - begin) + 1};
     tokens_.read(begin, end - begin, window.ids.data() + 1);
@@ -46,12 +42,6 @@ class Windows {
   }
 
  private:
-  bool parts(std::uint64_t at) const {
-    int id = 0;
-    tokens_.read(at, 1, &id);
-    return id == cls_ || id == sep_;
-  }
-
   const data::TokenSequence& tokens_;
   std::uint64_t room_;
   bool sentences_;

@@ -1,0 +1,193 @@
+#include "data/examples/encoded_text.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <span>
+
+#include "data/bytes/checksum.h"
+#include "data/examples/line_split.h"
+
+namespace primer::data {
+
+namespace {
+
+/// Encodes one file, calling each(block) for what every block of it gives. Returns the checksum of the text, continued.
+template <class Each>
+std::uint32_t encode_file(const Source& source, const TextReading& reading, std::uint32_t checksum, Each&& each) {
+  TextReader reader(source);
+  const auto encoder = reading.encoder();
+  EncodedBlock out;
+  const auto encode = [&](auto&& some) {
+    out.tokens.clear();
+    out.ends.clear();
+    try {
+      some();
+    } catch (const Error& error) {  // it knows the place in the text, but not the file
+      throw Error(error.fault(), source.name() + ": " + error.what());
+    }
+    each(out);
+  };
+  for (std::string_view block = reader.next(); !block.empty(); block = reader.next()) {
+    checksum = crc32c(block, checksum);
+    encode([&] { encoder->feed(block, out); });
+  }
+  encode([&] { encoder->finish(out); });
+  return checksum;
+}
+
+}  // namespace
+
+std::uint64_t training_share(std::uint64_t n, double fraction) {
+  if (!(fraction >= 0 && fraction < 1)) {
+    throw Error(Fault::usage, "the validation fraction must be at least 0 and below 1, such as 0.1");
+  }
+  // 1 - fraction is rounded, so that n times it may fall just short of a whole number that it means.
+  const double share = static_cast<double>(n) * (1 - fraction) * (1 + 1e-12);
+  return std::min(n, static_cast<std::uint64_t>(share));
+}
+
+EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFacts& facts, const TextReading& reading)
+    : form_(reading.form) {
+  const Tokenizer& tokenizer = *reading.tokenizer;
+  const bool labelled = form_ == TextForm::labelled_lines;
+  header_.vocabulary = static_cast<std::uint64_t>(tokenizer.vocabulary_size());
+  header_.width = static_cast<std::uint32_t>(width_for(header_.vocabulary));
+  header_.form = static_cast<std::uint32_t>(form_);
+  header_.labels = labelled ? static_cast<std::uint32_t>(reading.labels->size()) : 0;
+  header_.tokenizer_checksum = crc32c(tokenizer.json());
+  for (int id = 0; id < tokenizer.vocabulary_size(); ++id) {
+    token_bytes_.push_back(static_cast<std::uint32_t>(tokenizer.token_text(id).size()));
+  }
+  if (!path.empty()) {
+    file_.emplace(path);
+    file_->append(&header_, sizeof header_);  // the right one is known at the end
+  }
+
+  for (auto& lines : facts.label_lines) lines.assign(header_.labels, 0);
+  facts.line_lengths.assign(labelled ? TextFacts::longest_told + 1 : 0, 0);
+  bool miscounted = false;
+  std::uint32_t documents = 0;  // of all files
+  for (std::size_t i = 0; i < sources.files.size(); ++i) {
+    FileFacts& file = facts.files[i];
+    const auto expected = reading.count(file);
+    const std::uint32_t documents_before = documents;
+    const std::size_t records_before = index_.size();
+    std::uint64_t tokens = 0, examples = 0;
+    TokenRecord record;  // the one that comes next
+    const auto end_record = [&](const EncodedBlock::End& end) {
+      documents += end.begins_document ? 1 : 0;
+      ++examples;
+      if (labelled) {
+        ++facts.label_lines[file.held_back ? 1 : 0][static_cast<std::size_t>(end.label)];
+        ++facts.line_lengths[std::min<std::uint64_t>(record.tokens + 2, TextFacts::longest_told)];  // [CLS] text [SEP]
+      }
+      record.label = end.label;
+      record.document = documents - 1;
+      if (file_) index_.push_back(record);
+      record.tokens = 0;
+      if (file_ && form_ == TextForm::stream) index_.push_back(record);
+    };
+    header_.text_checksum = encode_file(sources.files[i], reading, header_.text_checksum, [&](const EncodedBlock& b) {
+      std::size_t at = 0;
+      for (const EncodedBlock::End& end : b.ends) {
+        record.tokens += end.at - at;
+        at = end.at;
+        end_record(end);
+      }
+      record.tokens += b.tokens.size() - at;
+      tokens += b.tokens.size();
+      if (file_) write(b.tokens);
+    });
+    file.tokens = with_marks(form_, tokens, examples, documents - documents_before);
+    file.parts = form_ == TextForm::stream ? 0 : examples;
+    miscounted = miscounted || (expected && *expected != *file.tokens);
+    header_.counts[0] += tokens;
+    files_.push_back({*file.tokens, index_.size() - records_before, file.held_back});
+  }
+  if (header_.text_checksum != facts.checksum) {
+    throw Error(Fault::input, sources.files.front().name() +
+                                  ": the text changed while it was encoded, here or in a later file; try again");
+  }
+  if (miscounted) autograd::refuse("encoded text", "the tokenizer made another number of tokens", Fault::bug);
+  label_lines_ = facts.label_lines[0];
+  if (file_) flush();
+}
+
+/// Puts tokens behind those before them, a buffer at a time.
+void EncodedText::write(const std::vector<int>& ids) {
+  buffer_.resize(token_buffer_bytes + sizeof(int));
+  for (const int id : ids) {
+    std::memcpy(buffer_.data() + used_, &id, sizeof id);
+    used_ += header_.width;  // little-endian: the low bytes come first, and the next token overwrites the others
+    header_.train_bytes += token_bytes_[static_cast<std::size_t>(id)];  // of all, until the text is divided
+    if (used_ >= token_buffer_bytes) flush();
+  }
+}
+
+void EncodedText::flush() {
+  header_.checksums[0] = crc32c(buffer_.data(), used_, header_.checksums[0]);
+  file_->append(buffer_.data(), used_);
+  used_ = 0;
+}
+
+/// Says of each record which part it is of; those of a stream are cut first.
+void EncodedText::divide(double validation_fraction, std::uint64_t seed) {
+  LineSplit drawn(label_lines_, validation_fraction, seed);
+  TokenRecord* record = index_.data();
+  for (const File& file : files_) {
+    const std::uint64_t share = file.held_back ? 0 : training_share(file.length, validation_fraction);
+    std::uint64_t end = 0;  // of the sentence before, with marks
+    for (TokenRecord* const first = record; record < first + file.records; ++record) {
+      bool is_held_back = file.held_back;
+      if (form_ == TextForm::stream) {
+        record->tokens = record == first ? share : file.length - share;
+        is_held_back = record > first;
+      } else if (form_ == TextForm::sentences) {
+        is_held_back |= record > first && end >= share;
+        end += record->tokens + 1 + (record > first && record->document != record[-1].document ? 1 : 0);
+      } else if (!file.held_back) {
+        is_held_back = drawn.holds_back(static_cast<std::size_t>(record->label));
+      }
+      record->part = is_held_back ? 1 : 0;
+    }
+  }
+}
+
+/// Of text that the tokens stand for that are held back.
+std::uint64_t EncodedText::validation_bytes() const {
+  const InputFile file(file_->path(), Fault::io);
+  std::vector<char> block;
+  std::uint64_t bytes = 0, at = sizeof header_;  // in the file
+  for (const TokenRecord& record : index_) {
+    const std::uint64_t end = at + record.tokens * header_.width;
+    if (record.part == 0) at = end;
+    for (; at < end; at += block.size()) {
+      block.resize(std::min<std::uint64_t>(token_buffer_bytes, end - at));
+      file.read_exactly(block.data(), block.size(), at, Fault::io);
+      for (std::size_t i = 0; i < block.size(); i += header_.width) {
+        std::uint32_t id = 0;
+        std::memcpy(&id, block.data() + i, header_.width);
+        bytes += token_bytes_[id];
+      }
+    }
+  }
+  return bytes;
+}
+
+void EncodedText::commit(double validation_fraction, std::uint64_t seed) {
+  if (!file_) autograd::refuse("encoded text", "it was only counted, or committed before", Fault::bug);
+  divide(validation_fraction, seed);
+  header_.validation_bytes = validation_bytes();
+  header_.train_bytes -= header_.validation_bytes;
+  header_.counts[1] = index_.size();
+  const std::size_t index_bytes = index_.size() * sizeof index_[0];
+  header_.checksums[1] = crc32c(index_.data(), index_bytes);
+  file_->append(index_.data(), index_bytes);
+  header_.checksum = crc32c(&header_, checked_bytes);
+  file_->write_at(&header_, sizeof header_, 0);
+  file_->commit();
+  file_.reset();
+}
+
+}  // namespace primer::data

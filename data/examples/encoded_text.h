@@ -1,0 +1,58 @@
+// A text on its way into a file of tokens: encoded once, counted while it is written, divided when it is counted.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/bytes/file.h"
+#include "data/examples/text_form.h"
+#include "data/examples/token_format.h"
+#include "data/text/text.h"
+
+namespace primer::data {
+
+/// Of n tokens of one file, how many are for training: floor(n (1 - fraction)); the last ones are for validation.
+/// `fraction` is in [0, 1), else Fault::usage.
+std::uint64_t training_share(std::uint64_t n, double fraction);
+
+/// Memory does not depend on the length of a stream; of others it takes 24 bytes for each line or sentence, as a
+/// training does.
+class EncodedText {
+ public:
+  /// Encodes the text into a file that is to be `path`, or only counts if that is empty. `facts`, the survey of
+  /// `sources`, are told how long each file is, and of labelled lines how many have each label and each length. A text
+  /// that changed since the survey, or holds a symbol outside the vocabulary: Fault::input, naming the file; the disk:
+  /// Fault::io.
+  EncodedText(const std::string& path, const Sources& sources, TextFacts& facts, const TextReading& reading);
+
+  /// Divides the text into a training and a validation part, and gives the file its name. A file that is held back is
+  /// for validation; of the others the last part is, and of sentences those that begin in it; labelled lines are drawn
+  /// from the seed: see LineSplit. Once, and not when it was only counted.
+  void commit(double validation_fraction, std::uint64_t seed = 0);
+
+ private:
+  struct File {
+    std::uint64_t length;  // with_marks()
+    std::size_t records;   // of the index
+    bool held_back;
+  };
+
+  void write(const std::vector<int>& ids);
+  void flush();
+  void divide(double validation_fraction, std::uint64_t seed);
+  std::uint64_t validation_bytes() const;
+
+  TextForm form_;
+  TokenHeader header_;
+  std::vector<std::uint64_t> label_lines_;  // lines of each label, in files that are not held back
+  std::vector<std::uint32_t> token_bytes_;  // of text, that each token stands for
+  std::vector<TokenRecord> index_;          // of a stream two for each file: what is for training and the rest
+  std::vector<File> files_;
+  std::optional<AtomicFile> file_;
+  std::vector<char> buffer_;  // of what comes next in the file
+  std::size_t used_ = 0;      // bytes of it
+};
+
+}  // namespace primer::data
