@@ -22,7 +22,7 @@ all-tests: dependencies  # installs what is missing, builds the program and its 
 	$(call BUILD,build)
 
 test: all-tests  # and runs the quick tests
-	$(TEST) build
+	$(TEST) build -j $(JOBS)
 
 # Products are made of our own tiles; BLAS makes them by --no-deterministic. It has kernels for each processor.
 CORES ?= Haswell Sandybridge

@@ -4,13 +4,10 @@
 #include <memory>
 #include <span>
 
-#include "autograd/tape.h"
+#include "nn/linear.h"
 #include "nn/model_config.h"
 
 namespace primer::nn {
-
-using autograd::Tape;
-using autograd::Tensor;
 
 /// B sequences of T places. The spans are the caller's.
 struct Sequences {
@@ -50,9 +47,9 @@ struct Body {
   explicit Body(const ModelConfig& c) : config(c) { c.check(); }
   virtual ~Body() = default;
 
-  /// What it makes of the tokens: [B, T, C]. With a state, which this body made, the tokens follow those that it has
-  /// read, and join it; the tape must be paused. Throws Error(usage): arrays of another size, an id that there is not,
-  /// a sequence that is longer than the context.
+  /// What it makes of the tokens: [B, T, C]. With a state, which this body made, the tokens follow those that its B
+  /// sequences have read, and join them: past() grows by T; the tape must be paused, and in.lengths empty. Throws
+  /// Error(usage): arrays of another size, an id that there is not, a sequence that is longer than the context.
   virtual Tensor<T> hidden(Tape<T>& tape, const Sequences& in, State<T>* state = nullptr) const = 0;
 
   /// Room for the state of up to `most` sequences that have read nothing. Error(usage) from a body that cannot go on

@@ -7,7 +7,6 @@
 
 #include "autograd/parameters.h"
 #include "nn/body.h"
-#include "nn/model_config.h"
 
 namespace primer::autograd {
 template <class T>
@@ -22,8 +21,7 @@ struct LayerCache {
   autograd::Tensor<T> rows;  // [B, context, 2C]: keys, then values; on no tape
   long past = 0;             // positions of each sequence that are filled
 
-  /// Puts the keys and values of a packed [B, n, 3C] behind the past ones, and lets its queries see all of them. They
-  /// have no gradient: the tape must be paused, else Error(usage).
+  /// Puts the keys and values of a packed [B, n, 3C] after the past ones, and lets its queries see all of them.
   void join(autograd::AttentionLayout<T>& at) const;
 };
 

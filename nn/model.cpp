@@ -12,6 +12,8 @@
 
 namespace primer::nn {
 
+using autograd::Fault;
+
 template <class T>
 Model<T>::Model(Parameters<T>& parameters, const ModelConfig& config)
     : Model(parameters, std::make_unique<Transformer<T>>(parameters, config)) {}
@@ -38,22 +40,18 @@ Tensor<T> Model<T>::decode(Tape<T>& tape, State<T>& state, std::span<const int> 
     autograd::refuse("model", "expected tokens, as many for each of " + std::to_string(B) + " sequences, got " +
                                   std::to_string(count));
   const long n = count / B;
+  const long past = state.past();
   const Tensor<T> x = body->hidden(tape, {tokens, B, n}, &state);
+  if (state.past() != past + n) autograd::refuse("model", "the body's state does not say what it has read", Fault::bug);
   const std::span<int> last(tape.template keep<int>(B), B);
   for (long b = 0; b < B; ++b) last[b] = static_cast<int>((b + 1) * n - 1);
   return (*token)(gather<T>(tape, reshape(x, {count, config().channels}), last)).logits();
 }
 
-template <class T>
-struct Counted {
-  Tensor<T> x;                   // [R, C]
-  std::span<const int> targets;  // [R]; -1 does not count
-};
-
 // Of x [B, T, C] and targets [B, T] the rows whose target is not -1, so that where few have one, as when a model fills
 // gaps, only these are worked on; all rows where these are more than half.
 template <class T>
-static Counted<T> counted_rows(Tensor<T> x, std::span<const int> targets) {
+static std::pair<Tensor<T>, std::span<const int>> counted_rows(Tensor<T> x, std::span<const int> targets) {
   const auto counts = [](int target) { return target != -1; };
   const long count = std::count_if(targets.begin(), targets.end(), counts);
   const Tensor<T> flat = reshape(x, {x.shape.rows(), x.shape.last()});
@@ -79,10 +77,10 @@ Tensor<T> Model<T>::loss(Tape<T>& tape, const Sequences& in, const Targets& want
   Tensor<T> total;
   const auto join = [&](Tensor<T> loss) { total = total ? add(total, loss) : loss; };
   if (!wanted.tokens.empty()) {
-    const Counted<T> at = counted_rows(x, wanted.tokens);
+    const auto [rows, targets] = counted_rows(x, wanted.tokens);  // [R, C], [R]
     Score* const score = scores ? &scores->tokens : nullptr;
-    if (token) join((*token)(at.x).loss(at.targets, wanted.token_scale, score));
-    if (masked) join((*masked)(at.x).loss(at.targets, wanted.token_scale, score));
+    if (token) join((*token)(rows).loss(targets, wanted.token_scale, score));
+    if (masked) join((*masked)(rows).loss(targets, wanted.token_scale, score));
   }
   if (!wanted.labels.empty())
     join((*label)(x, in.lengths).loss(wanted.labels, wanted.label_scale, scores ? &scores->labels : nullptr));

@@ -68,7 +68,7 @@ void add_attention(CLI::App& root) {
                                         "Examples:\n"
                                         "  primer attention runs/book \"Once upon a time\"      in attention.html\n"
                                         "  primer attention runs/book - -o page.html <part.txt\n"
-                                        "  primer attention runs/masked \"Once u[MASK]on a time\"");
+                                        "  primer attention runs/gaps \"Once u[MASK]on a time\"");
   command->add_option("RUN", options->run, "a trained run")->required();
   command->add_option("TEXT", options->text, "the text itself, at most the model's context; - is standard input")
       ->required();

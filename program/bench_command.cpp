@@ -13,7 +13,6 @@
 #include "train/bench/bench.h"
 #include "train/step/json_line.h"
 #include "train/step/machine.h"
-#include "train/step/metrics.h"
 #include "train/step/progress.h"
 
 namespace primer::program {

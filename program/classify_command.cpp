@@ -10,7 +10,6 @@
 #include "program/output.h"
 #include "program/run_options.h"
 #include "train/step/json_line.h"
-#include "train/step/metrics.h"
 #include "train/use/reader.h"
 
 namespace primer::program {
@@ -96,7 +95,7 @@ void add_classify(CLI::App& root) {
   CLI::App* const command =
       add_command(root, "classify", "label the lines of a text",
                   "Examples:\n"
-                  "  primer train reviews.tsv --objective classify --init-from runs/book -o runs/mood\n"
+                  "  primer train reviews.tsv --objective classify --init-from runs/gaps -o runs/mood\n"
                   "  primer classify runs/mood new.txt            label, probability, line\n"
                   "  echo \"what a day\" | primer classify runs/mood -");
   command->add_option("RUN", options->run, "a run trained with --objective classify")->required();

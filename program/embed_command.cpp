@@ -100,8 +100,8 @@ void add_embed(CLI::App& root) {
   const auto options = std::make_shared<EmbedOptions>();
   CLI::App* const command = add_command(root, "embed", "turn the lines of a text into vectors",
                                         "Examples:\n"
-                                        "  primer embed runs/book sentences.txt > vectors.tsv\n"
-                                        "  primer embed runs/book sentences.txt -o vectors.safetensors");
+                                        "  primer embed runs/gaps sentences.txt > vectors.tsv\n"
+                                        "  primer embed runs/gaps sentences.txt -o vectors.safetensors");
   command->add_option("RUN", options->run, "a trained run")->required();
   command->add_option("TEXT", options->text, "a file, a folder or -; each line has a vector")->required();
   command

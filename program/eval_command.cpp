@@ -16,7 +16,6 @@
 #include "train/checkpoints/loaded_run.h"
 #include "train/step/evaluate.h"
 #include "train/step/json_line.h"
-#include "train/step/metrics.h"
 #include "train/use/pseudo_perplexity.h"
 
 namespace primer::program {
@@ -154,11 +153,11 @@ void add_eval(CLI::App& root) {
   const auto options = std::make_shared<EvalOptions>();
   CLI::App* const command = add_command(root, "eval", "measure how well a trained model predicts a text",
                                         "Examples:\n"
-                                        "  primer eval runs/book                on the part kept for validation\n"
+                                        "  primer eval runs/book                on the run's validation part\n"
                                         "  primer eval runs/book other.txt      on another text\n"
                                         "  primer eval runs/book --json");
   command->add_option("RUN", options->run, "a trained run")->required();
-  command->add_option("TEXT", options->texts, "files, folders or -; the whole validation part if there is none");
+  command->add_option("TEXT", options->texts, "files, folders or -; without TEXT, the run's validation part");
   add_checkpoint_option(*command, options->checkpoint);
   add_integer(*command, "--eval-batches", options->batches, 0, 1'000'000'000'000,
               "batches to read, spread over the text; 0: all of it");

@@ -9,7 +9,6 @@
 #include "program/output.h"
 #include "program/run_options.h"
 #include "train/step/json_line.h"
-#include "train/step/metrics.h"
 #include "train/use/reader.h"
 
 namespace primer::program {
@@ -61,8 +60,8 @@ void add_fill(CLI::App& root) {
   const auto options = std::make_shared<FillOptions>();
   CLI::App* const command = add_command(root, "fill", "fill the gaps of a text with a masked model",
                                         "Examples:\n"
-                                        "  primer fill runs/book \"The [MASK] sat on the mat\"\n"
-                                        "  primer fill runs/book \"To be or [MASK] to [MASK]\" --top 10 --json");
+                                        "  primer fill runs/gaps \"The [MASK] sat on the mat\"\n"
+                                        "  primer fill runs/gaps \"To be or [MASK] to [MASK]\" --top 10 --json");
   command->add_option("RUN", options->run, "a run trained with --objective mlm")->required();
   command->add_option("TEXT", options->text, "the text; [MASK] stands for a token that is to be found")->required();
   add_integer(*command, "--top", options->top, 1, 1'000'000, "how many fillings of each gap");

@@ -12,7 +12,6 @@
 #include "program/run_options.h"
 #include "train/checkpoints/loaded_run.h"
 #include "train/step/json_line.h"
-#include "train/step/metrics.h"
 
 namespace primer::program {
 

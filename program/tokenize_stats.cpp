@@ -6,7 +6,6 @@
 
 #include "data/text/unicode.h"
 #include "train/step/json_line.h"
-#include "train/step/metrics.h"
 
 namespace primer::program {
 

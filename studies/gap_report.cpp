@@ -5,7 +5,6 @@
 #include <cstdio>
 
 #include "train/step/json_line.h"
-#include "train/step/metrics.h"
 
 namespace primer::studies {
 

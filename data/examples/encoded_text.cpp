@@ -168,6 +168,9 @@ std::uint64_t EncodedText::validation_bytes() const {
       for (std::size_t i = 0; i < block.size(); i += header_.width) {
         std::uint32_t id = 0;
         std::memcpy(&id, block.data() + i, header_.width);
+        if (id >= token_bytes_.size()) {
+          throw Error(Fault::io, printable(file_->path()) + ": what was just written was read back otherwise");
+        }
         bytes += token_bytes_[id];
       }
     }

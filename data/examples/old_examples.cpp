@@ -28,10 +28,12 @@ std::vector<Example> old_examples(const TokenSequence& tokens, TextForm form, co
   if (form == TextForm::sentences) {
     each_token(tokens, [&](std::uint64_t at, int id) {
       if (id != sep && id != cls) return;
+      if (id == cls && at != begin) throw Error(Fault::input, "these tokens are not of sentences");
       if (id == sep && at > begin) examples.push_back({begin, at - begin, -1, document});
       document += id == cls ? 1 : 0;
       begin = at + 1;
     });
+    if (begin != tokens.size()) throw Error(Fault::input, "these tokens are not of sentences");
     return examples;
   }
   const int first_label = tokenizer.vocabulary_size();

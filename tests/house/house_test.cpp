@@ -21,7 +21,7 @@ namespace {
 const fs::path root = source_directory();
 
 struct Source {
-  std::string path;  // from the root: nn/gpt.h
+  std::string path;  // from the root: nn/model.h
   std::string text;
 
   bool in(const std::string& room) const { return path.starts_with(room + "/"); }

@@ -242,6 +242,12 @@ TEST_CASE("decoding refuses what it cannot do, and says why") {
   refused("2 sequences or fewer, got 3", [&] { cache.clear(3); });
   KvCache<float> other({.vocabulary = V, .context = 4, .layers = 1, .heads = 1, .channels = 8}, 2);
   refused("another shape", [&] { model.gpt.decode(model.tape, other, Ids{1, 2}); });
+  const auto hidden = [&](long batch, const Ids& lengths) {
+    model.gpt.body->hidden(model.tape, {Ids(batch), batch, 1, lengths}, &cache);
+  };
+  refused("with 2 sequences, all of one length, got 3", [&] { hidden(3, {}); });
+  refused("all of one length", [&] { hidden(2, {1, 1}); });
+  CHECK_NOTHROW(hidden(2, {}));
   config.causal = false;
   SmallModel<float> both_ways(config);
   refused("fills gaps", [&] { both_ways.gpt.body->state(2); });

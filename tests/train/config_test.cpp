@@ -93,6 +93,14 @@ TEST_CASE("every word that may be chosen is a value of its own, and means what i
   CHECK_FALSE(primer::autograd::word<primer::nn::Norm>("Post").has_value());
 }
 
+TEST_CASE("a list as long as a configuration can be is read in one pass") {
+  std::string text = "{\"validation\": [\"a\"";
+  for (int i = 0; i < 200'000; ++i) text += ",\"a\"";
+  Config config;
+  read_json(config, text + "]}", "my.json", ChosenBy::file);
+  CHECK(config.validation.size() == 200'001);
+}
+
 TEST_CASE("a list of names comes back from JSON, and what is no such list is refused in one line") {
   Config config;
   config.steps = 5;

@@ -40,15 +40,16 @@ class EverySecond final : public data::Examples {
   const data::TokenSequence* tokens_;
 };
 
-/// A token's row through one linear layer: the next token is read from the last one alone. It keeps no state.
+/// A token's row through one linear layer: the next token is read from the last one alone. Its state is a count.
 template <class T>
 struct LastToken final : nn::Body<T> {
-  struct Nothing final : nn::State<T> {
-    using nn::State<T>::sequences_;
-    explicit Nothing(long most) { sequences_ = most; }
-    void clear(long sequences) override { sequences_ = sequences; }
+  struct Count final : nn::State<T> {
+    using nn::State<T>::sequences_, nn::State<T>::past_;
+    explicit Count(long most) { sequences_ = most; }
+    void clear(long sequences) override { sequences_ = sequences, past_ = 0; }
     void repeat(long sequences) override { sequences_ = sequences; }
     void drop(long) override { --sequences_; }
+    void advance(long n) { past_ += n; }
   };
 
   nn::Embedding<T> token;
@@ -58,10 +59,11 @@ struct LastToken final : nn::Body<T> {
       : nn::Body<T>(c),
         token(parameters, "token", {.rows = c.vocabulary, .channels = c.channels}),
         layer(parameters, "layer", {.in = c.channels, .out = c.channels, .deviation = 0.2}) {}
-  nn::Tensor<T> hidden(nn::Tape<T>& tape, const nn::Sequences& in, nn::State<T>*) const override {
+  nn::Tensor<T> hidden(nn::Tape<T>& tape, const nn::Sequences& in, nn::State<T>* state) const override {
+    if (state) static_cast<Count&>(*state).advance(in.length);
     return layer(token(tape, in.tokens, in.batch, in.length));
   }
-  std::unique_ptr<nn::State<T>> state(long most) const override { return std::make_unique<Nothing>(most); }
+  std::unique_ptr<nn::State<T>> state(long most) const override { return std::make_unique<Count>(most); }
   nn::Tensor<T> token_rows() const override { return token.weight; }
 };
 

@@ -55,7 +55,9 @@ TrainingResult train_more(const std::string& directory, const Config& wishes, Pr
   const RunPaths paths = find_run(directory);
   const RunLock lock(paths.lock());
   OpenRun run = open_run(paths, wishes);
+  if (wishes.minutes > 0) extend_by_minutes(run, wishes.minutes);
   Progress progress(style, run.checkpoint.config.steps);
+  for (const std::string& note : run.notes) progress.note("note   " + note);
   return train_run(run, progress, interruption);
 }
 

@@ -53,7 +53,8 @@ OpenRun open_new(NewRun& run, std::string* moved_to = nullptr);
 TrainingResult train_new(const Recipe& recipe, const std::string& directory, Progress::Style style,
                          Interruption& interruption);
 
-/// Goes on with a run where it stands; `wishes` may name more steps: see open_run. Fault::busy while another process
+/// Goes on with a run where it stands; `wishes` may name more steps, epochs or minutes: see open_run. How many threads
+/// compute is the caller's, by OpenMP. Fault::busy while another process
 /// trains it.
 TrainingResult train_more(const std::string& directory, const Config& wishes, Progress::Style style,
                           Interruption& interruption);

@@ -105,12 +105,6 @@ void go_back(OpenRun& open) {
   for (const std::string& aside : asides) open.notes.push_back("  " + printable(aside));
 }
 
-std::uint64_t count_examples(const OpenRun& open, const data::TokenSequence& tokens) {
-  const Checkpoint& checkpoint = open.checkpoint;
-  const TextTask task{checkpoint.config, *checkpoint.tokenizer};
-  return tokens.size() == 0 ? 0 : task.examples(tokens)->count();
-}
-
 void renew_config(OpenRun& open) {
   try {
     const std::string text = to_json(open.checkpoint.config), path = open.paths.config();
@@ -134,9 +128,9 @@ void merge_length(OpenRun& open, const Config& wishes) {
   }
   if (chosen(&Config::epochs) && wishes.epochs > 0) {
     std::uint64_t lines = 0;
-    if (config.objective->has_labels()) {
-      lines = count_examples(open, open.tokens->train());
-      if (config.val_fraction > 0) lines += count_examples(open, open.tokens->validation());
+    if (config.objective->form(config) != data::TextForm::stream) {
+      lines = open.tokens->train().examples().size();
+      if (config.val_fraction > 0) lines += open.tokens->validation().examples().size();
     }
     const long asked =
         steps_for(wishes.epochs, steps_per_epoch(config, open.tokens->length(open.tokens->train()), lines));

@@ -183,7 +183,7 @@ class Training {
       // What was learned by heart shows beside what was understood. It takes as many batches of the part that is
       // learned from, so that it costs no more than the evaluation itself.
       const auto batch = static_cast<std::uint64_t>(config_.batch);
-      const long batches = static_cast<long>((evaluation.targets + batch - 1) / batch);
+      const long batches = static_cast<long>((evaluation.examples + batch - 1) / batch);
       const Evaluation known =
           trainer_.evaluate(tokens.train(), tokens.train_bytes(), batches, [this] { return is_stopped(); });
       if (!known.complete) return false;

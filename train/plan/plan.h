@@ -36,8 +36,8 @@ struct Plan {
   long sequences_per_step() const { return config.batch * config.accumulate; }
 };
 
-/// The tokenizer that the wishes name, where it takes more than facts about the text: learned from the text, all of it,
-/// or read from a file. Null where make_plan makes it. Throws what learning and reading throw.
+/// The tokenizer that the wishes name, where it takes more than facts about the text: learned from the texts, but not
+/// those of --validation, or read from a file. Null where make_plan makes it. Throws what learning and reading throw.
 std::shared_ptr<const data::Tokenizer> make_tokenizer(const Config& wishes, const data::Sources& sources);
 
 /// What takes more than facts about a text: its labels, and how many tokens it gives.

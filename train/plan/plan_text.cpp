@@ -5,7 +5,6 @@
 
 #include "train/plan/plan.h"
 #include "train/step/json_line.h"
-#include "train/step/metrics.h"
 #include "train/tasks/numbers.h"
 
 namespace primer::train {

@@ -35,7 +35,7 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
        "a token is a Unicode character, a byte, one of SIZE pieces learned from the text, or as a file says")          \
   NUMBER(val_fraction, 0.1, 0, 0.9, FITS, "Task",                                                                      \
          "kept for validation: the last part of each file; of labelled lines, drawn")                                  \
-  LIST(validation, FIXED, "Task", "texts of your own to validate with; then all of TEXT is learned from")              \
+  LIST(validation, FIXED, "Task", "texts to validate on, instead of a part of TEXT; give TEXT first")                  \
   INTEGER(seed, 1337, 0, 9007199254740991, FIXED, "Task", "of initialisation, data order and dropout")                 \
   INTEGER(layers, 4, 0, 1000, FITS, "Model", "blocks of attention and feed-forward")                                   \
   INTEGER(heads, 4, 1, 4096, FITS, "Model", "attention heads of a block; they divide the channels")                    \

@@ -1,5 +1,7 @@
 // The configuration as a file: JSON with comments allowed, one flat object.
 #include <algorithm>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "autograd/error.h"
@@ -58,16 +60,14 @@ const Field& field_named(const std::string& key, const std::string& name) {
               name + ": unknown key " + shown_string(key) + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
 }
 
-// The array comes first, then what is in it.
-void add_to_list(Config& config, const Field& field, const data::JsonPath& at, const JsonValue& value, ChosenBy source,
-                 const std::string& shown) {
+// A list as it is read: the array comes first, then what is in it, which is joined by line feeds.
+void add_to_list(std::string& list, const data::JsonPath& at, const JsonValue& value, const std::string& shown) {
   const bool is_whole = at.size() == 1;
   const bool fits = is_whole ? value.kind == JsonValue::Kind::array
                              : value.kind == JsonValue::Kind::string && !value.text.empty() &&
                                    value.text.find('\n') == std::string::npos;
   if (!fits) throw Error(Fault::usage, shown + " " + shown_value(value) + ": expected a list of names in quotes");
-  const std::string before = is_whole ? std::string() : value_text(config, field);
-  set(config, field, before + (before.empty() ? "" : "\n") + value.text, source, shown);
+  list += (list.empty() ? "" : "\n") + value.text;
 }
 
 // The lines of `value`.
@@ -105,6 +105,7 @@ void read_json(Config& config, std::string_view text, const std::string& name, C
                 name + ": longer than a configuration can be (" + std::to_string(longest_file) + " bytes)");
   }
   Config result = config;
+  std::map<const Field*, std::string> lists;
   const auto take = [&](const data::JsonPath& at, const JsonValue& value) {
     const bool nests = value.kind == JsonValue::Kind::object || value.kind == JsonValue::Kind::array;
     if (at.empty()) {
@@ -113,7 +114,7 @@ void read_json(Config& config, std::string_view text, const std::string& name, C
     }
     const std::string shown = name + ": \"" + at[0] + "\"";
     if (const Field* const list = find_field(at[0]); list && list->kind == Field::Kind::list) {
-      add_to_list(result, *list, at, value, source, shown);
+      add_to_list(lists[list], at, value, shown);
       return;
     }
     if (nests) {
@@ -127,6 +128,9 @@ void read_json(Config& config, std::string_view text, const std::string& name, C
     data::read_json(text, {.depth = 2, .keys = longest_file, .comments = true}, take);
   } catch (const data::JsonError& error) {
     throw Error(Fault::usage, name + ": " + error.what());
+  }
+  for (const auto& [field, list] : lists) {
+    set(result, *field, list, source, name + ": \"" + std::string(field->key) + "\"");
   }
   config = result;
 }

@@ -110,7 +110,6 @@ nn::Model<T> make_model(autograd::Parameters<T>& parameters, const Task& task, c
 
 const Task& language_task();
 const Task& masked_task();
-const Task& classify_task();
 
 /// The word of --objective in a configuration: one of tasks(). What it means is asked through ->.
 class Objective {
