@@ -19,9 +19,8 @@ using namespace train;
 
 namespace {
 
-struct AttentionOptions {
-  std::string run, text, checkpoint = "best", out = "attention.html";
-  long threads = 0;
+struct AttentionOptions : RunChoice {
+  std::string text, out = "attention.html";
 };
 
 std::string standard_input() {
@@ -34,7 +33,6 @@ std::string standard_input() {
 
 void run_attention(const AttentionOptions& options) {
   using data::FileKind;
-  use_threads(options.threads);
   const std::string shown = data::printable(options.out);
   const bool to_output = options.out == "-";
   if (options.out.empty()) {
@@ -47,8 +45,7 @@ void run_attention(const AttentionOptions& options) {
       throw autograd::Error(autograd::Fault::usage, "-o " + shown + " is there and no file; - is standard output");
     }
   }
-  const auto run = load_run(options.run, parse_choice(options.checkpoint));
-  warn(run->warnings);
+  const auto run = options.open();
   const std::string html = attention_page(attend(*run, options.text == "-" ? standard_input() : options.text));
   if (to_output) {
     put(html);
@@ -69,13 +66,11 @@ void add_attention(CLI::App& root) {
                                         "  primer attention runs/book \"Once upon a time\"      in attention.html\n"
                                         "  primer attention runs/book - -o page.html <part.txt\n"
                                         "  primer attention runs/gaps \"Once u[MASK]on a time\"");
-  command->add_option("RUN", options->run, "a trained run")->required();
+  options->add_to(*command);
   command->add_option("TEXT", options->text, "the text itself, at most the model's context; - is standard input")
       ->required();
   command->add_option("-o", options->out, "the page; replaces what is there; - is standard output [attention.html]")
       ->type_name("FILE");
-  add_checkpoint_option(*command, options->checkpoint);
-  add_integer(*command, "--threads", options->threads, 0, 4096, "processor threads; 0: all");
   command->callback([options] { run_attention(*options); });
 }
 

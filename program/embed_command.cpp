@@ -4,8 +4,6 @@
 #include "autograd/error.h"
 #include "data/bytes/file.h"
 #include "data/bytes/safetensors.h"
-#include "data/bytes/scratch_folder.h"
-#include "data/text/lines.h"
 #include "program/commands.h"
 #include "program/help.h"
 #include "program/number_option.h"
@@ -22,9 +20,8 @@ using autograd::Fault;
 
 namespace {
 
-struct EmbedOptions {
-  std::string run, text, out = "-", checkpoint = "best", pooling = "mean";
-  long threads = 0;
+struct EmbedOptions : RunChoice {
+  std::string text, out = "-", pooling = "mean";
   bool force = false;
 };
 
@@ -40,57 +37,35 @@ std::string lines_of(const std::vector<float>& vectors, long width) {
 }
 
 void run_embed(const EmbedOptions& options) {
-  use_threads(options.threads);
   if (options.out != "-" && data::kind_of(options.out, false) != data::FileKind::missing && !options.force) {
     throw Error(Fault::usage, data::printable(options.out) + " exists; --force replaces it, -o names another");
   }
-  const auto run = load_run(options.run, parse_choice(options.checkpoint));
-  warn(run->warnings);
+  const auto run = options.open();
   Reader reader(*run);
   const Summary summary = options.pooling == "cls" ? Summary::cls : Summary::mean;
   const bool as_tensor = options.out.ends_with(".safetensors");
   const long width = run->config.channels;
   std::vector<float> all;  // [lines, C] of the whole text, unless they are written as they come
   std::string written;
-  long cut = 0;
-
-  std::vector<std::vector<int>> texts;  // some lines that wait
-  bool is_read = true;
-  const auto embed_waiting = [&] {
-    std::vector<float> vectors(texts.size() * static_cast<std::size_t>(width));  // [lines, C]
-    by_length(std::move(texts), [&](std::span<const std::size_t> places, std::span<const std::vector<int>> batch) {
+  each_line_of(options.text, reader, "vector", [&](std::vector<std::vector<int>> ids, const auto& lines) {
+    std::vector<float> vectors(lines.size() * static_cast<std::size_t>(width));  // [lines, C]
+    by_length(std::move(ids), [&](std::span<const std::size_t> places, std::span<const std::vector<int>> batch) {
       const std::vector<float> some = reader.embed(batch, summary);
       for (std::size_t i = 0; i < places.size(); ++i) {
         std::copy_n(some.begin() + static_cast<long>(i) * width, width,
                     vectors.begin() + static_cast<long>(places[i]) * width);
       }
     });
-    texts.clear();
     if (as_tensor) all.insert(all.end(), vectors.begin(), vectors.end());
     else if (options.out != "-") written += lines_of(vectors, width);
-    else is_read = is_read && put(lines_of(vectors, width));
-  };
-  const data::ScratchFolder scratch("embed");
-  for (const data::Source& source : data::collect_sources({options.text}, scratch.path() + "/text").files) {
-    data::each_line(source, [&](std::string_view line, const data::LineCutter& lines) {
-      if (!is_read) return;
-      if (line.empty()) lines.refuse("it is empty, and has no vector");
-      bool is_cut = false;
-      texts.push_back(reader.ids(line, false, &is_cut));
-      cut += is_cut;
-      if (texts.size() == 1024) embed_waiting();
-    });
-  }
-  embed_waiting();
+    else return put(lines_of(vectors, width));
+    return true;
+  });
   if (as_tensor) {
     const long count = static_cast<long>(all.size()) / width;
     data::write_safetensors(options.out, {data::tensor_view("embeddings", {count, width}, all.data())});
   } else if (options.out != "-") {
     data::write_file_atomically(options.out, written);
-  }
-  if (cut > 0) {
-    say("note   " + std::to_string(cut) + (cut == 1 ? " line was" : " lines were") +
-        " longer than the context and lost the end\n");
   }
 }
 
@@ -102,7 +77,7 @@ void add_embed(CLI::App& root) {
                                         "Examples:\n"
                                         "  primer embed runs/gaps sentences.txt > vectors.tsv\n"
                                         "  primer embed runs/gaps sentences.txt -o vectors.safetensors");
-  command->add_option("RUN", options->run, "a trained run")->required();
+  options->add_to(*command);
   command->add_option("TEXT", options->text, "a file, a folder or -; each line has a vector")->required();
   command
       ->add_option("-o", options->out,
@@ -113,8 +88,6 @@ void add_embed(CLI::App& root) {
       ->type_name("mean|cls")
       ->check(CLI::IsMember({"mean", "cls"}));
   command->add_flag("--force", options->force, "replace an existing file");
-  add_checkpoint_option(*command, options->checkpoint);
-  add_integer(*command, "--threads", options->threads, 0, 4096, "processor threads; 0: all");
   command->callback([options] { run_embed(*options); });
 }
 

@@ -24,10 +24,8 @@ using namespace train;
 
 namespace {
 
-struct EvalOptions {
-  std::string run, checkpoint = "best";
+struct EvalOptions : RunChoice {
   std::vector<std::string> texts;
-  long threads = 0;
   long masked = 2000;
   long batches = 0;
   bool pseudo = false, json = false;
@@ -76,9 +74,7 @@ Verdict evaluate_texts(LoadedRun& run, const EvalOptions& options) {
 }
 
 void run_eval(const EvalOptions& options) {
-  use_threads(options.threads);
-  const auto run = load_run(options.run, parse_choice(options.checkpoint));
-  warn(run->warnings);
+  const auto run = options.open();
   if (options.pseudo && !run->config.objective->fills()) {
     throw autograd::Error(autograd::Fault::usage, "--pseudo-perplexity is for models that fill gaps, and " +
                                                       data::printable(options.run) + " was trained with --objective " +
@@ -97,10 +93,11 @@ void run_eval(const EvalOptions& options) {
           std::to_string(run->config.context) + " and were cut"});
   }
   const double share = static_cast<double>(result.examples) / static_cast<double>(result.all);
+  const double loss = result.has_both ? result.token_loss : result.loss;  // of what `unit` counts
   if (options.json) {
     JsonLine line;
     line.add("loss", result.loss)
-        .add("perplexity", std::exp(result.loss))
+        .add("perplexity", std::exp(loss))
         .add("bits_per_byte", result.bits_per_byte)
         .add("accuracy", result.accuracy)
         .add("tokens", result.targets)
@@ -118,7 +115,6 @@ void run_eval(const EvalOptions& options) {
     return;
   }
   const std::string unit(run->config.objective->unit());
-  const double loss = result.has_both ? result.token_loss : result.loss;
   char text[256];
   std::snprintf(text, sizeof text, "loss        %.4f nats per %s\nperplexity  %.3f\n", loss, unit.c_str(),
                 std::exp(loss));
@@ -156,9 +152,8 @@ void add_eval(CLI::App& root) {
                                         "  primer eval runs/book                on the run's validation part\n"
                                         "  primer eval runs/book other.txt      on another text\n"
                                         "  primer eval runs/book --json");
-  command->add_option("RUN", options->run, "a trained run")->required();
+  options->add_to(*command);
   command->add_option("TEXT", options->texts, "files, folders or -; without TEXT, the run's validation part");
-  add_checkpoint_option(*command, options->checkpoint);
   add_integer(*command, "--eval-batches", options->batches, 0, 1'000'000'000'000,
               "batches to read, spread over the text; 0: all of it");
   command->add_flag("--pseudo-perplexity", options->pseudo,
@@ -167,7 +162,6 @@ void add_eval(CLI::App& root) {
               "how many tokens that masks, spread over the text; 0: all");
   command->add_flag("--json", options->json,
                     "one JSON object: loss, perplexity, bits_per_byte, accuracy, tokens, share, cut");
-  add_integer(*command, "--threads", options->threads, 0, 4096, "processor threads; 0: all");
   command->callback([options] { run_eval(*options); });
 }
 

@@ -17,9 +17,9 @@ using namespace train;
 
 namespace {
 
-struct FillOptions {
-  std::string run, text, checkpoint = "best";
-  long top = 5, threads = 0;
+struct FillOptions : RunChoice {
+  std::string text;
+  long top = 5;
   bool json = false;
 };
 
@@ -62,16 +62,12 @@ void add_fill(CLI::App& root) {
                                         "Examples:\n"
                                         "  primer fill runs/gaps \"The [MASK] sat on the mat\"\n"
                                         "  primer fill runs/gaps \"To be or [MASK] to [MASK]\" --top 10 --json");
-  command->add_option("RUN", options->run, "a run trained with --objective mlm")->required();
+  options->add_to(*command, "a run trained with --objective mlm");
   command->add_option("TEXT", options->text, "the text; [MASK] stands for a token that is to be found")->required();
   add_integer(*command, "--top", options->top, 1, 1'000'000, "how many fillings of each gap");
-  add_checkpoint_option(*command, options->checkpoint);
-  add_integer(*command, "--threads", options->threads, 0, 4096, "processor threads; 0: all");
   command->add_flag("--json", options->json, "one JSON object: masks, a list of tokens for each, with probability");
   command->callback([options] {
-    use_threads(options->threads);
-    const auto run = load_run(options->run, parse_choice(options->checkpoint));
-    warn(run->warnings);
+    const auto run = options->open();
     Reader reader(*run);
     const auto masks = reader.fill(reader.ids(options->text, true), options->top);
     put((options->json ? fillings_json : fillings_text)(*run->tokenizer, masks));

@@ -117,33 +117,31 @@ std::vector<int> beginning(const LoadedRun& run, std::string* shown) {
 
 }  // namespace
 
-void write_samples(const std::string& run, const Excerpt& excerpt) {
-  const auto loaded = load_run(run, excerpt.checkpoint);
-  warn(loaded->warnings);
-  if (!loaded->config.objective->writes()) {
-    throw Error(Fault::usage, data::printable(run) +
+void write_samples(const LoadedRun& run, const Excerpt& excerpt) {
+  if (!run.config.objective->writes()) {
+    throw Error(Fault::usage, data::printable(run.paths.directory) +
                                   " holds a model that reads in both directions, which fills gaps or "
                                   "tells texts apart and cannot go on with one; train with --objective " +
                                   std::string(language_task().name()) + " to sample");
   }
   std::string shown = excerpt.prompt;
-  std::vector<int> prompt = loaded->tokenizer->encode(excerpt.prompt);
-  if (prompt.empty()) prompt = beginning(*loaded, &shown);
+  std::vector<int> prompt = run.tokenizer->encode(excerpt.prompt);
+  if (prompt.empty()) prompt = beginning(run, &shown);
 
   // Samples side by side cost little more than one, but each has keys and values (512 MiB for all is enough), and the
   // text of all but the first is held back.
-  const nn::ModelConfig& shape = loaded->network->config();
+  const nn::ModelConfig& shape = run.network->config();
   const long most_by_cache = (long{512} << 20) / (shape.layers * shape.context * 2 * shape.channels * 4 + 1);
   const long most_by_text = 4'000'000 / std::max(excerpt.tokens, 1L);
   const long group = std::clamp(std::min(most_by_cache, most_by_text), 1L, 8L);
   const bool terminal = ::isatty(STDOUT_FILENO) == 1;
-  SampleWriter writer(loaded->tokenizer, shown, excerpt.stop,
+  SampleWriter writer(run.tokenizer, shown, excerpt.stop,
                       [terminal](const std::string& text) { return put(terminal ? for_terminal(text) : text); });
   autograd::Tape<float> tape;
   for (long first = 0; first < excerpt.samples && writer.is_read(); first += group) {
     const SampleRange range{static_cast<std::uint64_t>(first), std::min(group, excerpt.samples - first)};
     writer.begin(static_cast<std::size_t>(range.count));
-    generate(*loaded->network, tape, prompt, excerpt.tokens, excerpt.sampling, range,
+    generate(*run.network, tape, prompt, excerpt.tokens, excerpt.sampling, range,
              [&](std::uint64_t sample, int id) { return writer.feed(sample - range.first, id); });
     writer.end();
   }

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "data/text/text.h"
-#include "train/checkpoints/checkpoint.h"
+#include "train/checkpoints/loaded_run.h"
 #include "train/use/generate.h"
 
 namespace primer::program {
@@ -23,7 +23,6 @@ void say_learning(const std::string& tokenizer, const data::Sources& sources);
 
 /// What sample writes.
 struct Excerpt {
-  train::Choice checkpoint;
   std::string prompt;
   std::string stop;
   long tokens = 500;
@@ -34,7 +33,7 @@ struct Excerpt {
 /// Writes samples of a run's model to standard output: the prompt, its continuation, a line feed; several are separated
 /// by a line of dashes. Several are made at once; the first that has not ended is written as it comes. Without a prompt
 /// the text begins after a line feed if the vocabulary has one, else with the first token of the training text. Throws
-/// what loading throws, and Fault::usage for a masked model.
-void write_samples(const std::string& run, const Excerpt& excerpt);
+/// Fault::usage for a masked model.
+void write_samples(const train::LoadedRun& run, const Excerpt& excerpt);
 
 }  // namespace primer::program

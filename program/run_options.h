@@ -2,25 +2,43 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "train/checkpoints/checkpoint.h"
-#include "train/step/progress.h"
+#include "train/checkpoints/loaded_run.h"
+#include "train/use/reader.h"
 
 namespace primer::program {
 
 /// Adds --checkpoint; parse_choice() reads what it holds.
-inline CLI::Option* add_checkpoint_option(CLI::App& command, std::string& checkpoint) {
-  return command
-      .add_option("--checkpoint", checkpoint,
-                  "which state of a run: best (lowest validation loss), last, or a step [best]")
-      ->type_name("best|last|STEP");
-}
+CLI::Option* add_checkpoint_option(CLI::App& command, std::string& checkpoint);
+
+/// Adds --threads, for use_threads().
+void add_threads_option(CLI::App& command, long& threads);
 
 /// Says on standard error what had to be passed over.
-inline void warn(const std::vector<std::string>& warnings) {
-  for (const std::string& warning : warnings) train::say("note   " + warning + "\n");
-}
+void warn(const std::vector<std::string>& warnings);
+
+/// Which run a command reads, which of its states, and by how many threads.
+struct RunChoice {
+  std::string run, checkpoint = "best";
+  long threads = 0;
+
+  /// Adds RUN, which `help` describes, --checkpoint and --threads. It must outlive the parsing.
+  void add_to(CLI::App& command, const std::string& help = "a trained run");
+
+  /// Sets the threads, reads the run and says its warnings.
+  std::unique_ptr<train::LoadedRun> open() const;
+};
+
+/// Reads a text whose lines each get an answer, 1024 of them at a time. `take` gets their tokens, and the lines, and
+/// tells whether anybody still reads its answers. An empty line: Fault::input, which says that it `lacks` one. Says how
+/// many lines were cut to the context.
+using TakeLines = std::function<bool(std::vector<std::vector<int>> ids, const std::vector<std::string>& lines)>;
+void each_line_of(const std::string& text, const train::Reader& reader, const std::string& lacks,
+                  const TakeLines& take);
 
 }  // namespace primer::program

@@ -12,11 +12,9 @@ namespace primer::program {
 using namespace train;
 
 void add_sample(CLI::App& root) {
-  struct SampleOptions {
-    std::string run, checkpoint = "best";
+  struct SampleOptions : RunChoice {
     Excerpt excerpt;
     long seed = 1337;
-    long threads = 0;
     bool greedy = false;
   };
   const auto options = std::make_shared<SampleOptions>();
@@ -26,7 +24,7 @@ void add_sample(CLI::App& root) {
                                         "  primer sample runs/book --prompt \"Once upon a time\" --tokens 1000\n"
                                         "  primer sample runs/book --temperature 0.5 --top-k 20 --samples 3\n"
                                         "  primer sample runs/book --greedy --stop \".\"");
-  command->add_option("RUN", options->run, "a trained run")->required();
+  options->add_to(*command);
   command->add_option("--prompt", options->excerpt.prompt, "the text to go on with")->type_name("S");
   add_integer(*command, "--tokens", options->excerpt.tokens, 0, 1'000'000'000,
               "tokens of each sample; where these outgrow the context, the last half of it is kept");
@@ -39,16 +37,12 @@ void add_sample(CLI::App& root) {
              "choose among the fewest tokens that have this probability together");
   command->add_flag("--greedy", options->greedy, "always the most probable token");
   command->add_option("--stop", options->excerpt.stop, "end each sample before this text")->type_name("S");
-  add_checkpoint_option(*command, options->checkpoint);
   add_integer(*command, "--seed", options->seed, 0, 9007199254740991,
               "of the choices; the same seed writes the same text");
-  add_integer(*command, "--threads", options->threads, 0, 4096, "processor threads; 0: all");
   command->callback([options] {
-    options->excerpt.checkpoint = parse_choice(options->checkpoint);
-    use_threads(options->threads);
     if (options->greedy) options->excerpt.sampling.temperature = 0;
     options->excerpt.sampling.seed = static_cast<std::uint64_t>(options->seed);
-    write_samples(options->run, options->excerpt);
+    write_samples(*options->open(), options->excerpt);
   });
 }
 

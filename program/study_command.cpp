@@ -4,6 +4,7 @@
 #include "program/help.h"
 #include "program/number_option.h"
 #include "program/output.h"
+#include "program/run_options.h"
 #include "studies/gap_report.h"
 #include "studies/gap_study.h"
 #include "train/step/interruption.h"
@@ -54,7 +55,7 @@ void add_study(CLI::App& root) {
   gap->add_flag("--quick", options->gap.quick, "a few steps of everything; claims nothing");
   gap->add_flag("--force", options->gap.force, "move an existing folder aside; nothing is deleted");
   gap->add_flag("--json", options->json, "one JSON object, that of figures.json");
-  add_integer(*gap, "--threads", options->threads, 0, 4096, "processor threads; 0: all");
+  add_threads_option(*gap, options->threads);
   gap->callback([options] { run_gap(*options); });
 }
 

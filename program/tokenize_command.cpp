@@ -218,7 +218,7 @@ void add_learn(CLI::App& group) {
                    "a special token on top of SIZE, such as [MASK]; may be given more than once")
       ->type_name("NAME")
       ->allow_extra_args(false);
-  add_integer(*command, "--threads", options->threads, 0, 4096, "processor threads; 0: all");
+  add_threads_option(*command, options->threads);
   command->add_flag("--force", options->force, "replace an existing file");
   command->add_flag("-q,--quiet", options->quiet, "say nothing");
   command->callback([options] { run_train(*options); });

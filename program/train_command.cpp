@@ -90,7 +90,9 @@ void show_excerpt(const OpenRun& run, Signals& signals) {
   if (!run.checkpoint.config.objective->writes()) return;
   Excerpt excerpt;
   excerpt.tokens = 400;
-  write_samples(run.paths.directory, excerpt);
+  const auto loaded = load_run(run.paths.directory);
+  warn(loaded->warnings);
+  write_samples(*loaded, excerpt);
 }
 
 void refuse_beyond_memory(const OpenRun& run) {

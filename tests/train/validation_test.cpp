@@ -123,6 +123,7 @@ TEST_CASE("documents of one's own are validated with") {
   REQUIRE(run_primer(here, "train d.txt --validation v.txt -o run" + options).code == 0);
   const Json own = Json::parse(run_primer(here, "eval run --json").out);
   CHECK(own["loss"] == Json::parse(run_primer(here, "eval run v.txt --json").out)["loss"]);
+  CHECK(own["perplexity"] == doctest::Approx(std::exp(own["masked_loss"].get<double>())));  // of words, not of pairs
   check_refusal(here, "train d.txt --validation one.txt" + options, 3, "found 1 document, 2 sentences");
 }
 

@@ -48,11 +48,6 @@ double tenth(double value) {
   return value;
 }
 
-template <class Value>
-bool fitted(const Config& config, Value Config::*member) {
-  return source_of(config, member) == ChosenBy::fitted;
-}
-
 // A preset was not made for this text: its context may shrink. What the user wrote may not.
 template <class Value>
 bool chosen_by_hand(const Config& config, Value Config::*member) {

@@ -6,11 +6,6 @@
 
 namespace primer::train {
 
-template <class Value>
-static bool fitted(const Config& config, Value Config::*member) {
-  return source_of(config, member) == ChosenBy::fitted;
-}
-
 double steps_per_epoch(const Config& config, std::uint64_t train_tokens, std::uint64_t lines) {
   const double examples = config.objective->count(config, static_cast<double>(train_tokens),
                                                   static_cast<double>(lines) * (1 - config.val_fraction));

@@ -7,7 +7,7 @@ namespace primer::train {
 
 std::shared_ptr<const data::Tokenizer> make_tokenizer(const Config& wishes, const data::Sources& sources) {
   const bool made_by_plan = wishes.tokenizer == "char" || wishes.tokenizer == "byte";
-  if (made_by_plan || source_of(wishes, &Config::tokenizer) == ChosenBy::fitted) return nullptr;
+  if (made_by_plan || fitted(wishes, &Config::tokenizer)) return nullptr;
   if (const int size = bpe_size(wishes.tokenizer)) {
     data::Sources learned = sources;
     std::erase_if(learned.files, [](const data::Source& source) { return source.held_back; });

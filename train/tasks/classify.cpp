@@ -30,7 +30,7 @@ class Classify final : public BothWays {
   void begin_from(Config& config, const Config&) const override {
     // A new head on what was learned: small steps, or the body forgets it; larger ones where the body is fixed.
     // Section 4.1, for models a hundred times as wide.
-    if (source_of(config, &Config::lr) == ChosenBy::fitted) {
+    if (fitted(config, &Config::lr)) {
       choose(config, &Config::lr, config.freeze ? 1e-2 : 3e-4, ChosenBy::preset);
     }
   }

@@ -118,13 +118,22 @@ std::vector<std::string_view> choices_of(const Objective&) {
   return list;
 }
 
+// Whether --init-from keeps it. Dropout is no part of a model that is trained; tokens and their projection are.
+bool shapes_model(std::string_view key, bool is_of_model) {
+  return key == "tokenizer" || key == "tie" || (is_of_model && key != "dropout");
+}
+
 std::vector<Field> make_fields() {
   using Kind = Field::Kind;
   std::vector<Field> list;
 #define PRIMER_FIELD(name, kind, low, high, choices, fits, group, help)                                                \
   list.push_back(                                                                                                      \
-      {static_cast<int>(list.size()), #name, kind, low, high, choices, fits, group, help,                              \
-       [](const Config& config) { return text_of(config.name); },                                                      \
+      {static_cast<int>(list.size()), #name, kind, low, high, choices, fits,                                           \
+       shapes_model(#name,                                                                                             \
+                    [](const auto& model) {                                                                            \
+                      return requires { model.name; };                                                                 \
+                    }(nn::ModelConfig())),                                                                             \
+       group, help, [](const Config& config) { return text_of(config.name); },                                         \
        [](Config& config, const Field& field, std::string_view text) { return read_value(config.name, field, text); }, \
        [](const Config& config) -> const void* { return &config.name; }});
 #define PRIMER_INTEGER(name, value, low, high, fits, group, help) \

@@ -19,7 +19,8 @@ namespace primer::train {
 /// Who chose a value; a later one overrides an earlier one.
 enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
 
-// One hyperparameter, one line. FITS: unless somebody chooses, the plan fits the value to the text.
+// One hyperparameter, one line. FITS: unless somebody chooses, the plan fits the value to the text. What
+// nn::ModelConfig has a member of the same name for is copied to it.
 //
 // INTEGER(name, default, lowest, highest, FITS or FIXED, group, help)    NUMBER: the same with a real number
 // SWITCH(name, default, FITS or FIXED, group, help)
@@ -107,6 +108,7 @@ struct Field {
   double low = 0, high = 0;               // of integers and numbers, both allowed
   std::vector<std::string_view> choices;  // of words
   bool fits = false;                      // fitted to the text unless chosen
+  bool shapes = false;                    // a model is made so, and stays so when it is trained further
   std::string_view group;
   std::string help;
 
@@ -153,6 +155,12 @@ void choose(Config& config, Value Config::*member, std::type_identity_t<Value> v
 template <class Value>
 ChosenBy source_of(const Config& config, Value Config::*member) {
   return source_of(config, field_at(config, &(config.*member)));
+}
+
+/// Nobody chose it.
+template <class Value>
+bool fitted(const Config& config, Value Config::*member) {
+  return source_of(config, member) == ChosenBy::fitted;
 }
 
 /// The SIZE of a tokenizer bpe:SIZE, 0 for any other.

@@ -8,11 +8,8 @@ using autograd::Error;
 using autograd::Fault;
 
 Config inherit_model(const Config& wishes, const Config& source, std::string_view run) {
-  constexpr std::string_view shape[] = {"tokenizer",      "layers",       "heads", "channels",
-                                        "context",        "ffn_channels", "bias",  "position",
-                                        "position_scale", "norm",         "tie",   "activation"};
   Config config = wishes;
-  if (source_of(wishes, &Config::objective) == ChosenBy::fitted) config.objective = source.objective;
+  if (fitted(wishes, &Config::objective)) config.objective = source.objective;
   const Task &task = *config.objective, &before = *source.objective;
   if (task.causal() != before.causal()) {
     throw Error(Fault::usage, "--objective " + std::string(task.name()) + " needs a model that reads in " +
@@ -21,7 +18,7 @@ Config inherit_model(const Config& wishes, const Config& source, std::string_vie
   }
   task.begin_from(config, source);
   const bool pooled = has_pooler(source);
-  if (!task.causal() && source_of(wishes, &Config::pooling) == ChosenBy::fitted) {
+  if (!task.causal() && fitted(wishes, &Config::pooling)) {
     choose(config, &Config::pooling, pooled || config.next_sentence ? nn::Pooling::cls : nn::Pooling::mean,
            ChosenBy::preset);
   }
@@ -31,13 +28,13 @@ Config inherit_model(const Config& wishes, const Config& source, std::string_vie
                     " has learned nothing for --pooling cls; leave it out, or train with --next-sentence");
   }
   std::string conflicts;
-  for (const std::string_view key : shape) {
-    const Field& field = field_named(key);
+  for (const Field& field : fields()) {
+    if (!field.shapes) continue;
     const std::string wish = value_text(wishes, field), own = value_text(source, field);
     if (source_of(wishes, field) > ChosenBy::fitted && wish != own) {
       conflicts += (conflicts.empty() ? "--" : ", --") + field.option() + " " + wish + " (the model has " + own + ")";
     }
-    set(config, field, own, ChosenBy::file, key);
+    set(config, field, own, ChosenBy::file, field.key);
   }
   if (!conflicts.empty()) {
     throw Error(Fault::usage, "the model of " + std::string(run) + " keeps its shape, so leave out " + conflicts);

@@ -7,6 +7,15 @@ namespace primer::train {
 using autograd::Error;
 using autograd::Fault;
 
+// The members that both have. A template, since only there a missing name is no error.
+template <class Model>
+static void copy_members(const Config& config, Model& model) {
+#define PRIMER_COPY(name, ...) \
+  if constexpr (requires { model.name; }) model.name = config.name;
+  PRIMER_CONFIG_FIELDS(PRIMER_COPY, PRIMER_COPY, PRIMER_COPY, PRIMER_COPY, PRIMER_COPY, PRIMER_COPY)
+#undef PRIMER_COPY
+}
+
 bool has_pooler(const Config& config) {
   return config.pooling == nn::Pooling::cls && config.objective->classes(config, 2) > 0;
 }
@@ -18,20 +27,10 @@ nn::ModelConfig model_config(const Config& config, long vocabulary, long labels)
                                   std::to_string((config.channels / config.heads + 1) * config.heads));
   }
   nn::ModelConfig model;
+  copy_members(config, model);
   model.vocabulary = vocabulary;
-  model.context = config.context;
-  model.layers = config.layers;
-  model.heads = config.heads;
-  model.channels = config.channels;
-  model.ffn_channels = config.ffn_channels;
-  model.dropout = config.dropout;
-  model.bias = config.bias;
   model.causal = config.objective->causal();
   model.output.tie = config.tie;
-  model.position = config.position;
-  model.position_scale = config.position_scale;
-  model.norm = config.norm;
-  model.activation = config.activation;
   model.output.token = config.objective->writes();
   model.output.masked = config.objective->fills();
   model.output.labels = config.objective->classes(config, labels);

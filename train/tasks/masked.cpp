@@ -43,7 +43,7 @@ class Masked final : public BothWays {
 
   void begin_from(Config& config, const Config& source) const override {
     const bool goes_on = config.objective == source.objective;
-    if (goes_on && source_of(config, &Config::next_sentence) == ChosenBy::fitted) {
+    if (goes_on && fitted(config, &Config::next_sentence)) {
       config.next_sentence = source.next_sentence;
     }
   }

@@ -56,10 +56,9 @@ void BothWays::shape(const Config&, nn::ModelConfig& model) const {
 }
 
 void BothWays::fit(Config& config) const {
-  const auto fitted = [&](auto member) { return source_of(config, member) == ChosenBy::fitted; };
-  if (fitted(&Config::norm)) config.norm = nn::Norm::post;
-  if (fitted(&Config::activation)) config.activation = nn::Activation::gelu_erf;
-  if (fitted(&Config::bias)) config.bias = true;
+  if (fitted(config, &Config::norm)) config.norm = nn::Norm::post;
+  if (fitted(config, &Config::activation)) config.activation = nn::Activation::gelu_erf;
+  if (fitted(config, &Config::bias)) config.bias = true;
 }
 
 void require_specials(const Task& task, const data::Tokenizer& tokenizer) {
