@@ -1,0 +1,69 @@
+#include "program/run_options.h"
+
+#include "data/bytes/scratch_folder.h"
+#include "data/text/lines.h"
+#include "data/text/text.h"
+#include "program/number_option.h"
+#include "program/output.h"
+#include "train/step/progress.h"
+
+namespace primer::program {
+
+CLI::Option* add_checkpoint_option(CLI::App& command, std::string& checkpoint) {
+  return command
+      .add_option("--checkpoint", checkpoint,
+                  "which state of a run: best (lowest validation loss), last, or a step [best]")
+      ->type_name("best|last|STEP");
+}
+
+void add_threads_option(CLI::App& command, long& threads) {
+  add_integer(command, "--threads", threads, 0, 4096, "processor threads; 0: all");
+}
+
+void warn(const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings) train::say("note   " + warning + "\n");
+}
+
+void RunChoice::add_to(CLI::App& command, const std::string& help) {
+  command.add_option("RUN", run, help)->required();
+  add_checkpoint_option(command, checkpoint);
+  add_threads_option(command, threads);
+}
+
+std::unique_ptr<train::LoadedRun> RunChoice::open() const {
+  use_threads(threads);
+  auto loaded = train::load_run(run, train::parse_choice(checkpoint));
+  warn(loaded->warnings);
+  return loaded;
+}
+
+void each_line_of(const std::string& text, const train::Reader& reader, const std::string& lacks,
+                  const TakeLines& take) {
+  std::vector<std::vector<int>> ids;  // of lines that wait
+  std::vector<std::string> waiting;
+  bool is_read = true;
+  long cut = 0;
+  const auto give = [&] {
+    is_read = is_read && take(std::move(ids), waiting);
+    ids.clear();
+    waiting.clear();
+  };
+  const data::ScratchFolder scratch("lines");
+  for (const data::Source& source : data::collect_sources({text}, scratch.path() + "/text").files) {
+    data::each_line(source, [&](std::string_view line, const data::LineCutter& cutter) {
+      if (!is_read) return;
+      if (line.empty()) cutter.refuse("it is empty, and has no " + lacks);
+      bool is_cut = false;
+      ids.push_back(reader.ids(line, false, &is_cut));
+      waiting.emplace_back(line);
+      cut += is_cut;
+      if (ids.size() == 1024) give();
+    });
+  }
+  give();
+  if (cut > 0)
+    warn({std::to_string(cut) + (cut == 1 ? " line was" : " lines were") +
+          " longer than the context and lost the end"});
+}
+
+}  // namespace primer::program
