@@ -14,6 +14,7 @@
 #include "autograd/ops/layout.h"
 #include "autograd/ops/linear.h"
 #include "autograd/ops/matmul.h"
+#include "autograd/ops/recurrent.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/softmax.h"
 
@@ -36,6 +37,7 @@ void every_op(Table& table) {
   linear_examples(table);         // x W^T + b, alone and joined to a residual
   layer_norm_examples(table);     // rows to mean 0, variance 1
   attention_examples(table);      // softmax(q k^T / sqrt(D)) v over heads
+  recurrent_examples(table);      // a layer of RNN, GRU or LSTM cells over whole sequences
   feed_forward_examples(table);   // residual + f(x W1^T + b1) W2^T + b2
   cross_entropy_examples(table);  // ln softmax(x W^T + b) of given tokens, and weighted sums of it: the loss
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,6 +22,7 @@ namespace primer::autograd {
 struct Init {
   double deviation = 0;
   double mean = 0;
+  long from = 0, to = std::numeric_limits<long>::max();  // elements from ... to - 1 have that mean, the others 0
 };
 
 /// A flat array on huge pages, zero at first.
@@ -110,7 +112,8 @@ class Parameters {
       const Random random(seed, hash(e.path));
       split(e.shape.size(), 100, [&, out = values() + e.offset](long begin, long end, int) {
         for (long k = begin; k < end; ++k)
-          out[k] = static_cast<T>(e.init.mean + (e.init.deviation > 0 ? e.init.deviation * random.normal(k) : 0));
+          out[k] = static_cast<T>((k >= e.init.from && k < e.init.to ? e.init.mean : 0) +
+                                  (e.init.deviation > 0 ? e.init.deviation * random.normal(k) : 0));
       });
     }
   }

@@ -114,6 +114,13 @@ inline float tanh(float x) {
 }
 inline double tanh(double x) { return std::tanh(x); }
 
+/// 1 / (1 + e^-x), from e^-|x|, which cannot overflow. Float: within 4 ulp where the result is a normal number.
+template <class T>
+inline T sigmoid(T x) {
+  const T e = exp(-std::abs(x));
+  return (x < 0 ? e : T(1)) / (1 + e);
+}
+
 /// erf(x), the integral of 2 / sqrt(pi) e^(-t^2) from 0 to x. Float: within 2.1 ulp; +-1 at the ends and never beyond.
 /// erf(a) = 1 - e^(-t) with t = -ln(1 - erf(a)), which is a times a smooth function: one form from 0 to the end.
 inline float erf(float x) {

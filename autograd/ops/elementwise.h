@@ -46,14 +46,11 @@ Tensor<T> tanh(Tensor<T> x) {
       "tanh", x, [](T v) { return fast::tanh(v); }, [](T, T y) { return 1 - y * y; });
 }
 
-/// y = 1 / (1 + e^-x), dy/dx = y (1 - y). Written with e^-|x|, which cannot overflow.
+/// y = 1 / (1 + e^-x), dy/dx = y (1 - y)
 template <class T>
 Tensor<T> sigmoid(Tensor<T> x) {
-  const auto f = [](T v) {
-    const T e = fast::exp(-std::abs(v));
-    return (v < 0 ? e : T(1)) / (1 + e);
-  };
-  return elementwise("sigmoid", x, f, [](T, T y) { return y * (1 - y); });
+  return elementwise(
+      "sigmoid", x, [](T v) { return fast::sigmoid(v); }, [](T, T y) { return y * (1 - y); });
 }
 
 /// y = erf x, dy/dx = 2/sqrt(pi) e^(-x^2)

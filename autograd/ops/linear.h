@@ -49,6 +49,17 @@ void expect_linear(const char* op, Tensor<T> x, Tensor<T> weight, Tensor<T> bias
   if (bias) expect_shape(op, "a bias", bias, {weight.shape[0]});
 }
 
+/// y = x weight^T + bias of some rows: x [rows, in], y [rows, out].
+template <class T>
+void linear_rows(Tape<T>& tape, long rows, const T* x, Tensor<T> weight, Tensor<T> bias, T* y) {
+  const long in = weight.shape[1], out = weight.shape[0];
+  if (bias)
+    tape.split(rows, out, [=, b = bias.data()](long begin, long end, int) {
+      start_rows<T>(y + begin * out, nullptr, b, end - begin, out);
+    });
+  tape.product(rows, out, in, as_is<T>(x, in), transposed<T>(weight.data(), in), bias ? 1 : 0, y, out);
+}
+
 /// The gradients of y = x weight^T + bias: rows of x [rows, in], dy [rows, out].
 template <class T>
 void linear_backward(Tape<T>& t, const T* dy, Tensor<T> x, Tensor<T> weight, Tensor<T> bias) {
@@ -64,14 +75,9 @@ void linear_backward(Tape<T>& t, const T* dy, Tensor<T> x, Tensor<T> weight, Ten
 template <class T>
 Tensor<T> linear(Tensor<T> x, Tensor<T> weight, Tensor<T> bias = {}) {
   expect_linear("linear", x, weight, bias);
-  const long rows = x.shape.rows(), in = x.shape.last(), out = weight.shape[0];
   Tape<T>& tape = tape_of("linear", {x, weight, bias});
-  Tensor<T> y = tape.output(x.shape.with_last(out), {x, weight, bias});
-  if (bias)
-    tape.split(rows, out, [=, r = y.data(), b = bias.data()](long begin, long end, int) {
-      start_rows<T>(r + begin * out, nullptr, b, end - begin, out);
-    });
-  tape.product(rows, out, in, as_is<T>(x.data(), in), transposed<T>(weight.data(), in), bias ? 1 : 0, y.data(), out);
+  Tensor<T> y = tape.output(x.shape.with_last(weight.shape[0]), {x, weight, bias});
+  linear_rows<T>(tape, x.shape.rows(), x.data(), weight, bias, y.data());
   return tape.record("linear", y, [=, t = &tape](const T* dy) { linear_backward(*t, dy, x, weight, bias); });
 }
 
