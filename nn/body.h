@@ -62,8 +62,23 @@ struct Body {
   /// Numbers of a learned table of positions, which nothing is multiplied by.
   virtual long position_count() const { return 0; }
 
+  /// A state has no room for more tokens than the context. One that is not bounded goes on for ever.
+  virtual bool is_bounded() const { return true; }
+
   /// Layers that can show which tokens look at which: `blocks.i.attention.pattern`.
   virtual long attention_layers() const { return 0; }
+
+ protected:
+  /// Throws Error(usage) unless hidden() can go on with `state`, if there is one; `fits`: this body has made it.
+  void expect_state(const char* body, const Tape<T>& tape, const Sequences& in, const State<T>* state,
+                    bool fits) const {
+    if (!state) return;
+    if (!fits) autograd::refuse(body, "the state was made for a model of another shape");
+    if (tape.recording()) autograd::refuse(body, "what is kept has no gradient; pause the tape");
+    if (in.batch != state->sequences() || !in.lengths.empty())
+      autograd::refuse(body, "the state goes on with " + std::to_string(state->sequences()) +
+                                 " sequences, all of one length, got " + std::to_string(in.batch));
+  }
 };
 
 }  // namespace primer::nn

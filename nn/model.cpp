@@ -8,15 +8,28 @@
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/gather.h"
 #include "autograd/ops/layout.h"
+#include "autograd/ops/recurrent.h"
+#include "nn/recurrent.h"
 #include "nn/transformer.h"
 
 namespace primer::nn {
 
-using autograd::Fault;
+using autograd::Cell, autograd::Fault;
+
+template <class T>
+std::unique_ptr<Body<T>> make_body(Parameters<T>& parameters, const ModelConfig& config) {
+  switch (config.body) {
+    case BodyKind::transformer: return std::make_unique<Transformer<T>>(parameters, config);
+    case BodyKind::rnn: return std::make_unique<Recurrent<T>>(parameters, Cell::rnn, config);
+    case BodyKind::gru: return std::make_unique<Recurrent<T>>(parameters, Cell::gru, config);
+    case BodyKind::lstm: return std::make_unique<Recurrent<T>>(parameters, Cell::lstm, config);
+  }
+  autograd::refuse("model", "no such body", Fault::bug);
+}
 
 template <class T>
 Model<T>::Model(Parameters<T>& parameters, const ModelConfig& config)
-    : Model(parameters, std::make_unique<Transformer<T>>(parameters, config)) {}
+    : Model(parameters, make_body(parameters, config)) {}
 
 template <class T>
 Model<T>::Model(Parameters<T>& parameters, std::unique_ptr<Body<T>> body_) : body(std::move(body_)) {
@@ -88,6 +101,8 @@ Tensor<T> Model<T>::loss(Tape<T>& tape, const Sequences& in, const Targets& want
   return total;
 }
 
+template std::unique_ptr<Body<float>> make_body(Parameters<float>&, const ModelConfig&);
+template std::unique_ptr<Body<double>> make_body(Parameters<double>&, const ModelConfig&);
 template struct Model<float>;
 template struct Model<double>;
 

@@ -32,6 +32,10 @@ struct Scores {
   static double mean(const Score& s) { return s.targets > 0 ? s.nll / static_cast<double>(s.targets) : 0; }
 };
 
+/// The body that a configuration names.
+template <class T>
+std::unique_ptr<Body<T>> make_body(Parameters<T>& parameters, const ModelConfig& config);
+
 template <class T>
 struct Model {
   std::unique_ptr<Body<T>> body;
@@ -39,8 +43,8 @@ struct Model {
   std::optional<MaskedHead<T>> masked;
   std::optional<LabelHead<T>> label;
 
-  /// A transformer. Declares all parameters; parameters.build(seed) then gives them numbers. Throws Error(usage) on a
-  /// configuration that makes no model.
+  /// Of the body that the configuration names. Declares all parameters; parameters.build(seed) then gives them numbers.
+  /// Throws Error(usage) on a configuration that makes no model.
   Model(Parameters<T>& parameters, const ModelConfig& config);
 
   /// A body of one's own, which has declared its parameters, and the heads that its configuration names.
@@ -55,8 +59,8 @@ struct Model {
 
   /// For generation: tokens [B, n], n >= 1, are what follows the past ones of the state's B sequences; they join these.
   /// Returns the token head's logits of the last of each, [B, V]: up to rounding those of the whole text, however it is
-  /// cut into calls. An observer sees the new positions. The tape must be paused, and past + n <= context:
-  /// Error(usage).
+  /// cut into calls. An observer sees the new positions. The tape must be paused, and past + n <= context where the
+  /// body is bounded: Error(usage).
   Tensor<T> decode(Tape<T>& tape, State<T>& state, std::span<const int> tokens) const;
 
   /// token_scale times the sum of -ln p(token) over the tokens that count, plus label_scale times that over the labels.

@@ -14,6 +14,10 @@ namespace primer::nn {
 using autograd::Activation;
 using autograd::word_list;
 
+/// What turns tokens into hidden rows: attention, or cells that read one token after another.
+enum class BodyKind { transformer, rnn, gru, lstm };
+constexpr auto words(BodyKind) { return word_list("transformer", "rnn", "gru", "lstm"); }
+
 enum class Position { learned, sinusoidal, none };
 constexpr auto words(Position) { return word_list("learned", "sinusoidal", "none"); }
 
@@ -34,9 +38,10 @@ struct OutputConfig {
 };
 
 struct ModelConfig {
+  BodyKind body = BodyKind::transformer;
   long vocabulary = 0;    // V, distinct tokens
   long context = 0;       // T, the longest sequence
-  long layers = 4;        // blocks
+  long layers = 4;        // blocks; of a recurrent body layers of cells
   long heads = 4;         // attention heads in each block; channels is a multiple
   long channels = 128;    // C, width of the residual stream
   long ffn_channels = 0;  // F, hidden width of the feed-forward part; 0: 4 C, -1: no such part
@@ -70,7 +75,9 @@ struct ModelConfig {
     need(context > 0, "a context of 1 or more", context);
     need(layers >= 0, "0 layers or more", layers);
     need(channels > 0, "1 channel or more", channels);
-    need(heads > 0 && channels % heads == 0, "heads that divide the channels", heads);
+    const bool attends = body == BodyKind::transformer;
+    need(!attends || (heads > 0 && channels % heads == 0), "heads that divide the channels", heads);
+    need(attends || causal, "a recurrent body that reads in one direction, causal", causal);
     need(segments >= 0, "0 segments or more", segments);
     need(output.labels >= 0 && (output.labels == 0 || output.pooling), "labels only with a pooling", output.labels);
     if (!(dropout >= 0 && dropout < 1))

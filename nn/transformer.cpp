@@ -27,12 +27,7 @@ template <class T>
 Tensor<T> Transformer<T>::hidden(Tape<T>& tape, const Sequences& in, State<T>* state) const {
   autograd::expect_count("transformer", "tokens", in.tokens.size(), in.batch * in.length);
   auto* const cache = dynamic_cast<KvCache<T>*>(state);
-  if (state && !(cache && cache->fits(config)))
-    autograd::refuse("transformer", "the state was made for a model of another shape");
-  if (cache && tape.recording()) autograd::refuse("transformer", "what is kept has no gradient; pause the tape");
-  if (cache && (in.batch != cache->sequences() || !in.lengths.empty()))
-    autograd::refuse("transformer", "the state goes on with " + std::to_string(cache->sequences()) +
-                                        " sequences, all of one length, got " + std::to_string(in.batch));
+  expect_state("transformer", tape, in, state, cache && cache->fits(config));
   const long past = cache ? cache->past() : 0;
   if (past + in.length > config.context)
     autograd::refuse("transformer", "a sequence of " + std::to_string(past + in.length) +

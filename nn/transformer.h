@@ -12,7 +12,7 @@ namespace primer::nn {
 
 template <class T>
 struct Transformer final : Body<T> {
-  using Body<T>::config;
+  using Body<T>::config, Body<T>::expect_state;
   Embedding<T> token;                             // [V, C]
   std::optional<PositionalEncoding<T>> position;  // [T, C]
   std::optional<Embedding<T>> segment;            // [S, C]

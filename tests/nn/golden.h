@@ -20,6 +20,7 @@ inline nn::ModelConfig read_config(const data::SafetensorsFile& file) {
   const auto text = [&](const char* key) { return file.metadata().at(key); };
   const auto number = [&](const char* key) { return std::stol(text(key)); };
   nn::ModelConfig config;
+  if (file.metadata().contains("body")) config.body = autograd::word<nn::BodyKind>(text("body")).value();
   config.vocabulary = number("vocabulary");
   config.context = number("context");
   config.layers = number("layers");

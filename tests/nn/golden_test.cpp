@@ -19,8 +19,9 @@ using namespace primer::test;
 
 namespace {
 
-const char* const models[] = {"gpt2",       "nanogpt", "untied_sinusoidal", "transformer",   "post_no_bias",
-                              "masked_pre", "bert",    "odd_sizes",         "attention_only"};
+const char* const models[] = {"gpt2",       "nanogpt", "untied_sinusoidal", "transformer",    "post_no_bias",
+                              "masked_pre", "bert",    "odd_sizes",         "attention_only", "rnn",
+                              "gru",        "lstm",    "gru_odd_sizes",     "lstm_odd_sizes"};
 
 }  // namespace
 

@@ -29,15 +29,32 @@ double rounding() {
   return sizeof(T) == 4 ? 5e-6 : 1e-13;
 }
 
+constexpr BodyKind bodies[] = {BodyKind::transformer, BodyKind::rnn, BodyKind::gru, BodyKind::lstm};
+
+/// small_config() with this body, in one direction or both: a recurrent one has one.
+std::vector<ModelConfig> every_body() {
+  std::vector<ModelConfig> all;
+  for (const BodyKind body : bodies)
+    for (const bool causal : {true, false}) {
+      if (!causal && body != BodyKind::transformer) continue;
+      all.push_back(small_config());
+      all.back().body = body;
+      all.back().causal = causal;
+    }
+  return all;
+}
+
 }  // namespace
 
 TEST_CASE_TEMPLATE("a future token changes no earlier logit, bit for bit, be it NaN or infinite", T, float, double) {
   constexpr long V = 17, batch = 2;
-  constexpr int special = V - 1;  // its embedding is spoilt; nobody else uses it
-  for (const int count : {1, 2}) {
-    const Threads scope(count);
-    CAPTURE(count);
-    SmallModel<T> model(small_config());
+  constexpr int special = V - 1;          // its embedding is spoilt; nobody else uses it
+  for (const int count : {1, 2, 3, 4}) {  // threads; and each time another body
+    const Threads scope(std::min(count, 2));
+    ModelConfig config = small_config();
+    config.body = bodies[count - 1];
+    CAPTURE(name(config.body));
+    SmallModel<T> model(config);
     model.stir();
     T* row = model.parameters.at("token.weight").data() + special * model.gpt.config().channels;
     for (const long length : {2L, 63L, 64L, 65L, 150L}) {
@@ -65,9 +82,8 @@ TEST_CASE_TEMPLATE("a future token changes no earlier logit, bit for bit, be it 
 TEST_CASE_TEMPLATE("a permuted batch permutes the result", T, float, double) {
   constexpr long batch = 5, length = 70, V = 17;
   const std::vector<long> order = {3, 0, 4, 1, 2};
-  for (const bool causal : {true, false}) {
-    ModelConfig config = small_config();
-    config.causal = causal;
+  for (const ModelConfig& config : every_body()) {
+    CAPTURE(name(config.body));
     SmallModel<T> model(config);
     model.stir();
     const Ids tokens = random_ids(batch * length, V, "tokens"), targets = random_ids(batch * length, V, "targets");
@@ -92,42 +108,45 @@ TEST_CASE_TEMPLATE("a permuted batch permutes the result", T, float, double) {
 
 TEST_CASE_TEMPLATE("a batch of eight equals two at a time, accumulated four times, dropout and all", T, float, double) {
   constexpr long length = 33, V = 17;
-  ModelConfig config = small_config();
-  config.dropout = 0.2;
-  config.output.tie = true;
-  SmallModel<T> model(config);
-  model.stir();
-  const Ids tokens = random_ids(8 * length, V, "tokens");
-  Ids targets = random_ids(8 * length, V, "targets");
-  for (std::size_t i = 0; i < targets.size(); i += 3) targets[i] = -1;  // the parts have different numbers of targets
-  for (std::size_t i = 0; i < 50; ++i) targets[i] = -1;
-  const double scale = 1 / count_of(targets);
-  model.tape.noise = {4, 9, 0, 8};
-  const double whole = model.run(tokens, targets, 8, {}, scale);
-  const auto gradients = model.gradients();
-  const auto in_parts = [&](bool numbered) {
-    double total = 0;
-    model.parameters.zero_grad();
-    for (long first = 0; first < 8; first += 2) {
-      model.tape.noise = {4, 9, numbered ? first : 0, 2};
-      total += model.accumulate(rows_of(tokens, first, 2, length), rows_of(targets, first, 2, length), 2, {}, scale);
-    }
-    model.parameters.settle();
-    return total;
-  };
-  CHECK(in_parts(true) == doctest::Approx(whole).epsilon(rounding<T>()));
-  CHECK(apart(gradients, model.gradients()) < 4 * rounding<T>());
-  in_parts(false);
-  CHECK(apart(gradients, model.gradients()) > 1e-3);  // other masks are seen
+  for (const BodyKind body : bodies) {
+    CAPTURE(name(body));
+    ModelConfig config = small_config();
+    config.body = body;
+    config.dropout = 0.2;
+    config.output.tie = true;
+    SmallModel<T> model(config);
+    model.stir();
+    const Ids tokens = random_ids(8 * length, V, "tokens");
+    Ids targets = random_ids(8 * length, V, "targets");
+    for (std::size_t i = 0; i < targets.size(); i += 3) targets[i] = -1;  // the parts have different numbers of targets
+    for (std::size_t i = 0; i < 50; ++i) targets[i] = -1;
+    const double scale = 1 / count_of(targets);
+    model.tape.noise = {4, 9, 0, 8};
+    const double whole = model.run(tokens, targets, 8, {}, scale);
+    const auto gradients = model.gradients();
+    const auto in_parts = [&](bool numbered) {
+      double total = 0;
+      model.parameters.zero_grad();
+      for (long first = 0; first < 8; first += 2) {
+        model.tape.noise = {4, 9, numbered ? first : 0, 2};
+        total += model.accumulate(rows_of(tokens, first, 2, length), rows_of(targets, first, 2, length), 2, {}, scale);
+      }
+      model.parameters.settle();
+      return total;
+    };
+    CHECK(in_parts(true) == doctest::Approx(whole).epsilon(rounding<T>()));
+    CHECK(apart(gradients, model.gradients()) < 4 * rounding<T>());
+    in_parts(false);
+    CHECK(apart(gradients, model.gradients()) > 1e-3);  // other masks are seen
+  }
 }
 
 TEST_CASE_TEMPLATE("padding changes no real output and no gradient", T, float, double) {
   constexpr long batch = 3, length = 70, V = 17;
   const Ids lengths = {70, 66, 7};
-  for (const bool causal : {true, false}) {
-    CAPTURE(causal);
-    ModelConfig config = small_config();
-    config.causal = causal;
+  for (const ModelConfig& config : every_body()) {
+    CAPTURE(name(config.body));
+    CAPTURE(config.causal);
     SmallModel<T> model(config);
     model.stir();
     const Ids tokens = random_ids(batch * length, V, "tokens");
@@ -156,7 +175,7 @@ TEST_CASE_TEMPLATE("padding changes no real output and no gradient", T, float, d
     model.parameters.settle();
     CHECK(alone_loss == doctest::Approx(loss).epsilon(rounding<T>()));
     CHECK(apart(gradients, model.gradients()) < 4 * rounding<T>());
-    if (!causal) CHECK(apart(padded, model.logits(tokens, batch)) > 1e-3);  // the lengths do count
+    if (!config.causal) CHECK(apart(padded, model.logits(tokens, batch)) > 1e-3);  // the lengths do count
   }
 }
 

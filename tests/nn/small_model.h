@@ -12,6 +12,7 @@
 namespace primer::test {
 
 using namespace primer::autograd;
+using nn::BodyKind;
 using nn::Model;
 using nn::ModelConfig;
 using nn::Norm;

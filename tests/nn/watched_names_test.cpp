@@ -14,7 +14,7 @@ using namespace primer::test;
 
 namespace {
 
-using Names = std::map<std::string, std::string>;  // of tensors, with N for a block -> shape in letters
+using Names = std::map<std::string, std::string>;  // of tensors, with N for a block or a layer -> shape in letters
 
 Names listed() {
   std::ifstream in(source_directory() + std::string("/docs/watching.md"));
@@ -49,11 +49,16 @@ struct Everything : Observer<double> {
 }  // namespace
 
 TEST_CASE("the tensors that docs/watching.md lists are those that a model shows") {
-  Names expected = listed();
-  CHECK(expected.size() >= 5);
-  expected["blocks.N.attention.pattern"] = "[B, H, T, T]";  // S is T: no cache
-  for (const bool causal : {true, false}) {
+  CHECK(listed().size() >= 6);
+  for (const auto& [body, causal] : {std::pair{BodyKind::transformer, true}, {BodyKind::transformer, false},
+                                     {BodyKind::rnn, true}, {BodyKind::gru, true}, {BodyKind::lstm, true}}) {
+    CAPTURE(name(body));
+    const bool attends = body == BodyKind::transformer;
+    Names expected = listed();
+    std::erase_if(expected, [&](const auto& row) { return row.first.starts_with(attends ? "layers." : "blocks."); });
+    if (attends) expected["blocks.N.attention.pattern"] = "[B, H, T, T]";  // S is T: no cache
     ModelConfig config = small_config();
+    config.body = body;
     config.causal = causal;
     SmallModel<double> model(config);
     Everything everything;

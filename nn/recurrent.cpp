@@ -1,0 +1,97 @@
+#include "nn/recurrent.h"
+
+#include "autograd/expect.h"
+#include "autograd/ops/dropout.h"
+#include "autograd/ops/recurrent.h"
+
+namespace primer::nn {
+
+using autograd::Cell;
+
+/// The h of every layer, then the c of an LSTM's, of up to `most` sequences.
+template <class T>
+struct CellStates final : State<T> {
+  using State<T>::sequences_, State<T>::past_;
+  const long rows, most, C;
+  autograd::FlatBlock<T> block;  // [rows, most, C]
+
+  CellStates(long rows_, long most_, long C_) : rows(rows_), most(most_), C(C_), block(std::max(1L, rows * most * C)) {
+    clear(most);
+  }
+  T* at(long row, long b) const { return block.data() + (row * most + b) * C; }
+  void advance(long n) { past_ += n; }
+
+  void clear(long sequences) override {
+    std::fill_n(block.data(), rows * most * C, T(0));
+    past_ = 0;
+    repeat(sequences);
+  }
+  void repeat(long sequences) override {
+    if (sequences < 0 || sequences > most)
+      autograd::refuse("recurrent",
+                       "expected " + std::to_string(most) + " sequences or fewer, got " + std::to_string(sequences));
+    sequences_ = sequences;
+    for (long b = 1; b < sequences; ++b) copy(0, b);
+  }
+  void drop(long b) override {
+    if (b != --sequences_) copy(sequences_, b);
+  }
+  void copy(long from, long to) {
+    for (long row = 0; row < rows; ++row) std::copy_n(at(row, from), C, at(row, to));
+  }
+};
+
+static long state_rows(Cell cell, const ModelConfig& c) { return c.layers * (cell == Cell::lstm ? 2 : 1); }
+
+template <class T>
+RecurrentLayer<T>::RecurrentLayer(Parameters<T>& parameters, const std::string& path_, Cell cell, const ModelConfig& c)
+    : path(path_), dropout{c.dropout, autograd::hash(path + ".dropout")} {
+  const long C = c.channels, wide = static_cast<long>(cell) * C;
+  const double deviation = 1 / std::sqrt(3.0 * static_cast<double>(C));
+  input = {parameters, path + ".input", {.in = C, .out = wide, .bias = false, .deviation = deviation}};
+  weight = parameters.declare(path + ".recurrent.weight", {wide, C}, {deviation}, true);
+  if (!c.bias) return;
+  const autograd::Init forget{.mean = 1, .from = C, .to = 2 * C};
+  input.bias = parameters.declare(path + ".input.bias", {wide}, cell == Cell::lstm ? forget : autograd::Init{}, false);
+  if (cell == Cell::gru) inner = parameters.declare(path + ".recurrent.bias", {C}, {}, false);
+}
+
+template <class T>
+Recurrent<T>::Recurrent(Parameters<T>& parameters, Cell cell_, const ModelConfig& c)
+    : Body<T>(c),
+      cell(cell_),
+      token(parameters, "token", {c.vocabulary, c.channels, c.deviation}),
+      embedding_dropout{c.dropout, autograd::hash("embedding.dropout")} {
+  for (long i = 0; i < c.layers; ++i) layers.emplace_back(parameters, "layers." + std::to_string(i), cell, c);
+}
+
+template <class T>
+Tensor<T> Recurrent<T>::hidden(Tape<T>& tape, const Sequences& in, State<T>* state) const {
+  autograd::expect_count("recurrent", "tokens", in.tokens.size(), in.batch * in.length);
+  auto* const kept = dynamic_cast<CellStates<T>*>(state);
+  expect_state("recurrent", tape, in, state,
+               kept && kept->rows == state_rows(cell, config) && kept->C == config.channels);
+  Tensor<T> x = token(tape, in.tokens, in.batch, in.length);
+  x = tape.watch(dropout(x, embedding_dropout), "embedding", "output");
+  for (long i = 0; i < config.layers; ++i) {
+    const RecurrentLayer<T>& layer = layers[i];
+    autograd::CellState<T> begin;
+    if (kept) begin = {kept->at(i, 0), cell == Cell::lstm ? kept->at(config.layers + i, 0) : nullptr};
+    x = recurrent(cell, x, layer.input.weight, layer.input.bias, layer.weight, layer.inner, begin);
+    x = tape.watch(dropout(x, layer.dropout), layer.path, "output");
+  }
+  if (kept) kept->advance(in.length);
+  return x;
+}
+
+template <class T>
+std::unique_ptr<State<T>> Recurrent<T>::state(long most) const {
+  return std::make_unique<CellStates<T>>(state_rows(cell, config), most, config.channels);
+}
+
+template struct RecurrentLayer<float>;
+template struct RecurrentLayer<double>;
+template struct Recurrent<float>;
+template struct Recurrent<double>;
+
+}  // namespace primer::nn
