@@ -216,11 +216,13 @@ void add_bench(CLI::App& root) {
                                         "Examples:\n"
                                         "  primer bench                    nanoGPT's two settings for characters\n"
                                         "  primer bench --cases C,D        GPT-2 124M\n"
+                                        "  primer bench --cases LSTM,GRU   recurrent nets, 2 layers of 256 channels\n"
                                         "  primer bench --parts ops        each fused op beside its composition\n"
                                         "  primer bench --json >before.json\n"
                                         "  primer bench --check before.json");
   command
-      ->add_option("--cases", options->cases, "of A, B, C, D, each with -masked too, and B-dropout; A,B unless given")
+      ->add_option("--cases", options->cases,
+                   "of A, B, C, D, each with -masked too, B-dropout, LSTM and GRU; A,B unless given")
       ->delimiter(',');
   command
       ->add_option("--parts", options->parts,

@@ -41,6 +41,14 @@ class Case(NamedTuple):
     dropout: float
     warmup: int
     steps: int
+    cell: str = ""  # of torch.nn, in place of a transformer
+
+    def other_flop(self):
+        """What a token takes beside 6 for each number of a matrix: its pattern, only the pairs that are seen; of a
+        recurrent layer the first step's gradient goes no further."""
+        if not self.cell:
+            return 6 * self.layers * self.channels * (self.context + 1)
+        return -2 * self.layers * {"LSTM": 4, "GRU": 3}[self.cell] * self.channels ** 2 / self.context
 
 
 CASES = {  # those of bench_cases() in train/bench/bench.cpp
@@ -49,6 +57,8 @@ CASES = {  # those of bench_cases() in train/bench/bench.cpp
     "C": Case(12, 12, 768, 256, 4, 50304, True, "tanh", 0.0, 1, 3),
     "D": Case(12, 12, 768, 64, 4, 50304, True, "tanh", 0.0, 2, 7),
     "B-dropout": Case(6, 6, 384, 256, 64, 65, False, "none", 0.2, 1, 3),
+    "LSTM": Case(2, 1, 256, 64, 64, 65, True, "", 0.0, 5, 30, "LSTM"),
+    "GRU": Case(2, 1, 256, 64, 64, 65, True, "", 0.0, 5, 30, "GRU"),
 }
 
 # Large blocks too come from the heap (no mmap), which grows by 64 MiB or more, and shrinks by 32 GiB, so never.
@@ -100,6 +110,18 @@ class Gpt(nn.Module):
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 
 
+class Recurrent(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.token = nn.Embedding(c.vocabulary, c.channels)  # also the head
+        nn.init.normal_(self.token.weight, std=0.02)
+        self.layers = getattr(nn, c.cell)(c.channels, c.channels, c.layers, batch_first=True)
+
+    def forward(self, tokens, targets):  # [B, T] -> the mean loss
+        x, _ = self.layers(self.token(tokens))
+        return F.cross_entropy(F.linear(x, self.token.weight).flatten(0, 1), targets.flatten())
+
+
 def sgemm_peak():
     """The most 10^9 operations a second of a product of large matrices, in the sizes that `primer bench` takes."""
     best = 0.0
@@ -115,7 +137,7 @@ def sgemm_peak():
 def run(c, mode):
     """Trains; what was measured, as a dictionary."""
     torch.manual_seed(1)
-    model = Gpt(c)
+    model = Recurrent(c) if c.cell else Gpt(c)
     parameters = list(model.parameters())
     count = sum(p.numel() for p in parameters)
     groups = [{"params": [p for p in parameters if p.dim() > 1], "weight_decay": 0.1},
@@ -136,9 +158,9 @@ def run(c, mode):
         seconds.append(time.perf_counter() - start)
     low, median, high = statistics.quantiles(seconds[c.warmup:], n=4, method="inclusive")
     tokens_per_s = c.batch * c.context / median
-    # What a token needs: its products, of attention only the pairs that are seen.
-    multiplied = sum(p.numel() for p in parameters if p.dim() > 1) - model.position.weight.numel()
-    flop = 6 * multiplied + 6 * c.layers * c.channels * (c.context + 1)
+    positions = 0 if c.cell else model.position.weight.numel()
+    multiplied = sum(p.numel() for p in parameters if p.dim() > 1) - positions
+    flop = 6 * multiplied + c.other_flop()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"ms": 1e3 * median, "ms_spread": 1e3 * (high - low), "tokens_per_s": tokens_per_s,
             "gflops": 1e-9 * flop * tokens_per_s, "sgemm_peak_gflops": sgemm_peak(), "peak_rss_mb": memory,
@@ -168,7 +190,7 @@ def is_same_model(result, primers):
     primers: what `primer bench --json` gave of the case, whose operations a token tell that number, as in run()."""
     c = CASES[result["name"]]
     flop = 1e9 * primers["gflops"] / primers["tokens_per_s"]
-    count = round((flop - 6 * c.layers * c.channels * (c.context + 1)) / 6)
+    count = round((flop - c.other_flop()) / 6)
     uniform = math.log(c.vocabulary)
     print(f"{result['name']}: multiplied by {result['multiplied']} numbers, primer by {count}; "
           f"first loss {result['first_loss']:.3f}, ln V {uniform:.3f}", file=sys.stderr)

@@ -50,8 +50,11 @@ struct Everything : Observer<double> {
 
 TEST_CASE("the tensors that docs/watching.md lists are those that a model shows") {
   CHECK(listed().size() >= 6);
-  for (const auto& [body, causal] : {std::pair{BodyKind::transformer, true}, {BodyKind::transformer, false},
-                                     {BodyKind::rnn, true}, {BodyKind::gru, true}, {BodyKind::lstm, true}}) {
+  for (const auto& [body, causal] : {std::pair{BodyKind::transformer, true},
+                                     {BodyKind::transformer, false},
+                                     {BodyKind::rnn, true},
+                                     {BodyKind::gru, true},
+                                     {BodyKind::lstm, true}}) {
     CAPTURE(name(body));
     const bool attends = body == BodyKind::transformer;
     Names expected = listed();

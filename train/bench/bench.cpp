@@ -25,6 +25,11 @@ std::vector<BenchCase> bench_cases() {
   Config c = gpt2, d = gpt2;
   c.context = 256;
   d.context = 64;
+  Config lstm, gru;
+  lstm.body = nn::BodyKind::lstm;
+  lstm.layers = 2, lstm.channels = 256, lstm.context = 64, lstm.batch = 64, lstm.bias = true, lstm.steps = 1000;
+  gru = lstm;
+  gru.body = nn::BodyKind::gru;
   std::vector<BenchCase> cases = {
       {"A", a, 65, 200}, {"B", b, 65, 5}, {"C", c, 50304, 5}, {"D", d, 50304, 9}, {"B-dropout", b_dropout, 65, 5}};
   for (int i = 0; i < 4; ++i) {
@@ -33,6 +38,8 @@ std::vector<BenchCase> bench_cases() {
     masked.config.objective = masked_task();
     cases.push_back(masked);
   }
+  cases.push_back({"LSTM", lstm, 65, 30});
+  cases.push_back({"GRU", gru, 65, 30});
   return cases;
 }
 

@@ -20,7 +20,7 @@ struct BenchCase {
 };
 
 /// A: nanoGPT's small setting for characters; B: its large one; C and D: GPT-2 124M with contexts of 256 and 64;
-/// B-dropout; and A, B, C and D with the masked objective, such as A-masked.
+/// B-dropout; A, B, C and D with the masked objective, such as A-masked; and LSTM and GRU, two layers of 256 channels.
 std::vector<BenchCase> bench_cases();
 
 /// A part of a training step: an op, or what a step does besides.

@@ -38,8 +38,11 @@ std::vector<BenchResult> run_sampling(const BenchCase& bench, long sequences) {
   const auto number = [](long value) { return static_cast<double>(value); };
   const double weights =
       number(parameters.count() - model.body->position_count() - (config.tie ? 0 : model.body->token_rows().size()));
-  const double kept = 2 * number(config.layers * config.channels);  // keys and values of a position
-  const double seen = number(length) + number(count) / 2;           // positions, on average
+  const double seen = number(length) + number(count) / 2;   // positions, on average
+  const bool attends = model.body->attention_layers() > 0;  // and keeps keys and values of each; else h, and c
+  const double kept = number(config.layers * config.channels) * (attends                             ? 2 * seen
+                                                                 : config.body == nn::BodyKind::lstm ? 2
+                                                                                                     : 1);
   const std::string ending = "-" + std::to_string(sequences);
   const double batch = number(sequences);
 
@@ -47,7 +50,7 @@ std::vector<BenchResult> run_sampling(const BenchCase& bench, long sequences) {
   prefill.gflops = 1e-6 * prefill_flop / prefill.ms;
   BenchResult decode = result_of(bench.name + "-decode" + ending, decodes, batch);
   decode.gflops = 1e-6 * (tape.multiplier.work.flop - prefill_flop) / number(count - 1) / decode.ms;
-  decode.gb_per_s = 1e-6 * sizeof(float) * (weights + kept * seen * batch) / decode.ms;
+  decode.gb_per_s = 1e-6 * sizeof(float) * (weights + kept * batch) / decode.ms;
   return {prefill, decode};
 }
 

@@ -171,8 +171,16 @@ void choose_context(Plan& plan, const data::TextFacts& facts, const Row& row) {
   plan.notes.push_back("context " + std::to_string(largest) + " is all that the text allows");
 }
 
-void choose_model(Config& config, const Row& row) {
-  if (fitted(config, &Config::layers)) config.layers = row.layers;
+// What a preset chose of a transformer's is not a recurrent body's, which learns biases: an LSTM's of the forget gate
+// is 1.
+void choose_recurrent(Config& config, const Row& row) {
+  for (const Field& field : fields())
+    if (field.group == transformer_group) set(config, field, value_text(Config{}, field), ChosenBy::fitted, field.key);
+  if (fitted(config, &Config::channels)) config.channels = row.channels;
+  if (fitted(config, &Config::bias)) config.bias = true;
+}
+
+void choose_transformer(Config& config, const Row& row) {
   const bool heads_fit = fitted(config, &Config::heads);
   const bool channels_fit = fitted(config, &Config::channels);
   if (heads_fit) config.heads = row.heads;
@@ -182,10 +190,15 @@ void choose_model(Config& config, const Row& row) {
   } else if (channels_fit) {
     config.channels = (config.channels + config.heads - 1) / config.heads * config.heads;
   }
-  if (fitted(config, &Config::dropout)) config.dropout = row.dropout;
   if (fitted(config, &Config::position_scale) && config.position == nn::Position::sinusoidal) {
     config.position_scale = sinusoid_scale(config.channels);
   }
+}
+
+void choose_model(Config& config, const Row& row) {
+  if (fitted(config, &Config::layers)) config.layers = row.layers;
+  if (fitted(config, &Config::dropout)) config.dropout = row.dropout;
+  config.body == nn::BodyKind::transformer ? choose_transformer(config, row) : choose_recurrent(config, row);
   config.objective->fit(config);
 }
 

@@ -33,10 +33,11 @@ std::string plan_text(const Plan& plan) {
     for (std::size_t i = 0; i < std::min<std::size_t>(plan.labels.size(), 10); ++i) out += " " + plan.labels[i];
     out += plan.labels.size() > 10 ? " ...\n" : "\n";
   }
-  out += "model  " + text(c.layers) + " layers, " + text(c.heads) + " heads, " + text(c.channels) +
-         " channels, context " + text(c.context) + ": " + text(plan.parameters) + " parameters (" +
-         text(plan.parameters_without_positions) + " without positions), about " +
-         short_number(static_cast<double>(plan.memory_bytes)) + "B of memory\n";
+  const bool attends = c.body == nn::BodyKind::transformer;
+  out += "model  " + (attends ? "" : std::string(autograd::name(c.body)) + ", ") + text(c.layers) + " layers, " +
+         (attends ? text(c.heads) + " heads, " : "") + text(c.channels) + " channels, context " + text(c.context) +
+         ": " + text(plan.parameters) + " parameters (" + text(plan.parameters_without_positions) +
+         " without positions), about " + short_number(static_cast<double>(plan.memory_bytes)) + "B of memory\n";
   const double tokens = static_cast<double>(plan.sequences_per_step()) * static_cast<double>(c.context);
   out += "run    " + (plan.timed ? number_text(c.minutes) + " minutes" : text(c.steps) + " steps") + " of " +
          text(plan.sequences_per_step()) + " x " + text(c.context) + " tokens";

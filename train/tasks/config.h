@@ -38,18 +38,22 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
          "kept for validation: the last part of each file; of labelled lines, drawn")                                  \
   LIST(validation, FIXED, "Task", "texts to validate on, instead of a part of TEXT; give TEXT first")                  \
   INTEGER(seed, 1337, 0, 9007199254740991, FIXED, "Task", "of initialisation, data order and dropout")                 \
-  INTEGER(layers, 4, 0, 1000, FITS, "Model", "blocks of attention and feed-forward")                                   \
-  INTEGER(heads, 4, 1, 4096, FITS, "Model", "attention heads of a block; they divide the channels")                    \
+  WORD(body, nn::BodyKind::transformer, FIXED, "Model",                                                                \
+       "what reads the tokens: attention, or a recurrent net's cells, one token after another")                        \
+  INTEGER(layers, 4, 0, 1000, FITS, "Model", "blocks of attention and feed-forward, or layers of cells")               \
+  INTEGER(heads, 4, 1, 4096, FITS, "Transformer", "attention heads of a block; they divide the channels")              \
   INTEGER(channels, 128, 1, 65536, FITS, "Model", "width of the model")                                                \
-  INTEGER(context, 128, 1, 1048576, FITS, "Model", "tokens that the model sees at once")                               \
-  INTEGER(ffn_channels, 0, -1, 1048576, FIXED, "Model", "width of the feed-forward layer; 0: 4 x channels, -1: none")  \
+  INTEGER(context, 128, 1, 1048576, FITS, "Model",                                                                     \
+          "tokens that the model sees at once, or a recurrent one is trained on at once")                              \
+  INTEGER(ffn_channels, 0, -1, 1048576, FIXED, "Transformer",                                                          \
+          "width of the feed-forward layer; 0: 4 x channels, -1: none")                                                \
   NUMBER(dropout, 0, 0, 0.99, FITS, "Model", "probability of dropping an activation in training")                      \
   SWITCH(bias, false, FITS, "Model", "biases in linear and norm layers; a BERT has them")                              \
-  WORD(position, nn::Position::learned, FIXED, "Model", "how a position is told to the model")                         \
-  NUMBER(position_scale, 1, 0, 1000, FITS, "Model", "amplitude of sinusoidal positions")                               \
-  WORD(norm, nn::Norm::pre, FITS, "Model", "layer norm before each sublayer; after, as in a BERT")                     \
+  WORD(position, nn::Position::learned, FIXED, "Transformer", "how a position is told to the model")                   \
+  NUMBER(position_scale, 1, 0, 1000, FITS, "Transformer", "amplitude of sinusoidal positions")                         \
+  WORD(norm, nn::Norm::pre, FITS, "Transformer", "layer norm before each sublayer; after, as in a BERT")               \
   SWITCH(tie, true, FIXED, "Model", "the output projection is the token embedding")                                    \
-  WORD(activation, nn::Activation::gelu, FITS, "Model", "of the feed-forward layer; a BERT has gelu-erf")              \
+  WORD(activation, nn::Activation::gelu, FITS, "Transformer", "of the feed-forward layer; a BERT has gelu-erf")        \
   WORD(pooling, nn::Pooling::cls, FITS, "Model", "what labels are read from: the output at [CLS], or all in the mean") \
   WORD(optimizer, optim::Rule::adamw, FIXED, "Optimizer", "the update rule")                                           \
   NUMBER(lr, 1e-3, 0, 1000, FITS, "Optimizer", "highest learning rate; for noam a factor")                             \
@@ -74,6 +78,9 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
   INTEGER(keep, 1, 0, 1000000, FIXED, "Run", "older checkpoints that stay, beside the best and the last one")          \
   SWITCH(deterministic, true, FIXED, "Run", "the same numbers for any number of threads; off: products by BLAS")       \
   INTEGER(threads, 0, 0, 4096, FIXED, "Run", "processor threads; 0: all")
+
+/// The group of what only a transformer has. A recurrent body's configuration leaves it as it is by default.
+inline constexpr std::string_view transformer_group = "Transformer";
 
 /// A resolved or partly resolved configuration. The members are the names above.
 struct Config {

@@ -42,7 +42,27 @@ Config inherit_model(const Config& wishes, const Config& source, std::string_vie
   return config;
 }
 
+// A recurrent body reads from left to right, and has nothing of a transformer. What a file says may be what is so
+// anyway.
+static void check_body(const Config& config) {
+  if (config.body == nn::BodyKind::transformer) return;
+  const std::string body = "--body " + std::string(autograd::name(config.body));
+  if (!config.objective->causal()) {
+    throw Error(Fault::usage, "--objective " + std::string(config.objective->name()) +
+                                  " reads in both directions, and " + body + " in one: leave out one of them");
+  }
+  std::string foreign;
+  for (const Field& field : fields()) {
+    const ChosenBy by = source_of(config, field);
+    const bool differs = value_text(config, field) != value_text(Config{}, field);
+    if (field.group != transformer_group || by < ChosenBy::file || (by == ChosenBy::file && !differs)) continue;
+    foreign += (foreign.empty() ? "--" : ", --") + field.option();
+  }
+  if (!foreign.empty()) throw Error(Fault::usage, body + " has no attention and no blocks: leave out " + foreign);
+}
+
 void check_choices(const Config& config, bool has_source) {
+  check_body(config);
   if (!config.validation.empty() && source_of(config, &Config::val_fraction) == ChosenBy::flag) {
     throw Error(Fault::usage, "--val-fraction divides the text, and --validation leaves it whole: give one of the two");
   }

@@ -21,7 +21,7 @@ bool has_pooler(const Config& config) {
 }
 
 nn::ModelConfig model_config(const Config& config, long vocabulary, long labels) {
-  if (config.channels % config.heads != 0) {
+  if (config.body == nn::BodyKind::transformer && config.channels % config.heads != 0) {
     throw Error(Fault::usage, "--channels " + std::to_string(config.channels) + " is not a multiple of --heads " +
                                   std::to_string(config.heads) + ": try --channels " +
                                   std::to_string((config.channels / config.heads + 1) * config.heads));

@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "autograd/error.h"
-#include "nn/transformer.h"
 #include "train/tasks/config.h"
 
 namespace primer::train {
@@ -34,11 +33,11 @@ void add_task(const Task& task) {
 }
 
 std::unique_ptr<nn::Body<float>> Task::body(autograd::Parameters<float>& parameters, const nn::ModelConfig& c) const {
-  return std::make_unique<nn::Transformer<float>>(parameters, c);
+  return nn::make_body(parameters, c);
 }
 
 std::unique_ptr<nn::Body<double>> Task::body(autograd::Parameters<double>& parameters, const nn::ModelConfig& c) const {
-  return std::make_unique<nn::Transformer<double>>(parameters, c);
+  return nn::make_body(parameters, c);
 }
 
 double Task::count(const Config& config, double tokens, double) const {

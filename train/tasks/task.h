@@ -65,7 +65,7 @@ class Task {
   virtual long classes(const Config&, long) const { return 0; }
   /// Completes the model's configuration, which has from `config` what every model has, and its heads.
   virtual void shape(const Config&, nn::ModelConfig&) const {}
-  /// The body on which the heads stand, a transformer unless a task has its own.
+  /// The body on which the heads stand: that of --body, unless a task has its own.
   virtual std::unique_ptr<nn::Body<float>> body(autograd::Parameters<float>& parameters, const nn::ModelConfig&) const;
   virtual std::unique_ptr<nn::Body<double>> body(autograd::Parameters<double>& parameters,
                                                  const nn::ModelConfig&) const;

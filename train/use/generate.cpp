@@ -90,7 +90,8 @@ void generate(const nn::Model<float>& model, autograd::Tape<float>& tape, std::s
   };
   constexpr long rows = 256;  // a long window is computed in pieces, so that it takes no more memory than this many
   const auto context = static_cast<std::size_t>(model.config().context);
-  prompt = prompt.last(std::min(prompt.size(), context));
+  const bool bounded = model.body->is_bounded();
+  if (bounded) prompt = prompt.last(std::min(prompt.size(), context));
   std::vector<Live> live;
   for (long i = 0; i < samples.count; ++i) {
     live.push_back({samples.first + static_cast<std::uint64_t>(i), {}});
@@ -131,7 +132,7 @@ void generate(const nn::Model<float>& model, autograd::Tape<float>& tape, std::s
       live.pop_back();
     }
     ++n;
-    if (live.empty() || live[0].window.size() <= context) continue;
+    if (!bounded || live.empty() || live[0].window.size() <= context) continue;
     const auto half = static_cast<long>(std::max<std::size_t>(context / 2, 1));
     for (Live& text : live) text.window.erase(text.window.begin(), text.window.end() - half);
     state->clear(static_cast<long>(live.size()));

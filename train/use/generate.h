@@ -48,7 +48,8 @@ struct SampleRange {
 /// The n-th token of sample s is drawn with the random number (seed, s, n). How many samples there are at once changes
 /// logits only in the rounding.
 ///
-/// The window, what the model sees when a token is drawn, holds `context` tokens at most: of a longer prompt the last
+/// A recurrent body's state goes on with the text for ever. Of one that is bounded, a transformer, the window, what the
+/// model sees when a token is drawn, holds `context` tokens at most: of a longer prompt the last
 /// ones. A window that the next token would make longer becomes its last half, context / 2 tokens with that one (1 at
 /// least), computed again from position 0; then it grows as before. So a token costs O(window), and once in
 /// context / 2 tokens half a window.
