@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "autograd/error.h"
 #include "train/step/step_meter.h"
 
@@ -64,21 +66,26 @@ TEST_CASE("shares are read from what bench --json writes, and from nothing else"
   }
 }
 
-TEST_CASE("a training step and sampling are measured") {
-  BenchCase small = bench_cases().front();
-  small.config.layers = 1;
-  small.config.context = 16;
-  small.steps = 3;
-  const BenchResult step = run_case(small, 40);
-  CHECK(step.ms > 0);
-  StepMeter meter(small.config, model_config(small.config, small.vocabulary));
-  CHECK(step.gflops == doctest::Approx(1e-6 * meter.part(12).work.flop / step.ms));
-  CHECK(step.bound_ms > 0);
-  CHECK(step.tokens_per_s == doctest::Approx(1e3 * 12 * 16 / step.ms));
-  const auto parts = run_sampling(small, 2);
-  REQUIRE(parts.size() == 2);
-  CHECK(parts[0].name == "A-prefill-2");
-  CHECK(parts[1].name == "A-decode-2");
-  CHECK(parts[1].tokens_per_s == doctest::Approx(2e3 / parts[1].ms));
-  CHECK(parts[1].gb_per_s > 0);
+TEST_CASE("a training step and sampling are measured, of a recurrent body too") {
+  for (const char* name : {"A", "LSTM", "GRU"}) {
+    CAPTURE(name);
+    const std::vector<BenchCase> all = bench_cases();
+    BenchCase small = *std::find_if(all.begin(), all.end(), [=](const BenchCase& b) { return b.name == name; });
+    small.config.layers = 1;
+    small.config.context = 16;
+    small.config.batch = 12;
+    small.steps = 3;
+    const BenchResult step = run_case(small, 40);
+    CHECK(step.ms > 0);
+    StepMeter meter(small.config, model_config(small.config, small.vocabulary));
+    CHECK(step.gflops == doctest::Approx(1e-6 * meter.part(12).work.flop / step.ms));
+    CHECK(step.bound_ms > 0);
+    CHECK(step.tokens_per_s == doctest::Approx(1e3 * 12 * 16 / step.ms));
+    const auto parts = run_sampling(small, 2);
+    REQUIRE(parts.size() == 2);
+    CHECK(parts[0].name == name + std::string("-prefill-2"));
+    CHECK(parts[1].name == name + std::string("-decode-2"));
+    CHECK(parts[1].tokens_per_s == doctest::Approx(2e3 / parts[1].ms));
+    CHECK(parts[1].gb_per_s > 0);
+  }
 }

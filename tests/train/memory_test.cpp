@@ -111,7 +111,8 @@ TEST_CASE("what a step takes is known before it is made, to the byte and the ope
         Options{{"objective", "classify"}, {"norm", "post"}, {"pooling", "mean"}},
         Options{{"objective", "classify"}, {"freeze", "true"}}, Options{{"dropout", "0.2"}}, Options{{"norm", "post"}},
         Options{{"norm", "none"}}, Options{{"ffn_channels", "-1"}}, Options{{"position", "sinusoidal"}},
-        Options{{"position", "none"}, {"bias", "true"}, {"tie", "false"}}}) {
+        Options{{"position", "none"}, {"bias", "true"}, {"tie", "false"}}, Options{{"body", "rnn"}},
+        Options{{"body", "gru"}, {"bias", "true"}}, Options{{"body", "lstm"}, {"dropout", "0.2"}, {"tie", "false"}}}) {
     Options all = size;
     all.insert(all.end(), more.begin(), more.end());
     const Planned model(all, 65, 3);
@@ -291,6 +292,8 @@ TEST_CASE("a training takes the memory that its plan names, within a tenth, for 
            "t.txt -o attends --batch 170 --layers 2 --ffn-channels -1 --tokenizer byte --accumulate 2 --context 128",
            "t.txt -o wide --layers 2 --heads 8 --channels 768 --context 32 --batch 4 --val-fraction 0",
            "t.txt -o logits --layers 1 --channels 64 --context 128 --batch 256 --val-fraction 0 --norm none",
+           "t.txt -o lstm --body lstm --batch 220" + body,
+           "t.txt -o gru --body gru --layers 2 --channels 384 --context 64 --batch 96 --val-fraction 0",
            "t.txt -o masked --batch 64 --objective mlm" + body,
            "s.txt -o pairs --batch 64 --objective mlm --next-sentence" + body,
            "l.tsv -o labels --batch 64 --objective classify" + body,

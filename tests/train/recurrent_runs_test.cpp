@@ -8,6 +8,7 @@
 #include "tests/train/process.h"
 #include "tests/train/small_run.h"
 #include "train/checkpoints/loaded_run.h"
+#include "train/tasks/presets.h"
 #include "train/use/attend.h"
 #include "train/use/generate.h"
 
@@ -136,7 +137,7 @@ TEST_CASE("what a recurrent body does not have is refused where it was chosen, a
   config = Config{};
   apply_preset(config, "nanogpt-gpu");
   choose(config, &Config::body, BodyKind::lstm, ChosenBy::flag);
-  const SurveyedText text(prose(20'000));
+  SurveyedText text(prose(20'000));
   const Config planned = make_plan(config, text.facts, read_text(config, text.sources, text.facts, {})).config;
   CHECK(planned.channels == 384);
   CHECK(planned.heads == Config{}.heads);
@@ -145,7 +146,7 @@ TEST_CASE("what a recurrent body does not have is refused where it was chosen, a
 }
 
 TEST_CASE("an LSTM has biases unless they are left out, and heads are not asked to divide its channels") {
-  const SurveyedText text(prose(20'000));
+  SurveyedText text(prose(20'000));
   const auto planned = [&](const Options& options) {
     const Config own = wishes(options);
     return make_plan(own, text.facts, read_text(own, text.sources, text.facts, {}));
