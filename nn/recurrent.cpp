@@ -56,11 +56,16 @@ RecurrentLayer<T>::RecurrentLayer(Parameters<T>& parameters, const std::string& 
   if (cell == Cell::gru) inner = parameters.declare(path + ".recurrent.bias", {C}, {}, false);
 }
 
+// Of the token rows. A cell's input should be about 1 in size, as torch.nn.Embedding's is, but from rows of 1 a tied
+// output begins far above ln V. GPT-2's 0.02 is too little: on 380 kB of text an LSTM of 2 layers and 128 channels has
+// a validation loss of 3.32 after 600 steps (the frequencies alone: 3.47), with 0.3 2.18, with 0.5 2.06, with 1 1.98.
+static constexpr double row_deviation = 0.5;
+
 template <class T>
 Recurrent<T>::Recurrent(Parameters<T>& parameters, Cell cell_, const ModelConfig& c)
     : Body<T>(c),
       cell(cell_),
-      token(parameters, "token", {c.vocabulary, c.channels, c.deviation}),
+      token(parameters, "token", {c.vocabulary, c.channels, row_deviation}),
       embedding_dropout{c.dropout, autograd::hash("embedding.dropout")} {
   for (long i = 0; i < c.layers; ++i) layers.emplace_back(parameters, "layers." + std::to_string(i), cell, c);
 }

@@ -27,7 +27,7 @@ void add_sample(CLI::App& root) {
   options->add_to(*command);
   command->add_option("--prompt", options->excerpt.prompt, "the text to go on with")->type_name("S");
   add_integer(*command, "--tokens", options->excerpt.tokens, 0, 1'000'000'000,
-              "tokens of each sample; where these outgrow the context, the last half of it is kept");
+              "tokens of each sample; where these outgrow the context, a transformer keeps the last half of it");
   add_integer(*command, "--samples", options->excerpt.samples, 1, 1'000'000'000, "how many samples");
   add_number(*command, "--temperature", options->excerpt.sampling.temperature, 0, 1000,
              "below 1 safer, above 1 bolder; 0 as --greedy");

@@ -1,5 +1,5 @@
-// Kernels of recurrent cells, on one row of H channels at one step: autograd/ops/recurrent.h has the equations. `g` are
-// the rows of the gates: what the input brings becomes what the gates are, and in backward the gradient of the former.
+// Kernels of recurrent cells, on one row of H channels at one step; autograd/ops/recurrent.h has the equations. g, a
+// row of gates: what the input brings becomes what the gates are, and in backward the gradient of the former.
 #pragma once
 
 #include "autograd/vector_math.h"
@@ -17,12 +17,12 @@ void gate_row(const T* u, long n, T* g, F f) {
 template <class T>
 void gru_row(const T* u, const T* d, const T* before, long H, T* g, T* inner, T* h) {
   gate_row(u, 2 * H, g, [](T x) { return fast::sigmoid(x); });
-  T *r = g, *z = r + H, *n = z + H;
+  const T *r = g, *z = r + H;
 #pragma omp simd
   for (long k = 0; k < H; ++k) {
     inner[k] = u[2 * H + k] + d[k];
-    n[k] = fast::tanh(n[k] + r[k] * inner[k]);
-    h[k] = n[k] + z[k] * (before[k] - n[k]);
+    const T n = g[2 * H + k] = fast::tanh(g[2 * H + k] + r[k] * inner[k]);
+    h[k] = n + z[k] * (before[k] - n);
   }
 }
 
@@ -55,8 +55,7 @@ void gru_row_backward(const T* dy, const T* before, long H, T* g, T* inner, T* d
     const T d = dy[k] + dh[k], dn = d * (1 - z[k]) * (1 - n[k] * n[k]), dr = dn * inner[k] * r[k] * (1 - r[k]);
     dh[k] = d * z[k];
     z[k] = d * (before[k] - n[k]) * z[k] * (1 - z[k]);
-    inner[k] = dn * r[k];
-    r[k] = dr, n[k] = dn;
+    inner[k] = dn * r[k], r[k] = dr, n[k] = dn;
   }
 }
 

@@ -28,7 +28,8 @@ double best_seconds(F f) {
   return best;
 }
 
-/// Of products of one shape. What is made `times` times at once is made by BLAS on one thread each.
+/// Of products of one shape. What is made `times` times at once is made on one thread each, by BLAS or by tiles,
+/// whichever is faster.
 double product_seconds(const autograd::ProductShape& p) {
   const auto at_once = std::max(1L, std::lround(p.times)), teams = std::min<long>(at_once, autograd::threads());
   const std::vector<float> a(teams * p.m * p.k, 0.5f), b(teams * p.k * p.n, 0.25f);
@@ -39,14 +40,19 @@ double product_seconds(const autograd::ProductShape& p) {
   const auto right = [&](long i) {
     return autograd::Operand<float>{b.data() + i * p.k * p.n, p.b_transposed ? p.k : p.n, p.b_transposed};
   };
-  autograd::Multiplier multiplier;
-  const double seconds = best_seconds([&] {
-    if (at_once == 1) return multiplier.product(p.m, p.n, p.k, left(0), right(0), 0.0f, c.data(), p.n);
-    autograd::each_unequal(at_once, 2 * p.m * p.n * p.k, [&](long, int thread) {
-      autograd::gemm<float>(p.m, p.n, p.k, 1, left(thread), right(thread), 0, c.data() + thread * p.m * p.n, p.n);
+  std::vector<autograd::Multiplier> multipliers(teams);
+  const auto seconds = [&](autograd::Products by) {
+    for (autograd::Multiplier& multiplier : multipliers) multiplier.by = by;
+    return best_seconds([&] {
+      if (at_once == 1) return multipliers[0].product(p.m, p.n, p.k, left(0), right(0), 0.0f, c.data(), p.n);
+      autograd::each_unequal(at_once, 2 * p.m * p.n * p.k, [&](long, int i) {
+        multipliers[i].product(p.m, p.n, p.k, left(i), right(i), 0.0f, c.data() + i * p.m * p.n, p.n);
+      });
     });
-  });
-  return seconds * p.times / number(at_once);
+  };
+  const double by_tiles = seconds(autograd::Products::tiles);
+  const double least = at_once == 1 ? by_tiles : std::min(by_tiles, seconds(autograd::Products::blas));
+  return least * p.times / number(at_once);
 }
 
 }  // namespace

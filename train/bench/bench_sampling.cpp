@@ -38,11 +38,11 @@ std::vector<BenchResult> run_sampling(const BenchCase& bench, long sequences) {
   const auto number = [](long value) { return static_cast<double>(value); };
   const double weights =
       number(parameters.count() - model.body->position_count() - (config.tie ? 0 : model.body->token_rows().size()));
-  const double seen = number(length) + number(count) / 2;   // positions, on average
-  const bool attends = model.body->attention_layers() > 0;  // and keeps keys and values of each; else h, and c
-  const double kept = number(config.layers * config.channels) * (attends                             ? 2 * seen
-                                                                 : config.body == nn::BodyKind::lstm ? 2
-                                                                                                     : 1);
+  const double seen = number(length) + number(count) / 2;  // positions, on average
+  const bool attends = model.body->attention_layers() > 0;
+  // A sequence keeps keys and values of each position; or the state h of each layer, and an LSTM's c.
+  const double rows = attends ? 2 * seen : config.body == nn::BodyKind::lstm ? 2 : 1;
+  const double kept = rows * number(config.layers * config.channels);
   const std::string ending = "-" + std::to_string(sequences);
   const double batch = number(sequences);
 

@@ -48,11 +48,11 @@ struct SampleRange {
 /// The n-th token of sample s is drawn with the random number (seed, s, n). How many samples there are at once changes
 /// logits only in the rounding.
 ///
-/// A recurrent body's state goes on with the text for ever. Of one that is bounded, a transformer, the window, what the
-/// model sees when a token is drawn, holds `context` tokens at most: of a longer prompt the last
-/// ones. A window that the next token would make longer becomes its last half, context / 2 tokens with that one (1 at
-/// least), computed again from position 0; then it grows as before. So a token costs O(window), and once in
-/// context / 2 tokens half a window.
+/// The state of a recurrent body goes on with a text for ever, and reads each token once. Where a body is bounded, as a
+/// transformer is, the window, what the model sees when a token is drawn, holds `context` tokens at most: of a longer
+/// prompt the last ones. A window that the next token would make longer becomes its last half, context / 2 tokens with
+/// that one (1 at least), computed again from position 0; then it grows as before. So a token costs O(window), and once
+/// in context / 2 tokens half a window.
 void generate(const nn::Model<float>& model, autograd::Tape<float>& tape, std::span<const int> prompt, long count,
               const Sampling& sampling, SampleRange samples, const std::function<bool(std::uint64_t, int)>& each);
 
