@@ -1,6 +1,6 @@
 # The usual commands; CMakeLists.txt does the work.
-.PHONY: all all-tests demo test test-blas test-threads test-v3 test-long test-page test-outside campaign sanitize fuzz \
-  bench bench-check format check-format portable test-portable aarch64 dependencies check clean
+.PHONY: all all-tests install demo test test-blas test-threads test-v3 test-long test-page test-outside campaign sanitize \
+  fuzz bench bench-check format check-format portable test-portable aarch64 dependencies check clean
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 CONFIGURE = @cmake -S . -G Ninja --log-level=NOTICE
 BUILD = @cmake --build $(1) -j $(JOBS)
@@ -12,6 +12,10 @@ demo test test-blas test-threads test-v3 test-long test-page test-outside campai
 all: check  # the program: build/primer
 	$(CONFIGURE) -B build
 	$(call BUILD,build) --target primer
+
+PREFIX ?= /usr/local
+install: all  # the program, and the library for other programs: bin, lib and include of PREFIX
+	cmake --install build --prefix $(PREFIX)
 
 demo: dependencies  # installs what is missing, builds, trains for a minute on these very files, writes text
 	@$(MAKE) --no-print-directory all
@@ -52,11 +56,11 @@ test-long: all-tests  # the tests that take longer: minutes, all together
 	done
 	@$(MAKE) --no-print-directory test-outside test-page
 
-test-outside: check  # another project's program, compiled with the library as a part of that project
-	@cmake -S docs/examples -B build-outside -G Ninja --log-level=NOTICE
-	$(call BUILD,build-outside)
-	build-outside/one_step
-	rm -rf build-outside/run && build-outside/train_a_text README.md build-outside/run
+test-outside:  # other projects' programs, with primer as a part of them or installed: equal bits; installs pkg-config
+	@sh dependencies.sh install pkg-config
+	$(CONFIGURE) -B build
+	$(call BUILD,build) --target primer example_one_step example_train_a_text
+	sh tests/outside/outside.sh
 
 campaign: all-tests  # what takes an hour: every kill, every system call, every flipped bit, thousands of races, fuzzing
 	@for program in build/test_*; do \
@@ -111,7 +115,7 @@ portable: check  # a program for any x86-64, with a library for each of LEVELS: 
 	@for level in $(LEVELS); do \
 	  cmake -S . -B build-portable/$$level -G Ninja --log-level=NOTICE -DPRIMER_ARCH=$$level && \
 	  cmake --build build-portable/$$level -j $(JOBS) --target primer && \
-	  cmake --install build-portable/$$level --prefix build-portable || exit 1; \
+	  cmake --install build-portable/$$level --prefix build-portable --component program || exit 1; \
 	done
 
 test-portable: portable  # the quick tests at each of LEVELS; this machine must have them

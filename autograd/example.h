@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "autograd/compiled.h"
 #include "autograd/tape.h"
 
 namespace primer::autograd {

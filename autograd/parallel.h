@@ -6,7 +6,9 @@
 
 #include <algorithm>
 
-namespace primer::autograd {
+#include "autograd/compiled.h"
+
+namespace primer::autograd::inline PRIMER_COMPILED {
 
 /// Threads that a parallel loop uses; set by omp_set_num_threads.
 inline int threads() { return omp_get_max_threads(); }
@@ -59,4 +61,4 @@ void each_unequal(long n, long cost, F f) {
   for (long i = 0; i < n; ++i) f(i, omp_get_thread_num());
 }
 
-}  // namespace primer::autograd
+}  // namespace primer::autograd::inline PRIMER_COMPILED

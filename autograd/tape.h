@@ -51,17 +51,11 @@ class Tape {
   Observer<T>* observer = nullptr;  // null: nobody watches, at the cost of this check
   OpClock* clock = nullptr;         // null: nobody asks where the time goes
   Multiplier multiplier;            // makes and counts the products of the ops
-#ifdef NDEBUG
-  bool poison = false;  // new memory is filled with NaN: an element left unwritten shows
-#else
-  bool poison = true;
-#endif
+  bool poison = false;              // new memory is filled with NaN: an element left unwritten shows
 
   /// A tape without memory measures: ops ask it for what they ask any tape for, and compute nothing. Their numbers are
   /// not there and must not be touched. Ids are, since shapes depend on them.
-  explicit Tape(Memory memory = Memory::real) : multiplier(memory), arena_(memory), pool_(memory) {
-    if (memory == Memory::none) records_.emplace();
-  }
+  explicit Tape(Memory memory = Memory::real);
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
@@ -315,5 +309,8 @@ class Tape {
   int pauses_ = 0;  // guards that live
   bool played_ = false;
 };
+
+extern template class Tape<float>;
+extern template class Tape<double>;
 
 }  // namespace primer::autograd

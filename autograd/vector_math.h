@@ -21,7 +21,9 @@
 #include <limits>
 #include <numbers>
 
-namespace primer::autograd::fast {
+#include "autograd/compiled.h"
+
+namespace primer::autograd::inline PRIMER_COMPILED::fast {
 
 namespace detail {
 
@@ -225,4 +227,4 @@ inline T gelu_erf_grad(T x) {
   return detail::derivative(x, detail::normal_tail(x));
 }
 
-}  // namespace primer::autograd::fast
+}  // namespace primer::autograd::inline PRIMER_COMPILED::fast

@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <vector>
 
+#include "autograd/compiled.h"
 #include "autograd/parameters.h"
 #include "nn/body.h"
 
-namespace primer::autograd {
+namespace primer::autograd::inline PRIMER_COMPILED {
 template <class T>
 struct AttentionLayout;
 }

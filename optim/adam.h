@@ -1,8 +1,6 @@
 // Adam, and AdamW, which takes the weight decay out of the gradient.
 #pragma once
 
-#include <cmath>
-
 #include "optim/optimizer.h"
 
 namespace primer::optim {
@@ -27,39 +25,7 @@ class Adam : public Optimizer<T> {
   std::vector<Moment<T>> moments() override { return {{"first", m_.data()}, {"second", v_.data()}}; }
 
  private:
-  struct Rates {
-    T factor, decay, keep, beta1, beta2, step, root, epsilon;
-  };
-
-  void apply(double lr, double factor) override {
-    const auto t = static_cast<double>(this->updates_);
-    const double step = lr / (1 - std::pow(options_.beta1, t));
-    const double root = 1 / std::sqrt(1 - std::pow(options_.beta2, t));
-    this->each_range(options_.weight_decay, [&](long begin, long end, double decay) {
-      const Rates r{static_cast<T>(factor),
-                    static_cast<T>(options_.decoupled ? 0 : decay),
-                    static_cast<T>(options_.decoupled ? 1 - lr * decay : 1),
-                    static_cast<T>(options_.beta1),
-                    static_cast<T>(options_.beta2),
-                    static_cast<T>(step),
-                    static_cast<T>(root),
-                    static_cast<T>(options_.epsilon)};
-      rows(this->parameters_.values() + begin, this->parameters_.grads() + begin, m_.data() + begin, v_.data() + begin,
-           end - begin, r);
-    });
-  }
-
-  static void rows(T* w, const T* grad, T* m, T* v, long n, Rates r) {
-#pragma omp simd
-    for (long i = 0; i < n; ++i) {
-      const T g = r.factor * grad[i] + r.decay * w[i];
-      const T first = r.beta1 * m[i] + (1 - r.beta1) * g;
-      const T second = r.beta2 * v[i] + (1 - r.beta2) * g * g;
-      m[i] = first;
-      v[i] = second;
-      w[i] = r.keep * w[i] - r.step * first / (std::sqrt(second) * r.root + r.epsilon);
-    }
-  }
+  void apply(double lr, double factor) override;
 
   AdamOptions options_;
   autograd::FlatBlock<T> m_, v_;

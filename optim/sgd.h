@@ -16,21 +16,7 @@ class Sgd : public Optimizer<T> {
   std::vector<Moment<T>> moments() override { return {{"momentum", m_.data()}}; }
 
  private:
-  void apply(double lr, double factor) override {
-    this->each_range(weight_decay_, [&](long begin, long end, double decay) {
-      rows(this->parameters_.values() + begin, this->parameters_.grads() + begin, m_.data() + begin, end - begin,
-           static_cast<T>(lr), static_cast<T>(factor), static_cast<T>(momentum_), static_cast<T>(decay));
-    });
-  }
-
-  static void rows(T* w, const T* g, T* m, long n, T lr, T factor, T momentum, T decay) {
-#pragma omp simd
-    for (long i = 0; i < n; ++i) {
-      const T moment = momentum * m[i] + (factor * g[i] + decay * w[i]);
-      m[i] = moment;
-      w[i] -= lr * moment;
-    }
-  }
+  void apply(double lr, double factor) override;
 
   double momentum_, weight_decay_;
   autograd::FlatBlock<T> m_;

@@ -4,7 +4,7 @@
 #include "autograd/activation.h"
 #include "autograd/vector_math.h"
 
-namespace primer::autograd {
+namespace primer::autograd::inline PRIMER_COMPILED {
 
 /// y[i] = f(x[i])
 template <class T, class F>
@@ -60,4 +60,4 @@ void activate_row_again(Activation kind, const T* x, long n, T* y, T* d) {
   }
 }
 
-}  // namespace primer::autograd
+}  // namespace primer::autograd::inline PRIMER_COMPILED

@@ -3,7 +3,9 @@
 
 #include <cmath>
 
-namespace primer::autograd {
+#include "autograd/compiled.h"
+
+namespace primer::autograd::inline PRIMER_COMPILED {
 
 /// y = (x - mean) inverse w + b; b may be null. The variance is taken from the mean, in two passes: stable.
 template <class T>
@@ -55,4 +57,4 @@ void layer_norm_row_backward(const T* x, const T* w, const T* dy, T mean, T inve
   }
 }
 
-}  // namespace primer::autograd
+}  // namespace primer::autograd::inline PRIMER_COMPILED

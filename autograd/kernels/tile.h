@@ -9,8 +9,9 @@
 #include <algorithm>
 
 #include "autograd/blas.h"
+#include "autograd/compiled.h"
 
-namespace primer::autograd {
+namespace primer::autograd::inline PRIMER_COMPILED {
 
 /// How much of the result fits the vector registers of the machine that this is compiled for.
 template <class T>
@@ -196,4 +197,4 @@ void multiply_strip(long rows, long n, long k, Left<T> left, const T* panels, lo
     }
 }
 
-}  // namespace primer::autograd
+}  // namespace primer::autograd::inline PRIMER_COMPILED

@@ -6,7 +6,7 @@
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/elementwise.h"
 
-namespace primer::autograd {
+namespace primer::autograd::inline PRIMER_COMPILED {
 
 /// y = f(x), element by element; see activation.h for the formulas.
 template <class T>
@@ -51,4 +51,4 @@ void activate_examples(Table& table) {
         [kind](auto& in) { return activate_textbook(in[0], kind); });
 }
 
-}  // namespace primer::autograd
+}  // namespace primer::autograd::inline PRIMER_COMPILED

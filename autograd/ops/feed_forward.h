@@ -5,7 +5,7 @@
 #include "autograd/ops/activate.h"
 #include "autograd/ops/linear.h"
 
-namespace primer::autograd {
+namespace primer::autograd::inline PRIMER_COMPILED {
 
 /// y = residual + dropout(f(x up^T + up_bias) down^T + down_bias); x, residual and y [..., C], up [F, C], down [C, F],
 /// biases [F] and [C] or none. Vaswani et al. 2017, equation 2, with the activation f of choice.
@@ -107,4 +107,4 @@ void feed_forward_examples(Table& table) {
       });
 }
 
-}  // namespace primer::autograd
+}  // namespace primer::autograd::inline PRIMER_COMPILED

@@ -7,7 +7,7 @@
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/reduce.h"
 
-namespace primer::autograd {
+namespace primer::autograd::inline PRIMER_COMPILED {
 
 /// y[r, c] = (x[r, c] - mean[r]) / sqrt(variance[r] + epsilon) weight[c] + bias[c], with the variance of the row
 /// itself (divided by C). x [..., C], weight [C], bias [C] or none. Ba, Kiros, Hinton 2016, equation 4.
@@ -88,4 +88,4 @@ void layer_norm_examples(Table& table) {
       [](auto& in) { return layer_norm_textbook(in[0], in[1], {}); });
 }
 
-}  // namespace primer::autograd
+}  // namespace primer::autograd::inline PRIMER_COMPILED

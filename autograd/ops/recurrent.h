@@ -18,8 +18,10 @@
 #include "autograd/ops/linear.h"
 
 namespace primer::autograd {
-
 enum class Cell { rnn = 1, gru = 3, lstm = 4 };  // G: rows of gates for each channel
+}
+
+namespace primer::autograd::inline PRIMER_COMPILED {
 
 /// What B sequences begin with, and what they have come to afterwards; on no tape, [B, H] each. c: an LSTM's.
 template <class T>
@@ -198,4 +200,4 @@ void recurrent_examples(Table& table) {
       [](auto& in) { return recurrent_textbook(Cell::gru, in[0], in[1], in[2], in[3], in[4]); });
 }
 
-}  // namespace primer::autograd
+}  // namespace primer::autograd::inline PRIMER_COMPILED

@@ -32,7 +32,7 @@ int main() {
     const double norm = primer::optim::gradient_norm(parameters);
     optimizer.update(3e-3, primer::optim::clip_factor(norm, 1.0));
     last = loss.item();
-    if (step % 40 == 0) std::printf("step %3ld  loss %.3f  gradient norm %.3f\n", step, last, norm);
+    if (step % 40 == 0) std::printf("step %3ld  loss %.9g  gradient norm %.9g\n", step, last, norm);
   }
   return last < 0.5 ? 0 : 1;
 }

@@ -146,18 +146,27 @@ TEST_CASE("a file's namespace is its folder's") {
   }
 }
 
-TEST_CASE("doctest stays in the tests, and the public headers need neither cereal, json nor CLI11") {
+TEST_CASE("doctest stays in the tests, and the headers that are installed need neither cereal, json nor CLI11") {
+  const std::set<std::string> foreign{"cereal", "nlohmann", "CLI", "cblas.h", "utf8proc.h"};
   for (const Source& s : sources()) {
     CAPTURE(s.path);
-    const bool core = s.in("autograd") || s.in("nn") || s.in("optim") || s.in("data");
+    const bool installed = s.is_header() && !s.in("studies") && !s.in("program") && !s.in("tests");
     for (const std::string& include : foreign_includes(s)) {
       CAPTURE(include);
       if (include.starts_with("doctest")) CHECK(s.in("tests"));
       if (include.starts_with("CLI/")) CHECK((s.in("program") || s.in("tests")));
-      if (include.starts_with("cereal") || include.starts_with("nlohmann")) CHECK(!(core && s.is_header()));
+      CHECK(!(installed && foreign.contains(include.substr(0, include.find('/')))));
       if (include == "cblas.h") CHECK(s.path == "autograd/blas.cpp");
     }
     if (s.is_header()) CHECK(s.text.find("#pragma once") != std::string::npos);
+  }
+}
+
+TEST_CASE("ops and kernels are compiled by whoever calls them, under a name that says who") {
+  for (const Source& s : sources()) {
+    if (!s.in("autograd/ops") && !s.in("autograd/kernels")) continue;
+    CAPTURE(s.path);
+    CHECK(s.text.find("namespace primer::autograd::inline PRIMER_COMPILED {") != std::string::npos);
   }
 }
 
