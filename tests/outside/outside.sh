@@ -28,9 +28,9 @@ ln -sf "$build/example_train_a_text" "$out/inside/train_a_text"
 "$out/inside/one_step" >"$out/inside.txt"
 "$out/inside/train_a_text" README.md "$out/run-inside" >/dev/null 2>&1
 
-cmake -S docs/examples -B "$out/part" -G Ninja --log-level=NOTICE -DPRIMER="$PWD"
-cmake --build "$out/part"
-expect_same part "$out/part"
+cmake -S docs/examples -B "$out" -G Ninja --log-level=NOTICE -DPRIMER="$PWD"  # beside `build`: the cache has it all
+cmake --build "$out"
+expect_same part "$out"
 
 cmake -S docs/examples -B "$out/package" -G Ninja --log-level=NOTICE -DCMAKE_PREFIX_PATH="$prefix"
 cmake --build "$out/package"
