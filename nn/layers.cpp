@@ -25,7 +25,7 @@ Tensor<T> LayerNorm<T>::operator()(Tensor<T> x) const {
 
 template <class T>
 Tensor<T> FeedForward<T>::operator()(Tensor<T> residual, Tensor<T> x) const {
-  return feed_forward(residual, x, up.weight, up.bias, down.weight, down.bias, activation, dropout);
+  return feed_forward(residual, x, {up.weight, up.bias, down.weight, down.bias}, activation, dropout);
 }
 
 template struct Linear<float>;
