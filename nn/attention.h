@@ -37,8 +37,8 @@ struct SelfAttention {
         pattern_dropout{o.dropout, autograd::hash(path + ".pattern")},
         residual_dropout{o.dropout, autograd::hash(path + ".residual")} {}
 
-  /// residual + attention(x); x and residual [B, T, C]; lengths [B] of real tokens, or none for all. With a cache, x
-  /// are the tokens after its past ones: they join it and see those too.
+  /// residual + attention(x), without a residual what would be added; x and residual [B, T, C]; lengths [B] of real
+  /// tokens, or none for all. With a cache, x are the tokens after its past ones: they join it and see those too.
   ///
   /// The fused op never makes its pattern. If somebody watches `path`.pattern [B, H, T, S], S = T and the past, or
   /// `path`.z [B, T, C], what the heads bring, the layer goes the textbook way: the same numbers, more memory.

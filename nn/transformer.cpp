@@ -20,7 +20,7 @@ Transformer<T>::Transformer(Parameters<T>& parameters, const ModelConfig& c)
   if (c.segments > 0) segment.emplace(parameters, "segment", EmbeddingOptions{c.segments, c.channels, c.deviation});
   if (c.embedding_norm) embedding_norm.emplace(parameters, "embedding_norm", norm_options(c));
   for (long i = 0; i < c.layers; ++i) blocks.emplace_back(parameters, "blocks." + std::to_string(i), c);
-  if (c.norm == Norm::pre) norm.emplace(parameters, "norm", norm_options(c));
+  if (c.norm == NormPlace::pre) norm.emplace(parameters, "norm", norm_options(c));
 }
 
 template <class T>

@@ -62,8 +62,8 @@ void each_line_of(const std::string& text, const train::Reader& reader, const st
   }
   give();
   if (cut > 0)
-    warn({std::to_string(cut) + (cut == 1 ? " line was" : " lines were") +
-          " longer than the context and lost the end"});
+    warn(
+        {std::to_string(cut) + (cut == 1 ? " line was" : " lines were") + " longer than the context and lost the end"});
 }
 
 }  // namespace primer::program

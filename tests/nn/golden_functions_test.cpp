@@ -9,8 +9,9 @@
 #include "autograd/ops/activate.h"
 #include "autograd/ops/attention.h"
 #include "autograd/ops/cross_entropy.h"
-#include "autograd/ops/layer_norm.h"
+#include "autograd/ops/feed_forward.h"
 #include "autograd/ops/reduce.h"
+#include "autograd/ops/rms_norm.h"
 #include "autograd/ops/softmax.h"
 #include "data/bytes/safetensors.h"
 #include "tests/places.h"
@@ -76,6 +77,11 @@ const SafetensorsFile& values() {
   return file;
 }
 
+const SafetensorsFile& gated_values() {
+  static const SafetensorsFile file(std::string(source_directory()) + "/tests/golden/rms_swiglu_values.safetensors");
+  return file;
+}
+
 std::vector<int> integers(const std::string& name) {
   const std::vector<std::int64_t> wide = values().read_integers(name);
   return {wide.begin(), wide.end()};
@@ -90,6 +96,22 @@ TEST_CASE_TEMPLATE("layer norm is PyTorch's", T, double, float) {
   }
 }
 
+TEST_CASE_TEMPLATE("RMS norm is PyTorch's", T, double, float) {
+  for (const char* name : {"rms_norm.0", "rms_norm.1", "rms_norm.2"}) {
+    Function<T> f(gated_values(), name);
+    f.expect_all(rms_norm(f.input("x"), f.input("weight")));
+  }
+}
+
+TEST_CASE_TEMPLATE("a gated feed-forward part is PyTorch's", T, double, float) {
+  for (const char* name : {"gated.0", "gated.1", "gated.2"}) {
+    Function<T> f(gated_values(), name);
+    const Tensor<T> x = f.input("x"), none = f.tape.constant(x.shape, std::vector<T>(x.size()));
+    f.expect_all(feed_forward(none, x, {.up = f.input("up"), .down = f.input("down"), .gate = f.input("gate")},
+                              Activation::swiglu));
+  }
+}
+
 TEST_CASE_TEMPLATE("softmax is PyTorch's", T, double, float) {
   for (const char* name : {"softmax.0", "softmax.1", "softmax.2"}) {
     Function<T> f(values(), name);
@@ -100,8 +122,12 @@ TEST_CASE_TEMPLATE("softmax is PyTorch's", T, double, float) {
 TEST_CASE_TEMPLATE("the activations are PyTorch's", T, double, float) {
   const std::map<std::string, Activation> kinds = {
       {"gelu", Activation::gelu}, {"gelu_erf", Activation::gelu_erf}, {"relu", Activation::relu}};
-  for (const auto& [name, kind] : kinds) {
-    Function<T> f(values(), name);
+  for (const auto& [key, kind] : kinds) {
+    Function<T> f(values(), key);
+    f.expect_all(activate(f.input("x"), kind));
+  }
+  for (const Activation kind : {Activation::relu2, Activation::swiglu}) {
+    Function<T> f(gated_values(), std::string(name(kind)));
     f.expect_all(activate(f.input("x"), kind));
   }
 }

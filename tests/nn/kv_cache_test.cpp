@@ -34,11 +34,13 @@ std::vector<Variant> variants() {
   add("learned, biases, untied", [](ModelConfig& c) { c.bias = true, c.output.tie = false; });
   add("sinusoidal", [](ModelConfig& c) { c.position = Position::sinusoidal; });
   add("no positions", [](ModelConfig& c) { c.position = Position::none; });
-  add("post-norm, relu", [](ModelConfig& c) { c.norm = Norm::post, c.activation = primer::nn::Activation::relu; });
-  add("no norm, sinusoidal", [](ModelConfig& c) { c.norm = Norm::none, c.position = Position::sinusoidal; });
+  add("post-norm, relu", [](ModelConfig& c) { c.norm = NormPlace::post, c.activation = primer::nn::Activation::relu; });
+  add("rms norm, gated",
+      [](ModelConfig& c) { c.norm_kind = NormKind::rms, c.activation = primer::nn::Activation::swiglu; });
+  add("no norm, sinusoidal", [](ModelConfig& c) { c.norm = NormPlace::none, c.position = Position::sinusoidal; });
   add("attention only", [](ModelConfig& c) { c.ffn_channels = -1, c.output.tie = false; });
   add("attention only, no norms, no positions",
-      [](ModelConfig& c) { c.ffn_channels = -1, c.norm = Norm::none, c.position = Position::none; });
+      [](ModelConfig& c) { c.ffn_channels = -1, c.norm = NormPlace::none, c.position = Position::none; });
   add("five layers", [](ModelConfig& c) { c.layers = 5; });
   add("no layers", [](ModelConfig& c) { c.layers = 0; });
   add("dropout, which decoding leaves out", [](ModelConfig& c) { c.dropout = 0.3; });
@@ -207,7 +209,7 @@ TEST_CASE("an infinite number reaches the tokens after it and none before it") {
                            .heads = 1,
                            .channels = 4,
                            .position = Position::none,
-                           .norm = Norm::none,
+                           .norm = NormPlace::none,
                            .output = {.tie = false}};
   SmallModel<double> model(config);
   model.stir();

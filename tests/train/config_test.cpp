@@ -89,8 +89,8 @@ TEST_CASE("every word that may be chosen is a value of its own, and means what i
       CHECK(model.causal == config.objective->causal());
     }
   }
-  CHECK(primer::autograd::word<primer::nn::Norm>("post") == primer::nn::Norm::post);
-  CHECK_FALSE(primer::autograd::word<primer::nn::Norm>("Post").has_value());
+  CHECK(primer::autograd::word<primer::nn::NormPlace>("post") == primer::nn::NormPlace::post);
+  CHECK_FALSE(primer::autograd::word<primer::nn::NormPlace>("Post").has_value());
 }
 
 TEST_CASE("a list as long as a configuration can be is read in one pass") {

@@ -199,6 +199,7 @@ void choose_model(Config& config, const Row& row) {
   if (fitted(config, &Config::layers)) config.layers = row.layers;
   if (fitted(config, &Config::dropout)) config.dropout = row.dropout;
   config.body == nn::BodyKind::transformer ? choose_transformer(config, row) : choose_recurrent(config, row);
+  if (config.norm_epsilon == 0) config.norm_epsilon = config.objective->norm_epsilon();
   config.objective->fit(config);
 }
 

@@ -46,12 +46,15 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
   INTEGER(context, 128, 1, 1048576, FITS, "Model",                                                                     \
           "tokens that the model sees at once, or a recurrent one is trained on at once")                              \
   INTEGER(ffn_channels, 0, -1, 1048576, FIXED, "Transformer",                                                          \
-          "width of the feed-forward layer; 0: 4 x channels, -1: none")                                                \
+          "width of the feed-forward layer; 0: 4 x channels (gated: 8/3), -1: none")                                   \
   NUMBER(dropout, 0, 0, 0.99, FITS, "Model", "probability of dropping an activation in training")                      \
   SWITCH(bias, false, FITS, "Model", "biases in linear and norm layers; a BERT has them")                              \
   WORD(position, nn::Position::learned, FIXED, "Transformer", "how a position is told to the model")                   \
   NUMBER(position_scale, 1, 0, 1000, FITS, "Transformer", "amplitude of sinusoidal positions")                         \
-  WORD(norm, nn::Norm::pre, FITS, "Transformer", "layer norm before each sublayer; after, as in a BERT")               \
+  WORD(norm, nn::NormPlace::pre, FITS, "Transformer", "where norms stand: before each sublayer; after, as in a BERT")  \
+  WORD(norm_kind, nn::NormKind::layer, FIXED, "Transformer",                                                           \
+       "to mean 0 and variance 1; rms: to mean square 1, without biases")                                              \
+  NUMBER(norm_epsilon, 0, 0, 1, FITS, "Transformer", "added to the mean square in norms; 0: 1e-5, in a BERT 1e-12")    \
   SWITCH(tie, true, FIXED, "Model", "the output projection is the token embedding")                                    \
   WORD(activation, nn::Activation::gelu, FITS, "Transformer", "of the feed-forward layer; a BERT has gelu-erf")        \
   WORD(pooling, nn::Pooling::cls, FITS, "Model", "what labels are read from: the output at [CLS], or all in the mean") \

@@ -28,6 +28,7 @@ nn::ModelConfig model_config(const Config& config, long vocabulary, long labels)
   }
   nn::ModelConfig model;
   copy_members(config, model);
+  if (config.norm_epsilon == 0) model.norm_epsilon = config.objective->norm_epsilon();
   model.vocabulary = vocabulary;
   model.causal = config.objective->causal();
   model.output.tie = config.tie;

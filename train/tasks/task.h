@@ -63,6 +63,8 @@ class Task {
   virtual bool fills() const { return false; }
   /// Classes of the head on what a sequence is summed up in; `labels` are the text's. 0: no such head.
   virtual long classes(const Config&, long) const { return 0; }
+  /// What is added to the mean square in norms, where nobody chose.
+  virtual double norm_epsilon() const { return 1e-5; }
   /// Completes the model's configuration, which has from `config` what every model has, and its heads.
   virtual void shape(const Config&, nn::ModelConfig&) const {}
   /// The body on which the heads stand: that of --body, unless a task has its own.
@@ -91,6 +93,7 @@ class BothWays : public Task {
   std::vector<std::string> specials() const override { return {"[CLS]", "[SEP]", "[MASK]"}; }
   void shape(const Config& config, nn::ModelConfig& model) const override;
   bool frames() const override { return true; }
+  double norm_epsilon() const override { return 1e-12; }
   void fit(Config& config) const override;
 };
 
