@@ -63,6 +63,9 @@ class Config:
     def is_bert(self):
         return self.masked_head or self.labels > 0
 
+    def forward(self, parameters, tokens, lengths):
+        return forward(self, parameters, tokens, lengths)
+
 
 def initial_parameters(config):
     """Random values that are large enough for every term to matter: path -> tensor."""
@@ -229,7 +232,7 @@ def bert_forward(config, parameters, tokens, lengths, segments):
 
 
 def mean_loss(config, parameters, tokens, targets, lengths):
-    logits = forward(config, parameters, tokens, lengths)
+    logits = config.forward(parameters, tokens, lengths)
     return F.cross_entropy(logits.reshape(-1, config.vocabulary), targets.reshape(-1), ignore_index=-1), logits
 
 

@@ -12,6 +12,7 @@
 #include "autograd/ops/feed_forward.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/rms_norm.h"
+#include "autograd/ops/rotary.h"
 #include "autograd/ops/softmax.h"
 #include "data/bytes/safetensors.h"
 #include "tests/places.h"
@@ -82,8 +83,13 @@ const SafetensorsFile& gated_values() {
   return file;
 }
 
-std::vector<int> integers(const std::string& name) {
-  const std::vector<std::int64_t> wide = values().read_integers(name);
+const SafetensorsFile& rotary_values() {
+  static const SafetensorsFile file(std::string(source_directory()) + "/tests/golden/rotary_values.safetensors");
+  return file;
+}
+
+std::vector<int> integers(const std::string& name, const SafetensorsFile& file = values()) {
+  const std::vector<std::int64_t> wide = file.read_integers(name);
   return {wide.begin(), wide.end()};
 }
 
@@ -161,5 +167,25 @@ TEST_CASE_TEMPLATE("causal attention is PyTorch's", T, double, float) {
     Function<T> f(values(), name);
     const AttentionOptions options{.heads = integers(std::string(name) + ".heads")[0], .causal = true};
     f.expect_all(attention(f.input("qkv"), options));
+  }
+}
+
+TEST_CASE_TEMPLATE("rotary positions are PyTorch's, halves of a head in pairs", T, double, float) {
+  for (const char* name : {"rotary.0", "rotary.1", "rotary.2"}) {
+    Function<T> f(rotary_values(), name);
+    const long past = integers(std::string(name) + ".past", rotary_values())[0];
+    const double theta = integers(std::string(name) + ".theta", rotary_values())[0];
+    const Tensor<T> x = f.input("x");  // [B, T, n, D]
+    const long n = x.shape[2], D = x.shape[3];
+    f.expect_all(reshape(rotary(reshape(x, {x.shape[0], x.shape[1], n * D}), {n, D, past, theta}), x.shape));
+  }
+}
+
+TEST_CASE_TEMPLATE("attention with fewer heads of keys than of queries is PyTorch's", T, double, float) {
+  for (const char* name : {"grouped.0", "grouped.1", "grouped.2"}) {
+    Function<T> f(rotary_values(), name);
+    const std::vector<int> heads = integers(std::string(name) + ".heads", rotary_values());  // H, K, causal
+    const AttentionOptions options{.heads = heads[0], .causal = heads[2] != 0, .kv_heads = heads[1]};
+    f.expect_all(attention(f.input("q"), f.input("k"), f.input("v"), options));
   }
 }
