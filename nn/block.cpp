@@ -18,8 +18,13 @@ Block<T>::Block(Parameters<T>& parameters, const std::string& path_, const Model
       attention(parameters, path + ".attention",
                 {.channels = c.channels,
                  .heads = c.heads,
+                 .kv_heads = c.kv_heads,
+                 .head_size = c.head_size,
                  .causal = c.causal,
                  .bias = c.bias,
+                 .qk_norm = c.qk_norm,
+                 .norm_epsilon = c.norm_epsilon,
+                 .rope_theta = c.position == Position::rotary ? std::optional(c.rope_theta) : std::nullopt,
                  .dropout = c.dropout,
                  .deviation = c.deviation,
                  .residual_deviation = c.residual_deviation()}) {

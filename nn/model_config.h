@@ -20,8 +20,11 @@ using autograd::word_list;
 enum class BodyKind { transformer, rnn, gru, lstm };
 constexpr auto words(BodyKind) { return word_list("transformer", "rnn", "gru", "lstm"); }
 
-enum class Position { learned, sinusoidal, none };
-constexpr auto words(Position) { return word_list("learned", "sinusoidal", "none"); }
+/// How a model knows where a token stands: rows of a table or sinusoids, added to the tokens; queries and keys turned
+/// by angles (Su et al. 2021); learned rows added to the inputs of queries and keys only (Press et al. 2021,
+/// Shortformer).
+enum class Position { learned, sinusoidal, rotary, qk, none };
+constexpr auto words(Position) { return word_list("learned", "sinusoidal", "rotary", "qk", "none"); }
 
 enum class NormPlace { pre, post, none };  // before a sublayer, or after its sum with the residual
 constexpr auto words(NormPlace) { return word_list("pre", "post", "none"); }
@@ -59,7 +62,9 @@ struct ModelConfig {
   long vocabulary = 0;    // V, distinct tokens
   long context = 0;       // T, the longest sequence
   long layers = 4;        // blocks; of a recurrent body layers of cells
-  long heads = 4;         // attention heads in each block; channels is a multiple
+  long heads = 4;         // H, attention heads in each block
+  long kv_heads = 0;      // K, of keys and values, a divisor of H; 0: H
+  long head_size = 0;     // D, channels of a head; 0: C / H, and C is a multiple
   long channels = 128;    // C, width of the residual stream
   long ffn_channels = 0;  // F, hidden width of the feed-forward part; 0: 4 C (8/3 C beside a gate), -1: no such part
   double dropout = 0;     // probability of zeroing, in [0, 1)
@@ -67,6 +72,8 @@ struct ModelConfig {
   bool causal = true;     // a position sees only itself and earlier ones
   Position position = Position::learned;
   double position_scale = 1;  // of sinusoidal positions
+  double rope_theta = 10000;  // base of rotary positions' angles
+  bool qk_norm = false;       // RMS norm of every query and key over its head
   NormPlace norm = NormPlace::pre;
   NormKind norm_kind = NormKind::layer;
   double norm_epsilon = 1e-5;  // added to the mean square in every norm
@@ -88,6 +95,9 @@ struct ModelConfig {
     return ffn_channels == 0 ? usual : std::max(ffn_channels, 0L);
   }
 
+  long head_channels() const { return head_size > 0 ? head_size : channels / heads; }        // D
+  long key_channels() const { return (kv_heads > 0 ? kv_heads : heads) * head_channels(); }  // K D
+
   /// Throws Error(usage) on a shape that makes no model.
   void check() const {
     const auto need = [](bool holds, const char* what, long value) {
@@ -97,9 +107,16 @@ struct ModelConfig {
     need(context > 0, "a context of 1 or more", context);
     need(layers >= 0, "0 layers or more", layers);
     need(channels > 0, "1 channel or more", channels);
-    const bool attends = body == BodyKind::transformer;
-    need(!attends || (heads > 0 && channels % heads == 0), "heads that divide the channels", heads);
-    need(attends || causal, "a recurrent body that reads in one direction, causal", causal);
+    if (body == BodyKind::transformer) {
+      need(head_size >= 0, "a head size of 0 or more", head_size);
+      need(heads > 0 && (head_size > 0 || channels % heads == 0), "heads that divide the channels", heads);
+      need(kv_heads >= 0 && (kv_heads == 0 || heads % kv_heads == 0), "heads of keys and values that divide the heads",
+           kv_heads);
+      need(position != Position::rotary || head_channels() % 2 == 0, "an even head size for rotary positions",
+           head_channels());
+    } else {
+      need(causal, "a recurrent body that reads in one direction, causal", causal);
+    }
     need(segments >= 0, "0 segments or more", segments);
     need(output.labels >= 0 && (output.labels == 0 || output.pooling), "labels only with a pooling", output.labels);
     if (!(dropout >= 0 && dropout < 1))

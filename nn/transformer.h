@@ -14,7 +14,8 @@ template <class T>
 struct Transformer final : Body<T> {
   using Body<T>::config, Body<T>::expect_state;
   Embedding<T> token;                             // [V, C]
-  std::optional<PositionalEncoding<T>> position;  // [T, C]
+  std::optional<PositionalEncoding<T>> position;  // [T, C], added to the tokens
+  std::optional<Embedding<T>> qk_position;        // [T, C], which every attention has of its queries and keys
   std::optional<Embedding<T>> segment;            // [S, C]
   std::optional<Norm<T>> embedding_norm;
   Dropout embedding_dropout;

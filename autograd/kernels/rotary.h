@@ -5,8 +5,8 @@
 
 namespace primer::autograd {
 
-/// y[i] = x[i] c[i] - x[i + half] s[i] and y[i + half] = x[i + half] c[i] + x[i] s[i]: `half` pairs turned by the angles
-/// of which c and s are cosine and sine; turned back where `back`. Assigned or added; y is not x.
+/// y[i] = x[i] c[i] - x[i + half] s[i] and y[i + half] = x[i + half] c[i] + x[i] s[i]: `half` pairs turned by the
+/// angles of which c and s are cosine and sine; turned back where `back`. Assigned or added; y is not x.
 template <bool add, class T>
 void rotary_row(const T* x, const T* c, const T* s, bool back, long half, T* y) {
   const T way = back ? T(-1) : T(1);

@@ -63,9 +63,7 @@ Tensor<T> rotary_textbook(Tensor<T> x, const RotaryOptions& o) {
   }
   const Tensor<T> heads = reshape(slice(x, 2, 0, N * D), {B, length, N, D});
   const Tensor<T> turned = concat(scale(slice(heads, 3, D / 2, D / 2), -1), slice(heads, 3, 0, D / 2), 3);
-  const auto times = [&](Tensor<T> a, const std::vector<T>& by) {
-    return multiply(a, x.tape->constant(a.shape, by));
-  };
+  const auto times = [&](Tensor<T> a, const std::vector<T>& by) { return multiply(a, x.tape->constant(a.shape, by)); };
   const Tensor<T> y = reshape(add(times(heads, cosines), times(turned, sines)), {B, length, N * D});
   return concat(y, slice(x, 2, N * D, rest), 2);
 }

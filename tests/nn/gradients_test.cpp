@@ -19,7 +19,7 @@ constexpr long V = 13, length = 6, batch = 3;
 /// Models that between them have every option.
 std::vector<ModelConfig> zoo() {
   const ModelConfig base{.vocabulary = V, .context = length + 1, .layers = 2, .heads = 2, .channels = 6};
-  std::vector<ModelConfig> all(11, base);
+  std::vector<ModelConfig> all(14, base);
   all[1].bias = true;
   all[1].dropout = 0.3;
   all[2].output.tie = false;
@@ -46,6 +46,19 @@ std::vector<ModelConfig> zoo() {
   all[10].norm = NormPlace::post;
   all[10].activation = Activation::relu2;
   all[10].bias = true;
+  all[11].position = Position::rotary;
+  all[11].rope_theta = 10;
+  all[11].heads = 4;
+  all[11].kv_heads = 2;
+  all[11].head_size = 2;
+  all[11].bias = true;
+  all[12].position = Position::rotary;
+  all[12].qk_norm = true;
+  all[12].head_size = 4;
+  all[12].dropout = 0.3;
+  all[13].position = Position::qk;
+  all[13].kv_heads = 1;
+  all[13].causal = false;
   return all;
 }
 

@@ -41,6 +41,14 @@ std::vector<Variant> variants() {
   add("attention only", [](ModelConfig& c) { c.ffn_channels = -1, c.output.tie = false; });
   add("attention only, no norms, no positions",
       [](ModelConfig& c) { c.ffn_channels = -1, c.norm = NormPlace::none, c.position = Position::none; });
+  add("rotary", [](ModelConfig& c) { c.position = Position::rotary; });
+  add("rotary, normed, two heads of keys", [](ModelConfig& c) {
+    c.position = Position::rotary, c.rope_theta = 100, c.heads = 6, c.kv_heads = 2, c.qk_norm = true;
+  });
+  add("rotary, one head of keys, wide",
+      [](ModelConfig& c) { c.position = Position::rotary, c.heads = 3, c.kv_heads = 1, c.head_size = 14; });
+  add("positions of queries and keys",
+      [](ModelConfig& c) { c.position = Position::qk, c.heads = 4, c.kv_heads = 2, c.bias = true; });
   add("five layers", [](ModelConfig& c) { c.layers = 5; });
   add("no layers", [](ModelConfig& c) { c.layers = 0; });
   add("dropout, which decoding leaves out", [](ModelConfig& c) { c.dropout = 0.3; });

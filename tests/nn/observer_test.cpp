@@ -125,7 +125,7 @@ TEST_CASE("an attention-only model is what it is by hand, watched or not") {
   model.tape.observer = &watcher;
   CHECK(apart(model.logits(tokens, B), expected) < 1e-13);
   CHECK(watcher.seen.size() ==
-        1 + 2 * 6);  // embedding.output; input, pattern, z, what is added, attended and output of each block
+        1 + 2 * 10);  // embedding.output; input, q, k, v, scores, pattern, z, what is added, attended, output of blocks
   for (const char* name : {"embedding.output", "blocks.1.attended", "blocks.0.output", "blocks.1.attention.z",
                            "blocks.1.attention.output", "blocks.0.input"}) {
     CAPTURE(name);
@@ -214,9 +214,14 @@ TEST_CASE("with a replaced head the gradients agree with finite differences") {
 }
 
 TEST_CASE("the watched way equals the fused one in loss and gradients to 1e-12, dropout and padding included") {
-  for (const bool causal : {true, false}) {
-    ModelConfig config = small_config();
-    config.causal = causal;
+  std::vector<ModelConfig> configs(4, small_config());
+  configs[1].causal = false;
+  configs[2].position = Position::rotary;
+  configs[2].kv_heads = 1;
+  configs[3].position = Position::qk;
+  configs[3].qk_norm = true;
+  configs[3].head_size = 3;
+  for (ModelConfig& config : configs) {
     config.dropout = 0.25;
     SmallModel<double> model(config);
     model.stir();
@@ -228,11 +233,14 @@ TEST_CASE("the watched way equals the fused one in loss and gradients to 1e-12, 
     model.tape.noise = {2, 3, 4, batch};
     const double fused = model.run(ids, wanted, batch, lengths);
     const auto gradients = model.gradients();
-    Watcher<double> watcher("", "pattern");
-    model.tape.observer = &watcher;
-    CHECK(model.run(ids, wanted, batch, lengths) == doctest::Approx(fused).epsilon(1e-12));
-    CHECK(apart(gradients, model.gradients()) < 1e-12);
-    CHECK(watcher.seen.size() == 2);
+    for (const char* leaf : {"q", "k", "v", "scores", "pattern", "z"}) {
+      CAPTURE(leaf);
+      Watcher<double> watcher("", leaf);
+      model.tape.observer = &watcher;
+      CHECK(model.run(ids, wanted, batch, lengths) == doctest::Approx(fused).epsilon(1e-12));
+      CHECK(apart(gradients, model.gradients()) < 1e-12);
+      CHECK(watcher.seen.size() == 2);
+    }
   }
 }
 

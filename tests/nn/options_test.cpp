@@ -115,6 +115,14 @@ TEST_CASE("a model without norm, bias, feed-forward or positions has no paramete
   CHECK(count_of(changed, "position") == 0);
   changed.position = Position::none;
   CHECK(count_of(changed, "position") == 0);
+  changed.position = Position::rotary;
+  CHECK(count_of(changed, "position") == 0);
+  changed.position = Position::qk;
+  CHECK(count_of(changed, "position") == 1);
+  CHECK(count_of(config, "q_norm") + count_of(config, "k_norm") == 0);
+  changed.qk_norm = true;
+  CHECK(count_of(changed, "attention.q_norm.weight") == 2);
+  CHECK(count_of(changed, "attention.k_norm.weight") == 2);
 }
 
 TEST_CASE("shapes are as documented, the feed-forward part four times as wide unless told") {
@@ -140,6 +148,14 @@ TEST_CASE("shapes are as documented, the feed-forward part four times as wide un
   ModelConfig narrow = base();
   narrow.ffn_channels = 5;
   CHECK(shape_of(narrow, "blocks.1.feed_forward.down.weight") == Shape{16, 5});
+  ModelConfig grouped = base();
+  grouped.heads = 6;
+  grouped.kv_heads = 2;
+  grouped.head_size = 4;
+  grouped.qk_norm = true;
+  CHECK(shape_of(grouped, "blocks.1.attention.qkv.weight") == Shape{(6 + 2 * 2) * 4, 16});
+  CHECK(shape_of(grouped, "blocks.1.attention.output.weight") == Shape{16, 6 * 4});
+  CHECK(shape_of(grouped, "blocks.1.attention.q_norm.weight") == Shape{4});
 }
 
 TEST_CASE("every option builds a model that learns") {
@@ -160,6 +176,10 @@ TEST_CASE("every option builds a model that learns") {
   learns("no feed-forward", [](ModelConfig& c) { c.ffn_channels = -1; });
   learns("no positions", [](ModelConfig& c) { c.position = Position::none; });
   learns("sinusoids", [](ModelConfig& c) { c.position = Position::sinusoidal; });
+  learns("rotary", [](ModelConfig& c) { c.position = Position::rotary; });
+  learns("positions of queries and keys", [](ModelConfig& c) { c.position = Position::qk; });
+  learns("few heads of keys", [](ModelConfig& c) { c.heads = 4, c.kv_heads = 1; });
+  learns("normed queries and keys", [](ModelConfig& c) { c.qk_norm = true, c.head_size = 12; });
   learns("post-norm", [](ModelConfig& c) { c.norm = NormPlace::post; });
   learns("untied", [](ModelConfig& c) { c.output.tie = false; });
   learns("relu", [](ModelConfig& c) { c.activation = primer::nn::Activation::relu; });
@@ -201,9 +221,9 @@ TEST_CASE("sinusoidal positions have the amplitude that the configuration says, 
 }
 
 TEST_CASE("a sequence may be shorter than the context: the first positions are used") {
-  for (const Position position : {Position::learned, Position::sinusoidal, Position::none}) {
+  for (const std::string_view position : words(Position())) {
     ModelConfig config = base();
-    config.position = position;
+    config.position = *word<Position>(position);
     SmallModel<double> model(config);
     model.stir();
     const Ids ids = random_ids(2 * length, V, "tokens");
@@ -249,6 +269,11 @@ TEST_CASE("a configuration that makes no model is refused") {
   refused([](ModelConfig& c) { c.heads = 0; });
   refused([](ModelConfig& c) { c.heads = -2; });
   refused([](ModelConfig& c) { c.channels = 0; });
+  refused([](ModelConfig& c) { c.heads = 4, c.kv_heads = 3; });
+  refused([](ModelConfig& c) { c.kv_heads = -1; });
+  refused([](ModelConfig& c) { c.head_size = -1; });
+  refused([](ModelConfig& c) { c.position = Position::rotary, c.head_size = 5; });
+  refused([](ModelConfig& c) { c.position = Position::rotary, c.heads = 16; });
   refused([](ModelConfig& c) { c.vocabulary = 0; });
   refused([](ModelConfig& c) { c.context = 0; });
   refused([](ModelConfig& c) { c.layers = -1; });
