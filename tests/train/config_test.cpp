@@ -276,9 +276,28 @@ TEST_CASE("heads that do not divide the channels make no model") {
   config.heads = 3;
   CHECK_THROWS_WITH_AS(model_config(config, 65), "--channels 128 is not a multiple of --heads 3: try --channels 129",
                        Error);
+  config.head_size = 40;  // of its own
+  CHECK(model_config(config, 65).head_channels() == 40);
+  config.head_size = 0;
   config.heads = 4;
   CHECK(model_config(config, 65).vocabulary == 65);
   CHECK(model_config(config, 65).causal);
   config.objective = masked_task();
   CHECK_FALSE(model_config(config, 65).causal);
+}
+
+TEST_CASE("heads of keys that do not divide the heads, and half a pair of channels to turn, are refused in one line") {
+  Config config;
+  config.heads = 12;
+  config.channels = 60;
+  const auto refused = [&](long kv_heads, const char* message) {
+    config.kv_heads = kv_heads;
+    CHECK_THROWS_WITH_AS(model_config(config, 65), message, Error);
+  };
+  refused(5, "--kv-heads 5 does not divide --heads 12: try --kv-heads 4");
+  refused(24, "--kv-heads 24 does not divide --heads 12: try --kv-heads 12");
+  config.position = primer::nn::Position::rotary;
+  refused(4, "--position rotary turns pairs of a head's channels, and a head has 5: try --head-size 6");
+  config.head_size = 6;
+  CHECK(model_config(config, 65).key_channels() == 4 * 6);
 }

@@ -40,9 +40,9 @@ std::vector<BenchResult> run_sampling(const BenchCase& bench, long sequences) {
       number(parameters.count() - model.body->position_count() - (config.tie ? 0 : model.body->token_rows().size()));
   const double seen = number(length) + number(count) / 2;   // positions, on average
   const bool attends = model.body->attention_layers() > 0;  // and keeps keys and values of each; else h, and c
-  const double kept = number(config.layers * config.channels) * (attends                             ? 2 * seen
-                                                                 : config.body == nn::BodyKind::lstm ? 2
-                                                                                                     : 1);
+  const double kept =
+      number(config.layers) * (attends ? 2 * seen * number(model.config().key_channels())
+                                       : number(config.channels) * (config.body == nn::BodyKind::lstm ? 2 : 1));
   const std::string ending = "-" + std::to_string(sequences);
   const double batch = number(sequences);
 

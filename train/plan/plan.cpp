@@ -183,12 +183,17 @@ void choose_recurrent(Config& config, const Row& row) {
 void choose_transformer(Config& config, const Row& row) {
   const bool heads_fit = fitted(config, &Config::heads);
   const bool channels_fit = fitted(config, &Config::channels);
-  if (heads_fit) config.heads = row.heads;
   if (channels_fit) config.channels = row.channels;
+  // Unless the size of a head was chosen, heads divide the channels, into pairs where these are turned.
+  const bool divides = config.head_size == 0;
+  const long size = config.position == nn::Position::rotary ? 2 : 1, shared = std::max(config.kv_heads, 1L);
   if (heads_fit) {
-    while (config.channels % config.heads != 0) --config.heads;
-  } else if (channels_fit) {
-    config.channels = (config.channels + config.heads - 1) / config.heads * config.heads;
+    config.heads = std::max(row.heads / shared, 1L) * shared;
+    while (divides && config.heads > shared && config.channels % (config.heads * size) != 0) config.heads -= shared;
+  }
+  if (channels_fit && divides) {
+    const long unit = config.heads * size;
+    config.channels = (config.channels + unit - 1) / unit * unit;
   }
   if (fitted(config, &Config::position_scale) && config.position == nn::Position::sinusoidal) {
     config.position_scale = sinusoid_scale(config.channels);

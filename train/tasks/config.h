@@ -42,6 +42,10 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
        "what reads the tokens: attention, or a recurrent net's cells, one token after another")                        \
   INTEGER(layers, 4, 0, 1000, FITS, "Model", "blocks of attention and feed-forward, or layers of cells")               \
   INTEGER(heads, 4, 1, 4096, FITS, "Transformer", "attention heads of a block; they divide the channels")              \
+  INTEGER(kv_heads, 0, 0, 4096, FIXED, "Transformer",                                                                  \
+          "heads of keys and values, which several heads share; 0: as many")                                           \
+  INTEGER(head_size, 0, 0, 65536, FIXED, "Transformer", "channels of a head; 0: channels / heads")                     \
+  SWITCH(qk_norm, false, FIXED, "Transformer", "RMS norm of queries and keys, head by head")                           \
   INTEGER(channels, 128, 1, 65536, FITS, "Model", "width of the model")                                                \
   INTEGER(context, 128, 1, 1048576, FITS, "Model",                                                                     \
           "tokens that the model sees at once, or a recurrent one is trained on at once")                              \
@@ -51,6 +55,7 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
   SWITCH(bias, false, FITS, "Model", "biases in linear and norm layers; a BERT has them")                              \
   WORD(position, nn::Position::learned, FIXED, "Transformer", "how a position is told to the model")                   \
   NUMBER(position_scale, 1, 0, 1000, FITS, "Transformer", "amplitude of sinusoidal positions")                         \
+  NUMBER(rope_theta, 10000, 1, 1e12, FIXED, "Transformer", "base of the angles of rotary positions")                   \
   WORD(norm, nn::NormPlace::pre, FITS, "Transformer", "where norms stand: before each sublayer; after, as in a BERT")  \
   WORD(norm_kind, nn::NormKind::layer, FIXED, "Transformer",                                                           \
        "to mean 0 and variance 1; rms: to mean square 1, without biases")                                              \
