@@ -236,7 +236,7 @@ TEST_CASE("a preset sets its values, a file and flags override it") {
   for (const std::string& name : preset_names()) apply_preset(config, name);
   CHECK(config.channels == 384);
   CHECK_THROWS_WITH_AS(apply_preset(config, "nanogpt-cpo"),
-                       "unknown preset nanogpt-cpo: there are nanogpt-cpu nanogpt-gpu; did you mean nanogpt-cpu?",
+                       "unknown preset nanogpt-cpo: there are nanogpt-cpu nanogpt-gpu llama; did you mean nanogpt-cpu?",
                        Error);
 }
 
