@@ -10,20 +10,12 @@ enum class Activation {
   gelu_erf,  // exact form: 0.5 x (1 + erf(x / sqrt(2)))                      Hendrycks & Gimpel 2016, BERT
   relu,      // max(0, x)                                                     Vaswani et al. 2017
   relu2,     // max(0, x)^2                                                   So et al. 2021
-  swiglu,    // silu, x / (1 + e^-x), of a gate: see is_gated                 Shazeer 2020
+  // of a gate, from here on
+  swiglu,  // silu, x / (1 + e^-x)                                            Shazeer 2020
 };
 constexpr auto words(Activation) { return word_list("gelu", "gelu-erf", "relu", "relu2", "swiglu"); }
 
-/// In a feed-forward layer the function is taken of a second projection, the gate, which multiplies the first one.
-constexpr bool is_gated(Activation kind) {
-  switch (kind) {
-    case Activation::gelu:
-    case Activation::gelu_erf:
-    case Activation::relu:
-    case Activation::relu2: return false;
-    case Activation::swiglu: break;
-  }
-  return true;
-}
+/// A feed-forward layer takes the function of a second projection, the gate, which multiplies the first one.
+constexpr bool is_gated(Activation kind) { return kind >= Activation::swiglu; }
 
 }  // namespace primer::autograd

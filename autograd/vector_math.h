@@ -190,10 +190,8 @@ inline Tail<T> silu_tail(T x) {
   constexpr T end = sizeof(T) == sizeof(float) ? T(104) : T(746);
   T a = std::abs(x);
   a = a > end ? end : a;
-  const T e = exp_inside(-a);
-  const T above = T(1) / (T(1) + e);
-  const T below = e * above;
-  return {a, below, below * above};
+  const T e = exp_inside(-a), above = T(1) / (T(1) + e);
+  return {a, e * above, e * above * above};
 }
 
 /// The normal distribution: (1 + erf(x / sqrt(2))) / 2.

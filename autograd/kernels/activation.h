@@ -20,16 +20,17 @@ void with_activation(Activation kind, Use use) {
   }
 }
 
-/// y[i] = f(x[i])
-template <class T, class F>
-void map_row(const T* x, long n, T* y, F f) {
+/// y[i] = f(x[i]), gated f(x[i]) up[i]
+template <bool gated, class T, class F>
+void map_row(const T* x, const T* up, long n, T* y, F f) {
 #pragma omp simd
-  for (long i = 0; i < n; ++i) y[i] = f(x[i]);
+  for (long i = 0; i < n; ++i) y[i] = gated ? f(x[i]) * up[i] : f(x[i]);
 }
 
+/// `up` may be null: then nothing is gated.
 template <class T>
-void activate_row(Activation kind, const T* x, long n, T* y) {
-  with_activation<T>(kind, [=](auto f, auto) { map_row(x, n, y, f); });
+void activate_row(Activation kind, const T* x, const T* up, long n, T* y) {
+  with_activation<T>(kind, [=](auto f, auto) { up ? map_row<true>(x, up, n, y, f) : map_row<false>(x, up, n, y, f); });
 }
 
 /// dx[i] = dy[i] f'(x[i]); dx may be dy.
@@ -44,49 +45,25 @@ void activate_row_backward(Activation kind, const T* x, const T* dy, long n, T* 
   with_activation<T>(kind, [=](auto, auto slope) { slope_row(x, dy, n, dx, slope); });
 }
 
-/// Both at once, since value and slope share most of their work: y[i] = f(x[i]) and d[i] *= f'(x[i]).
-template <class T, class F, class G>
-void map_and_slope_row(const T* x, long n, T* y, T* d, F f, G slope) {
+/// y as above and, since value and slope share most of their work, the gradients too: of y's, which is d, those of x
+/// and of up, dx[i] = d[i] up[i] f'(x[i]) and d[i] *= f(x[i]). Not gated dx[i] = d[i] f'(x[i]), and dx may be d.
+template <bool gated, class T, class F, class G>
+void map_and_slope_row(const T* x, const T* up, long n, T* y, T* d, T* dx, F f, G slope) {
 #pragma omp simd
   for (long i = 0; i < n; ++i) {
-    const T v = x[i];
-    y[i] = f(v);
-    d[i] *= slope(v);
+    const T v = x[i], value = f(v), dy = d[i];
+    y[i] = gated ? value * up[i] : value;
+    if (gated) d[i] = dy * value;
+    dx[i] = (gated ? dy * up[i] : dy) * slope(v);
   }
 }
 
 template <class T>
-void activate_row_again(Activation kind, const T* x, long n, T* y, T* d) {
-  with_activation<T>(kind, [=](auto f, auto slope) { map_and_slope_row(x, n, y, d, f, slope); });
-}
-
-/// y[i] = f(gate[i]) x[i]
-template <class T, class F>
-void map_gate_row(const T* gate, const T* x, long n, T* y, F f) {
-#pragma omp simd
-  for (long i = 0; i < n; ++i) y[i] = f(gate[i]) * x[i];
-}
-
-template <class T>
-void gate_row(Activation kind, const T* gate, const T* x, long n, T* y) {
-  with_activation<T>(kind, [=](auto f, auto) { map_gate_row(gate, x, n, y, f); });
-}
-
-/// y as above, and of its gradient d those of gate and x: dg[i] = d[i] x[i] f'(gate[i]), d[i] *= f(gate[i]).
-template <class T, class F, class G>
-void map_and_slope_gate_row(const T* gate, const T* x, long n, T* y, T* d, T* dg, F f, G slope) {
-#pragma omp simd
-  for (long i = 0; i < n; ++i) {
-    const T v = gate[i], value = f(v), dy = d[i];
-    y[i] = value * x[i];
-    dg[i] = dy * x[i] * slope(v);
-    d[i] = dy * value;
-  }
-}
-
-template <class T>
-void gate_row_again(Activation kind, const T* gate, const T* x, long n, T* y, T* d, T* dg) {
-  with_activation<T>(kind, [=](auto f, auto slope) { map_and_slope_gate_row(gate, x, n, y, d, dg, f, slope); });
+void activate_row_again(Activation kind, const T* x, const T* up, long n, T* y, T* d, T* dx) {
+  with_activation<T>(kind, [=](auto f, auto slope) {
+    if (up) map_and_slope_row<true>(x, up, n, y, d, dx, f, slope);
+    else map_and_slope_row<false>(x, up, n, y, d, dx, f, slope);
+  });
 }
 
 }  // namespace primer::autograd

@@ -6,21 +6,14 @@
 
 namespace primer::autograd {
 
-/// The mean of x if the row is to be centred, else 0.
+/// y = (x - mean) inverse w + b, inverse = 1 / sqrt(mean of (x - mean)^2 + epsilon); b may be null. The variance is
+/// taken from the mean, in two passes: stable.
 template <bool centred, class T>
-T mean_of_row(const T* x, long C) {
-  if constexpr (!centred) return 0;
+void norm_row(const T* x, const T* w, const T* b, T epsilon, long C, T* y, T& mean, T& inverse) {
   T total = 0;
 #pragma omp simd reduction(+ : total)
-  for (long c = 0; c < C; ++c) total += x[c];
-  return total / static_cast<T>(C);
-}
-
-/// y = (x - mean) inverse w + b, inverse = 1 / sqrt(mean of (x - mean)^2 + epsilon); b may be null. Returns inverse.
-/// The variance is taken from the mean, in two passes: stable.
-template <bool centred, class T>
-T norm_row(const T* x, const T* w, const T* b, T epsilon, long C, T* y, T& mean) {
-  const T m = mean_of_row<centred>(x, C);
+  for (long c = 0; c < (centred ? C : 0); ++c) total += x[c];
+  const T m = centred ? total / static_cast<T>(C) : 0;
   T squares = 0;
 #pragma omp simd reduction(+ : squares)
   for (long c = 0; c < C; ++c) squares += (x[c] - m) * (x[c] - m);
@@ -33,7 +26,7 @@ T norm_row(const T* x, const T* w, const T* b, T epsilon, long C, T* y, T& mean)
     for (long c = 0; c < C; ++c) y[c] = (x[c] - m) * s * w[c];
   }
   mean = m;
-  return s;
+  inverse = s;
 }
 
 /// sum_w[c] += dy[c] xhat[c], sum_b[c] += dy[c], with xhat = (x - mean) inverse.
@@ -46,8 +39,7 @@ void norm_columns(const T* x, const T* dy, T mean, T inverse, long C, T* sum_w, 
   }
 }
 
-/// dx = inverse (g - mean of g - xhat mean of (g xhat)), with g = dy w, where the mean of g is there since the row was
-/// centred; assigned or added.
+/// dx = inverse (g - mean of g if centred - xhat mean of (g xhat)), with g = dy w; assigned or added.
 template <bool centred, bool add, class T>
 void norm_row_backward(const T* x, const T* w, const T* dy, T mean, T inverse, long C, T* dx) {
   T sum_g = 0, sum_gx = 0;

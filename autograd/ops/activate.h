@@ -14,7 +14,7 @@ Tensor<T> activate(Tensor<T> x, Activation kind) {
   Tape<T>& tape = tape_of("activate", {x});
   Tensor<T> y = tape.output(x.shape, {x});
   tape.split(y.size(), 20, 64, [=, p = x.data(), r = y.data()](long begin, long end, int) {
-    activate_row(kind, p + begin, end - begin, r + begin);
+    activate_row<T>(kind, p + begin, nullptr, end - begin, r + begin);
   });
   return tape.record("activate", y, [t = &tape, x, kind](const T* dy) {
     if (auto dx = t->grad(x))

@@ -48,8 +48,7 @@ Tensor<T> feed_forward(Tensor<T> residual, Tensor<T> x, FeedForwardLayers<T> l, 
     if (gated) linear_rows<T>(tape, n, x.data() + at * C, l.gate, l.gate_bias, v);
     tape.split(n, 20 * F, [=](long begin, long end, int) {
       const long i = begin * F, count = (end - begin) * F;
-      if (gated) gate_row(activation, v + i, h + i, count, a + i);
-      else activate_row(activation, h + i, count, a + i);
+      activate_row<T>(activation, gated ? v + i : h + i, gated ? h + i : nullptr, count, a + i);
       start_rows<T>(r + begin * C, later ? nullptr : residual.data() + (at + begin) * C,
                     l.down_bias ? l.down_bias.data() : nullptr, end - begin, C);
     });
@@ -78,8 +77,8 @@ Tensor<T> feed_forward(Tensor<T> residual, Tensor<T> x, FeedForwardLayers<T> l, 
       t->product(rows, F, C, as_is(d, C), as_is<T>(l.down.data(), F), 0, dh, F);  // d a = d down
       t->split(rows, 40 * F, [=, as = a.data(), dhs = dh.data(), dvs = dv.data()](long begin, long end, int) {
         const long i = begin * F, n = (end - begin) * F;
-        if (gated) gate_row_again(activation, gates + i, hidden + i, n, as + i, dhs + i, dvs + i);
-        else activate_row_again(activation, hidden + i, n, as + i, dhs + i);
+        if (gated) activate_row_again<T>(activation, gates + i, hidden + i, n, as + i, dhs + i, dvs + i);
+        else activate_row_again<T>(activation, hidden + i, nullptr, n, as + i, dhs + i, dhs + i);
       });
       if (auto dw = t->grad(l.down))  // d down [C, F] = d^T a
         t->product(C, F, rows, transposed(d, C), as_is<T>(a, F), dw.beta(), dw.data, F);

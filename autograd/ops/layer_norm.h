@@ -12,47 +12,38 @@ namespace primer::autograd {
 /// What layer_norm and rms_norm share: y[r] = (x[r] - mean[r]) inverse[r] weight + bias, row by row. The mean of rows
 /// that are not centred counts as 0.
 template <bool centred, class T>
-struct RowNorm {
-  Tensor<T> x, weight, bias, y;  // [..., C], [C], [C] or none, [..., C]
-  T *mean, *inverse;             // [rows]
+Tensor<T> row_norm(const char* op, Tensor<T> x, Tensor<T> weight, Tensor<T> bias, double epsilon) {
+  expect_rank(op, x, 1);
+  const long rows = x.shape.rows(), C = x.shape.last();
+  expect_shape(op, "a weight", weight, {C});
+  if (bias) expect_shape(op, "a bias", bias, {C});
+  Tape<T>& tape = tape_of(op, {x, weight, bias});
+  Tensor<T> y = tape.output(x.shape, {x, weight, bias});
+  tape.moves(2 * rows * C);                  // x, y
+  T* mean = tape.template keep<T>(rows);     // [rows]
+  T* inverse = tape.template keep<T>(rows);  // [rows], 1 / sqrt(variance + epsilon)
+  tape.split(
+      rows, 8 * C,
+      [=, p = x.data(), w = weight.data(), b = bias ? bias.data() : nullptr, r = y.data()](long begin, long end, int) {
+        for (long i = begin; i < end; ++i)
+          norm_row<centred>(p + i * C, w, b, static_cast<T>(epsilon), C, r + i * C, mean[i], inverse[i]);
+      });
 
-  RowNorm(const char* op, Tensor<T> x_, Tensor<T> weight_, Tensor<T> bias_, double epsilon)
-      : x(x_), weight(weight_), bias(bias_) {
-    expect_rank(op, x, 1);
-    const long rows = x.shape.rows(), C = x.shape.last();
-    expect_shape(op, "a weight", weight, {C});
-    if (bias) expect_shape(op, "a bias", bias, {C});
-    Tape<T>& tape = tape_of(op, {x, weight, bias});
-    y = tape.output(x.shape, {x, weight, bias});
-    tape.moves(2 * rows * C);  // x, y
-    mean = tape.template keep<T>(rows);
-    inverse = tape.template keep<T>(rows);
-    tape.split(rows, 8 * C,
-               [C, epsilon, m = mean, s = inverse, p = x.data(), w = weight.data(), b = bias ? bias.data() : nullptr,
-                r = y.data()](long begin, long end, int) {
-                 for (long i = begin; i < end; ++i)
-                   s[i] = norm_row<centred>(p + i * C, w, b, static_cast<T>(epsilon), C, r + i * C, m[i]);
-               });
-  }
-
-  void backward(const T* dy) const {
-    Tape<T>& t = *y.tape;
-    const long rows = x.shape.rows(), C = x.shape.last();
-    const auto dx = t.grad(x), dw = t.grad(weight), db = t.grad(bias);
-    t.moves((dx.add ? 4 : 3) * rows * C);  // x, dy, dx
+  return tape.record(op, y, [=, t = &tape](const T* dy) {
+    const auto dx = t->grad(x), dw = t->grad(weight), db = t->grad(bias);
+    t->moves((dx.add ? 4 : 3) * rows * C);  // x, dy, dx
     // the columns of each part of the rows are summed apart, then the parts in their order, for any number of threads
     constexpr long parts = 16;
-    const auto sums = t.scratch(parts * 2 * C);
-    const auto backward_rows = [=, m = mean, s = inverse, p = x.data(), w = weight.data()](long begin, long end,
-                                                                                           T* sum_w) {
+    const auto sums = t->scratch(parts * 2 * C);
+    const auto backward_rows = [=, p = x.data(), w = weight.data()](long begin, long end, T* sum_w) {
       for (long i = begin; i < end; ++i) {
-        const T *row = p + i * C, *d = dy + i * C;
-        norm_columns(row, d, m[i], s[i], C, sum_w, sum_w + C);
-        if (dx && dx.add) norm_row_backward<centred, true>(row, w, d, m[i], s[i], C, dx.data + i * C);
-        else if (dx) norm_row_backward<centred, false>(row, w, d, m[i], s[i], C, dx.data + i * C);
+        norm_columns(p + i * C, dy + i * C, mean[i], inverse[i], C, sum_w, sum_w + C);
+        if (!dx) continue;
+        if (dx.add) norm_row_backward<centred, true>(p + i * C, w, dy + i * C, mean[i], inverse[i], C, dx.data + i * C);
+        else norm_row_backward<centred, false>(p + i * C, w, dy + i * C, mean[i], inverse[i], C, dx.data + i * C);
       }
     };
-    t.split(parts, 12 * C * rows / parts, [=, s = sums.data()](long begin, long end, int) {
+    t->split(parts, 12 * C * rows / parts, [=, s = sums.data()](long begin, long end, int) {
       std::fill_n(s + begin * 2 * C, (end - begin) * 2 * C, T(0));
       for (long part = begin; part < end; ++part)
         backward_rows(rows * part / parts, rows * (part + 1) / parts, s + part * 2 * C);
@@ -68,15 +59,14 @@ struct RowNorm {
     };
     if (dw) gather_sums(dw, 0);
     if (db) gather_sums(db, C);
-  }
-};
+  });
+}
 
 /// y[r, c] = (x[r, c] - mean[r]) / sqrt(variance[r] + epsilon) weight[c] + bias[c], with the variance of the row
 /// itself (divided by C). x [..., C], weight [C], bias [C] or none. Ba, Kiros, Hinton 2016, equation 4.
 template <class T>
 Tensor<T> layer_norm(Tensor<T> x, Tensor<T> weight, Tensor<T> bias = {}, double epsilon = 1e-5) {
-  const RowNorm<true, T> norm("layer_norm", x, weight, bias, epsilon);
-  return norm.y.tape->record("layer_norm", norm.y, [norm](const T* dy) { norm.backward(dy); });
+  return row_norm<true>("layer_norm", x, weight, bias, epsilon);
 }
 
 /// layer_norm from primitives.

@@ -9,8 +9,7 @@ namespace primer::autograd {
 /// x [..., C], weight [C]. Zhang & Sennrich 2019, equation 4.
 template <class T>
 Tensor<T> rms_norm(Tensor<T> x, Tensor<T> weight, double epsilon = 1e-5) {
-  const RowNorm<false, T> norm("rms_norm", x, weight, {}, epsilon);
-  return norm.y.tape->record("rms_norm", norm.y, [norm](const T* dy) { norm.backward(dy); });
+  return row_norm<false>("rms_norm", x, weight, {}, epsilon);
 }
 
 /// rms_norm from primitives.

@@ -95,8 +95,8 @@ TEST_CASE("how far keys are smeared is learned: its gradient agrees with finite 
 
 TEST_CASE("a smeared key needs the token before: a cache, which does not keep it, is refused in one line") {
   Layer layer(true);
-  primer::nn::KvCache<double> cache({.vocabulary = 3, .context = T_, .layers = 1, .heads = 4, .kv_heads = 2, .channels = C},
-                                    B);
+  primer::nn::KvCache<double> cache(
+      {.vocabulary = 3, .context = T_, .layers = 1, .heads = 4, .kv_heads = 2, .channels = C}, B);
   const Tensor<double> in = layer.tape.input({B, T_, C}, random_rows());
   CHECK_THROWS_WITH_AS(layer.attention(in, in, {}, cache.layer(0)), doctest::Contains("give the whole text"), Error);
 }

@@ -1,5 +1,5 @@
-// Runs of transformers with other seats in their attention, as Llama and Qwen3 have: cut and resumed, on other numbers of
-// threads, begun from, sampled and shown.
+// Runs of transformers with other seats in their attention, as Llama and Qwen3 have: cut and resumed, on other numbers
+// of threads, begun from, sampled and shown.
 #include <doctest/doctest.h>
 
 #include <map>

@@ -84,6 +84,7 @@ TEST_CASE("every word that may be chosen is a value of its own, and means what i
       CHECK(values.insert(value_text(config, field)).second);
       const auto model = model_config(config, 65);
       CHECK(model.norm == config.norm);
+      CHECK(model.norm_kind == config.norm_kind);
       CHECK(model.position == config.position);
       CHECK(model.activation == config.activation);
       CHECK(model.causal == config.objective->causal());
@@ -91,6 +92,21 @@ TEST_CASE("every word that may be chosen is a value of its own, and means what i
   }
   CHECK(primer::autograd::word<primer::nn::NormPlace>("post") == primer::nn::NormPlace::post);
   CHECK_FALSE(primer::autograd::word<primer::nn::NormPlace>("Post").has_value());
+}
+
+TEST_CASE("the epsilon of norms is the task's unless it is chosen, in runs that do not name it too") {
+  Config config;
+  CHECK(model_config(config, 65).norm_epsilon == 1e-5);
+  config.objective = masked_task();
+  CHECK(model_config(config, 65).norm_epsilon == 1e-12);
+  set(config, field_named("norm_epsilon"), "1e-6", ChosenBy::flag, "--norm-epsilon");
+  CHECK(model_config(config, 65).norm_epsilon == 1e-6);
+  Config older;  // what --init-from meets
+  older.norm_kind = primer::nn::NormKind::rms;
+  Config wishes;
+  CHECK(inherit_model(wishes, older, "run").norm_kind == primer::nn::NormKind::rms);
+  set(wishes, field_named("norm_kind"), "layer", ChosenBy::flag, "--norm-kind");
+  CHECK_THROWS_AS(inherit_model(wishes, older, "run"), Error);
 }
 
 TEST_CASE("a list as long as a configuration can be is read in one pass") {

@@ -27,15 +27,17 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
 // WORD(name, default, FITS or FIXED, group, help): a value of an enumeration with names, or a task
 // LIST(name, FIXED, group, help): paths
 // TEXT(name, default, "a|b|c", FITS or FIXED, group, help): text; bpe:SIZE among the choices stands for bpe: and a
-// number of tokens, PATH for any word with a slash or a dot
+// number of tokens, PATH for any word with a slash or a dot, TEXT for any text of a line
 #define PRIMER_CONFIG_FIELDS(INTEGER, NUMBER, SWITCH, WORD, TEXT, LIST)                                                \
   WORD(objective, Objective(), FIXED, "Task", objective_help())                                                        \
   SWITCH(next_sentence, false, FIXED, "Task",                                                                          \
          "mlm: learn too whether a sentence follows another; blank lines part documents")                              \
+  TEXT(answer_after, "", "TEXT", FIXED, "Task",                                                                        \
+       "lm: a line is an example, and only what stands behind this text, to the end of its line, is learned")          \
   TEXT(tokenizer, "char", "char|byte|bpe:SIZE|PATH", FITS, "Task",                                                     \
        "a token is a Unicode character, a byte, one of SIZE pieces learned from the text, or as a file says")          \
   NUMBER(val_fraction, 0.1, 0, 0.9, FITS, "Task",                                                                      \
-         "kept for validation: the last part of each file; of labelled lines, drawn")                                  \
+         "kept for validation: the last part of each file; of lines that are examples, drawn")                         \
   LIST(validation, FIXED, "Task", "texts to validate on, instead of a part of TEXT; give TEXT first")                  \
   INTEGER(seed, 1337, 0, 9007199254740991, FIXED, "Task", "of initialisation, data order and dropout")                 \
   WORD(body, nn::BodyKind::transformer, FIXED, "Model",                                                                \

@@ -59,6 +59,11 @@ void BothWays::fit(Config& config) const {
   if (fitted(config, &Config::bias)) config.bias = true;
 }
 
+data::TextReading reading_of(const Config& config, const data::Tokenizer& tokenizer,
+                             const std::vector<std::string>& labels) {
+  return {tokenizer, config.objective->form(config), &labels, config.answer_after};
+}
+
 void require_specials(const Task& task, const data::Tokenizer& tokenizer) {
   std::string missing, options;
   for (const std::string& name : task.specials()) {
@@ -79,7 +84,9 @@ std::unique_ptr<data::Examples> TextTask::examples(const data::TokenSequence& to
   return config.objective->examples(config, tokenizer, tokens);
 }
 
-bool TextTask::is_a_code() const { return config.objective->writes() && tokenizer.is_lossless(); }
+bool TextTask::is_a_code() const {
+  return config.objective->writes() && config.answer_after.empty() && tokenizer.is_lossless();
+}
 
 std::string objective_help() {
   std::string help;

@@ -79,6 +79,7 @@ class Task {
   // ---- beginning with another run's weights
   /// Chooses what nobody chose, for a training that begins with a model of `source`.
   virtual void begin_from(Config&, const Config& /*source*/) const {}
+  virtual bool takes_answer_after() const { return false; }   // --answer-after
   virtual bool takes_next_sentence() const { return false; }  // --next-sentence
   virtual bool takes_freeze() const { return false; }         // --freeze
 
@@ -125,6 +126,10 @@ class Objective {
  private:
   const Task* task_;
 };
+
+/// How the texts of a run are read. All three must live as long.
+data::TextReading reading_of(const Config& config, const data::Tokenizer& tokenizer,
+                             const std::vector<std::string>& labels);
 
 /// Throws Fault::input, naming them, when the tokenizer lacks one of the task's specials().
 void require_specials(const Task& task, const data::Tokenizer& tokenizer);
