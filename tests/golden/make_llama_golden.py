@@ -15,8 +15,8 @@ from make_golden import (Config, adamw, cosine, make_batches, mean_loss, record,
 
 
 class WideTorch:
-    """torch, but for its name of 32 bits"""
-    float32 = torch.float64
+    """torch, but for its names of 32 bits"""
+    float = float32 = torch.float64
 
     def __getattr__(self, name):
         return getattr(torch, name)
