@@ -35,20 +35,20 @@ Tensor<T> feed_forward(Tensor<T> residual, Tensor<T> x, FeedForwardLayers<T> l, 
   Tensor<T> y = tape.output(x.shape, {residual, x, l.up, l.up_bias, l.down, l.down_bias, l.gate, l.gate_bias});
   const DropoutMask<T> mask(tape, dropout, y.size());
   const bool later = mask.active();
-  T* hidden = tape.template keep<T>(rows * F);             // [rows, F], x up^T + up_bias
-  T* gates = tape.template keep<T>(gated ? rows * F : 0);  // [rows, F], x gate^T + gate_bias
+  T* hidden = tape.template keep<T>(rows * F);                  // [rows, F], x up^T + up_bias
+  T* gates = gated ? tape.template keep<T>(rows * F) : hidden;  // [rows, F], x gate^T + gate_bias
 
   constexpr long block = 1024;
   tape.moves((gated ? 3 : 2) * rows * F);  // these, and what goes down
   const auto activated = tape.scratch(std::min(block, rows) * F);
   for (long at = 0; at < rows; at += block) {
     const long n = std::min(block, rows - at);
-    T *h = hidden + at * F, *v = gates + at * F, *a = activated.data(), *r = y.data() + at * C;  // [n, F] x 3, [n, C]
-    linear_rows<T>(tape, n, x.data() + at * C, l.up, l.up_bias, h);
-    if (gated) linear_rows<T>(tape, n, x.data() + at * C, l.gate, l.gate_bias, v);
+    T *a = activated.data(), *r = y.data() + at * C;  // [n, F], [n, C]
+    linear_rows<T>(tape, n, x.data() + at * C, l.up, l.up_bias, hidden + at * F);
+    if (gated) linear_rows<T>(tape, n, x.data() + at * C, l.gate, l.gate_bias, gates + at * F);
     tape.split(n, 20 * F, [=](long begin, long end, int) {
-      const long i = begin * F, count = (end - begin) * F;
-      activate_row<T>(activation, gated ? v + i : h + i, gated ? h + i : nullptr, count, a + i);
+      const long i = (at + begin) * F;
+      activate_row<T>(activation, gates + i, gated ? hidden + i : nullptr, (end - begin) * F, a + begin * F);
       start_rows<T>(r + begin * C, later ? nullptr : residual.data() + (at + begin) * C,
                     l.down_bias ? l.down_bias.data() : nullptr, end - begin, C);
     });
@@ -77,8 +77,8 @@ Tensor<T> feed_forward(Tensor<T> residual, Tensor<T> x, FeedForwardLayers<T> l, 
       t->product(rows, F, C, as_is(d, C), as_is<T>(l.down.data(), F), 0, dh, F);  // d a = d down
       t->split(rows, 40 * F, [=, as = a.data(), dhs = dh.data(), dvs = dv.data()](long begin, long end, int) {
         const long i = begin * F, n = (end - begin) * F;
-        if (gated) activate_row_again<T>(activation, gates + i, hidden + i, n, as + i, dhs + i, dvs + i);
-        else activate_row_again<T>(activation, hidden + i, nullptr, n, as + i, dhs + i, dhs + i);
+        activate_row_again<T>(activation, gates + i, gated ? hidden + i : nullptr, n, as + i, dhs + i,
+                              (gated ? dvs : dhs) + i);
       });
       if (auto dw = t->grad(l.down))  // d down [C, F] = d^T a
         t->product(C, F, rows, transposed(d, C), as_is<T>(a, F), dw.beta(), dw.data, F);
@@ -89,20 +89,19 @@ Tensor<T> feed_forward(Tensor<T> residual, Tensor<T> x, FeedForwardLayers<T> l, 
   });
 }
 
-/// feed_forward from primitives, without dropout and residual.
-template <class T>
-Tensor<T> feed_forward_textbook(Tensor<T> x, FeedForwardLayers<T> l, Activation activation) {
-  const Tensor<T> up = linear_textbook(x, l.up, l.up_bias);
-  const Tensor<T> hidden = l.gate ? multiply(activate_textbook(linear_textbook(x, l.gate, l.gate_bias), activation), up)
-                                  : activate_textbook(up, activation);
-  return linear_textbook(hidden, l.down, l.down_bias);
-}
-
 template <class Table>
 void feed_forward_examples(Table& table) {
+  // behind residual and x: up and down, with biases from 6 inputs on, and the gate at the end
   const auto layers = []<class T>(const std::vector<Tensor<T>>& in) {
-    return in.size() > 6 ? FeedForwardLayers<T>{in[2], in[3], in[4], in[5], in[6], in[7]}
-                         : FeedForwardLayers<T>{in[2], in[3], in[4], in[5]};
+    using L = FeedForwardLayers<T>;
+    if (in.size() < 6) return L{.up = in[2], .down = in[3], .gate = in.size() == 5 ? in[4] : Tensor<T>()};
+    return in.size() == 6 ? L{in[2], in[3], in[4], in[5]} : L{in[2], in[3], in[4], in[5], in[6], in[7]};
+  };
+  const auto textbook = []<class T>(Tensor<T> x, FeedForwardLayers<T> l, Activation activation) {
+    const Tensor<T> up = linear_textbook(x, l.up, l.up_bias);
+    const Tensor<T> gate = l.gate ? linear_textbook(x, l.gate, l.gate_bias) : up,
+                    f = activate_textbook(gate, activation);
+    return linear_textbook(l.gate ? multiply(f, up) : f, l.down, l.down_bias);
   };
   const std::vector<std::vector<Shape>> shapes = {{{3, 5}, {3, 5}, {7, 5}, {7}, {5, 7}, {5}},
                                                   {{1, 1}, {1, 1}, {1, 1}, {1}, {1, 1}, {1}},
@@ -112,15 +111,14 @@ void feed_forward_examples(Table& table) {
        shapes,
        {{{3, 5}, {3, 5}, {7, 5}, {7}, {7, 5}, {5}}, {{3, 5}, {5, 3}, {7, 5}, {7}, {5, 7}, {5}}}},
       [=](auto& in) { return feed_forward(in[0], in[1], layers(in), Activation::gelu); },
-      [=](auto& in) { return add(in[0], feed_forward_textbook(in[1], layers(in), Activation::gelu)); });
+      [=](auto& in) { return add(in[0], textbook(in[1], layers(in), Activation::gelu)); });
   table.add(
       {"feed_forward", {{{3, 5}, {3, 5}, {7, 5}, {5, 7}}, {{2, 37, 3}, {2, 37, 3}, {5, 3}, {3, 5}}}},
-      [](auto& in) {
-        return feed_forward(in[0], in[1], {.up = in[2], .down = in[3]}, Activation::gelu_erf, {0.5, 3});
+      [=](auto& in) {
+        return feed_forward(in[0], in[1], layers(in), Activation::gelu_erf, {0.5, 3});
       },
-      [](auto& in) {
-        return add(in[0],
-                   dropout(feed_forward_textbook(in[1], {.up = in[2], .down = in[3]}, Activation::gelu_erf), {0.5, 3}));
+      [=](auto& in) {
+        return add(in[0], dropout(textbook(in[1], layers(in), Activation::gelu_erf), {0.5, 3}));
       });
   table.add(
       {"feed_forward",
@@ -130,14 +128,14 @@ void feed_forward_examples(Table& table) {
        {{{3, 5}, {3, 5}, {7, 5}, {7}, {5, 7}, {5}, {6, 5}, {7}},
         {{3, 5}, {3, 5}, {7, 5}, {7}, {5, 7}, {5}, {7, 5}, {5}}}},
       [=](auto& in) { return feed_forward(in[0], in[1], layers(in), Activation::swiglu); },
-      [=](auto& in) { return add(in[0], feed_forward_textbook(in[1], layers(in), Activation::swiglu)); });
+      [=](auto& in) { return add(in[0], textbook(in[1], layers(in), Activation::swiglu)); });
   table.add(
       {"feed_forward", {{{2, 37, 3}, {2, 37, 3}, {5, 3}, {3, 5}, {5, 3}}}},
-      [](auto& in) {
-        return feed_forward(in[0], in[1], {.up = in[2], .down = in[3], .gate = in[4]}, Activation::swiglu, {0.5, 3});
+      [=](auto& in) {
+        return feed_forward(in[0], in[1], layers(in), Activation::swiglu, {0.5, 3});
       },
-      [](auto& in) {
-        const auto y = feed_forward_textbook(in[1], {.up = in[2], .down = in[3], .gate = in[4]}, Activation::swiglu);
+      [=](auto& in) {
+        const auto y = textbook(in[1], layers(in), Activation::swiglu);
         return add(in[0], dropout(y, {0.5, 3}));
       });
 }

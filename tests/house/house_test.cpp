@@ -187,8 +187,8 @@ static long lines_without_examples(const Source& s) {
 }
 
 TEST_CASE(
-    "the core stays small: autograd, nn and optim under 4,400 lines without kernels and examples, kernels under "
-    "1,350") {
+    "the core stays small: autograd, nn and optim within 4,740 lines without kernels and examples, kernels "
+    "within 1,350") {
   const std::set<std::string> kernels{"autograd/vector_math.h", "autograd/blas.h", "autograd/blas.cpp",
                                       "autograd/product.h", "autograd/product.cpp"};
   std::map<std::string, long> lines;
@@ -200,7 +200,7 @@ TEST_CASE(
   MESSAGE("autograd " << lines["autograd"] << ", nn " << lines["nn"] << ", optim " << lines["optim"] << ": " << total
                       << " lines, and kernels " << lines["kernels"]);
   CHECK(total > 1000);
-  CHECK(total <= 4400);
+  CHECK(total <= 4740);
   CHECK(lines["kernels"] <= 1350);
 }
 
