@@ -16,6 +16,8 @@
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/recurrent.h"
 #include "autograd/ops/reduce.h"
+#include "autograd/ops/rms_norm.h"
+#include "autograd/ops/rotary.h"
 #include "autograd/ops/softmax.h"
 
 namespace primer::autograd {
@@ -33,12 +35,14 @@ void every_op(Table& table) {
   gather_examples(table);       // gather, pick
   dropout_examples(table);      // dropout
   // fused
-  activate_examples(table);       // gelu, gelu_erf, relu
+  activate_examples(table);       // gelu, gelu_erf, relu, relu2, silu
   linear_examples(table);         // x W^T + b, alone and joined to a residual
   layer_norm_examples(table);     // rows to mean 0, variance 1
+  rms_norm_examples(table);       // rows to mean square 1
+  rotary_examples(table);         // queries and keys turned by their positions
   attention_examples(table);      // softmax(q k^T / sqrt(D)) v over heads
   recurrent_examples(table);      // a layer of RNN, GRU or LSTM cells over whole sequences
-  feed_forward_examples(table);   // residual + f(x W1^T + b1) W2^T + b2
+  feed_forward_examples(table);   // residual + f(x W1^T + b1) W2^T + b2, gated or not
   cross_entropy_examples(table);  // ln softmax(x W^T + b) of given tokens, and weighted sums of it: the loss
 }
 

@@ -1,4 +1,4 @@
-// Exponential, hyperbolic tangent, error function and GELU, written so that loops over them become vector code.
+// Exponential, hyperbolic tangent, error function, GELU and SiLU, written so that loops over them become vector code.
 // The float forms have no branch, no table, no call and no conversion that can leave its range: inside
 // `#pragma omp simd` a compiler turns them into plain vector arithmetic, on any machine; the standard library's
 // own functions would be a call for each element. The double forms are the library's: double is there to prove.
@@ -186,6 +186,16 @@ inline Tail<T> logistic_tail(T x) {
   return {a, below, below * above * (T(3) * cubic * u + linear)};
 }
 
+/// The logistic distribution of x itself: 1 / (1 + e^-x).
+template <class T>
+inline Tail<T> silu_tail(T x) {
+  constexpr T end = sizeof(T) == sizeof(float) ? T(104) : T(746);
+  T a = std::abs(x);
+  a = a > end ? end : a;
+  const T e = exp_inside(-a), above = T(1) / (T(1) + e);
+  return {a, e * above, e * above * above};
+}
+
 /// The normal distribution: (1 + erf(x / sqrt(2))) / 2.
 inline Tail<float> normal_tail(float x) {
   constexpr float root = static_cast<float>(std::numbers::inv_sqrtpi / std::numbers::sqrt2);  // 1 / sqrt(2 pi)
@@ -225,6 +235,18 @@ inline T gelu_erf(T x) {
 template <class T>
 inline T gelu_erf_grad(T x) {
   return detail::derivative(x, detail::normal_tail(x));
+}
+
+/// SiLU: x / (1 + e^-x), GELU's form with the logistic distribution. Elfwing, Uchibe, Doya 2018.
+template <class T>
+inline T silu(T x) {
+  return detail::value(x, detail::silu_tail(x));
+}
+
+/// The derivative of silu(x) by x.
+template <class T>
+inline T silu_grad(T x) {
+  return detail::derivative(x, detail::silu_tail(x));
 }
 
 }  // namespace primer::autograd::inline PRIMER_COMPILED::fast

@@ -1,7 +1,7 @@
 // Words that people choose from: an enumeration whose values have names, in one list beside it.
 //
-//   enum class Norm { pre, post, none };
-//   constexpr auto words(Norm) { return word_list("pre", "post", "none"); }
+//   enum class NormPlace { pre, post, none };
+//   constexpr auto words(NormPlace) { return word_list("pre", "post", "none"); }
 //
 // Parsing, printing and help read the list; what a value means is a switch without default, which -Werror=switch keeps
 // complete.

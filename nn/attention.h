@@ -1,6 +1,7 @@
 // Multi-head self-attention, as a layer.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 
@@ -11,8 +12,13 @@
 namespace primer::nn {
 
 struct SelfAttentionOptions {
-  long channels = 0, heads = 1;  // channels is a multiple
+  long channels = 0, heads = 1;      // C, H
+  long kv_heads = 0, head_size = 0;  // K, which divides H, and D; 0: H, and C / H
   bool causal = true, bias = true;
+  bool qk_norm = false;              // RMS norm of every query and key, before they are turned
+  double norm_epsilon = 1e-5;        // of that norm
+  std::optional<double> rope_theta;  // base of rotary positions; none: no such
+  bool smear_keys = false;           // each key is mixed with the one before
   double dropout = 0;
   double deviation = 0.02, residual_deviation = 0.02;  // of the initial weights: qkv's, and the output's
 };
@@ -20,28 +26,25 @@ struct SelfAttentionOptions {
 template <class T>
 struct SelfAttention {
   std::string path;
-  long heads = 1;
-  bool causal = true;
-  Linear<T> qkv;     // [3C, C]: rows of queries, keys, values, each cut into heads
-  Linear<T> output;  // [C, C]
+  long heads, kv_heads;  // H, K
+  bool causal;
+  Linear<T> qkv;             // [(H + 2 K) D, C]: rows of queries, keys, values, each cut into heads
+  Linear<T> output;          // [C, H D]
+  Tensor<T> q_norm, k_norm;  // [D], or none
+  double norm_epsilon;
+  std::optional<double> rope_theta;
+  Tensor<T> smear;           // [K], or none
+  Tensor<T> positions = {};  // [context, C], added to what queries and keys are made of; or none. The body's table
   Dropout pattern_dropout, residual_dropout;
 
-  SelfAttention(Parameters<T>& parameters, const std::string& path_, const SelfAttentionOptions& o)
-      : path(path_),
-        heads(o.heads),
-        causal(o.causal),
-        qkv(parameters, path + ".qkv",
-            {.in = o.channels, .out = 3 * o.channels, .bias = o.bias, .deviation = o.deviation}),
-        output(parameters, path + ".output",
-               {.in = o.channels, .out = o.channels, .bias = o.bias, .deviation = o.residual_deviation}),
-        pattern_dropout{o.dropout, autograd::hash(path + ".pattern")},
-        residual_dropout{o.dropout, autograd::hash(path + ".residual")} {}
+  SelfAttention(Parameters<T>& parameters, const std::string& path, const SelfAttentionOptions& o);
 
-  /// residual + attention(x); x and residual [B, T, C]; lengths [B] of real tokens, or none for all. With a cache, x
-  /// are the tokens after its past ones: they join it and see those too.
+  /// residual + attention(x), without a residual what would be added; x and residual [B, T, C]; lengths [B] of real
+  /// tokens, or none for all. With a cache, x are the tokens after its past ones: they join it and see those too.
   ///
-  /// The fused op never makes its pattern. If somebody watches `path`.pattern [B, H, T, S], S = T and the past, or
-  /// `path`.z [B, T, C], what the heads bring, the layer goes the textbook way: the same numbers, more memory.
+  /// Under `path` can be watched q [B, T, H D], k and v [B, T, K D] of these tokens, as they are multiplied, and z
+  /// [B, T, H D], what the heads bring. The fused op never makes its scores and pattern [B, H, T, S], S = T and the
+  /// past: if somebody watches these, the layer goes the textbook way: the same numbers, more memory.
   Tensor<T> operator()(Tensor<T> residual, Tensor<T> x, std::span<const int> lengths, LayerCache<T> cache = {}) const;
 };
 

@@ -1,12 +1,13 @@
 #include "nn/block.h"
 
+#include "autograd/ops/arithmetic.h"
+
 namespace primer::nn {
 
 template <class T>
-static std::optional<LayerNorm<T>> declare_norm(Parameters<T>& parameters, const std::string& path,
-                                                const ModelConfig& c) {
-  if (c.norm == Norm::none) return {};
-  return LayerNorm<T>(parameters, path, norm_options(c));
+static std::optional<Norm<T>> declare_norm(Parameters<T>& parameters, const std::string& path, const ModelConfig& c) {
+  if (c.norm == NormPlace::none) return {};
+  return Norm<T>(parameters, path, norm_options(c));
 }
 
 template <class T>
@@ -17,8 +18,13 @@ Block<T>::Block(Parameters<T>& parameters, const std::string& path_, const Model
       attention(parameters, path + ".attention",
                 {.channels = c.channels,
                  .heads = c.heads,
+                 .kv_heads = c.kv_heads,
+                 .head_size = c.head_size,
                  .causal = c.causal,
                  .bias = c.bias,
+                 .qk_norm = c.qk_norm,
+                 .norm_epsilon = c.norm_epsilon,
+                 .rope_theta = c.position == Position::rotary ? std::optional(c.rope_theta) : std::nullopt,
                  .dropout = c.dropout,
                  .deviation = c.deviation,
                  .residual_deviation = c.residual_deviation()}) {
@@ -34,14 +40,26 @@ Block<T>::Block(Parameters<T>& parameters, const std::string& path_, const Model
                                           .residual_deviation = c.residual_deviation()});
 }
 
+// residual + what a layer brings: in one op, or apart where somebody watches `path`.output. add_to(r) is r + that, and
+// that alone if r is none.
+template <class T, class Layer>
+static Tensor<T> join(Tensor<T> residual, const std::string& path, Layer add_to) {
+  Tape<T>& tape = *residual.tape;
+  if (!tape.watched(path, "output")) return add_to(residual);
+  return add(residual, tape.watch(add_to(Tensor<T>()), path, "output"));
+}
+
 template <class T>
 Tensor<T> Block<T>::operator()(Tensor<T> x, std::span<const int> lengths, LayerCache<T> cache) const {
-  const bool pre = norm == Norm::pre, post = norm == Norm::post;
-  x = attention(x, pre ? (*attention_norm)(x) : x, lengths, cache);
+  const bool pre = norm == NormPlace::pre, post = norm == NormPlace::post;
+  x = x.tape->watch(x, path, "input");
+  const Tensor<T> attending = pre ? (*attention_norm)(x) : x;
+  x = join(x, attention.path, [&](Tensor<T> residual) { return attention(residual, attending, lengths, cache); });
   if (post) x = (*attention_norm)(x);
   x = x.tape->watch(x, path, "attended");
   if (feed_forward) {
-    x = (*feed_forward)(x, pre ? (*feed_forward_norm)(x) : x);
+    const Tensor<T> fed = pre ? (*feed_forward_norm)(x) : x;
+    x = join(x, feed_forward->path, [&](Tensor<T> residual) { return (*feed_forward)(residual, fed); });
     if (post) x = (*feed_forward_norm)(x);
   }
   return x.tape->watch(x, path, "output");

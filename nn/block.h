@@ -6,18 +6,18 @@
 
 #include "nn/attention.h"
 #include "nn/feed_forward.h"
-#include "nn/layer_norm.h"
 #include "nn/model_config.h"
+#include "nn/norm.h"
 
 namespace primer::nn {
 
-inline LayerNormOptions norm_options(const ModelConfig& c) { return {c.channels, c.bias, c.norm_epsilon}; }
+inline NormOptions norm_options(const ModelConfig& c) { return {c.norm_kind, c.channels, c.bias, c.norm_epsilon}; }
 
 template <class T>
 struct Block {
   std::string path;
-  Norm norm;
-  std::optional<LayerNorm<T>> attention_norm, feed_forward_norm;
+  NormPlace norm;
+  std::optional<Norm<T>> attention_norm, feed_forward_norm;
   SelfAttention<T> attention;
   std::optional<FeedForward<T>> feed_forward;
 

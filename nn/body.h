@@ -59,7 +59,7 @@ struct Body {
   /// The rows that tokens begin as, [V, C]. An output that is tied to them has the same.
   virtual Tensor<T> token_rows() const = 0;
 
-  /// Numbers of a learned table of positions, which nothing is multiplied by.
+  /// Numbers of a learned table of positions, of which a token needs one row.
   virtual long position_count() const { return 0; }
 
   /// A state has no room for more tokens than the context. One that is not bounded goes on for ever.

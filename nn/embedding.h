@@ -43,7 +43,7 @@ std::vector<T> sinusoids(long context, long channels, double scale = 1) {
 }
 
 struct PositionOptions {
-  Position kind = Position::learned;  // not none
+  Position kind = Position::learned;  // or sinusoidal
   long context = 0, channels = 0;
   double deviation = 0.02;  // of the initial numbers of learned rows
   double scale = 1;         // of sinusoids

@@ -35,7 +35,7 @@ template <class T>
 MaskedHead<T>::MaskedHead(Parameters<T>& parameters, const ModelConfig& c, Tensor<T> rows)
     : activation(c.activation),
       transform(parameters, "masked.transform", {.in = c.channels, .out = c.channels, .deviation = c.deviation}),
-      norm(parameters, "masked.norm", {.channels = c.channels, .epsilon = c.norm_epsilon}),
+      norm(parameters, "masked.norm", {.kind = c.norm_kind, .channels = c.channels, .epsilon = c.norm_epsilon}),
       decoder(output_rows(parameters, "masked.decoder.weight", c, rows)),
       bias(parameters.declare("masked.decoder.bias", {c.vocabulary}, {}, false)) {}
 

@@ -5,9 +5,9 @@
 #include <span>
 
 #include "autograd/score.h"
-#include "nn/layer_norm.h"
 #include "nn/linear.h"
 #include "nn/model_config.h"
+#include "nn/norm.h"
 
 namespace primer::nn {
 
@@ -44,7 +44,7 @@ template <class T>
 struct MaskedHead {
   Activation activation;
   Linear<T> transform;  // [C, C]
-  LayerNorm<T> norm;
+  Norm<T> norm;
   Tensor<T> decoder;  // [V, C]
   Tensor<T> bias;     // [V]
 

@@ -6,10 +6,13 @@ namespace primer::nn {
 
 template <class T>
 void LayerCache<T>::join(autograd::AttentionLayout<T>& at) const {
-  const long n = at.queries, C = at.H * at.D;
+  const long n = at.queries, C = at.K * at.D;
   at.apart = rows.shape[1];
-  for (long i = 0; i < at.B * n; ++i)
-    std::copy_n(at.k.data() + i * 3 * C + C, 2 * C, rows.data() + (i / n * at.apart + past + i % n) * 2 * C);
+  for (long i = 0; i < at.B * n; ++i) {
+    T* to = rows.data() + (i / n * at.apart + past + i % n) * 2 * C;
+    std::copy_n(at.k.data() + i * at.k_stride + at.k_at, C, to);
+    std::copy_n(at.v.data() + i * at.v_stride + at.v_at, C, to + C);
+  }
   at.k = at.v = rows;
   at.k_at = 0;
   at.v_at = C;

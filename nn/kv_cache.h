@@ -19,10 +19,10 @@ namespace primer::nn {
 /// One layer's part; without rows there is none.
 template <class T>
 struct LayerCache {
-  autograd::Tensor<T> rows;  // [B, context, 2C]: keys, then values; on no tape
+  autograd::Tensor<T> rows;  // [B, context, 2 K D]: keys, then values; on no tape
   long past = 0;             // positions of each sequence that are filled
 
-  /// Puts the keys and values of a packed [B, n, 3C] after the past ones, and lets its queries see all of them.
+  /// Puts the keys and values of n new tokens after the past ones, and lets their queries see all of them.
   void join(autograd::AttentionLayout<T>& at) const;
 };
 
@@ -36,7 +36,7 @@ class KvCache final : public State<T> {
   /// For a model of this shape; empty, with `most` sequences to come. Throws Error(memory).
   KvCache(const ModelConfig& c, long most)
       : context_(c.context),
-        width_(2 * c.channels),
+        width_(2 * c.key_channels()),
         most_(most),
         block_(std::max(1L, c.layers * most * context_ * width_)),
         nodes_(c.layers) {
@@ -45,7 +45,7 @@ class KvCache final : public State<T> {
   }
 
   bool fits(const ModelConfig& c) const {
-    return c.layers == static_cast<long>(nodes_.size()) && c.context == context_ && 2 * c.channels == width_;
+    return c.layers == static_cast<long>(nodes_.size()) && c.context == context_ && 2 * c.key_channels() == width_;
   }
 
   LayerCache<T> layer(long i) { return {{nullptr, &nodes_[i], {sequences_, context_, width_}}, past_}; }
@@ -75,7 +75,7 @@ class KvCache final : public State<T> {
   }
 
   long context_, width_, most_;
-  autograd::FlatBlock<T> block_;          // [layers, most, context, 2C]
+  autograd::FlatBlock<T> block_;          // [layers, most, context, 2 K D]
   std::vector<autograd::Node<T>> nodes_;  // [layers]
 };
 

@@ -1,10 +1,8 @@
 // What the small layers compute: each is one op, or two.
-#include "autograd/ops/feed_forward.h"
-#include "autograd/ops/layer_norm.h"
-#include "autograd/ops/linear.h"
+#include "autograd/ops.h"
 #include "nn/feed_forward.h"
-#include "nn/layer_norm.h"
 #include "nn/linear.h"
+#include "nn/norm.h"
 
 namespace primer::nn {
 
@@ -15,23 +13,34 @@ Tensor<T> Linear<T>::operator()(Tensor<T> x) const {
 
 template <class T>
 Tensor<T> Linear<T>::add_to(Tensor<T> residual, Tensor<T> x, Dropout dropout) const {
+  if (!residual) return autograd::dropout(linear(x, weight, bias), dropout);
   return linear_residual(residual, x, weight, bias, dropout);
 }
 
 template <class T>
-Tensor<T> LayerNorm<T>::operator()(Tensor<T> x) const {
-  return layer_norm(x, weight, bias, epsilon);
+Tensor<T> Norm<T>::operator()(Tensor<T> x) const {
+#define PRIMER_CASE(name, has_bias, y) \
+  case NormKind::name: return y;
+  switch (kind) { PRIMER_NORM_KINDS(PRIMER_CASE) }
+#undef PRIMER_CASE
+  return x;
 }
 
 template <class T>
 Tensor<T> FeedForward<T>::operator()(Tensor<T> residual, Tensor<T> x) const {
-  return feed_forward(residual, x, up.weight, up.bias, down.weight, down.bias, activation, dropout);
+  if (!residual) {
+    const Tensor<T> wide = gate ? multiply(activate((*gate)(x), activation), up(x)) : activate(up(x), activation);
+    return autograd::dropout(down(wide), dropout);
+  }
+  autograd::FeedForwardLayers<T> layers{up.weight, up.bias, down.weight, down.bias};
+  if (gate) layers.gate = gate->weight, layers.gate_bias = gate->bias;
+  return feed_forward(residual, x, layers, activation, dropout);
 }
 
 template struct Linear<float>;
 template struct Linear<double>;
-template struct LayerNorm<float>;
-template struct LayerNorm<double>;
+template struct Norm<float>;
+template struct Norm<double>;
 template struct FeedForward<float>;
 template struct FeedForward<double>;
 

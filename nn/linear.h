@@ -37,7 +37,7 @@ struct Linear {
   /// x [..., in] -> [..., out]
   Tensor<T> operator()(Tensor<T> x) const;
 
-  /// residual + dropout(y), in one op.
+  /// residual + dropout(y), in one op; without a residual dropout(y).
   Tensor<T> add_to(Tensor<T> residual, Tensor<T> x, Dropout dropout) const;
 };
 

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "autograd/activation.h"
 #include "autograd/error.h"
@@ -18,11 +20,29 @@ using autograd::word_list;
 enum class BodyKind { transformer, rnn, gru, lstm };
 constexpr auto words(BodyKind) { return word_list("transformer", "rnn", "gru", "lstm"); }
 
-enum class Position { learned, sinusoidal, none };
-constexpr auto words(Position) { return word_list("learned", "sinusoidal", "none"); }
+/// How a model knows where a token stands: rows of a table or sinusoids, added to the tokens; queries and keys turned
+/// by angles (Su et al. 2021); learned rows added to the inputs of queries and keys only (Press et al. 2021,
+/// Shortformer).
+enum class Position { learned, sinusoidal, rotary, qk, none };
+constexpr auto words(Position) { return word_list("learned", "sinusoidal", "rotary", "qk", "none"); }
 
-enum class Norm { pre, post, none };  // before a sublayer, or after its sum with the residual
-constexpr auto words(Norm) { return word_list("pre", "post", "none"); }
+enum class NormPlace { pre, post, none };  // before a sublayer, or after its sum with the residual
+constexpr auto words(NormPlace) { return word_list("pre", "post", "none"); }
+
+// The kinds of norm, one row each: its word, whether it has a bias, and what Norm makes of x.
+#define PRIMER_NORM_KINDS(ROW)                           \
+  ROW(layer, true, layer_norm(x, weight, bias, epsilon)) \
+  ROW(rms, false, rms_norm(x, weight, epsilon))
+
+#define PRIMER_KIND(kind, ...) kind,
+enum class NormKind { PRIMER_NORM_KINDS(PRIMER_KIND) };
+#undef PRIMER_KIND
+#define PRIMER_KIND(kind, ...) std::string_view(#kind),
+constexpr auto words(NormKind) { return std::array{PRIMER_NORM_KINDS(PRIMER_KIND)}; }
+#undef PRIMER_KIND
+#define PRIMER_KIND(kind, bias, ...) bias,
+constexpr bool has_bias(NormKind kind) { return std::array{PRIMER_NORM_KINDS(PRIMER_KIND)}[static_cast<int>(kind)]; }
+#undef PRIMER_KIND
 
 /// What a sequence is summed up in: BERT's pooler on its first output, [CLS], or the mean of its real outputs.
 enum class Pooling { cls, mean };
@@ -42,29 +62,41 @@ struct ModelConfig {
   long vocabulary = 0;    // V, distinct tokens
   long context = 0;       // T, the longest sequence
   long layers = 4;        // blocks; of a recurrent body layers of cells
-  long heads = 4;         // attention heads in each block; channels is a multiple
+  long heads = 4;         // H, attention heads in each block
+  long kv_heads = 0;      // K, of keys and values, a divisor of H; 0: H
+  long head_size = 0;     // D, channels of a head; 0: C / H, and C is a multiple
   long channels = 128;    // C, width of the residual stream
-  long ffn_channels = 0;  // F, hidden width of the feed-forward part; 0: 4 C, -1: no such part
+  long ffn_channels = 0;  // F, hidden width of the feed-forward part; 0: 4 C (8/3 C beside a gate), -1: no such part
   double dropout = 0;     // probability of zeroing, in [0, 1)
   bool bias = false;      // biases in linear and norm layers
   bool causal = true;     // a position sees only itself and earlier ones
   Position position = Position::learned;
   double position_scale = 1;  // of sinusoidal positions
-  Norm norm = Norm::pre;
-  double norm_epsilon = 1e-5;  // added to the variance in every layer norm
+  double rope_theta = 10000;  // base of rotary positions' angles
+  bool qk_norm = false;       // RMS norm of every query and key over its head
+  NormPlace norm = NormPlace::pre;
+  NormKind norm_kind = NormKind::layer;
+  double norm_epsilon = 1e-5;  // added to the mean square in every norm
   Activation activation = Activation::gelu;
   long segments = 0;            // S, kinds of segments that an embedding tells apart; 0: none
-  bool embedding_norm = false;  // layer norm of the embeddings' sum
+  bool embedding_norm = false;  // a norm of the embeddings' sum
   double deviation = 0.02;      // of the initial weights: GPT-2's (Radford et al. 2019, section 2.3)
   OutputConfig output = {};
 
   /// Of the projections that write to the residual stream, of which there are two a block: less, as in GPT-2, where
   /// what they write adds up from block to block. After a norm it does not.
   double residual_deviation() const {
-    return norm == Norm::post ? deviation : deviation / std::sqrt(2.0 * static_cast<double>(layers));
+    return norm == NormPlace::post ? deviation : deviation / std::sqrt(2.0 * static_cast<double>(layers));
   }
 
-  long hidden() const { return ffn_channels == 0 ? 4 * channels : std::max(ffn_channels, 0L); }  // F
+  /// F. A gate is a third matrix: 8/3 C make as many weights as 4 C do without; up to a multiple of 32.
+  long hidden() const {
+    const long usual = is_gated(activation) ? (8 * channels + 95) / 96 * 32 : 4 * channels;
+    return ffn_channels == 0 ? usual : std::max(ffn_channels, 0L);
+  }
+
+  long head_channels() const { return head_size > 0 ? head_size : channels / heads; }        // D
+  long key_channels() const { return (kv_heads > 0 ? kv_heads : heads) * head_channels(); }  // K D
 
   /// Throws Error(usage) on a shape that makes no model.
   void check() const {
@@ -75,9 +107,16 @@ struct ModelConfig {
     need(context > 0, "a context of 1 or more", context);
     need(layers >= 0, "0 layers or more", layers);
     need(channels > 0, "1 channel or more", channels);
-    const bool attends = body == BodyKind::transformer;
-    need(!attends || (heads > 0 && channels % heads == 0), "heads that divide the channels", heads);
-    need(attends || causal, "a recurrent body that reads in one direction, causal", causal);
+    if (body == BodyKind::transformer) {
+      need(head_size >= 0, "a head size of 0 or more", head_size);
+      need(heads > 0 && (head_size > 0 || channels % heads == 0), "heads that divide the channels", heads);
+      need(kv_heads >= 0 && (kv_heads == 0 || heads % kv_heads == 0), "heads of keys and values that divide the heads",
+           kv_heads);
+      need(position != Position::rotary || head_channels() % 2 == 0, "an even head size for rotary positions",
+           head_channels());
+    } else {
+      need(causal, "a recurrent body that reads in one direction, causal", causal);
+    }
     need(segments >= 0, "0 segments or more", segments);
     need(output.labels >= 0 && (output.labels == 0 || output.pooling), "labels only with a pooling", output.labels);
     if (!(dropout >= 0 && dropout < 1))

@@ -14,13 +14,24 @@ Transformer<T>::Transformer(Parameters<T>& parameters, const ModelConfig& c)
     : Body<T>(c),
       token(parameters, "token", {c.vocabulary, c.channels, c.deviation}),
       embedding_dropout{c.dropout, autograd::hash("embedding.dropout")} {
-  if (c.position != Position::none)
-    position.emplace(parameters, "position",
-                     PositionOptions{c.position, c.context, c.channels, c.deviation, c.position_scale});
+  switch (c.position) {
+    case Position::learned:
+    case Position::sinusoidal:
+      position.emplace(parameters, "position",
+                       PositionOptions{c.position, c.context, c.channels, c.deviation, c.position_scale});
+      break;
+    case Position::qk:
+      qk_position.emplace(parameters, "position", EmbeddingOptions{c.context, c.channels, c.deviation});
+      break;
+    case Position::rotary:
+    case Position::none: break;
+  }
   if (c.segments > 0) segment.emplace(parameters, "segment", EmbeddingOptions{c.segments, c.channels, c.deviation});
   if (c.embedding_norm) embedding_norm.emplace(parameters, "embedding_norm", norm_options(c));
   for (long i = 0; i < c.layers; ++i) blocks.emplace_back(parameters, "blocks." + std::to_string(i), c);
-  if (c.norm == Norm::pre) norm.emplace(parameters, "norm", norm_options(c));
+  if (qk_position)
+    for (Block<T>& block : blocks) block.attention.positions = qk_position->weight;
+  if (c.norm == NormPlace::pre) norm.emplace(parameters, "norm", norm_options(c));
 }
 
 template <class T>
@@ -58,6 +69,7 @@ std::unique_ptr<State<T>> Transformer<T>::state(long most) const {
 
 template <class T>
 long Transformer<T>::position_count() const {
+  if (qk_position) return qk_position->weight.size();
   return position && position->learned ? position->learned->weight.size() : 0;
 }
 

@@ -14,12 +14,13 @@ template <class T>
 struct Transformer final : Body<T> {
   using Body<T>::config, Body<T>::expect_state;
   Embedding<T> token;                             // [V, C]
-  std::optional<PositionalEncoding<T>> position;  // [T, C]
+  std::optional<PositionalEncoding<T>> position;  // [T, C], added to the tokens
+  std::optional<Embedding<T>> qk_position;        // [T, C], which every attention has of its queries and keys
   std::optional<Embedding<T>> segment;            // [S, C]
-  std::optional<LayerNorm<T>> embedding_norm;
+  std::optional<Norm<T>> embedding_norm;
   Dropout embedding_dropout;
   std::vector<Block<T>> blocks;
-  std::optional<LayerNorm<T>> norm;  // after the last block of a pre-norm model
+  std::optional<Norm<T>> norm;  // after the last block of a pre-norm model
 
   /// Declares all parameters. Throws Error(usage) on a configuration that makes no model.
   Transformer(Parameters<T>& parameters, const ModelConfig& c);

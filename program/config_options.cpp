@@ -20,7 +20,7 @@ void add_config_options(CLI::App& command, ConfigOptions& options) {
   for (const Field& field : fields()) {
     const std::string name = "--" + field.option();
     const std::string otherwise = field.fits ? "fits text and task" : value_text(defaults, field);
-    const std::string help = std::string(field.help) + " [" + otherwise + "]";
+    const std::string help = std::string(field.help) + (otherwise.empty() ? "" : " [" + otherwise + "]");
     const std::string group(field.group);
     if (field.kind == Field::Kind::switch_) {
       const auto given = [&options, &field](bool value) {

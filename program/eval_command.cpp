@@ -14,6 +14,7 @@
 #include "program/output.h"
 #include "program/run_options.h"
 #include "train/checkpoints/loaded_run.h"
+#include "train/plan/plan.h"
 #include "train/step/evaluate.h"
 #include "train/step/json_line.h"
 #include "train/use/pseudo_perplexity.h"
@@ -66,9 +67,10 @@ Verdict evaluate_texts(LoadedRun& run, const EvalOptions& options) {
   const data::ScratchFolder directory("eval");
   const data::Sources sources = data::collect_sources(options.texts, directory.path() + "/text");
   const std::string path = directory.path() + "/tokens";
-  const data::TextReading reading(*run.tokenizer, run.config.objective->form(run.config), &run.labels);
+  const data::TextReading reading = reading_of(run.config, *run.tokenizer, run.labels);
   data::TextFacts facts = data::survey(sources);
   data::EncodedText(path, sources, facts, reading).commit(0);
+  warn(answer_notes(facts, run.config.answer_after));
   const data::TokenFile tokens(path);
   return evaluate_part(run, options, tokens, tokens.train(), tokens.train_bytes());
 }

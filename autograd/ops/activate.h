@@ -1,4 +1,4 @@
-// activate: GELU in both forms and ReLU, as one op each.
+// activate: GELU in both forms, ReLU, its square and SiLU, as one op each.
 #pragma once
 
 #include "autograd/example.h"
@@ -14,7 +14,7 @@ Tensor<T> activate(Tensor<T> x, Activation kind) {
   Tape<T>& tape = tape_of("activate", {x});
   Tensor<T> y = tape.output(x.shape, {x});
   tape.split(y.size(), 20, 64, [=, p = x.data(), r = y.data()](long begin, long end, int) {
-    activate_row(kind, p + begin, end - begin, r + begin);
+    activate_row<T>(kind, p + begin, nullptr, end - begin, r + begin);
   });
   return tape.record("activate", y, [t = &tape, x, kind](const T* dy) {
     if (auto dx = t->grad(x))
@@ -35,6 +35,8 @@ Tensor<T> activate(Tensor<T> x, Activation kind) {
 template <class T>
 Tensor<T> activate_textbook(Tensor<T> x, Activation kind) {
   if (kind == Activation::relu) return relu(x);
+  if (kind == Activation::relu2) return multiply(relu(x), relu(x));
+  if (kind == Activation::swiglu) return multiply(x, sigmoid(x));
   const Tensor<T> inner =
       kind == Activation::gelu_erf
           ? erf(scale(x, 1 / std::numbers::sqrt2))
@@ -44,11 +46,13 @@ Tensor<T> activate_textbook(Tensor<T> x, Activation kind) {
 
 template <class Table>
 void activate_examples(Table& table) {
-  for (const Activation kind : {Activation::gelu, Activation::gelu_erf, Activation::relu})
+  for (const std::string_view name : words(Activation())) {
+    const Activation kind = *word<Activation>(name);
     table.add(
         of_any_shape("activate", {{{3, 5}}, {{1}}, {{0}}, {{5, 61}}}, -4, 4),
         [kind](auto& in) { return activate(in[0], kind); },
         [kind](auto& in) { return activate_textbook(in[0], kind); });
+  }
 }
 
 }  // namespace primer::autograd::inline PRIMER_COMPILED

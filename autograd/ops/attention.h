@@ -7,6 +7,7 @@
 #include "autograd/expect.h"
 #include "autograd/kernels/attention.h"
 #include "autograd/ops/dropout.h"
+#include "autograd/ops/gather.h"
 #include "autograd/ops/layout.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/softmax.h"
@@ -19,6 +20,9 @@ struct AttentionOptions {
   bool causal = false;                // query i sees keys 0 ... i (shifted by keys - queries if these differ)
   std::span<const int> lengths = {};  // [B], real keys of each sequence; none: all of them
   Dropout dropout = {};               // on the pattern
+  long kv_heads = 0;                  // K, of keys and values: K divides heads; 0: as many
+
+  long key_heads() const { return kv_heads > 0 ? kv_heads : heads; }
 };
 
 /// Shapes of an attention, and the rows of q, k and v: apart, or side by side in one array.
@@ -27,41 +31,44 @@ struct AttentionLayout {
   Tensor<T> q, k, v;
   long q_at, k_at, v_at;              // the column where each begins
   long q_stride, k_stride, v_stride;  // from row to row
-  long B, queries, keys, H, D;
+  long B, queries, keys, H, K, D;     // K heads of keys and values, each read by H / K heads of queries in a row
   long apart;  // rows from one sequence's keys to the next one's: more than `keys` where room is left for others
 
-  /// Where head n of sequence b begins in each.
+  /// Where what head n of sequence b reads begins in each.
   long q_offset(long b, long n) const { return b * queries * q_stride + q_at + n * D; }
-  long k_offset(long b, long n) const { return b * apart * k_stride + k_at + n * D; }
-  long v_offset(long b, long n) const { return b * apart * v_stride + v_at + n * D; }
+  long k_offset(long b, long n) const { return b * apart * k_stride + k_at + n * K / H * D; }
+  long v_offset(long b, long n) const { return b * apart * v_stride + v_at + n * K / H * D; }
 };
 
 template <class T>
 AttentionLayout<T> attention_layout(Tensor<T> q, Tensor<T> k, Tensor<T> v, const AttentionOptions& options) {
-  if (q.shape.rank != 3 || k.shape.rank != 3 || !(k.shape == v.shape) || q.shape[0] != k.shape[0] ||
-      q.shape[2] != k.shape[2])
-    refuse("attention", "expected q [B, T, C] and k, v [B, S, C], got " + q.shape.text() + ", " + k.shape.text() +
+  if (q.shape.rank != 3 || k.shape.rank != 3 || !(k.shape == v.shape) || q.shape[0] != k.shape[0])
+    refuse("attention", "expected q [B, T, H D] and k, v [B, S, K D], got " + q.shape.text() + ", " + k.shape.text() +
                             " and " + v.shape.text());
-  const long C = q.shape[2];
-  if (options.heads < 1 || C % options.heads != 0)
-    refuse("attention", "expected channels that are a multiple of the heads, got " + std::to_string(C) + " and " +
-                            std::to_string(options.heads));
-  return {q, k, v, 0, 0, 0, C, C, C, q.shape[0], q.shape[1], k.shape[1], options.heads, C / options.heads, k.shape[1]};
+  const long C = q.shape[2], E = k.shape[2], H = options.heads, K = options.key_heads();
+  if (H < 1 || H % K != 0 || C % H != 0 || C / H * K != E)
+    refuse("attention", "expected queries of H heads, and keys of K heads of their size, K a divisor of H, got H = " +
+                            std::to_string(H) + ", K = " + std::to_string(K) + ", " + q.shape.text() + " and " +
+                            k.shape.text());
+  return {q, k, v, 0, 0, 0, C, E, E, q.shape[0], q.shape[1], k.shape[1], H, K, C / H, k.shape[1]};
 }
 
-/// The three of a packed [B, T, 3C]: columns of queries, then keys, then values.
+/// The three of a packed [B, T, (H + 2 K) D]: columns of queries, then keys, then values.
 template <class T>
 AttentionLayout<T> attention_layout(Tensor<T> qkv, const AttentionOptions& options) {
-  if (qkv.shape.rank != 3 || qkv.shape[2] % 3 != 0)
-    refuse("attention", "expected qkv [B, T, 3C], got " + qkv.shape.text());
-  Tensor<T> third = qkv;  // only for its shape
-  third.shape = qkv.shape.with_last(qkv.shape[2] / 3);
-  AttentionLayout<T> layout = attention_layout(third, third, third, options);
-  const long C = third.shape[2];
+  const long H = options.heads, K = options.key_heads();
+  if (qkv.shape.rank != 3 || H < 1 || qkv.shape[2] % (H + 2 * K) != 0)
+    refuse("attention", "expected qkv [B, T, (H + 2 K) D], H = " + std::to_string(H) + ", K = " + std::to_string(K) +
+                            ", got " + qkv.shape.text());
+  const long D = qkv.shape[2] / (H + 2 * K);
+  Tensor<T> q = qkv, k = qkv;  // only for their shapes
+  q.shape = qkv.shape.with_last(H * D);
+  k.shape = qkv.shape.with_last(K * D);
+  AttentionLayout<T> layout = attention_layout(q, k, k, options);
+  layout.k_at = H * D;
+  layout.v_at = (H + K) * D;
+  layout.q_stride = layout.k_stride = layout.v_stride = qkv.shape[2];
   layout.q = layout.k = layout.v = qkv;
-  layout.k_at = C;
-  layout.v_at = 2 * C;
-  layout.q_stride = layout.k_stride = layout.v_stride = 3 * C;
   return layout;
 }
 
@@ -73,7 +80,7 @@ Tensor<T> attention(const AttentionLayout<T>& at, const AttentionOptions& option
   }
   expect_probability("attention", options.dropout.probability);
   Tape<T>& tape = tape_of("attention", {at.q, at.k, at.v});
-  const long B = at.B, H = at.H, C = at.H * at.D, queries = at.queries, keys = at.keys;
+  const long B = at.B, H = at.H, K = at.K, C = at.H * at.D, queries = at.queries, keys = at.keys;
   Tensor<T> y = tape.output({B, queries, C}, {at.q, at.k, at.v});
   T* normaliser = tape.template keep<T>(B * H * queries);                               // [B, H, queries]
   const int* lengths = options.lengths.empty() ? nullptr : tape.keep(options.lengths);  // [B]
@@ -116,20 +123,23 @@ Tensor<T> attention(const AttentionLayout<T>& at, const AttentionOptions& option
     const long each_scratch = head(0, 0).backward_scratch();
     const auto scratch = t->scratch(threads() * each_scratch);
     if (t->computes())
-      each_unequal(B * H, 3 * cost, [=, s = scratch.data()](long i, int thread) {
-        const long b = i / H, n = i % H;
+      each_unequal(B * K, 3 * cost * (H / K), [=, s = scratch.data()](long i, int thread) {
+        const long b = i / K, first = i % K * (H / K);  // of the heads that read one head of keys and values, in turn
         const auto begin = [](Into<T> d, long offset) { return d ? d.data + offset : nullptr; };
-        T *q = begin(dq, at.q_offset(b, n)), *k = begin(dk, at.k_offset(b, n)), *v = begin(dv, at.v_offset(b, n));
-        const HeadGradient<T> g{q, k, v, dq.add, dk.add, dv.add};
-        const long o = b * queries * C + n * at.D;
-        attention_backward(head(b, n), mask, y.data() + o, dy + o, C, normaliser + i * queries, g,
-                           s + thread * each_scratch);
+        for (long n = first; n < first + H / K; ++n) {
+          T *q = begin(dq, at.q_offset(b, n)), *k = begin(dk, at.k_offset(b, n)), *v = begin(dv, at.v_offset(b, n));
+          const HeadGradient<T> g{q, k, v, dq.add, dk.add || n > first, dv.add || n > first};
+          const long o = b * queries * C + n * at.D;
+          attention_backward(head(b, n), mask, y.data() + o, dy + o, C, normaliser + (b * H + n) * queries, g,
+                             s + thread * each_scratch);
+        }
       });
   });
 }
 
-/// y = concat over heads of softmax(q k^T / sqrt(D) + mask) v; q [B, T, C], k and v [B, S, C], y [B, T, C], D = C /
-/// heads. Vaswani et al. 2017, equation 1. A query that sees no key gives 0. q, k and v are three different tensors.
+/// y = concat over heads of softmax(q k^T / sqrt(D) + mask) v; q [B, T, H D], k and v [B, S, K D], y [B, T, H D].
+/// Vaswani et al. 2017, equation 1. With fewer heads of keys and values, head n reads that of n K / H, rounded down:
+/// Ainslie et al. 2023, GQA. A query that sees no key gives 0. q, k and v are three different tensors.
 template <class T>
 Tensor<T> attention(Tensor<T> q, Tensor<T> k, Tensor<T> v, const AttentionOptions& options) {
   if (q.node == k.node || q.node == v.node || k.node == v.node)
@@ -137,7 +147,7 @@ Tensor<T> attention(Tensor<T> q, Tensor<T> k, Tensor<T> v, const AttentionOption
   return attention(attention_layout(q, k, v, options), options);
 }
 
-/// The same from one packed qkv [B, T, 3C]: columns of queries, then keys, then values.
+/// The same from one packed qkv [B, T, (H + 2 K) D]: columns of queries, then keys, then values.
 template <class T>
 Tensor<T> attention(Tensor<T> qkv, const AttentionOptions& options) {
   return attention(attention_layout(qkv, options), options);
@@ -151,11 +161,22 @@ Tensor<T> split_heads(Tensor<T> x, long heads) {
   return permute(reshape(x, {x.shape[0], x.shape[1], heads, x.shape[2] / heads}), {0, 2, 1, 3});
 }
 
+/// The same of keys or values [B, S, K D], each head as often as it is read: [B, H, S, D].
+template <class T>
+Tensor<T> split_key_heads(Tensor<T> x, const AttentionOptions& options) {
+  const long H = options.heads, K = options.key_heads(), B = x.shape[0], S = x.shape[1], D = x.shape[2] / K;
+  const Tensor<T> heads = split_heads(x, K);  // [B, K, S, D]
+  if (K == H) return heads;
+  std::vector<int> read;  // [B, H]
+  for (long i = 0; i < B * H; ++i) read.push_back(static_cast<int>(i * K / H));
+  return reshape(gather<T>(*x.tape, reshape(heads, {B * K, S * D}), read), {B, H, S, D});
+}
+
 /// The scores q k^T / sqrt(D), with -inf where a query may not look: [B, H, T, S].
 template <class T>
 Tensor<T> attention_scores(Tensor<T> q, Tensor<T> k, const AttentionOptions& options) {
   const AttentionLayout<T> at = attention_layout(q, k, k, options);
-  const Tensor<T> scores = scale(matmul(split_heads(q, at.H), permute(split_heads(k, at.H), {0, 1, 3, 2})),
+  const Tensor<T> scores = scale(matmul(split_heads(q, at.H), permute(split_key_heads(k, options), {0, 1, 3, 2})),
                                  1 / std::sqrt(static_cast<double>(at.D)));
   if (!options.causal && options.lengths.empty()) return scores;
   std::vector<T> mask(scores.size(), T(0));
@@ -174,11 +195,11 @@ Tensor<T> attention_pattern(Tensor<T> q, Tensor<T> k, const AttentionOptions& op
   return softmax(attention_scores(q, k, options));
 }
 
-/// What the heads bring home along a pattern [B, H, T, S]: [B, T, C] from v [B, S, C].
+/// What the heads bring home along a pattern [B, H, T, S]: [B, T, H D] from v [B, S, K D].
 template <class T>
 Tensor<T> attention_apply(Tensor<T> pattern, Tensor<T> v, const AttentionOptions& options) {
-  const Tensor<T> z = matmul(dropout(pattern, options.dropout), split_heads(v, options.heads));
-  return reshape(permute(z, {0, 2, 1, 3}), {v.shape[0], pattern.shape[2], v.shape[2]});
+  const Tensor<T> z = matmul(dropout(pattern, options.dropout), split_key_heads(v, options));
+  return reshape(permute(z, {0, 2, 1, 3}), {z.shape[0], z.shape[2], z.shape[1] * z.shape[3]});
 }
 
 template <class Table>
@@ -203,6 +224,24 @@ void attention_examples(Table& table) {
         [=](auto& in) {
           const long C = in[0].shape[2] / 3;
           return textbook(slice(in[0], 2, 0, C), slice(in[0], 2, C, C), slice(in[0], 2, 2 * C, C), options);
+        });
+  }
+  for (const AttentionOptions& grouped : {AttentionOptions{4, true, {}, {0.5, 3}, 2}, {6, false, lengths, {}, 1}}) {
+    const long H = grouped.heads, K = grouped.kv_heads;
+    const auto shapes = [=](long T_, long D) {
+      return std::vector<Shape>{{2, T_, H * D}, {2, T_, K * D}, {2, T_, K * D}};
+    };
+    table.add(
+        {"attention", {shapes(3, 1), shapes(7, 3), shapes(75, 1)}, {{{2, 3, 12}, {2, 3, 12}, {2, 3, 12}}}},
+        [grouped](auto& in) { return attention(in[0], in[1], in[2], grouped); },
+        [=](auto& in) { return textbook(in[0], in[1], in[2], grouped); });
+    table.add(
+        {"attention", {{{2, 5, (H + 2 * K) * 3}}}, {{{2, 5, 12}}}},
+        [grouped](auto& in) { return attention(in[0], grouped); },
+        [=](auto& in) {
+          const long D = in[0].shape[2] / (H + 2 * K);
+          return textbook(slice(in[0], 2, 0, H * D), slice(in[0], 2, H * D, K * D), slice(in[0], 2, (H + K) * D, K * D),
+                          grouped);
         });
   }
   const AttentionOptions cross{2, true};  // queries are the last of the keys, as when decoding

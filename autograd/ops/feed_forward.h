@@ -7,43 +7,52 @@
 
 namespace primer::autograd::inline PRIMER_COMPILED {
 
-/// y = residual + dropout(f(x up^T + up_bias) down^T + down_bias); x, residual and y [..., C], up [F, C], down [C, F],
-/// biases [F] and [C] or none. Vaswani et al. 2017, equation 2, with the activation f of choice.
-///
-/// Only the hidden layer before f is kept, [rows, F]; f of it is made again in backward, so that a block keeps one
-/// wide array instead of two. Forward goes through 1024 rows at a time, while they are in the last cache.
+/// Weights [F, C] and biases [F] of up and gate, of down [C, F] and [C]. Without a gate, or without biases, none.
 template <class T>
-Tensor<T> feed_forward(Tensor<T> residual, Tensor<T> x, Tensor<T> up, Tensor<T> up_bias, Tensor<T> down,
-                       Tensor<T> down_bias, Activation activation, Dropout dropout = {}) {
-  expect_linear("feed_forward", x, up, up_bias);
-  const long rows = x.shape.rows(), C = x.shape.last(), F = up.shape[0];
-  expect_shape("feed_forward", "a second weight", down, {C, F});
-  if (down_bias) expect_shape("feed_forward", "a second bias", down_bias, {C});
+struct FeedForwardLayers {
+  Tensor<T> up{}, up_bias{}, down{}, down_bias{}, gate{}, gate_bias{};
+};
+
+/// y = residual + dropout(f(x up^T + up_bias) down^T + down_bias); x, residual and y [..., C]. Vaswani et al. 2017,
+/// equation 2, with the activation f of choice. With a gate: f(x gate^T + gate_bias) (x up^T + up_bias), element by
+/// element, goes down. Shazeer 2020, equation 6.
+///
+/// Only what stands before f is kept, [rows, F] or two of them; f of it is made again in backward, so that a block
+/// keeps one wide array less. Forward goes through 1024 rows at a time, while they are in the last cache.
+template <class T>
+Tensor<T> feed_forward(Tensor<T> residual, Tensor<T> x, FeedForwardLayers<T> l, Activation activation,
+                       Dropout dropout = {}) {
+  expect_linear("feed_forward", x, l.up, l.up_bias);
+  const long rows = x.shape.rows(), C = x.shape.last(), F = l.up.shape[0];
+  const bool gated = static_cast<bool>(l.gate);
+  if (gated) expect_shape("feed_forward", "a gate", l.gate, l.up.shape);
+  if (l.gate_bias) expect_shape("feed_forward", "a gate's bias", l.gate_bias, {F});
+  expect_shape("feed_forward", "a second weight", l.down, {C, F});
+  if (l.down_bias) expect_shape("feed_forward", "a second bias", l.down_bias, {C});
   expect_shape("feed_forward", "a residual", residual, x.shape);
   expect_probability("feed_forward", dropout.probability);
-  Tape<T>& tape = tape_of("feed_forward", {residual, x, up, up_bias, down, down_bias});
-  Tensor<T> y = tape.output(x.shape, {residual, x, up, up_bias, down, down_bias});
+  Tape<T>& tape = tape_of("feed_forward", {residual, x, l.up, l.up_bias, l.down, l.down_bias, l.gate, l.gate_bias});
+  Tensor<T> y = tape.output(x.shape, {residual, x, l.up, l.up_bias, l.down, l.down_bias, l.gate, l.gate_bias});
   const DropoutMask<T> mask(tape, dropout, y.size());
   const bool later = mask.active();
-  T* hidden = tape.template keep<T>(rows * F);  // [rows, F], before the activation
+  T* hidden = tape.template keep<T>(rows * F);                  // [rows, F], x up^T + up_bias
+  T* gates = gated ? tape.template keep<T>(rows * F) : hidden;  // [rows, F], x gate^T + gate_bias
 
   constexpr long block = 1024;
-  tape.moves(2 * rows * F);  // the hidden layer, and f of it
+  tape.moves((gated ? 3 : 2) * rows * F);  // these, and what goes down
   const auto activated = tape.scratch(std::min(block, rows) * F);
   for (long at = 0; at < rows; at += block) {
     const long n = std::min(block, rows - at);
-    T *h = hidden + at * F, *g = activated.data(), *r = y.data() + at * C;  // [n, F], [n, F], [n, C]
-    if (up_bias)
-      tape.split(n, F, [=, b = up_bias.data()](long begin, long end, int) {
-        start_rows<T>(h + begin * F, nullptr, b, end - begin, F);
-      });
-    tape.product(n, F, C, as_is<T>(x.data() + at * C, C), transposed<T>(up.data(), C), up_bias ? 1 : 0, h, F);
+    T *a = activated.data(), *r = y.data() + at * C;  // [n, F], [n, C]
+    linear_rows<T>(tape, n, x.data() + at * C, l.up, l.up_bias, hidden + at * F);
+    if (gated) linear_rows<T>(tape, n, x.data() + at * C, l.gate, l.gate_bias, gates + at * F);
     tape.split(n, 20 * F, [=](long begin, long end, int) {
-      activate_row(activation, h + begin * F, (end - begin) * F, g + begin * F);
+      const long i = (at + begin) * F;
+      activate_row<T>(activation, gates + i, gated ? hidden + i : nullptr, (end - begin) * F, a + begin * F);
       start_rows<T>(r + begin * C, later ? nullptr : residual.data() + (at + begin) * C,
-                    down_bias ? down_bias.data() : nullptr, end - begin, C);
+                    l.down_bias ? l.down_bias.data() : nullptr, end - begin, C);
     });
-    tape.product(n, C, F, as_is<T>(g, F), transposed<T>(down.data(), F), 1, r, C);
+    tape.product(n, C, F, as_is<T>(a, F), transposed<T>(l.down.data(), F), 1, r, C);
     if (later)
       tape.split(n, 8 * C, [=](long begin, long end, int) {
         T* row = r + begin * C;
@@ -60,30 +69,40 @@ Tensor<T> feed_forward(Tensor<T> residual, Tensor<T> x, Tensor<T> up, Tensor<T> 
       });
       d = dropped;
     }
-    if (auto db = t->grad(down_bias)) add_columns(*t, d, rows, C, db);
-    t->moves(4 * rows * F);                // the hidden layer, f of it, and the gradients of both
-    const auto dh = t->scratch(rows * F);  // [rows, F]
+    if (auto db = t->grad(l.down_bias)) add_columns(*t, d, rows, C, db);
+    t->moves((gated ? 6 : 4) * rows * F);  // what was kept, what went down, and the gradients of all
+    const auto dh = t->scratch(rows * F), dv = t->scratch(gated ? rows * F : 0);  // of hidden and gates
     {
-      const auto g = t->scratch(rows * F);                                      // f(hidden)
-      t->product(rows, F, C, as_is(d, C), as_is<T>(down.data(), F), 0, dh, F);  // d f = d down
-      t->split(rows, 40 * F, [=, gs = g.data(), dhs = dh.data()](long begin, long end, int) {
+      const auto a = t->scratch(rows * F);                                        // what went down
+      t->product(rows, F, C, as_is(d, C), as_is<T>(l.down.data(), F), 0, dh, F);  // d a = d down
+      t->split(rows, 40 * F, [=, as = a.data(), dhs = dh.data(), dvs = dv.data()](long begin, long end, int) {
         const long i = begin * F, n = (end - begin) * F;
-        activate_row_again(activation, hidden + i, n, gs + i, dhs + i);
+        activate_row_again<T>(activation, gates + i, gated ? hidden + i : nullptr, n, as + i, dhs + i,
+                              (gated ? dvs : dhs) + i);
       });
-      if (auto dw = t->grad(down))  // d down [C, F] = d^T f(hidden)
-        t->product(C, F, rows, transposed(d, C), as_is<T>(g, F), dw.beta(), dw.data, F);
+      if (auto dw = t->grad(l.down))  // d down [C, F] = d^T a
+        t->product(C, F, rows, transposed(d, C), as_is<T>(a, F), dw.beta(), dw.data, F);
     }
-    if (auto db = t->grad(up_bias)) add_columns<T>(*t, dh, rows, F, db);
-    if (auto dw = t->grad(up))  // d up [F, C] = dh^T x
-      t->product(F, C, rows, transposed<T>(dh, F), as_is<T>(x.data(), C), dw.beta(), dw.data, C);
-    if (auto dx = t->grad(x))  // dx [rows, C] = dh up
-      t->product(rows, C, F, as_is<T>(dh, F), as_is<T>(up.data(), C), dx.beta(), dx.data, C);
+    linear_backward<T>(*t, dh, x, l.up, l.up_bias);
+    if (gated) linear_backward<T>(*t, dv, x, l.gate, l.gate_bias);
     t->pass(y, residual);
   });
 }
 
 template <class Table>
 void feed_forward_examples(Table& table) {
+  // behind residual and x: up and down, with biases from 6 inputs on, and the gate at the end
+  const auto layers = []<class T>(const std::vector<Tensor<T>>& in) {
+    using L = FeedForwardLayers<T>;
+    if (in.size() < 6) return L{.up = in[2], .down = in[3], .gate = in.size() == 5 ? in[4] : Tensor<T>()};
+    return in.size() == 6 ? L{in[2], in[3], in[4], in[5]} : L{in[2], in[3], in[4], in[5], in[6], in[7]};
+  };
+  const auto textbook = []<class T>(Tensor<T> x, FeedForwardLayers<T> l, Activation activation) {
+    const Tensor<T> up = linear_textbook(x, l.up, l.up_bias);
+    const Tensor<T> gate = l.gate ? linear_textbook(x, l.gate, l.gate_bias) : up,
+                    f = activate_textbook(gate, activation);
+    return linear_textbook(l.gate ? multiply(f, up) : f, l.down, l.down_bias);
+  };
   const std::vector<std::vector<Shape>> shapes = {{{3, 5}, {3, 5}, {7, 5}, {7}, {5, 7}, {5}},
                                                   {{1, 1}, {1, 1}, {1, 1}, {1}, {1, 1}, {1}},
                                                   {{2, 37, 3}, {2, 37, 3}, {5, 3}, {5}, {3, 5}, {3}}};
@@ -91,19 +110,33 @@ void feed_forward_examples(Table& table) {
       {"feed_forward",
        shapes,
        {{{3, 5}, {3, 5}, {7, 5}, {7}, {7, 5}, {5}}, {{3, 5}, {5, 3}, {7, 5}, {7}, {5, 7}, {5}}}},
-      [](auto& in) { return feed_forward(in[0], in[1], in[2], in[3], in[4], in[5], Activation::gelu); },
-      [](auto& in) {
-        return add(in[0], linear_textbook(activate_textbook(linear_textbook(in[1], in[2], in[3]), Activation::gelu),
-                                          in[4], in[5]));
-      });
+      [=](auto& in) { return feed_forward(in[0], in[1], layers(in), Activation::gelu); },
+      [=](auto& in) { return add(in[0], textbook(in[1], layers(in), Activation::gelu)); });
   table.add(
       {"feed_forward", {{{3, 5}, {3, 5}, {7, 5}, {5, 7}}, {{2, 37, 3}, {2, 37, 3}, {5, 3}, {3, 5}}}},
-      [](auto& in) {
-        return feed_forward(in[0], in[1], in[2], {}, in[3], {}, Activation::gelu_erf, {0.5, 3});
+      [=](auto& in) {
+        return feed_forward(in[0], in[1], layers(in), Activation::gelu_erf, {0.5, 3});
       },
-      [](auto& in) {
-        const auto hidden = activate_textbook(linear_textbook(in[1], in[2], {}), Activation::gelu_erf);
-        return add(in[0], dropout(linear_textbook(hidden, in[3], {}), {0.5, 3}));
+      [=](auto& in) {
+        return add(in[0], dropout(textbook(in[1], layers(in), Activation::gelu_erf), {0.5, 3}));
+      });
+  table.add(
+      {"feed_forward",
+       {{{3, 5}, {3, 5}, {7, 5}, {7}, {5, 7}, {5}, {7, 5}, {7}},
+        {{1, 1}, {1, 1}, {1, 1}, {1}, {1, 1}, {1}, {1, 1}, {1}},
+        {{2, 37, 3}, {2, 37, 3}, {5, 3}, {5}, {3, 5}, {3}, {5, 3}, {5}}},
+       {{{3, 5}, {3, 5}, {7, 5}, {7}, {5, 7}, {5}, {6, 5}, {7}},
+        {{3, 5}, {3, 5}, {7, 5}, {7}, {5, 7}, {5}, {7, 5}, {5}}}},
+      [=](auto& in) { return feed_forward(in[0], in[1], layers(in), Activation::swiglu); },
+      [=](auto& in) { return add(in[0], textbook(in[1], layers(in), Activation::swiglu)); });
+  table.add(
+      {"feed_forward", {{{2, 37, 3}, {2, 37, 3}, {5, 3}, {3, 5}, {5, 3}}}},
+      [=](auto& in) {
+        return feed_forward(in[0], in[1], layers(in), Activation::swiglu, {0.5, 3});
+      },
+      [=](auto& in) {
+        const auto y = textbook(in[1], layers(in), Activation::swiglu);
+        return add(in[0], dropout(y, {0.5, 3}));
       });
 }
 

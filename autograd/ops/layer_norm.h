@@ -3,21 +3,21 @@
 
 #include "autograd/example.h"
 #include "autograd/expect.h"
-#include "autograd/kernels/layer_norm.h"
+#include "autograd/kernels/norm.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/reduce.h"
 
 namespace primer::autograd::inline PRIMER_COMPILED {
 
-/// y[r, c] = (x[r, c] - mean[r]) / sqrt(variance[r] + epsilon) weight[c] + bias[c], with the variance of the row
-/// itself (divided by C). x [..., C], weight [C], bias [C] or none. Ba, Kiros, Hinton 2016, equation 4.
-template <class T>
-Tensor<T> layer_norm(Tensor<T> x, Tensor<T> weight, Tensor<T> bias = {}, double epsilon = 1e-5) {
-  expect_rank("layer_norm", x, 1);
+/// What layer_norm and rms_norm share: y[r] = (x[r] - mean[r]) inverse[r] weight + bias, row by row. The mean of rows
+/// that are not centred counts as 0.
+template <bool centred, class T>
+Tensor<T> row_norm(const char* op, Tensor<T> x, Tensor<T> weight, Tensor<T> bias, double epsilon) {
+  expect_rank(op, x, 1);
   const long rows = x.shape.rows(), C = x.shape.last();
-  expect_shape("layer_norm", "a weight", weight, {C});
-  if (bias) expect_shape("layer_norm", "a bias", bias, {C});
-  Tape<T>& tape = tape_of("layer_norm", {x, weight, bias});
+  expect_shape(op, "a weight", weight, {C});
+  if (bias) expect_shape(op, "a bias", bias, {C});
+  Tape<T>& tape = tape_of(op, {x, weight, bias});
   Tensor<T> y = tape.output(x.shape, {x, weight, bias});
   tape.moves(2 * rows * C);                  // x, y
   T* mean = tape.template keep<T>(rows);     // [rows]
@@ -26,10 +26,10 @@ Tensor<T> layer_norm(Tensor<T> x, Tensor<T> weight, Tensor<T> bias = {}, double 
       rows, 8 * C,
       [=, p = x.data(), w = weight.data(), b = bias ? bias.data() : nullptr, r = y.data()](long begin, long end, int) {
         for (long i = begin; i < end; ++i)
-          layer_norm_row(p + i * C, w, b, static_cast<T>(epsilon), C, r + i * C, mean[i], inverse[i]);
+          norm_row<centred>(p + i * C, w, b, static_cast<T>(epsilon), C, r + i * C, mean[i], inverse[i]);
       });
 
-  return tape.record("layer_norm", y, [=, t = &tape](const T* dy) {
+  return tape.record(op, y, [=, t = &tape](const T* dy) {
     const auto dx = t->grad(x), dw = t->grad(weight), db = t->grad(bias);
     t->moves((dx.add ? 4 : 3) * rows * C);  // x, dy, dx
     // the columns of each part of the rows are summed apart, then the parts in their order, for any number of threads
@@ -37,10 +37,10 @@ Tensor<T> layer_norm(Tensor<T> x, Tensor<T> weight, Tensor<T> bias = {}, double 
     const auto sums = t->scratch(parts * 2 * C);
     const auto backward_rows = [=, p = x.data(), w = weight.data()](long begin, long end, T* sum_w) {
       for (long i = begin; i < end; ++i) {
-        layer_norm_columns(p + i * C, dy + i * C, mean[i], inverse[i], C, sum_w, sum_w + C);
+        norm_columns(p + i * C, dy + i * C, mean[i], inverse[i], C, sum_w, sum_w + C);
         if (!dx) continue;
-        if (dx.add) layer_norm_row_backward<true>(p + i * C, w, dy + i * C, mean[i], inverse[i], C, dx.data + i * C);
-        else layer_norm_row_backward<false>(p + i * C, w, dy + i * C, mean[i], inverse[i], C, dx.data + i * C);
+        if (dx.add) norm_row_backward<centred, true>(p + i * C, w, dy + i * C, mean[i], inverse[i], C, dx.data + i * C);
+        else norm_row_backward<centred, false>(p + i * C, w, dy + i * C, mean[i], inverse[i], C, dx.data + i * C);
       }
     };
     t->split(parts, 12 * C * rows / parts, [=, s = sums.data()](long begin, long end, int) {
@@ -60,6 +60,13 @@ Tensor<T> layer_norm(Tensor<T> x, Tensor<T> weight, Tensor<T> bias = {}, double 
     if (dw) gather_sums(dw, 0);
     if (db) gather_sums(db, C);
   });
+}
+
+/// y[r, c] = (x[r, c] - mean[r]) / sqrt(variance[r] + epsilon) weight[c] + bias[c], with the variance of the row
+/// itself (divided by C). x [..., C], weight [C], bias [C] or none. Ba, Kiros, Hinton 2016, equation 4.
+template <class T>
+Tensor<T> layer_norm(Tensor<T> x, Tensor<T> weight, Tensor<T> bias = {}, double epsilon = 1e-5) {
+  return row_norm<true>("layer_norm", x, weight, bias, epsilon);
 }
 
 /// layer_norm from primitives.

@@ -21,6 +21,7 @@ std::uint32_t encode_file(const Source& source, const TextReading& reading, std:
   const auto encode = [&](auto&& some) {
     out.tokens.clear();
     out.ends.clear();
+    out.without_answer = out.overlapped = 0;
     try {
       some();
     } catch (const Error& error) {  // it knows the place in the text, but not the file
@@ -50,7 +51,7 @@ std::uint64_t training_share(std::uint64_t n, double fraction) {
 EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFacts& facts, const TextReading& reading)
     : form_(reading.form) {
   const Tokenizer& tokenizer = *reading.tokenizer;
-  const bool labelled = form_ == TextForm::labelled_lines;
+  const bool labelled = form_ == TextForm::labelled_lines, answered = form_ == TextForm::answered_lines;
   header_.vocabulary = static_cast<std::uint64_t>(tokenizer.vocabulary_size());
   header_.width = static_cast<std::uint32_t>(width_for(header_.vocabulary));
   header_.form = static_cast<std::uint32_t>(form_);
@@ -65,9 +66,11 @@ EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFa
   }
 
   for (auto& lines : facts.label_lines) lines.assign(header_.labels, 0);
-  facts.line_lengths.assign(labelled ? TextFacts::longest_told + 1 : 0, 0);
+  facts.line_lengths.assign(labelled || answered ? TextFacts::longest_told + 1 : 0, 0);
+  facts.answer_tokens = facts.without_answer = facts.overlapped = 0;
   bool miscounted = false;
-  std::uint32_t documents = 0;  // of all files
+  std::uint64_t lines = 0, prompt = 0;  // with answers, in files that are not held back; tokens of the run before
+  std::uint32_t documents = 0;          // of all files
   for (std::size_t i = 0; i < sources.files.size(); ++i) {
     FileFacts& file = facts.files[i];
     const auto expected = reading.count(file);
@@ -82,6 +85,12 @@ EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFa
         ++facts.label_lines[file.held_back ? 1 : 0][static_cast<std::size_t>(end.label)];
         ++facts.line_lengths[std::min<std::uint64_t>(record.tokens + 2, TextFacts::longest_told)];  // [CLS] text [SEP]
       }
+      if (answered && !end.begins_document) {
+        lines += file.held_back ? 0 : 1;
+        facts.answer_tokens += record.tokens;
+        ++facts.line_lengths[std::min<std::uint64_t>(prompt + record.tokens - 1, TextFacts::longest_told)];
+      }
+      prompt = record.tokens;
       record.label = end.label;
       record.document = documents - 1;
       if (file_) index_.push_back(record);
@@ -96,11 +105,13 @@ EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFa
         end_record(end);
       }
       record.tokens += b.tokens.size() - at;
+      facts.without_answer += b.without_answer;
+      facts.overlapped += b.overlapped;
       tokens += b.tokens.size();
       if (file_) write(b.tokens);
     });
     file.tokens = with_marks(form_, tokens, examples, documents - documents_before);
-    file.parts = form_ == TextForm::stream ? 0 : examples;
+    file.parts = form_ == TextForm::stream ? 0 : answered ? examples / 2 : examples;
     miscounted = miscounted || (expected && *expected != *file.tokens);
     header_.counts[0] += tokens;
     files_.push_back({*file.tokens, index_.size() - records_before, file.held_back});
@@ -110,7 +121,11 @@ EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFa
                                   ": the text changed while it was encoded, here or in a later file; try again");
   }
   if (miscounted) autograd::refuse("encoded text", "the tokenizer made another number of tokens", Fault::bug);
-  label_lines_ = facts.label_lines[0];
+  if (answered && facts.answer_tokens == 0) {
+    throw Error(Fault::input, sources.files.front().name() + ": '" + printable(reading.answer_after) +
+                                  "' stands in no line, here or in a later file, with an answer behind it");
+  }
+  label_lines_ = answered ? std::vector{lines} : facts.label_lines[0];
   if (file_) flush();
 }
 
@@ -146,8 +161,10 @@ void EncodedText::divide(double validation_fraction, std::uint64_t seed) {
       } else if (form_ == TextForm::sentences) {
         is_held_back |= record > first && end >= share;
         end += record->tokens + 1 + (record > first && record->document != record[-1].document ? 1 : 0);
+      } else if (record > first && record->document == record[-1].document) {  // a line's answer
+        is_held_back = record[-1].part == 1;
       } else if (!file.held_back) {
-        is_held_back = drawn.holds_back(static_cast<std::size_t>(record->label));
+        is_held_back = drawn.holds_back(static_cast<std::size_t>(std::max(record->label, 0)));
       }
       record->part = is_held_back ? 1 : 0;
     }

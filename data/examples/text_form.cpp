@@ -126,11 +126,57 @@ class Sentences final : public ExampleEncoder {
   bool begins_document_ = true;  // with the next sentence
 };
 
+/// The answer is what stands behind the first marker, up to and with the line's end, so that a model learns to stop. A
+/// line is encoded whole, as any text is; a token is of the answer if its first byte is.
+class AnsweredLines final : public ExampleEncoder {
+ public:
+  explicit AnsweredLines(const TextReading& reading) : tokenizer_(*reading.tokenizer), marker_(reading.answer_after) {
+    if (!tokenizer_.is_lossless()) {
+      throw Error(Fault::usage, "answers are found by their bytes, which a tokenizer of the kind " +
+                                    std::string(tokenizer_.kind()) + " does not keep; take char, byte or bpe:SIZE");
+    }
+  }
+
+  void feed(std::string_view block, EncodedBlock& out) override {
+    lines_.feed(block, [&](std::string_view line) { encode(std::string(line) + '\n', out); });
+  }
+  void finish(EncodedBlock& out) override {  // the last line has no end of its own
+    lines_.finish([&](std::string_view line) { encode(std::string(line), out); });
+  }
+
+ private:
+  void encode(const std::string& line, EncodedBlock& out) {
+    const std::size_t marker = line.find(marker_), begin = marker + marker_.size();  // of the answer
+    std::vector<int> tokens;
+    try {
+      if (marker != std::string::npos) tokens = tokenizer_.encode(line);
+    } catch (const Error& error) {
+      lines_.refuse(error.what());
+    }
+    std::size_t prompt = 0, bytes = 0;  // tokens and bytes before the answer's first token
+    for (; prompt < tokens.size() && bytes < begin; ++prompt) bytes += tokenizer_.token_text(tokens[prompt]).size();
+    if (prompt == tokens.size()) {
+      const auto is_space = [](char c) { return c == '\n' || is_blank(c); };
+      out.without_answer += std::ranges::all_of(line, is_space) ? 0 : 1;
+      return;
+    }
+    out.overlapped += bytes > begin ? 1 : 0;
+    out.tokens.insert(out.tokens.end(), tokens.begin(), tokens.end());
+    out.ends.push_back({out.tokens.size() - tokens.size() + prompt, -1, true});
+    out.ends.push_back({out.tokens.size(), -1, false});
+  }
+
+  const Tokenizer& tokenizer_;
+  std::string_view marker_;
+  LineCutter lines_;
+};
+
 }  // namespace
 
 std::unique_ptr<ExampleEncoder> TextReading::encoder() const {
   switch (form) {
     case TextForm::stream: break;
+    case TextForm::answered_lines: return std::make_unique<AnsweredLines>(*this);
     case TextForm::sentences: return std::make_unique<Sentences>(*tokenizer);
     case TextForm::labelled_lines: return std::make_unique<LabelledLines>(*this);
   }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/tokenizers/tokenizer.h"
@@ -15,6 +16,7 @@ enum class TextForm : std::uint32_t {
   stream,          // tokens as they come: a file is one run of them
   sentences,       // documents parted by blank lines; a sentence ends with its line, or with . ! ? and a space
   labelled_lines,  // label<TAB>text
+  answered_lines,  // a line is one document of two runs: its prompt with the marker at the end, and its answer
 };
 
 /// The length of a text as it is divided and planned with: its tokens and what stands around them, which is [SEP]
@@ -22,7 +24,8 @@ enum class TextForm : std::uint32_t {
 constexpr std::uint64_t with_marks(TextForm form, std::uint64_t tokens, std::uint64_t examples,
                                    std::uint64_t documents) {
   switch (form) {
-    case TextForm::stream: break;
+    case TextForm::stream:
+    case TextForm::answered_lines: break;
     case TextForm::sentences: return tokens + examples + documents;
     case TextForm::labelled_lines: return tokens + 3 * examples;
   }
@@ -38,6 +41,7 @@ struct EncodedBlock {
   };
   std::vector<int> tokens;
   std::vector<End> ends;
+  std::uint64_t without_answer = 0, overlapped = 0;  // see TextFacts
 };
 
 /// Encodes one text that arrives in blocks; the cuts between blocks change nothing.
@@ -52,15 +56,18 @@ class ExampleEncoder {
 
 /// How a text becomes tokens. A tokenizer alone reads a stream. Both must live as long.
 struct TextReading {
-  TextReading(const Tokenizer& t, TextForm f = TextForm::stream, const std::vector<std::string>* l = nullptr)
-      : tokenizer(&t), form(f), labels(l) {}
+  TextReading(const Tokenizer& t, TextForm f = TextForm::stream, const std::vector<std::string>* l = nullptr,
+              std::string_view a = {})
+      : tokenizer(&t), form(f), labels(l), answer_after(a) {}
 
   const Tokenizer* tokenizer;
   TextForm form;
   const std::vector<std::string>* labels;  // of labelled lines, in order
+  std::string_view answer_after;           // of lines with answers: the marker, 1 byte or more
 
   /// Encodes one text. Of labelled lines, a line without a tab, an empty one, one without a text or with an unknown
-  /// label: Fault::input, with the line's number.
+  /// label: Fault::input, with the line's number. Of lines with answers, those without the marker, or with nothing
+  /// behind it, are left out.
   std::unique_ptr<ExampleEncoder> encoder() const;
 
   /// How long a file of these facts is, with_marks(): what the tokenizer knows of a stream, or what was counted.

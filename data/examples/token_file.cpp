@@ -66,7 +66,7 @@ TokenFile::TokenFile(const std::string& path) : file_(path) {
   const bool labelled = header.form == static_cast<std::uint32_t>(TextForm::labelled_lines);
   if (std::memcmp(header.reserved, expected.reserved, sizeof header.reserved) != 0 || header.vocabulary == 0 ||
       header.vocabulary > most || header.width != static_cast<std::uint32_t>(width_for(header.vocabulary)) ||
-      header.form > (is_old ? 0 : static_cast<std::uint32_t>(TextForm::labelled_lines)) || header.labels > most ||
+      header.form > (is_old ? 0 : static_cast<std::uint32_t>(TextForm::answered_lines)) || header.labels > most ||
       (header.labels > 0) != labelled) {
     refuse_file(path, "its header makes no sense");
   }
@@ -129,12 +129,8 @@ void TokenFile::read_index(std::uint64_t tokens, std::uint64_t records) {
 
 std::uint64_t TokenFile::length(const TokenSequence& part) const {
   if (facts_.version == 1) return part.size();  // marks were tokens
-  std::uint64_t documents = 0;
   const std::span<const Example> examples = part.examples();
-  for (std::size_t i = 0; i < examples.size(); ++i) {
-    documents += i == 0 || examples[i].document != examples[i - 1].document ? 1 : 0;
-  }
-  return with_marks(facts_.form, part.size(), examples.size(), documents);
+  return with_marks(facts_.form, part.size(), examples.size(), documents_in(examples));
 }
 
 void TokenFile::verify() const {

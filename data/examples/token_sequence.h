@@ -22,6 +22,15 @@ struct Example {
   std::uint32_t document = 0;           // runs of one document stand side by side
 };
 
+/// How many documents there are among examples in their order.
+inline std::uint64_t documents_in(std::span<const Example> examples) {
+  std::uint64_t documents = 0;
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    documents += i == 0 || examples[i].document != examples[i - 1].document ? 1 : 0;
+  }
+  return documents;
+}
+
 /// Tokens, wherever they are.
 class TokenSequence {
  public:

@@ -70,7 +70,7 @@ struct FileFacts {
   std::uint64_t bytes = 0;
   std::uint64_t symbols = 0;            // code points and stray bytes
   std::optional<std::uint64_t> tokens;  // with marks, once a tokenizer has counted them: see EncodedText
-  std::uint64_t parts = 0;              // sentences or labelled lines, counted with the tokens
+  std::uint64_t parts = 0;              // sentences or lines, counted with the tokens
   bool held_back = false;               // all of it is for validation
 };
 
@@ -86,10 +86,15 @@ struct TextFacts {
   std::uint32_t checksum = 0;       // CRC32C of all bytes
   std::vector<Symbol> alphabet;     // the distinct symbols: code points in order, then stray bytes in order
 
-  // Of labelled lines, once they were counted.
+  // Of labelled lines, and the lengths of lines with answers, once they were counted.
   static constexpr std::size_t longest_told = 4096;
   std::array<std::vector<std::uint64_t>, 2> label_lines;  // of each label; [1]: in files that are held back
   std::vector<std::uint64_t> line_lengths;  // [longest_told + 1], lines that take so many places; the last: or more
+
+  // Of lines with answers, once they were counted.
+  std::uint64_t answer_tokens = 0;   // that are learned
+  std::uint64_t without_answer = 0;  // lines that are left out, blank ones not counted
+  std::uint64_t overlapped = 0;      // answers whose first bytes are in a token with the end of what stands before
 };
 
 /// Reads the whole text once. Memory does not depend on its length.

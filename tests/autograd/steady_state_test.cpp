@@ -137,7 +137,10 @@ TEST_CASE("after its second step a training step makes no allocation, no mapping
       for (const bool masked : {false, true}) {
         config.position = position;
         config.causal = !masked;
-        config.norm = masked ? nn::Norm::post : nn::Norm::pre;
+        const bool gated = position == nn::Position::sinusoidal;
+        config.norm_kind = gated ? nn::NormKind::rms : nn::NormKind::layer;
+        config.activation = gated ? nn::Activation::swiglu : nn::Activation::gelu;
+        config.norm = masked ? nn::NormPlace::post : nn::NormPlace::pre;
         const Asked asked = count(config, masked ? few : all, threads);
         CHECK(asked.allocations == 0);
         CHECK(asked.mappings == 0);

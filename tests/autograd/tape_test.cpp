@@ -61,7 +61,7 @@ TEST_CASE("a tensor used twice gets both gradients") {
   agrees({{3, 3}, {3, 3}, {3}}, [](auto& in) { return linear_residual(in[0], in[0], in[1], in[2]); });
   agrees({{3, 3}}, [](auto& in) { return linear(in[0], in[0]); });
   agrees({{2, 3}, {5, 3}, {3, 5}},
-         [](auto& in) { return feed_forward(in[0], in[0], in[1], {}, in[2], {}, Activation::gelu); });
+         [](auto& in) { return feed_forward(in[0], in[0], {.up = in[1], .down = in[2]}, Activation::gelu); });
 }
 
 TEST_CASE("an addition hands its gradient on, and whoever adds to it later copies it first") {

@@ -1,5 +1,5 @@
 // The vector functions against double: one float in 997 here; in the suite "long" every float for exp, tanh and erf,
-// and one in 17 for GELU, which is made of the same parts.
+// and one in 17 for GELU and SiLU, which is made of the same parts.
 #include "autograd/vector_math.h"
 
 #include <doctest/doctest.h>
@@ -53,7 +53,7 @@ double normal_exponent(double x) { return std::min(104.0, x * x / 2 + std::log(2
 /// A bound of 2e-7 on the difference, in ulp of the derivative.
 double derivative_bound(double, double exact) { return 2e-7 / ulp(exact); }
 
-const std::array<Function, 7> functions = {{
+const std::array<Function, 9> functions = {{
     {"exp", apply<fast::exp>, [](double x) { return std::exp(x); }, [](double, double) { return 1.2; }},
     {"tanh", apply<fast::tanh>, [](double x) { return std::tanh(x); }, [](double, double) { return 3.0; }},
     {"erf", apply<fast::erf>, [](double x) { return std::erf(x); }, [](double, double) { return 2.1; }},
@@ -64,6 +64,9 @@ const std::array<Function, 7> functions = {{
      [](double x, double) { return x >= -1 ? 4.0 : 4 + 3 * normal_exponent(x); }},
     {"gelu_erf_grad", apply<fast::gelu_erf_grad<float>>, [](double x) { return fast::gelu_erf_grad(x); },
      derivative_bound},
+    {"silu", apply<fast::silu<float>>, [](double x) { return fast::silu(x); },
+     [](double x, double) { return x >= -1 ? 4.0 : 4 + 3 * std::min(104.0, std::abs(x)); }},
+    {"silu_grad", apply<fast::silu_grad<float>>, [](double x) { return fast::silu_grad(x); }, derivative_bound},
 }};
 
 struct Worst {
@@ -170,6 +173,12 @@ TEST_CASE("vector functions keep NaN and reach their limits at the ends") {
     CHECK(fast::gelu_erf_grad(x) == 1.0f);
     CHECK(fast::gelu_grad(-x) == 0.0f);
     CHECK(fast::gelu_erf_grad(-x) == 0.0f);
+    CHECK(fast::silu_grad(x) == 1.0f);
+  }
+  for (const float x : {infinity, largest, 1e19f, 120.0f}) {
+    CHECK(fast::silu(x) == x);
+    CHECK(fast::silu(-x) == 0.0f);
+    CHECK(fast::silu_grad(-x) == 0.0f);
   }
 }
 
@@ -237,7 +246,7 @@ TEST_CASE("double GELU equals known values") {
   }
 }
 
-TEST_CASE("double forms are the library's, and GELU is the textbook's") {
+TEST_CASE("double forms are the library's, and GELU and SiLU are the textbook's") {
   for (double x = -30; x < 30; x += 0.0137) {
     CHECK(fast::exp(x) == std::exp(x));
     CHECK(fast::tanh(x) == std::tanh(x));
@@ -246,7 +255,9 @@ TEST_CASE("double forms are the library's, and GELU is the textbook's") {
     CHECK(std::abs(fast::gelu(x) - 0.5 * x * (1 + std::tanh(z))) <= 1e-15 * std::max(1.0, std::abs(x)));
     CHECK(std::abs(fast::gelu_erf(x) - 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)))) <=
           1e-15 * std::max(1.0, std::abs(x)));
+    CHECK(std::abs(fast::silu(x) - x / (1 + std::exp(-x))) <= 1e-15 * std::max(1.0, std::abs(x)));
     const double h = 1e-5;
+    CHECK(std::abs(fast::silu_grad(x) - (fast::silu(x + h) - fast::silu(x - h)) / (2 * h)) < 1e-9);
     CHECK(std::abs(fast::gelu_grad(x) - (fast::gelu(x + h) - fast::gelu(x - h)) / (2 * h)) < 1e-9);
     CHECK(std::abs(fast::gelu_erf_grad(x) - (fast::gelu_erf(x + h) - fast::gelu_erf(x - h)) / (2 * h)) < 1e-9);
   }
@@ -259,7 +270,7 @@ TEST_SUITE("long") {
   TEST_CASE("exp, tanh and erf stay within their error bounds on every float") {
     check_sweep(std::span(functions).first(3), 1);
   }
-  TEST_CASE("GELU stays within its error bounds on one float in 17") {
+  TEST_CASE("GELU and SiLU stay within their error bounds on one float in 17") {
     check_sweep(std::span(functions).subspan(3), 17);
   }
 }

@@ -41,6 +41,7 @@ class Config:
         self.ffn_channels = 0  # 0: 4 C, negative: no feed-forward
         self.bias, self.tie, self.causal = True, True, True
         self.norm, self.position, self.activation = "pre", "learned", "gelu"
+        self.norm_kind = "layer"
         self.sequences = 3  # B
         self.lengths = False  # sequences shorter than T
         self.segments, self.embedding_norm, self.norm_epsilon = 0, False, 1e-5  # these and what follows: BERT
@@ -48,16 +49,22 @@ class Config:
         self.__dict__.update(changed)
 
     def hidden(self):  # F
-        return 4 * self.channels if self.ffn_channels == 0 else self.ffn_channels
+        wide = 32 * math.ceil(8 * self.channels / 96) if self.activation == "swiglu" else 4 * self.channels
+        return wide if self.ffn_channels == 0 else self.ffn_channels
 
     def metadata(self):
         fields = ("vocabulary context layers heads channels ffn_channels bias tie causal norm position activation")
         if self.is_bert():
             fields += " segments embedding_norm norm_epsilon masked_head pooling labels"
+        if self.norm_kind != "layer":
+            fields += " norm_kind norm_epsilon"
         return {field: str(getattr(self, field)).lower() for field in fields.split()}
 
     def is_bert(self):
         return self.masked_head or self.labels > 0
+
+    def forward(self, parameters, tokens, lengths):
+        return forward(self, parameters, tokens, lengths)
 
 
 def initial_parameters(config):
@@ -70,7 +77,7 @@ def initial_parameters(config):
         if bias:
             shapes[path + ".bias"] = (rows,)
 
-    def norm(path, bias=config.bias):
+    def norm(path, bias=config.bias and config.norm_kind == "layer"):
         shapes[path + ".weight"] = (C,)
         if bias:
             shapes[path + ".bias"] = (C,)
@@ -91,6 +98,8 @@ def initial_parameters(config):
             if config.norm != "none":
                 norm(block + "feed_forward_norm")
             linear(block + "feed_forward.up", hidden, C)
+            if config.activation == "swiglu":
+                linear(block + "feed_forward.gate", hidden, C)
             linear(block + "feed_forward.down", C, hidden)
     if config.norm == "pre":
         norm("norm")
@@ -124,6 +133,8 @@ def sinusoids(context, channels):
 
 
 def activate(name, x):
+    if name in ("relu2", "swiglu"):
+        return F.relu(x) ** 2 if name == "relu2" else F.silu(x)
     return F.relu(x) if name == "relu" else F.gelu(x, approximate="tanh" if name == "gelu" else "none")
 
 
@@ -142,6 +153,8 @@ def linear_at(parameters, path, x):
 
 def norm_at(config, parameters, path, x):
     weight, bias = parameters[path + ".weight"], parameters.get(path + ".bias")
+    if config.norm_kind == "rms":
+        return F.rms_norm(x, (config.channels,), weight, config.norm_epsilon)
     return F.layer_norm(x, (config.channels,), weight, bias, config.norm_epsilon)
 
 
@@ -164,7 +177,10 @@ def hidden_of(config, parameters, tokens, lengths, segments=None):
         return linear(block + "attention.output", attend(q, k, v, config.heads, allowed))
 
     def feed_forward(block, x):
-        hidden = activate(config.activation, linear(block + "feed_forward.up", x))
+        if config.activation == "swiglu":
+            hidden = activate("swiglu", linear(block + "feed_forward.gate", x)) * linear(block + "feed_forward.up", x)
+        else:
+            hidden = activate(config.activation, linear(block + "feed_forward.up", x))
         return linear(block + "feed_forward.down", hidden)
 
     x = F.embedding(tokens, parameters["token.weight"])
@@ -216,7 +232,7 @@ def bert_forward(config, parameters, tokens, lengths, segments):
 
 
 def mean_loss(config, parameters, tokens, targets, lengths):
-    logits = forward(config, parameters, tokens, lengths)
+    logits = config.forward(parameters, tokens, lengths)
     return F.cross_entropy(logits.reshape(-1, config.vocabulary), targets.reshape(-1), ignore_index=-1), logits
 
 

@@ -30,9 +30,19 @@ inline nn::ModelConfig read_config(const data::SafetensorsFile& file) {
   config.bias = text("bias") == "true";
   config.output.tie = text("tie") == "true";
   config.causal = text("causal") == "true";
-  config.norm = autograd::word<nn::Norm>(text("norm")).value();
+  config.norm = autograd::word<nn::NormPlace>(text("norm")).value();
   config.position = autograd::word<nn::Position>(text("position")).value();
   config.activation = autograd::word<nn::Activation>(text("activation")).value();
+  if (file.metadata().contains("norm_kind")) {
+    config.norm_kind = autograd::word<nn::NormKind>(text("norm_kind")).value();
+    config.norm_epsilon = std::stod(text("norm_epsilon"));
+  }
+  if (file.metadata().contains("kv_heads")) {
+    config.kv_heads = number("kv_heads");
+    config.head_size = number("head_size");
+    config.qk_norm = text("qk_norm") == "true";
+    config.rope_theta = std::stod(text("rope_theta"));
+  }
   if (!file.metadata().contains("masked_head")) return config;
   config.output.token = false;
   config.segments = number("segments");

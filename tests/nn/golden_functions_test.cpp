@@ -9,8 +9,10 @@
 #include "autograd/ops/activate.h"
 #include "autograd/ops/attention.h"
 #include "autograd/ops/cross_entropy.h"
-#include "autograd/ops/layer_norm.h"
+#include "autograd/ops/feed_forward.h"
 #include "autograd/ops/reduce.h"
+#include "autograd/ops/rms_norm.h"
+#include "autograd/ops/rotary.h"
 #include "autograd/ops/softmax.h"
 #include "data/bytes/safetensors.h"
 #include "tests/places.h"
@@ -76,8 +78,18 @@ const SafetensorsFile& values() {
   return file;
 }
 
-std::vector<int> integers(const std::string& name) {
-  const std::vector<std::int64_t> wide = values().read_integers(name);
+const SafetensorsFile& gated_values() {
+  static const SafetensorsFile file(std::string(source_directory()) + "/tests/golden/rms_swiglu_values.safetensors");
+  return file;
+}
+
+const SafetensorsFile& rotary_values() {
+  static const SafetensorsFile file(std::string(source_directory()) + "/tests/golden/rotary_values.safetensors");
+  return file;
+}
+
+std::vector<int> integers(const std::string& name, const SafetensorsFile& file = values()) {
+  const std::vector<std::int64_t> wide = file.read_integers(name);
   return {wide.begin(), wide.end()};
 }
 
@@ -87,6 +99,22 @@ TEST_CASE_TEMPLATE("layer norm is PyTorch's", T, double, float) {
   for (const char* name : {"layer_norm.0", "layer_norm.1", "layer_norm.2"}) {
     Function<T> f(values(), name);
     f.expect_all(layer_norm(f.input("x"), f.input("weight"), f.input("bias")));
+  }
+}
+
+TEST_CASE_TEMPLATE("RMS norm is PyTorch's", T, double, float) {
+  for (const char* name : {"rms_norm.0", "rms_norm.1", "rms_norm.2"}) {
+    Function<T> f(gated_values(), name);
+    f.expect_all(rms_norm(f.input("x"), f.input("weight")));
+  }
+}
+
+TEST_CASE_TEMPLATE("a gated feed-forward part is PyTorch's", T, double, float) {
+  for (const char* name : {"gated.0", "gated.1", "gated.2"}) {
+    Function<T> f(gated_values(), name);
+    const Tensor<T> x = f.input("x"), none = f.tape.constant(x.shape, std::vector<T>(x.size()));
+    f.expect_all(feed_forward(none, x, {.up = f.input("up"), .down = f.input("down"), .gate = f.input("gate")},
+                              Activation::swiglu));
   }
 }
 
@@ -100,8 +128,12 @@ TEST_CASE_TEMPLATE("softmax is PyTorch's", T, double, float) {
 TEST_CASE_TEMPLATE("the activations are PyTorch's", T, double, float) {
   const std::map<std::string, Activation> kinds = {
       {"gelu", Activation::gelu}, {"gelu_erf", Activation::gelu_erf}, {"relu", Activation::relu}};
-  for (const auto& [name, kind] : kinds) {
-    Function<T> f(values(), name);
+  for (const auto& [key, kind] : kinds) {
+    Function<T> f(values(), key);
+    f.expect_all(activate(f.input("x"), kind));
+  }
+  for (const Activation kind : {Activation::relu2, Activation::swiglu}) {
+    Function<T> f(gated_values(), std::string(name(kind)));
     f.expect_all(activate(f.input("x"), kind));
   }
 }
@@ -135,5 +167,25 @@ TEST_CASE_TEMPLATE("causal attention is PyTorch's", T, double, float) {
     Function<T> f(values(), name);
     const AttentionOptions options{.heads = integers(std::string(name) + ".heads")[0], .causal = true};
     f.expect_all(attention(f.input("qkv"), options));
+  }
+}
+
+TEST_CASE_TEMPLATE("rotary positions are PyTorch's, halves of a head in pairs", T, double, float) {
+  for (const char* name : {"rotary.0", "rotary.1", "rotary.2"}) {
+    Function<T> f(rotary_values(), name);
+    const long past = integers(std::string(name) + ".past", rotary_values())[0];
+    const double theta = integers(std::string(name) + ".theta", rotary_values())[0];
+    const Tensor<T> x = f.input("x");  // [B, T, n, D]
+    const long n = x.shape[2], D = x.shape[3];
+    f.expect_all(reshape(rotary(reshape(x, {x.shape[0], x.shape[1], n * D}), {n, D, past, theta}), x.shape));
+  }
+}
+
+TEST_CASE_TEMPLATE("attention with fewer heads of keys than of queries is PyTorch's", T, double, float) {
+  for (const char* name : {"grouped.0", "grouped.1", "grouped.2"}) {
+    Function<T> f(rotary_values(), name);
+    const std::vector<int> heads = integers(std::string(name) + ".heads", rotary_values());  // H, K, causal
+    const AttentionOptions options{.heads = heads[0], .causal = heads[2] != 0, .kv_heads = heads[1]};
+    f.expect_all(attention(f.input("q"), f.input("k"), f.input("v"), options));
   }
 }

@@ -21,7 +21,8 @@ namespace {
 
 const char* const models[] = {"gpt2",       "nanogpt", "untied_sinusoidal", "transformer",    "post_no_bias",
                               "masked_pre", "bert",    "odd_sizes",         "attention_only", "rnn",
-                              "gru",        "lstm",    "gru_odd_sizes",     "lstm_odd_sizes"};
+                              "gru",        "lstm",    "gru_odd_sizes",     "lstm_odd_sizes", "rms_swiglu",
+                              "llama",      "qwen3"};
 
 }  // namespace
 

@@ -19,25 +19,46 @@ constexpr long V = 13, length = 6, batch = 3;
 /// Models that between them have every option.
 std::vector<ModelConfig> zoo() {
   const ModelConfig base{.vocabulary = V, .context = length + 1, .layers = 2, .heads = 2, .channels = 6};
-  std::vector<ModelConfig> all(9, base);
+  std::vector<ModelConfig> all(14, base);
   all[1].bias = true;
   all[1].dropout = 0.3;
   all[2].output.tie = false;
   all[2].position = Position::sinusoidal;
-  all[3].norm = Norm::post;
+  all[3].norm = NormPlace::post;
   all[3].bias = true;
   all[3].activation = Activation::gelu_erf;
   all[4].causal = false;
   all[4].dropout = 0.1;
-  all[5].norm = Norm::none;
+  all[5].norm = NormPlace::none;
   all[5].ffn_channels = -1;
   all[5].position = Position::none;
   all[6].ffn_channels = 11;
   all[6].activation = Activation::gelu_erf;
   all[7].layers = 0;
-  all[8].norm = Norm::none;
+  all[8].norm = NormPlace::none;
   all[8].heads = 3;
   all[8].causal = false;
+  all[9].norm_kind = NormKind::rms;
+  all[9].activation = Activation::swiglu;
+  all[9].ffn_channels = 9;
+  all[9].dropout = 0.2;
+  all[10].norm_kind = NormKind::rms;
+  all[10].norm = NormPlace::post;
+  all[10].activation = Activation::relu2;
+  all[10].bias = true;
+  all[11].position = Position::rotary;
+  all[11].rope_theta = 10;
+  all[11].heads = 4;
+  all[11].kv_heads = 2;
+  all[11].head_size = 2;
+  all[11].bias = true;
+  all[12].position = Position::rotary;
+  all[12].qk_norm = true;
+  all[12].head_size = 4;
+  all[12].dropout = 0.3;
+  all[13].position = Position::qk;
+  all[13].kv_heads = 1;
+  all[13].causal = false;
   return all;
 }
 
@@ -117,8 +138,8 @@ TEST_CASE("every op that a model records stands in the table of tested ops") {
         model.tape.each_recorded([&](std::string_view op) { recorded.emplace(op); });
         CHECK(y.shape == Shape{batch, length, V});
       }
-  for (const char* expected :
-       {"attention", "cross_entropy", "feed_forward", "gather", "layer_norm", "linear", "linear_residual", "softmax"})
+  for (const char* expected : {"attention", "cross_entropy", "feed_forward", "gather", "layer_norm", "linear",
+                               "linear_residual", "rms_norm", "softmax"})
     CHECK(recorded.contains(expected));
   for (const std::string& op : recorded) {
     CAPTURE(op);

@@ -34,11 +34,21 @@ std::vector<Variant> variants() {
   add("learned, biases, untied", [](ModelConfig& c) { c.bias = true, c.output.tie = false; });
   add("sinusoidal", [](ModelConfig& c) { c.position = Position::sinusoidal; });
   add("no positions", [](ModelConfig& c) { c.position = Position::none; });
-  add("post-norm, relu", [](ModelConfig& c) { c.norm = Norm::post, c.activation = primer::nn::Activation::relu; });
-  add("no norm, sinusoidal", [](ModelConfig& c) { c.norm = Norm::none, c.position = Position::sinusoidal; });
+  add("post-norm, relu", [](ModelConfig& c) { c.norm = NormPlace::post, c.activation = primer::nn::Activation::relu; });
+  add("rms norm, gated",
+      [](ModelConfig& c) { c.norm_kind = NormKind::rms, c.activation = primer::nn::Activation::swiglu; });
+  add("no norm, sinusoidal", [](ModelConfig& c) { c.norm = NormPlace::none, c.position = Position::sinusoidal; });
   add("attention only", [](ModelConfig& c) { c.ffn_channels = -1, c.output.tie = false; });
   add("attention only, no norms, no positions",
-      [](ModelConfig& c) { c.ffn_channels = -1, c.norm = Norm::none, c.position = Position::none; });
+      [](ModelConfig& c) { c.ffn_channels = -1, c.norm = NormPlace::none, c.position = Position::none; });
+  add("rotary", [](ModelConfig& c) { c.position = Position::rotary; });
+  add("rotary, normed, two heads of keys", [](ModelConfig& c) {
+    c.position = Position::rotary, c.rope_theta = 100, c.heads = 6, c.kv_heads = 2, c.qk_norm = true;
+  });
+  add("rotary, one head of keys, wide",
+      [](ModelConfig& c) { c.position = Position::rotary, c.heads = 3, c.kv_heads = 1, c.head_size = 14; });
+  add("positions of queries and keys",
+      [](ModelConfig& c) { c.position = Position::qk, c.heads = 4, c.kv_heads = 2, c.bias = true; });
   add("five layers", [](ModelConfig& c) { c.layers = 5; });
   add("no layers", [](ModelConfig& c) { c.layers = 0; });
   add("dropout, which decoding leaves out", [](ModelConfig& c) { c.dropout = 0.3; });
@@ -207,7 +217,7 @@ TEST_CASE("an infinite number reaches the tokens after it and none before it") {
                            .heads = 1,
                            .channels = 4,
                            .position = Position::none,
-                           .norm = Norm::none,
+                           .norm = NormPlace::none,
                            .output = {.tie = false}};
   SmallModel<double> model(config);
   model.stir();

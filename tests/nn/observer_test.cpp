@@ -2,6 +2,7 @@
 // by hand beside it (Elhage et al. 2021, A mathematical framework for transformer circuits).
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <map>
@@ -26,7 +27,7 @@ ModelConfig attention_only() {
           .channels = C,
           .ffn_channels = -1,
           .position = Position::none,
-          .norm = Norm::none,
+          .norm = NormPlace::none,
           .output = {.tie = false}};
 }
 
@@ -123,8 +124,10 @@ TEST_CASE("an attention-only model is what it is by hand, watched or not") {
   Watcher<double> watcher("", "");
   model.tape.observer = &watcher;
   CHECK(apart(model.logits(tokens, B), expected) < 1e-13);
-  CHECK(watcher.seen.size() == 1 + 2 * 4);  // embedding.output; pattern, z, attended and output of each block
-  for (const char* name : {"embedding.output", "blocks.1.attended", "blocks.0.output", "blocks.1.attention.z"}) {
+  CHECK(watcher.seen.size() ==
+        1 + 2 * 10);  // embedding.output; input, q, k, v, scores, pattern, z, what is added, attended, output of blocks
+  for (const char* name : {"embedding.output", "blocks.1.attended", "blocks.0.output", "blocks.1.attention.z",
+                           "blocks.1.attention.output", "blocks.0.input"}) {
     CAPTURE(name);
     REQUIRE(watcher.seen.contains(name));
     CHECK(watcher.seen[name].first == Shape{B, T_, C});
@@ -211,9 +214,14 @@ TEST_CASE("with a replaced head the gradients agree with finite differences") {
 }
 
 TEST_CASE("the watched way equals the fused one in loss and gradients to 1e-12, dropout and padding included") {
-  for (const bool causal : {true, false}) {
-    ModelConfig config = small_config();
-    config.causal = causal;
+  std::vector<ModelConfig> configs(4, small_config());
+  configs[1].causal = false;
+  configs[2].position = Position::rotary;
+  configs[2].kv_heads = 1;
+  configs[3].position = Position::qk;
+  configs[3].qk_norm = true;
+  configs[3].head_size = 3;
+  for (ModelConfig& config : configs) {
     config.dropout = 0.25;
     SmallModel<double> model(config);
     model.stir();
@@ -225,11 +233,66 @@ TEST_CASE("the watched way equals the fused one in loss and gradients to 1e-12, 
     model.tape.noise = {2, 3, 4, batch};
     const double fused = model.run(ids, wanted, batch, lengths);
     const auto gradients = model.gradients();
-    Watcher<double> watcher("", "pattern");
-    model.tape.observer = &watcher;
-    CHECK(model.run(ids, wanted, batch, lengths) == doctest::Approx(fused).epsilon(1e-12));
+    for (const char* leaf : {"q", "k", "v", "scores", "pattern", "z"}) {
+      CAPTURE(leaf);
+      Watcher<double> watcher("", leaf);
+      model.tape.observer = &watcher;
+      CHECK(model.run(ids, wanted, batch, lengths) == doctest::Approx(fused).epsilon(1e-12));
+      CHECK(apart(gradients, model.gradients()) < 1e-12);
+      CHECK(watcher.seen.size() == 2);
+    }
+  }
+}
+
+TEST_CASE("what a layer adds can be watched and taken away; without it the stream goes on as it came") {
+  for (const Activation activation : {Activation::gelu, Activation::swiglu}) {
+    CAPTURE(name(activation));
+    ModelConfig config = small_config();
+    config.activation = activation;
+    config.dropout = 0.25;
+    SmallModel<double> model(config);
+    model.stir();
+    const Ids ids = random_ids(3 * 20, config.vocabulary, "tokens"), wanted = random_ids(3 * 20, 17, "targets");
+    model.tape.noise = {2, 3, 4, 3};
+    const double fused = model.run(ids, wanted, 3);
+    const auto gradients = model.gradients();
+    Watcher<double> everything("", ""), both("", "output");
+    model.tape.observer = &both;
+    CHECK(model.run(ids, wanted, 3) == doctest::Approx(fused).epsilon(1e-12));
     CHECK(apart(gradients, model.gradients()) < 1e-12);
-    CHECK(watcher.seen.size() == 2);
+    model.tape.observer = &everything;
+    model.run(ids, wanted, 3);
+    const auto seen = [&](const char* at) { return everything.seen.at(at).second; };
+    const auto sum = [](Numbers a, const Numbers& b) {
+      std::transform(a.begin(), a.end(), b.begin(), a.begin(), std::plus<>());
+      return a;
+    };
+    CHECK(seen("blocks.0.input") == seen("embedding.output"));
+    CHECK(seen("blocks.1.input") == seen("blocks.0.output"));
+    CHECK(sum(seen("blocks.1.input"), seen("blocks.1.attention.output")) == seen("blocks.1.attended"));
+    CHECK(sum(seen("blocks.1.attended"), seen("blocks.1.feed_forward.output")) == seen("blocks.1.output"));
+    const long zeros = std::ranges::count(seen("blocks.1.feed_forward.output"), 0.0);  // a quarter is dropped
+    CHECK(zeros > 60);
+    CHECK(zeros < 180);
+
+    for (const char* layer : {"blocks.1.attention", "blocks.1.feed_forward"}) {
+      Watcher<double> taken(layer, "output");
+      taken.change = [](Tensor<double> x) { return scale(x, 0); };
+      struct Both : Observer<double> {  // takes away, and shows all the rest
+        Watcher<double>*take, *show;
+        bool wants(std::string_view, std::string_view) override { return true; }
+        Tensor<double> see(std::string_view p, std::string_view l, Tensor<double> x) override {
+          return take->wants(p, l) ? take->see(p, l, x) : show->see(p, l, x);
+        }
+      } observer;
+      observer.take = &taken;
+      observer.show = &everything;
+      model.tape.observer = &observer;
+      model.run(ids, wanted, 3);
+      const bool first = std::string_view(layer).ends_with("attention");
+      CHECK(seen(first ? "blocks.1.attended" : "blocks.1.output") ==
+            seen(first ? "blocks.1.input" : "blocks.1.attended"));
+    }
   }
 }
 

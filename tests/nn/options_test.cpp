@@ -90,11 +90,20 @@ TEST_CASE("a model without norm, bias, feed-forward or positions has no paramete
   changed.bias = false;
   CHECK(count_of(changed, "bias") == 0);
   changed = config;
-  changed.norm = Norm::none;
+  changed.norm = NormPlace::none;
   CHECK(count_of(changed, "norm") == 0);
-  changed.norm = Norm::post;  // two norms a block, none at the end
+  changed.norm = NormPlace::post;  // two norms a block, none at the end
   CHECK(count_of(changed, "norm.weight") == 4);
   CHECK(!paths_of(changed).contains("norm.weight"));
+  changed = config;
+  changed.norm_kind = NormKind::rms;  // has no bias, whatever the others have
+  CHECK(count_of(changed, "norm.weight") == count_of(config, "norm.weight"));
+  CHECK(count_of(changed, "norm.bias") == 0);
+  CHECK(count_of(changed, "bias") == count_of(config, "bias") - count_of(config, "norm.bias"));
+  changed = config;
+  changed.activation = primer::nn::Activation::swiglu;
+  for (const char* leaf : {"gate.weight", "gate.bias", "up.weight", "down.weight"}) CHECK(count_of(changed, leaf) == 2);
+  CHECK(count_of(config, "gate") == 0);
   changed = config;
   changed.ffn_channels = -1;
   CHECK(count_of(changed, "feed_forward") == 0);
@@ -106,6 +115,14 @@ TEST_CASE("a model without norm, bias, feed-forward or positions has no paramete
   CHECK(count_of(changed, "position") == 0);
   changed.position = Position::none;
   CHECK(count_of(changed, "position") == 0);
+  changed.position = Position::rotary;
+  CHECK(count_of(changed, "position") == 0);
+  changed.position = Position::qk;
+  CHECK(count_of(changed, "position") == 1);
+  CHECK(count_of(config, "q_norm") + count_of(config, "k_norm") == 0);
+  changed.qk_norm = true;
+  CHECK(count_of(changed, "attention.q_norm.weight") == 2);
+  CHECK(count_of(changed, "attention.k_norm.weight") == 2);
 }
 
 TEST_CASE("shapes are as documented, the feed-forward part four times as wide unless told") {
@@ -119,9 +136,26 @@ TEST_CASE("shapes are as documented, the feed-forward part four times as wide un
   CHECK(shape_of(base(), "blocks.1.attention.qkv.weight") == Shape{48, 16});
   CHECK(shape_of(base(), "blocks.1.attention.qkv.bias") == Shape{48});
   CHECK(shape_of(base(), "blocks.1.feed_forward.up.weight") == Shape{64, 16});
+  ModelConfig gated = base();  // 8/3 C up to a multiple of 32, so that three matrices have what two of 4 C have
+  gated.activation = primer::nn::Activation::swiglu;
+  CHECK(shape_of(gated, "blocks.1.feed_forward.gate.weight") == Shape{64, 16});
+  for (const auto& [channels, hidden] : {std::pair{12L, 32L}, {13L, 64L}, {96L, 256L}, {384L, 1024L}}) {
+    gated.channels = channels;
+    CHECK(gated.hidden() == hidden);
+  }
+  gated.ffn_channels = 5;
+  CHECK(gated.hidden() == 5);
   ModelConfig narrow = base();
   narrow.ffn_channels = 5;
   CHECK(shape_of(narrow, "blocks.1.feed_forward.down.weight") == Shape{16, 5});
+  ModelConfig grouped = base();
+  grouped.heads = 6;
+  grouped.kv_heads = 2;
+  grouped.head_size = 4;
+  grouped.qk_norm = true;
+  CHECK(shape_of(grouped, "blocks.1.attention.qkv.weight") == Shape{(6 + 2 * 2) * 4, 16});
+  CHECK(shape_of(grouped, "blocks.1.attention.output.weight") == Shape{16, 6 * 4});
+  CHECK(shape_of(grouped, "blocks.1.attention.q_norm.weight") == Shape{4});
 }
 
 TEST_CASE("every option builds a model that learns") {
@@ -137,20 +171,27 @@ TEST_CASE("every option builds a model that learns") {
   learns("rnn", [](ModelConfig& c) { c.body = BodyKind::rnn, c.output.tie = false; });
   learns("gru", [](ModelConfig& c) { c.body = BodyKind::gru, c.output.tie = false; });
   learns("lstm", [](ModelConfig& c) { c.body = BodyKind::lstm, c.output.tie = false; });
-  learns("no norm", [](ModelConfig& c) { c.norm = Norm::none; });
+  learns("no norm", [](ModelConfig& c) { c.norm = NormPlace::none; });
   learns("no bias", [](ModelConfig& c) { c.bias = false; });
   learns("no feed-forward", [](ModelConfig& c) { c.ffn_channels = -1; });
   learns("no positions", [](ModelConfig& c) { c.position = Position::none; });
   learns("sinusoids", [](ModelConfig& c) { c.position = Position::sinusoidal; });
-  learns("post-norm", [](ModelConfig& c) { c.norm = Norm::post; });
+  learns("rotary", [](ModelConfig& c) { c.position = Position::rotary; });
+  learns("positions of queries and keys", [](ModelConfig& c) { c.position = Position::qk; });
+  learns("few heads of keys", [](ModelConfig& c) { c.heads = 4, c.kv_heads = 1; });
+  learns("normed queries and keys", [](ModelConfig& c) { c.qk_norm = true, c.head_size = 12; });
+  learns("post-norm", [](ModelConfig& c) { c.norm = NormPlace::post; });
   learns("untied", [](ModelConfig& c) { c.output.tie = false; });
   learns("relu", [](ModelConfig& c) { c.activation = primer::nn::Activation::relu; });
   learns("erf", [](ModelConfig& c) { c.activation = primer::nn::Activation::gelu_erf; });
+  learns("squared relu", [](ModelConfig& c) { c.activation = primer::nn::Activation::relu2; });
+  learns("gated", [](ModelConfig& c) { c.activation = primer::nn::Activation::swiglu; });
+  learns("rms norm", [](ModelConfig& c) { c.norm_kind = NormKind::rms; });
   learns("both directions", [](ModelConfig& c) { c.causal = false; });
   learns("dropout", [](ModelConfig& c) { c.dropout = 0.1; });
   learns("no blocks", [](ModelConfig& c) { c.layers = 0; });
   learns("attention only, nothing else", [](ModelConfig& c) {
-    c.norm = Norm::none;
+    c.norm = NormPlace::none;
     c.bias = false;
     c.ffn_channels = -1;
     c.position = Position::none;
@@ -180,9 +221,9 @@ TEST_CASE("sinusoidal positions have the amplitude that the configuration says, 
 }
 
 TEST_CASE("a sequence may be shorter than the context: the first positions are used") {
-  for (const Position position : {Position::learned, Position::sinusoidal, Position::none}) {
+  for (const std::string_view position : words(Position())) {
     ModelConfig config = base();
-    config.position = position;
+    config.position = *word<Position>(position);
     SmallModel<double> model(config);
     model.stir();
     const Ids ids = random_ids(2 * length, V, "tokens");
@@ -228,6 +269,11 @@ TEST_CASE("a configuration that makes no model is refused") {
   refused([](ModelConfig& c) { c.heads = 0; });
   refused([](ModelConfig& c) { c.heads = -2; });
   refused([](ModelConfig& c) { c.channels = 0; });
+  refused([](ModelConfig& c) { c.heads = 4, c.kv_heads = 3; });
+  refused([](ModelConfig& c) { c.kv_heads = -1; });
+  refused([](ModelConfig& c) { c.head_size = -1; });
+  refused([](ModelConfig& c) { c.position = Position::rotary, c.head_size = 5; });
+  refused([](ModelConfig& c) { c.position = Position::rotary, c.heads = 16; });
   refused([](ModelConfig& c) { c.vocabulary = 0; });
   refused([](ModelConfig& c) { c.context = 0; });
   refused([](ModelConfig& c) { c.layers = -1; });

@@ -15,7 +15,8 @@ using namespace primer::autograd;
 using nn::BodyKind;
 using nn::Model;
 using nn::ModelConfig;
-using nn::Norm;
+using nn::NormKind;
+using nn::NormPlace;
 using nn::Position;
 
 using Ids = std::vector<int>;

@@ -49,7 +49,7 @@ struct Everything : Observer<double> {
 }  // namespace
 
 TEST_CASE("the tensors that docs/watching.md lists are those that a model shows") {
-  CHECK(listed().size() >= 6);
+  CHECK(listed().size() >= 13);
   for (const auto& [body, causal] : {std::pair{BodyKind::transformer, true},
                                      {BodyKind::transformer, false},
                                      {BodyKind::rnn, true},
@@ -59,14 +59,17 @@ TEST_CASE("the tensors that docs/watching.md lists are those that a model shows"
     const bool attends = body == BodyKind::transformer;
     Names expected = listed();
     std::erase_if(expected, [&](const auto& row) { return row.first.starts_with(attends ? "layers." : "blocks."); });
-    if (attends) expected["blocks.N.attention.pattern"] = "[B, H, T, T]";  // S is T: no cache
+    for (const char* leaf : {"scores", "pattern"})
+      if (attends) expected[std::string("blocks.N.attention.") + leaf] = "[B, H, T, T]";  // S is T: no cache
     ModelConfig config = small_config();
     config.body = body;
     config.causal = causal;
+    config.kv_heads = 1;
+    config.head_size = 7;
     SmallModel<double> model(config);
     Everything everything;
-    constexpr long B = 3, T = 5;
-    everything.letters = {{B, "B"}, {T, "T"}, {config.channels, "C"}, {config.heads, "H"}};
+    constexpr long B = 4, T = 5;
+    everything.letters = {{B, "B"}, {T, "T"}, {config.channels, "C"}, {config.heads, "H"}, {7, "K D"}, {14, "H D"}};
     model.tape.observer = &everything;
     model.logits(random_ids(B * T, config.vocabulary, "tokens"), B);
     CHECK(text(everything.seen) == text(expected));

@@ -84,13 +84,29 @@ TEST_CASE("every word that may be chosen is a value of its own, and means what i
       CHECK(values.insert(value_text(config, field)).second);
       const auto model = model_config(config, 65);
       CHECK(model.norm == config.norm);
+      CHECK(model.norm_kind == config.norm_kind);
       CHECK(model.position == config.position);
       CHECK(model.activation == config.activation);
       CHECK(model.causal == config.objective->causal());
     }
   }
-  CHECK(primer::autograd::word<primer::nn::Norm>("post") == primer::nn::Norm::post);
-  CHECK_FALSE(primer::autograd::word<primer::nn::Norm>("Post").has_value());
+  CHECK(primer::autograd::word<primer::nn::NormPlace>("post") == primer::nn::NormPlace::post);
+  CHECK_FALSE(primer::autograd::word<primer::nn::NormPlace>("Post").has_value());
+}
+
+TEST_CASE("the epsilon of norms is the task's unless it is chosen, in runs that do not name it too") {
+  Config config;
+  CHECK(model_config(config, 65).norm_epsilon == 1e-5);
+  config.objective = masked_task();
+  CHECK(model_config(config, 65).norm_epsilon == 1e-12);
+  set(config, field_named("norm_epsilon"), "1e-6", ChosenBy::flag, "--norm-epsilon");
+  CHECK(model_config(config, 65).norm_epsilon == 1e-6);
+  Config older;  // what --init-from meets
+  older.norm_kind = primer::nn::NormKind::rms;
+  Config wishes;
+  CHECK(inherit_model(wishes, older, "run").norm_kind == primer::nn::NormKind::rms);
+  set(wishes, field_named("norm_kind"), "layer", ChosenBy::flag, "--norm-kind");
+  CHECK_THROWS_AS(inherit_model(wishes, older, "run"), Error);
 }
 
 TEST_CASE("a list as long as a configuration can be is read in one pass") {
@@ -236,7 +252,7 @@ TEST_CASE("a preset sets its values, a file and flags override it") {
   for (const std::string& name : preset_names()) apply_preset(config, name);
   CHECK(config.channels == 384);
   CHECK_THROWS_WITH_AS(apply_preset(config, "nanogpt-cpo"),
-                       "unknown preset nanogpt-cpo: there are nanogpt-cpu nanogpt-gpu; did you mean nanogpt-cpu?",
+                       "unknown preset nanogpt-cpo: there are nanogpt-cpu nanogpt-gpu llama; did you mean nanogpt-cpu?",
                        Error);
 }
 
@@ -276,9 +292,28 @@ TEST_CASE("heads that do not divide the channels make no model") {
   config.heads = 3;
   CHECK_THROWS_WITH_AS(model_config(config, 65), "--channels 128 is not a multiple of --heads 3: try --channels 129",
                        Error);
+  config.head_size = 40;  // of its own
+  CHECK(model_config(config, 65).head_channels() == 40);
+  config.head_size = 0;
   config.heads = 4;
   CHECK(model_config(config, 65).vocabulary == 65);
   CHECK(model_config(config, 65).causal);
   config.objective = masked_task();
   CHECK_FALSE(model_config(config, 65).causal);
+}
+
+TEST_CASE("heads of keys that do not divide the heads, and half a pair of channels to turn, are refused in one line") {
+  Config config;
+  config.heads = 12;
+  config.channels = 60;
+  const auto refused = [&](long kv_heads, const char* message) {
+    config.kv_heads = kv_heads;
+    CHECK_THROWS_WITH_AS(model_config(config, 65), message, Error);
+  };
+  refused(5, "--kv-heads 5 does not divide --heads 12: try --kv-heads 4");
+  refused(24, "--kv-heads 24 does not divide --heads 12: try --kv-heads 12");
+  config.position = primer::nn::Position::rotary;
+  refused(4, "--position rotary turns pairs of a head's channels, and a head has 5: try --head-size 6");
+  config.head_size = 6;
+  CHECK(model_config(config, 65).key_channels() == 4 * 6);
 }

@@ -111,6 +111,10 @@ TEST_CASE("what a step takes is known before it is made, to the byte and the ope
         Options{{"objective", "classify"}, {"norm", "post"}, {"pooling", "mean"}},
         Options{{"objective", "classify"}, {"freeze", "true"}}, Options{{"dropout", "0.2"}}, Options{{"norm", "post"}},
         Options{{"norm", "none"}}, Options{{"ffn_channels", "-1"}}, Options{{"position", "sinusoidal"}},
+        Options{{"activation", "swiglu"}, {"norm_kind", "rms"}, {"dropout", "0.1"}},
+        Options{{"position", "rotary"}, {"kv_heads", "2"}, {"objective", "mlm"}},
+        Options{{"qk_norm", "true"}, {"kv_heads", "1"}, {"head_size", "20"}, {"position", "rotary"}},
+        Options{{"position", "qk"}, {"kv_heads", "2"}},
         Options{{"position", "none"}, {"bias", "true"}, {"tie", "false"}}, Options{{"body", "rnn"}},
         Options{{"body", "gru"}, {"bias", "true"}}, Options{{"body", "lstm"}, {"dropout", "0.2"}, {"tie", "false"}}}) {
     Options all = size;

@@ -136,6 +136,11 @@ TEST_CASE("heads and channels that were not chosen fit those that were") {
   CHECK(plan_for(wishes({{"heads", "6"}}), text).config.channels == 66);
   CHECK(plan_for(wishes({{"channels", "30"}}), text).config.heads == 3);
   CHECK(plan_for(wishes({{"channels", "7"}}), text).config.heads == 1);
+  CHECK(plan_for(wishes({{"channels", "20"}, {"position", "rotary"}}), text).config.heads == 2);  // not 4 of 5
+  CHECK(plan_for(wishes({{"heads", "6"}, {"position", "rotary"}}), text).config.channels == 72);
+  CHECK(plan_for(wishes({{"kv_heads", "3"}}), text).config.heads == 3);
+  CHECK(plan_for(wishes({{"kv_heads", "8"}}), text).config.heads == 8);
+  CHECK(plan_for(wishes({{"channels", "30"}, {"head_size", "16"}}), text).config.heads == 4);
   CHECK(fault_of(wishes({{"channels", "64"}, {"heads", "6"}}), text, "not a multiple of --heads 6") == Fault::usage);
 }
 

@@ -73,6 +73,17 @@ TEST_CASE("a run that is cut by a signal ends as the unbroken one, masked") {
   cut_everywhere(small({{"objective", "mlm"}}), prose(300), 100, 29);
 }
 
+TEST_CASE("a run that is cut by a signal ends as the unbroken one, with RMS norms and gates") {
+  cut_everywhere(small({{"norm_kind", "rms"}, {"activation", "swiglu"}}), prose(1200), 100, 29);
+}
+
+TEST_CASE("a run that is cut by a signal ends as the unbroken one, learning answers") {
+  std::string sums;
+  for (int i = 0; i < 70; ++i)
+    sums += std::to_string(i % 9) + "+" + std::to_string(i) + "=" + std::to_string(i % 9 + i) + "\n";
+  cut_everywhere(small({{"answer_after", "="}}), sums, 100, 29);
+}
+
 TEST_CASE("a run that is stopped early stops at the same place when it was cut") {
   const Threads threads(1);
   const Options options = small({{"patience", "2"}, {"lr", "0.05"}, {"eval_every", "3"}, {"steps", "400"}});

@@ -74,7 +74,9 @@ std::vector<OpResult> run_ops(double peak, double bandwidth) {
       [&](const Inputs& in) { return attention_apply(attention_pattern(in[0], in[1], causal), in[2], causal); });
   add_op(
       "feed_forward", {x, x, {F, C}, {F}, {C, F}, {C}}, 12 * number(rows * C * F), 0,
-      [&](const Inputs& in) { return feed_forward(in[0], in[1], in[2], in[3], in[4], in[5], kind); },
+      [&](const Inputs& in) {
+        return feed_forward(in[0], in[1], {in[2], in[3], in[4], in[5]}, kind);
+      },
       [&](const Inputs& in) {
         const Tensor hidden = activate_textbook(linear_textbook(in[1], in[2], in[3]), kind);
         return add(in[0], linear_textbook(hidden, in[4], in[5]));

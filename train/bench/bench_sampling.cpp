@@ -41,8 +41,9 @@ std::vector<BenchResult> run_sampling(const BenchCase& bench, long sequences) {
   const double seen = number(length) + number(count) / 2;  // positions, on average
   const bool attends = model.body->attention_layers() > 0;
   // A sequence keeps keys and values of each position; or the state h of each layer, and an LSTM's c.
-  const double rows = attends ? 2 * seen : config.body == nn::BodyKind::lstm ? 2 : 1;
-  const double kept = rows * number(config.layers * config.channels);
+  const double row = attends ? 2 * seen * number(model.config().key_channels())
+                             : number(config.channels) * (config.body == nn::BodyKind::lstm ? 2 : 1);
+  const double kept = number(config.layers) * row;
   const std::string ending = "-" + std::to_string(sequences);
   const double batch = number(sequences);
 

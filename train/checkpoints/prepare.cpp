@@ -67,7 +67,7 @@ void note_machine(TrainingState& state, const Config& config) {
 void prepare_run(const RunPaths& run, Plan& plan, const data::Sources& sources, const data::TextFacts& facts,
                  const Checkpoint* initial) {
   if (!plan.encoded) {
-    const data::TextReading reading(*plan.tokenizer, plan.config.objective->form(plan.config), &plan.labels);
+    const data::TextReading reading = reading_of(plan.config, *plan.tokenizer, plan.labels);
     data::TextFacts counted = facts;
     plan.encoded = std::make_shared<data::EncodedText>(run.tokens(), sources, counted, reading);
   }

@@ -128,9 +128,9 @@ void merge_length(OpenRun& open, const Config& wishes) {
   }
   if (chosen(&Config::epochs) && wishes.epochs > 0) {
     std::uint64_t lines = 0;
-    if (config.objective->form(config) != data::TextForm::stream) {
-      lines = open.tokens->train().examples().size();
-      if (config.val_fraction > 0) lines += open.tokens->validation().examples().size();
+    if (config.objective->form(config) != data::TextForm::stream) {  // a line is a document
+      lines = data::documents_in(open.tokens->train().examples());
+      if (config.val_fraction > 0) lines += data::documents_in(open.tokens->validation().examples());
     }
     const long asked =
         steps_for(wishes.epochs, steps_per_epoch(config, open.tokens->length(open.tokens->train()), lines));

@@ -1,12 +1,12 @@
 #include "train/plan/plan.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "autograd/error.h"
 #include "data/bytes/utf8.h"
 #include "data/examples/encoded_text.h"
+#include "train/plan/defaults.h"
 #include "train/plan/memory.h"
 #include "train/tasks/numbers.h"
 
@@ -17,45 +17,14 @@ using autograd::Fault;
 
 namespace {
 
-// What trains in a few minutes on two cores and gives a sensible result, by the length of the text. At 6 N FLOP a token
-// and 200 GFLOP/s, three minutes are best spent on about 0.5 to 1 million parameters (Hoffmann et al. 2022: twenty
-// tokens a parameter), so longer texts get more steps rather than larger models.
-struct Row {
-  std::uint64_t below;  // tokens of the text
-  long layers, heads, channels, context, batch, steps;
-  double lr, dropout;
-};
-constexpr Row table[] = {
-    {10'000, 2, 4, 64, 64, 8, 600, 3e-3, 0},        {100'000, 3, 4, 96, 64, 16, 1200, 2e-3, 0.1},
-    {400'000, 4, 4, 128, 128, 16, 1800, 1e-3, 0.1}, {1'000'000, 4, 4, 128, 128, 16, 1800, 1e-3, 0},
-    {~0ull, 4, 4, 128, 128, 16, 2500, 1e-3, 0},
-};
-
 constexpr std::size_t most_characters = 512;          // distinct symbols; above, a token is a byte
 constexpr std::uint64_t worth_patience = 2'000;       // validation tokens below which early stopping would follow noise
 constexpr std::uint64_t most_evaluated = 256 * 1024;  // tokens an evaluation reads unless it is told how many
-
-// Of sinusoidal positions. Vaswani et al. (2017, section 3.4) multiply the token rows by sqrt(channels) before they add
-// amplitude 1; dividing the positions instead leaves the tied output projection as it is. nanogpt-cpu, 500 steps, two
-// seeds: 1 gives 3.02 and 3.14, 1 / sqrt(channels) 2.220 and 2.218, 0.02 2.288 and 2.295; learned positions 2.300.
-double sinusoid_scale(long channels) { return std::round(1e4 / std::sqrt(static_cast<double>(channels))) / 1e4; }
-
-// A tenth, without the digits that a division by ten leaves behind: 0.0003, not 0.00030000000000000003.
-double tenth(double value) {
-  char text[32];
-  const char* const end = std::to_chars(text, text + sizeof text, value / 10, std::chars_format::general, 6).ptr;
-  std::from_chars(text, end, value);
-  return value;
-}
 
 // A preset was not made for this text: its context may shrink. What the user wrote may not.
 template <class Value>
 bool chosen_by_hand(const Config& config, Value Config::*member) {
   return source_of(config, member) >= ChosenBy::file;
-}
-
-const Row& row_for(std::uint64_t tokens) {
-  return *std::find_if(std::begin(table), std::end(table), [&](const Row& row) { return tokens < row.below; });
 }
 
 std::uint64_t tokens_in(const data::FileFacts& file, const data::TextReading& reading) {
@@ -78,7 +47,7 @@ std::shared_ptr<const data::Tokenizer> new_tokenizer(Config& config, const data:
 void count_tokens(Plan& plan, const data::TextFacts& facts) {
   plan.train_tokens = plan.validation_tokens = plan.lines = plan.held_back_lines = 0;
   for (const data::FileFacts& file : facts.files) {
-    const std::uint64_t n = tokens_in(file, {*plan.tokenizer, plan.config.objective->form(plan.config)});
+    const std::uint64_t n = tokens_in(file, reading_of(plan.config, *plan.tokenizer, plan.labels));
     const std::uint64_t train = file.held_back ? 0 : data::training_share(n, plan.config.val_fraction);
     plan.train_tokens += train;
     plan.validation_tokens += n - train;
@@ -154,7 +123,7 @@ void note_cut_lines(Plan& plan, const data::TextFacts& facts) {
                        " and lose their ends");
 }
 
-void choose_context(Plan& plan, const data::TextFacts& facts, const Row& row) {
+void choose_context(Plan& plan, const data::TextFacts& facts, const Defaults& row) {
   Config& config = plan.config;
   const bool by_lines = !facts.line_lengths.empty();
   if (fitted(config, &Config::context)) config.context = by_lines ? context_for(facts) : row.context;
@@ -171,56 +140,9 @@ void choose_context(Plan& plan, const data::TextFacts& facts, const Row& row) {
   plan.notes.push_back("context " + std::to_string(largest) + " is all that the text allows");
 }
 
-// What a preset chose of a transformer's is not a recurrent body's, which learns biases: an LSTM's of the forget gate
-// is 1.
-void choose_recurrent(Config& config, const Row& row) {
-  for (const Field& field : fields())
-    if (field.group == transformer_group) set(config, field, value_text(Config{}, field), ChosenBy::fitted, field.key);
-  if (fitted(config, &Config::channels)) config.channels = row.channels;
-  if (fitted(config, &Config::bias)) config.bias = true;
-}
-
-void choose_transformer(Config& config, const Row& row) {
-  const bool heads_fit = fitted(config, &Config::heads);
-  const bool channels_fit = fitted(config, &Config::channels);
-  if (heads_fit) config.heads = row.heads;
-  if (channels_fit) config.channels = row.channels;
-  if (heads_fit) {
-    while (config.channels % config.heads != 0) --config.heads;
-  } else if (channels_fit) {
-    config.channels = (config.channels + config.heads - 1) / config.heads * config.heads;
-  }
-  if (fitted(config, &Config::position_scale) && config.position == nn::Position::sinusoidal) {
-    config.position_scale = sinusoid_scale(config.channels);
-  }
-}
-
-void choose_model(Config& config, const Row& row) {
-  if (fitted(config, &Config::layers)) config.layers = row.layers;
-  if (fitted(config, &Config::dropout)) config.dropout = row.dropout;
-  config.body == nn::BodyKind::transformer ? choose_transformer(config, row) : choose_recurrent(config, row);
-  config.objective->fit(config);
-}
-
-void choose_optimizer(Config& config, const Row& row) {
-  if (fitted(config, &Config::lr)) {
-    const bool noam = config.schedule == optim::Decay::noam;
-    config.lr = noam ? 1 : config.optimizer == optim::Rule::sgd ? 0.1 : row.lr;
-    if (config.channels > 256 && !noam) config.lr /= 2;  // wider models want smaller steps
-  }
-  // A minimum from a preset or file must not turn the schedule of a smaller --lr upside down.
-  const bool overtaken =
-      config.min_lr > config.lr && source_of(config, &Config::min_lr) < source_of(config, &Config::lr);
-  if (fitted(config, &Config::min_lr) || overtaken) config.min_lr = tenth(config.lr);
-  if (fitted(config, &Config::weight_decay)) config.weight_decay = config.optimizer == optim::Rule::adamw ? 0.1 : 0;
-  if (config.min_lr > config.lr) {
-    throw Error(Fault::usage, "--min-lr " + number_text(config.min_lr) + " is above --lr " + number_text(config.lr));
-  }
-}
-
 // The first of --steps, --epochs and --minutes ends the run, among those that were chosen last: a flag replaces the
 // length that a preset or a file gives.
-void choose_length(Plan& plan, const Row& row) {
+void choose_length(Plan& plan, const Defaults& row) {
   Config& config = plan.config;
   plan.steps_per_epoch = steps_per_epoch(config, plan.train_tokens, plan.lines - plan.held_back_lines);
   ChosenBy last = ChosenBy::fitted;
@@ -281,7 +203,7 @@ TextReadings read_text(const Config& wishes, const data::Sources& sources, data:
   Config config = wishes;
   if (!readings.tokenizer) readings.tokenizer = new_tokenizer(config, facts);
   require_specials(*config.objective, *readings.tokenizer);
-  const data::TextReading reading(*readings.tokenizer, form, &readings.labels);
+  const data::TextReading reading = reading_of(wishes, *readings.tokenizer, readings.labels);
   const auto is_known = [&](const data::FileFacts& file) { return reading.count(file).has_value(); };
   if (std::ranges::all_of(facts.files, is_known)) return readings;
   auto encoded = std::make_shared<data::EncodedText>(place ? place() : std::string(), sources, facts, reading);
@@ -298,10 +220,12 @@ Plan make_plan(const Config& wishes, const data::TextFacts& facts, const TextRea
   plan.text_bytes = facts.bytes;
   if (!plan.tokenizer) plan.tokenizer = new_tokenizer(plan.config, facts);
   choose_parts(plan, facts);
-  const Row& row = row_for(plan.train_tokens + plan.validation_tokens);
+  const Defaults& row = defaults_for(plan.train_tokens + plan.validation_tokens);
   check_labels(plan, facts);
   choose_context(plan, facts, row);
   note_cut_lines(plan, facts);
+  plan.answer_tokens = facts.answer_tokens;
+  for (std::string& note : answer_notes(facts, plan.config.answer_after)) plan.notes.push_back(std::move(note));
   choose_model(plan.config, row);
   choose_optimizer(plan.config, row);
   if (fitted(wishes, &Config::batch)) {

@@ -21,6 +21,20 @@ std::string validation_text(const Config& config) {
 
 }  // namespace
 
+std::vector<std::string> answer_notes(const data::TextFacts& facts, const std::string& marker) {
+  std::vector<std::string> notes;
+  if (const std::uint64_t n = facts.without_answer; n > 0) {
+    notes.push_back(std::to_string(n) + (n == 1 ? " line has" : " lines have") + " no '" + marker +
+                    "' with an answer behind it, and " + (n == 1 ? "is" : "are") + " left out");
+  }
+  if (const std::uint64_t n = facts.overlapped; n > 0) {
+    notes.push_back("in " + std::to_string(n) + (n == 1 ? " line" : " lines") + " a token holds the end of '" + marker +
+                    "' and the beginning of the answer, and is not learned; give --answer-after without a blank at its "
+                    "end");
+  }
+  return notes;
+}
+
 std::string plan_text(const Plan& plan) {
   const Config& c = plan.config;
   const auto text = [](auto value) { return std::to_string(value); };
@@ -32,6 +46,9 @@ std::string plan_text(const Plan& plan) {
     out += "labels " + text(plan.labels.size()) + " on " + text(plan.lines) + " lines:";
     for (std::size_t i = 0; i < std::min<std::size_t>(plan.labels.size(), 10); ++i) out += " " + plan.labels[i];
     out += plan.labels.size() > 10 ? " ...\n" : "\n";
+  }
+  if (plan.answer_tokens > 0) {
+    out += "learns " + text(plan.answer_tokens) + " of them, the answers of " + text(plan.lines) + " lines\n";
   }
   const bool attends = c.body == nn::BodyKind::transformer;
   out += "model  " + (attends ? "" : std::string(autograd::name(c.body)) + ", ") + text(c.layers) + " layers, " +
@@ -65,6 +82,7 @@ std::string plan_json(const Plan& plan) {
       .add("text_bytes", plan.text_bytes)
       .add("tokens", plan.train_tokens)
       .add("validation_tokens", plan.validation_tokens);
+  if (plan.answer_tokens > 0) line.add("answer_tokens", plan.answer_tokens).add("lines", plan.lines);
   if (plan.timed) {
     line.add_null("steps");
   } else {

@@ -70,7 +70,11 @@ StepReport Trainer<T>::step() {
   report.lr = schedule_.rate(state_.step);
   report.step = state_.step + 1;
   autograd::timed(tape_.clock, "batch", [&] { examples_.next(config_.batch * config_.accumulate, batch_); });
-  for (const int length : batch_.lengths) report.tokens += static_cast<std::uint64_t>(length);
+  if (config_.answer_after.empty()) {
+    for (const int length : batch_.lengths) report.tokens += static_cast<std::uint64_t>(length);
+  } else {
+    report.tokens = static_cast<std::uint64_t>(batch_.target_count());  // what is learned, as everywhere in the metrics
+  }
   const auto mean_over = [](long count) { return 1.0 / static_cast<double>(std::max(1L, count)); };
   const double token_scale = mean_over(batch_.target_count()), label_scale = mean_over(batch_.label_count());
 

@@ -25,7 +25,7 @@ struct StepReport {
   double loss = 0;  // nats for each target, the mean over the whole step; and that over labels
   double lr = 0;
   double grad_norm = 0;      // of all gradients together, before clipping
-  std::uint64_t tokens = 0;  // read in this step
+  std::uint64_t tokens = 0;  // read in this step; where answers are learned, theirs
   double flop = 0;           // that its products need in their textbook form, what is masked left out
   bool skipped = false;      // loss or gradient was not finite: nothing was updated
 };
@@ -34,7 +34,7 @@ struct StepReport {
 struct TrainerState {
   long step = 0;               // steps made
   data::Cursor cursor;         // the next training example
-  std::uint64_t tokens = 0;    // read so far
+  std::uint64_t tokens = 0;    // so far, likewise
   int bad_in_a_row = 0;        // the last so many steps were skipped
   std::bitset<100> bad_steps;  // of the last hundred steps; bit 0 is the last one
 };

@@ -22,6 +22,7 @@ constexpr bool FITS = true, FIXED = false;
 bool is_choice(std::string_view choice, std::string_view text) {
   if (choice == "PATH") return text.find_first_of("/.") != std::string_view::npos && data::printable(text) == text;
   if (choice == "bpe:SIZE") return bpe_size(text) > 0;
+  if (choice == "TEXT") return data::printable(text) == text;
   return choice == text;
 }
 
@@ -177,6 +178,7 @@ std::string expected(const Field& field, std::string_view text) {
     if (choice == "bpe:SIZE") {
       all += " (" + std::to_string(data::fewest_bpe_tokens) + " to " + std::to_string(data::most_bpe_tokens) + ")";
     }
+    if (choice == "TEXT") all += " in printable characters";
     if (choice == "PATH") all += " (with a / or a dot in it: ./NAME)";
   }
   if (text.starts_with("bpe")) return all;  // it lacks its size

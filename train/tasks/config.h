@@ -27,31 +27,41 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
 // WORD(name, default, FITS or FIXED, group, help): a value of an enumeration with names, or a task
 // LIST(name, FIXED, group, help): paths
 // TEXT(name, default, "a|b|c", FITS or FIXED, group, help): text; bpe:SIZE among the choices stands for bpe: and a
-// number of tokens, PATH for any word with a slash or a dot
+// number of tokens, PATH for any word with a slash or a dot, TEXT for any text of a line
 #define PRIMER_CONFIG_FIELDS(INTEGER, NUMBER, SWITCH, WORD, TEXT, LIST)                                                \
   WORD(objective, Objective(), FIXED, "Task", objective_help())                                                        \
   SWITCH(next_sentence, false, FIXED, "Task",                                                                          \
          "mlm: learn too whether a sentence follows another; blank lines part documents")                              \
+  TEXT(answer_after, "", "TEXT", FIXED, "Task",                                                                        \
+       "lm: a line is an example, and only what stands behind this text, to the end of its line, is learned")          \
   TEXT(tokenizer, "char", "char|byte|bpe:SIZE|PATH", FITS, "Task",                                                     \
        "a token is a Unicode character, a byte, one of SIZE pieces learned from the text, or as a file says")          \
   NUMBER(val_fraction, 0.1, 0, 0.9, FITS, "Task",                                                                      \
-         "kept for validation: the last part of each file; of labelled lines, drawn")                                  \
+         "kept for validation: the last part of each file; of lines that are examples, drawn")                         \
   LIST(validation, FIXED, "Task", "texts to validate on, instead of a part of TEXT; give TEXT first")                  \
   INTEGER(seed, 1337, 0, 9007199254740991, FIXED, "Task", "of initialisation, data order and dropout")                 \
   WORD(body, nn::BodyKind::transformer, FIXED, "Model",                                                                \
        "what reads the tokens: attention, or a recurrent net's cells, one token after another")                        \
   INTEGER(layers, 4, 0, 1000, FITS, "Model", "blocks of attention and feed-forward, or layers of cells")               \
   INTEGER(heads, 4, 1, 4096, FITS, "Transformer", "attention heads of a block; they divide the channels")              \
+  INTEGER(kv_heads, 0, 0, 4096, FIXED, "Transformer",                                                                  \
+          "heads of keys and values, which several heads share; 0: as many")                                           \
+  INTEGER(head_size, 0, 0, 65536, FIXED, "Transformer", "channels of a head; 0: channels / heads")                     \
+  SWITCH(qk_norm, false, FIXED, "Transformer", "RMS norm of queries and keys, head by head")                           \
   INTEGER(channels, 128, 1, 65536, FITS, "Model", "width of the model")                                                \
   INTEGER(context, 128, 1, 1048576, FITS, "Model",                                                                     \
           "tokens that the model sees at once, or a recurrent one is trained on at once")                              \
   INTEGER(ffn_channels, 0, -1, 1048576, FIXED, "Transformer",                                                          \
-          "width of the feed-forward layer; 0: 4 x channels, -1: none")                                                \
+          "width of the feed-forward layer; 0: 4 x channels (gated: 8/3), -1: none")                                   \
   NUMBER(dropout, 0, 0, 0.99, FITS, "Model", "probability of dropping an activation in training")                      \
   SWITCH(bias, false, FITS, "Model", "biases in linear and norm layers; a BERT has them")                              \
   WORD(position, nn::Position::learned, FIXED, "Transformer", "how a position is told to the model")                   \
   NUMBER(position_scale, 1, 0, 1000, FITS, "Transformer", "amplitude of sinusoidal positions")                         \
-  WORD(norm, nn::Norm::pre, FITS, "Transformer", "layer norm before each sublayer; after, as in a BERT")               \
+  NUMBER(rope_theta, 10000, 1, 1e12, FIXED, "Transformer", "base of the angles of rotary positions")                   \
+  WORD(norm, nn::NormPlace::pre, FITS, "Transformer", "where norms stand: before each sublayer; after, as in a BERT")  \
+  WORD(norm_kind, nn::NormKind::layer, FIXED, "Transformer",                                                           \
+       "to mean 0 and variance 1; rms: to mean square 1, without biases")                                              \
+  NUMBER(norm_epsilon, 0, 0, 1, FITS, "Transformer", "added to the mean square in norms; 0: 1e-5, in a BERT 1e-12")    \
   SWITCH(tie, true, FIXED, "Model", "the output projection is the token embedding")                                    \
   WORD(activation, nn::Activation::gelu, FITS, "Transformer", "of the feed-forward layer; a BERT has gelu-erf")        \
   WORD(pooling, nn::Pooling::cls, FITS, "Model", "what labels are read from: the output at [CLS], or all in the mean") \

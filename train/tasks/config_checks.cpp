@@ -73,6 +73,9 @@ void check_choices(const Config& config, bool has_source) {
     }
     return option + " goes with --objective " + names;
   };
+  if (!config.answer_after.empty() && !config.objective->takes_answer_after()) {
+    throw Error(Fault::usage, goes_with(&Task::takes_answer_after, "--answer-after"));
+  }
   if (config.next_sentence && !config.objective->takes_next_sentence()) {
     throw Error(Fault::usage, goes_with(&Task::takes_next_sentence, "--next-sentence"));
   }

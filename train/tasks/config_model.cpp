@@ -1,4 +1,6 @@
 // The model that a configuration describes.
+#include <algorithm>
+
 #include "autograd/error.h"
 #include "train/tasks/config.h"
 
@@ -21,13 +23,21 @@ bool has_pooler(const Config& config) {
 }
 
 nn::ModelConfig model_config(const Config& config, long vocabulary, long labels) {
-  if (config.body == nn::BodyKind::transformer && config.channels % config.heads != 0) {
+  const bool attends = config.body == nn::BodyKind::transformer;
+  if (attends && config.head_size == 0 && config.channels % config.heads != 0) {
     throw Error(Fault::usage, "--channels " + std::to_string(config.channels) + " is not a multiple of --heads " +
                                   std::to_string(config.heads) + ": try --channels " +
                                   std::to_string((config.channels / config.heads + 1) * config.heads));
   }
+  if (attends && config.kv_heads > 0 && config.heads % config.kv_heads != 0) {
+    long near = std::min(config.kv_heads, config.heads);
+    while (config.heads % near != 0) --near;
+    throw Error(Fault::usage, "--kv-heads " + std::to_string(config.kv_heads) + " does not divide --heads " +
+                                  std::to_string(config.heads) + ": try --kv-heads " + std::to_string(near));
+  }
   nn::ModelConfig model;
   copy_members(config, model);
+  if (config.norm_epsilon == 0) model.norm_epsilon = config.objective->norm_epsilon();
   model.vocabulary = vocabulary;
   model.causal = config.objective->causal();
   model.output.tie = config.tie;
@@ -36,6 +46,11 @@ nn::ModelConfig model_config(const Config& config, long vocabulary, long labels)
   model.output.labels = config.objective->classes(config, labels);
   if (model.output.labels > 0) model.output.pooling = config.pooling;
   config.objective->shape(config, model);
+  if (attends && model.position == nn::Position::rotary && model.head_channels() % 2 != 0) {
+    throw Error(Fault::usage, "--position rotary turns pairs of a head's channels, and a head has " +
+                                  std::to_string(model.head_channels()) + ": try --head-size " +
+                                  std::to_string(model.head_channels() + 1));
+  }
   return model;
 }
 

@@ -1,4 +1,6 @@
-// Language modelling: every token is predicted from those before it.
+// Language modelling: every token is predicted from those before it, or those of answers are from prompts and what the
+// answer has so far.
+#include "data/examples/answered_lines.h"
 #include "data/examples/windows.h"
 #include "train/tasks/config.h"
 #include "train/tasks/task.h"
@@ -12,6 +14,10 @@ class Language final : public Task {
   using Task::Task;
   bool causal() const override { return true; }
   bool writes() const override { return true; }
+  bool takes_answer_after() const override { return true; }
+  data::TextForm form(const Config& config) const override {
+    return config.answer_after.empty() ? data::TextForm::stream : data::TextForm::answered_lines;
+  }
   Room room(const Config&) const override {
     return {
         .fewest_tokens = 2, .fewest_places = 1, .framing = -1};  // the target of the last token is beyond the context
@@ -19,7 +25,11 @@ class Language final : public Task {
 
   std::unique_ptr<data::Examples> examples(const Config& config, const data::Tokenizer&,
                                            const data::TokenSequence& tokens) const override {
+    if (!config.answer_after.empty()) return std::make_unique<data::AnsweredLines>(tokens, config.context);
     return std::make_unique<data::Windows>(tokens, config.context, static_cast<std::uint64_t>(config.seed));
+  }
+  double count(const Config& config, double tokens, double lines) const override {
+    return config.answer_after.empty() ? Task::count(config, tokens, lines) : lines;
   }
 };
 

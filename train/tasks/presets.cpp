@@ -12,7 +12,7 @@ struct Preset {
   std::string json;  // what it sets, in the form of a configuration file
 };
 
-// nanoGPT's own settings for character-level Shakespeare: github.com/karpathy/nanoGPT, README.md and
+// The first two are nanoGPT's own settings for character-level Shakespeare: github.com/karpathy/nanoGPT, README.md and
 // config/train_shakespeare_char.py. No early stopping: the figures that people compare are of the whole run.
 const std::vector<Preset>& presets() {
   static const std::vector<Preset> list = {
@@ -30,6 +30,9 @@ const std::vector<Preset>& presets() {
         "optimizer": "adamw", "lr": 1e-3, "min_lr": 1e-4, "warmup": 100, "schedule": "cosine",
         "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.1, "clip": 1,
         "batch": 64, "steps": 5000, "patience": 0, "eval_every": 250, "eval_batches": 0})"},
+      // The shape of Touvron et al. 2023, LLaMA, section 2.2; its sizes are fitted to the text.
+      {"llama", R"({
+        "position": "rotary", "norm": "pre", "norm_kind": "rms", "activation": "swiglu", "bias": false})"},
   };
   return list;
 }

@@ -49,15 +49,19 @@ double Task::count(const Config& config, double tokens, double) const {
 // At 64 channels 0.02 leaves what attention gathers far below the token it is added to, and nothing learns from it.
 void BothWays::shape(const Config&, nn::ModelConfig& model) const {
   model.segments = 2;
-  model.embedding_norm = model.norm == nn::Norm::post;
-  model.norm_epsilon = 1e-12;
+  model.embedding_norm = model.norm == nn::NormPlace::post;
   model.deviation = 0.02 * std::sqrt(768.0 / static_cast<double>(model.channels));
 }
 
 void BothWays::fit(Config& config) const {
-  if (fitted(config, &Config::norm)) config.norm = nn::Norm::post;
+  if (fitted(config, &Config::norm)) config.norm = nn::NormPlace::post;
   if (fitted(config, &Config::activation)) config.activation = nn::Activation::gelu_erf;
   if (fitted(config, &Config::bias)) config.bias = true;
+}
+
+data::TextReading reading_of(const Config& config, const data::Tokenizer& tokenizer,
+                             const std::vector<std::string>& labels) {
+  return {tokenizer, config.objective->form(config), &labels, config.answer_after};
 }
 
 void require_specials(const Task& task, const data::Tokenizer& tokenizer) {
@@ -80,7 +84,9 @@ std::unique_ptr<data::Examples> TextTask::examples(const data::TokenSequence& to
   return config.objective->examples(config, tokenizer, tokens);
 }
 
-bool TextTask::is_a_code() const { return config.objective->writes() && tokenizer.is_lossless(); }
+bool TextTask::is_a_code() const {
+  return config.objective->writes() && config.answer_after.empty() && tokenizer.is_lossless();
+}
 
 std::string objective_help() {
   std::string help;

@@ -63,6 +63,8 @@ class Task {
   virtual bool fills() const { return false; }
   /// Classes of the head on what a sequence is summed up in; `labels` are the text's. 0: no such head.
   virtual long classes(const Config&, long) const { return 0; }
+  /// What is added to the mean square in norms, where nobody chose.
+  virtual double norm_epsilon() const { return 1e-5; }
   /// Completes the model's configuration, which has from `config` what every model has, and its heads.
   virtual void shape(const Config&, nn::ModelConfig&) const {}
   /// The body on which the heads stand: that of --body, unless a task has its own.
@@ -77,6 +79,7 @@ class Task {
   // ---- beginning with another run's weights
   /// Chooses what nobody chose, for a training that begins with a model of `source`.
   virtual void begin_from(Config&, const Config& /*source*/) const {}
+  virtual bool takes_answer_after() const { return false; }   // --answer-after
   virtual bool takes_next_sentence() const { return false; }  // --next-sentence
   virtual bool takes_freeze() const { return false; }         // --freeze
 
@@ -91,6 +94,7 @@ class BothWays : public Task {
   std::vector<std::string> specials() const override { return {"[CLS]", "[SEP]", "[MASK]"}; }
   void shape(const Config& config, nn::ModelConfig& model) const override;
   bool frames() const override { return true; }
+  double norm_epsilon() const override { return 1e-12; }
   void fit(Config& config) const override;
 };
 
@@ -122,6 +126,10 @@ class Objective {
  private:
   const Task* task_;
 };
+
+/// How the texts of a run are read. All three must live as long.
+data::TextReading reading_of(const Config& config, const data::Tokenizer& tokenizer,
+                             const std::vector<std::string>& labels);
 
 /// Throws Fault::input, naming them, when the tokenizer lacks one of the task's specials().
 void require_specials(const Task& task, const data::Tokenizer& tokenizer);

@@ -1,4 +1,5 @@
-// Kernels of layer norm, on one row of C numbers.
+// Kernels of layer norm and RMS norm, on one row of C numbers. Both are y = (x - mean) inverse w + b; a row that is not
+// `centred` keeps its mean, and 0 stands for it.
 #pragma once
 
 #include <cmath>
@@ -7,13 +8,14 @@
 
 namespace primer::autograd::inline PRIMER_COMPILED {
 
-/// y = (x - mean) inverse w + b; b may be null. The variance is taken from the mean, in two passes: stable.
-template <class T>
-void layer_norm_row(const T* x, const T* w, const T* b, T epsilon, long C, T* y, T& mean, T& inverse) {
+/// y = (x - mean) inverse w + b, inverse = 1 / sqrt(mean of (x - mean)^2 + epsilon); b may be null. The variance is
+/// taken from the mean, in two passes: stable.
+template <bool centred, class T>
+void norm_row(const T* x, const T* w, const T* b, T epsilon, long C, T* y, T& mean, T& inverse) {
   T total = 0;
 #pragma omp simd reduction(+ : total)
-  for (long c = 0; c < C; ++c) total += x[c];
-  const T m = total / static_cast<T>(C);
+  for (long c = 0; c < (centred ? C : 0); ++c) total += x[c];
+  const T m = centred ? total / static_cast<T>(C) : 0;
   T squares = 0;
 #pragma omp simd reduction(+ : squares)
   for (long c = 0; c < C; ++c) squares += (x[c] - m) * (x[c] - m);
@@ -31,7 +33,7 @@ void layer_norm_row(const T* x, const T* w, const T* b, T epsilon, long C, T* y,
 
 /// sum_w[c] += dy[c] xhat[c], sum_b[c] += dy[c], with xhat = (x - mean) inverse.
 template <class T>
-void layer_norm_columns(const T* x, const T* dy, T mean, T inverse, long C, T* sum_w, T* sum_b) {
+void norm_columns(const T* x, const T* dy, T mean, T inverse, long C, T* sum_w, T* sum_b) {
 #pragma omp simd
   for (long c = 0; c < C; ++c) {
     sum_w[c] += dy[c] * ((x[c] - mean) * inverse);
@@ -39,9 +41,9 @@ void layer_norm_columns(const T* x, const T* dy, T mean, T inverse, long C, T* s
   }
 }
 
-/// dx = inverse (g - mean of g - xhat mean of (g xhat)), with g = dy w; assigned or added.
-template <bool add, class T>
-void layer_norm_row_backward(const T* x, const T* w, const T* dy, T mean, T inverse, long C, T* dx) {
+/// dx = inverse (g - mean of g if centred - xhat mean of (g xhat)), with g = dy w; assigned or added.
+template <bool centred, bool add, class T>
+void norm_row_backward(const T* x, const T* w, const T* dy, T mean, T inverse, long C, T* dx) {
   T sum_g = 0, sum_gx = 0;
 #pragma omp simd reduction(+ : sum_g, sum_gx)
   for (long c = 0; c < C; ++c) {
@@ -49,7 +51,7 @@ void layer_norm_row_backward(const T* x, const T* w, const T* dy, T mean, T inve
     sum_g += g;
     sum_gx += g * ((x[c] - mean) * inverse);
   }
-  const T mean_g = sum_g / static_cast<T>(C), mean_gx = sum_gx / static_cast<T>(C);
+  const T mean_g = centred ? sum_g / static_cast<T>(C) : 0, mean_gx = sum_gx / static_cast<T>(C);
 #pragma omp simd
   for (long c = 0; c < C; ++c) {
     const T d = inverse * (dy[c] * w[c] - mean_g - (x[c] - mean) * inverse * mean_gx);
