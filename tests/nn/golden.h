@@ -153,15 +153,19 @@ struct Golden {
   }
 
   /// Steps through the batches in a circle, as the golden run did. update(step) clips and updates, and returns the
-  /// gradient's norm. The losses' bound is relative, the norms' is ten times as wide.
+  /// gradient's norm. The losses' bound is relative, the norms' is ten times as wide. In float a difference of a value
+  /// below 1 is absolute: losses fall to a hundredth of the first, while what a hundred updates round away stays. (What
+  /// PyTorch itself computes in float for llama and qwen3, over twenty roundings of the first weights: up to 3.5e-5
+  /// from its losses in double, which is 1.5e-4 of the small ones.)
   template <class Update>
   void expect_training(const std::string& prefix, double bound, Update update) {
     const std::vector<double> losses = read_numbers(file, prefix + "losses");  // [steps]
     const std::vector<double> norms = read_numbers(file, prefix + "norms");    // [steps]
+    const double least = sizeof(T) == sizeof(double) ? 0 : 1;
     for (std::size_t step = 0; step < losses.size(); ++step) {
       CAPTURE(step);
-      CHECK(std::abs(forward_backward(step % batches) - losses[step]) <= bound * losses[step]);
-      CHECK(std::abs(update(step) - norms[step]) <= 10 * bound * norms[step]);
+      CHECK(std::abs(forward_backward(step % batches) - losses[step]) <= bound * std::max(losses[step], least));
+      CHECK(std::abs(update(step) - norms[step]) <= 10 * bound * std::max(norms[step], least));
     }
   }
 

@@ -28,7 +28,7 @@ const char* const models[] = {"gpt2",       "nanogpt", "untied_sinusoidal", "tra
 
 TEST_CASE_TEMPLATE("logits, loss and every gradient of a GPT are PyTorch's", T, double, float) {
   const double bound = sizeof(T) == sizeof(double) ? 1e-10 : 1e-5;
-  for (const char* name : models) {
+  for (const std::string name : models) {
     CAPTURE(name);
     Golden<T> golden(name);
     const std::vector<double> expected = read_numbers(golden.file, "logits");  // [B, T, V]
@@ -53,7 +53,7 @@ TEST_CASE_TEMPLATE("logits, loss and every gradient of a GPT are PyTorch's", T, 
 TEST_CASE_TEMPLATE("a hundred AdamW steps, clipped and scheduled, are PyTorch's", T, double, float) {
   const bool exact = sizeof(T) == sizeof(double);
   const optim::Schedule schedule{.decay = optim::Decay::cosine, .lr = 1e-2, .min_lr = 1e-3, .warmup = 10, .steps = 100};
-  for (const char* name : models) {
+  for (const std::string name : models) {
     CAPTURE(name);
     Golden<T> golden(name);
     const std::vector<double> rates = read_numbers(golden.file, "lr");  // [100]
