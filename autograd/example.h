@@ -4,7 +4,6 @@
 #include <utility>
 #include <vector>
 
-#include "autograd/compiled.h"
 #include "autograd/tape.h"
 
 namespace primer::autograd {

@@ -6,7 +6,18 @@
 
 #include <algorithm>
 
-#include "autograd/compiled.h"
+// Ops and kernels are templates: a program that calls one compiles it with its own flags, for other vectors perhaps,
+// and of several functions of one name a linker takes any. So their names lie in an inline namespace, which says who
+// compiled them: no copy is taken for one that was made for vectors of another size.
+#if defined(PRIMER_INSIDE)  // primer's own build
+#define PRIMER_COMPILED inside
+#elif defined(__AVX512F__)
+#define PRIMER_COMPILED outside_64
+#elif defined(__AVX__)
+#define PRIMER_COMPILED outside_32
+#else
+#define PRIMER_COMPILED outside_16
+#endif
 
 namespace primer::autograd::inline PRIMER_COMPILED {
 

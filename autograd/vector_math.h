@@ -21,7 +21,7 @@
 #include <limits>
 #include <numbers>
 
-#include "autograd/compiled.h"
+#include "autograd/parallel.h"
 
 namespace primer::autograd::inline PRIMER_COMPILED::fast {
 

@@ -15,10 +15,10 @@ struct SelfAttentionOptions {
   long channels = 0, heads = 1;      // C, H
   long kv_heads = 0, head_size = 0;  // K, which divides H, and D; 0: H, and C / H
   bool causal = true, bias = true;
-  bool qk_norm = false;              // RMS norm of every query and key, before they are turned
-  double norm_epsilon = 1e-5;        // of that norm
-  std::optional<double> rope_theta;  // base of rotary positions; none: no such
-  bool smear_keys = false;           // each key is mixed with the one before
+  bool qk_norm = false;                   // RMS norm of every query and key, before they are turned
+  double norm_epsilon = 1e-5;             // of that norm
+  std::optional<double> rope_theta = {};  // base of rotary positions; none: no such
+  bool smear_keys = false;                // each key is mixed with the one before
   double dropout = 0;
   double deviation = 0.02, residual_deviation = 0.02;  // of the initial weights: qkv's, and the output's
 };

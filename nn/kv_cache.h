@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "autograd/compiled.h"
+#include "autograd/parallel.h"
 #include "autograd/parameters.h"
 #include "nn/body.h"
 

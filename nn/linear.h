@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "autograd/dropout.h"
+#include "autograd/options.h"
 #include "autograd/parameters.h"
 #include "autograd/tape.h"
 

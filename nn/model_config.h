@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "autograd/activation.h"
 #include "autograd/error.h"
+#include "autograd/options.h"
 
 namespace primer::nn {
 

@@ -9,12 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "autograd/options.h"
 #include "nn/body.h"
 #include "nn/embedding.h"
-
-namespace primer::autograd {
-enum class Cell;
-}
 
 namespace primer::nn {
 

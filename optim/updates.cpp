@@ -12,34 +12,6 @@
 namespace primer::optim {
 namespace {
 
-template <class T>
-struct AdamRates {
-  T factor, decay, keep, beta1, beta2, step, root, epsilon;
-};
-
-template <class T>
-void adam_rows(T* w, const T* grad, T* m, T* v, long n, AdamRates<T> r) {
-#pragma omp simd
-  for (long i = 0; i < n; ++i) {
-    const T g = r.factor * grad[i] + r.decay * w[i];
-    const T first = r.beta1 * m[i] + (1 - r.beta1) * g;
-    const T second = r.beta2 * v[i] + (1 - r.beta2) * g * g;
-    m[i] = first;
-    v[i] = second;
-    w[i] = r.keep * w[i] - r.step * first / (std::sqrt(second) * r.root + r.epsilon);
-  }
-}
-
-template <class T>
-void sgd_rows(T* w, const T* g, T* m, long n, T lr, T factor, T momentum, T decay) {
-#pragma omp simd
-  for (long i = 0; i < n; ++i) {
-    const T moment = momentum * m[i] + (factor * g[i] + decay * w[i]);
-    m[i] = moment;
-    w[i] -= lr * moment;
-  }
-}
-
 /// sum of x[i]^2, added in double.
 template <class T>
 double sum_of_squares(const T* x, long n) {
@@ -54,27 +26,36 @@ double sum_of_squares(const T* x, long n) {
 template <class T>
 void Adam<T>::apply(double lr, double factor) {
   const auto t = static_cast<double>(this->updates_);
-  const double step = lr / (1 - std::pow(options_.beta1, t));
-  const double root = 1 / std::sqrt(1 - std::pow(options_.beta2, t));
-  this->each_range(options_.weight_decay, [&](long begin, long end, double decay) {
-    const AdamRates<T> r{static_cast<T>(factor),
-                         static_cast<T>(options_.decoupled ? 0 : decay),
-                         static_cast<T>(options_.decoupled ? 1 - lr * decay : 1),
-                         static_cast<T>(options_.beta1),
-                         static_cast<T>(options_.beta2),
-                         static_cast<T>(step),
-                         static_cast<T>(root),
-                         static_cast<T>(options_.epsilon)};
-    adam_rows(this->parameters_.values() + begin, this->parameters_.grads() + begin, m_.data() + begin,
-              v_.data() + begin, end - begin, r);
+  const T beta1 = T(options_.beta1), beta2 = T(options_.beta2), epsilon = T(options_.epsilon), f = T(factor);
+  const T step = T(lr / (1 - std::pow(options_.beta1, t))), root = T(1 / std::sqrt(1 - std::pow(options_.beta2, t)));
+  T *w = this->parameters_.values(), *m = m_.data(), *v = v_.data();
+  const T* grad = this->parameters_.grads();
+  this->each_range(options_.weight_decay, [=, this](long begin, long end, double decay) {
+    const T added = T(options_.decoupled ? 0 : decay), keep = T(options_.decoupled ? 1 - lr * decay : 1);
+#pragma omp simd
+    for (long i = begin; i < end; ++i) {
+      const T g = f * grad[i] + added * w[i];
+      const T first = beta1 * m[i] + (1 - beta1) * g;
+      const T second = beta2 * v[i] + (1 - beta2) * g * g;
+      m[i] = first;
+      v[i] = second;
+      w[i] = keep * w[i] - step * first / (std::sqrt(second) * root + epsilon);
+    }
   });
 }
 
 template <class T>
 void Sgd<T>::apply(double lr, double factor) {
-  this->each_range(weight_decay_, [&](long begin, long end, double decay) {
-    sgd_rows(this->parameters_.values() + begin, this->parameters_.grads() + begin, m_.data() + begin, end - begin,
-             static_cast<T>(lr), static_cast<T>(factor), static_cast<T>(momentum_), static_cast<T>(decay));
+  const T rate = T(lr), f = T(factor), momentum = T(momentum_);
+  T *w = this->parameters_.values(), *m = m_.data();
+  const T* g = this->parameters_.grads();
+  this->each_range(weight_decay_, [=](long begin, long end, double decay) {
+    const T added = T(decay);
+#pragma omp simd
+    for (long i = begin; i < end; ++i) {
+      m[i] = momentum * m[i] + (f * g[i] + added * w[i]);
+      w[i] -= rate * m[i];
+    }
   });
 }
 

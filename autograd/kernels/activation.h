@@ -1,7 +1,7 @@
 // Kernels of the activations, on one row of numbers.
 #pragma once
 
-#include "autograd/activation.h"
+#include "autograd/options.h"
 #include "autograd/vector_math.h"
 
 namespace primer::autograd::inline PRIMER_COMPILED {

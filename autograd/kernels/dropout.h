@@ -5,7 +5,7 @@
 #include <array>
 #include <cstdint>
 
-#include "autograd/dropout.h"
+#include "autograd/options.h"
 #include "autograd/random.h"
 #include "autograd/tape.h"
 

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "autograd/compiled.h"
+#include "autograd/parallel.h"
 
 namespace primer::autograd::inline PRIMER_COMPILED {
 

@@ -3,7 +3,9 @@
 
 #include <cmath>
 
-namespace primer::autograd {
+#include "autograd/parallel.h"
+
+namespace primer::autograd::inline PRIMER_COMPILED {
 
 /// y[i] = x[i] c[i] - x[i + half] s[i] and y[i + half] = x[i + half] c[i] + x[i] s[i]: `half` pairs turned by the
 /// angles of which c and s are cosine and sine; turned back where `back`. Assigned or added; y is not x.
@@ -29,4 +31,4 @@ void rotary_angles(long position, double theta, long half, T* cosines_sines) {
   }
 }
 
-}  // namespace primer::autograd
+}  // namespace primer::autograd::inline PRIMER_COMPILED

@@ -31,11 +31,7 @@ template <class T>
 T exp_row(const T* x, T shift, long n, T* y) {
   T total = 0;
 #pragma omp simd reduction(+ : total)
-  for (long i = 0; i < n; ++i) {
-    const T e = fast::exp(x[i] - shift);
-    y[i] = e;
-    total += e;
-  }
+  for (long i = 0; i < n; ++i) total += y[i] = fast::exp(x[i] - shift);
   return total;
 }
 

@@ -9,7 +9,7 @@
 #include <algorithm>
 
 #include "autograd/blas.h"
-#include "autograd/compiled.h"
+#include "autograd/parallel.h"
 
 namespace primer::autograd::inline PRIMER_COMPILED {
 

@@ -16,10 +16,7 @@
 #include "autograd/kernels/tile.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/linear.h"
-
-namespace primer::autograd {
-enum class Cell { rnn = 1, gru = 3, lstm = 4 };  // G: rows of gates for each channel
-}
+#include "autograd/options.h"
 
 namespace primer::autograd::inline PRIMER_COMPILED {
 
@@ -52,9 +49,14 @@ struct CellWalk {
         const long b = first + r, i = b * steps + t;
         T *g = gates + i * wide, *k = kept + i * H, *out = y + i * H, *before = h + r * (H + gap);
         const T *ur = u + r * (wide + gap), *c = t > 0 ? k - H : state.c ? state.c + b * H : zeros;
-        if (cell == Cell::rnn) gate_row(ur, H, g, [](T x) { return fast::tanh(x); }), std::copy_n(g, H, out);
-        if (cell == Cell::gru) gru_row(ur, d ? d : zeros, before, H, g, k, out);
-        if (cell == Cell::lstm) lstm_row(ur, c, H, g, k, out);
+        switch (cell) {
+          case Cell::rnn:
+            gate_row(ur, H, g, [](T x) { return fast::tanh(x); });
+            std::copy_n(g, H, out);
+            break;
+          case Cell::gru: gru_row(ur, d ? d : zeros, before, H, g, k, out); break;
+          case Cell::lstm: lstm_row(ur, c, H, g, k, out); break;
+        }
         std::copy_n(out, H, before);
         if (t == steps - 1 && state.h) std::copy_n(out, H, state.h + b * H);
         if (t == steps - 1 && state.c) std::copy_n(k, H, state.c + b * H);
@@ -70,9 +72,11 @@ struct CellWalk {
       for (long r = 0; r < n; ++r) {
         const long i = (first + r) * steps + t;
         T *g = gates + i * wide, *k = kept + i * H, *own = du + r * (wide + gap), *dhr = dh + r * (H + gap);
-        if (cell == Cell::rnn) rnn_row_backward(dy + i * H, H, g, dhr);
-        if (cell == Cell::gru) gru_row_backward(dy + i * H, t > 0 ? y + (i - 1) * H : zeros, H, g, k, dhr);
-        if (cell == Cell::lstm) lstm_row_backward(dy + i * H, t > 0 ? k - H : zeros, k, H, g, dhr, dc + r * H);
+        switch (cell) {
+          case Cell::rnn: rnn_row_backward(dy + i * H, H, g, dhr); break;
+          case Cell::gru: gru_row_backward(dy + i * H, t > 0 ? y + (i - 1) * H : zeros, H, g, k, dhr); break;
+          case Cell::lstm: lstm_row_backward(dy + i * H, t > 0 ? k - H : zeros, k, H, g, dhr, dc + r * H); break;
+        }
         std::copy_n(g, wide, own);
         if (cell == Cell::gru) std::copy_n(k, H, own + 2 * H);
       }
