@@ -66,7 +66,7 @@ campaign: all-tests  # what takes an hour: every kill, every system call, every 
 	@for program in build/test_*; do \
 	  echo "$$program -ts=campaign"; "$$program" -ts=campaign || exit 1; \
 	done
-	build/primer study gap
+	build/primer study all --force
 	@$(MAKE) --no-print-directory fuzz
 
 test-page:  # the page of `primer attention` in a real browser; installs Chromium and its driver

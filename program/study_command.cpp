@@ -5,8 +5,7 @@
 #include "program/number_option.h"
 #include "program/output.h"
 #include "program/run_options.h"
-#include "studies/gap_report.h"
-#include "studies/gap_study.h"
+#include "studies/lab/report.h"
 #include "train/step/interruption.h"
 
 namespace primer::program {
@@ -15,48 +14,77 @@ using namespace train;
 
 namespace {
 
+constexpr const char* folder = "runs/studies";
+
 struct StudyOptions {
-  studies::GapOptions gap{.folder = "runs/study-gap"};
+  std::string name;
+  studies::LabOptions lab;
   long threads = 0;
   bool json = false;
 };
 
-void run_gap(StudyOptions& options) {
+/// The studies by theme, each with what it shows.
+std::string list() {
+  std::string text, theme;
+  for (const studies::Study* study : studies::all_studies()) {
+    if (theme != study->theme) text += (theme.empty() ? "" : "\n") + std::string(study->theme) + "\n";
+    theme = study->theme;
+    std::string line = "  " + std::string(study->name);
+    line.resize(std::max<std::size_t>(line.size() + 2, 20), ' ');
+    text += line + studies::short_number(study->minutes) + " min  " + study->question + "\n";
+  }
+  return text + "\nprimer study NAME runs one, primer study all every one that is not finished\n";
+}
+
+void run_study(StudyOptions& options) {
+  if (options.name.empty()) return put(list());
   use_threads(options.threads);
-  options.gap.style = Progress::style_for(false);
+  options.lab.style = Progress::style_for(false);
+  const bool all = options.name == "all";
+  const studies::Study* const study = all ? nullptr : &studies::study_named(options.name);
+  if (options.lab.folder.empty()) options.lab.folder = folder + (all ? "" : "/" + options.name);
   Signals signals;
-  studies::GapFigures figures;
   try {
-    figures = studies::run_gap_study(options.gap, signals);
+    if (all) {
+      if (!studies::run_all(options.lab, signals, [](const std::string& text) { put(text); })) throw Different{};
+      return;
+    }
+    const studies::Report report = studies::run_study(*study, options.lab, signals);
+    put(options.json ? studies::json_of(report) + "\n" : studies::table_of(report));
+    if (!report.holds()) throw Different{};
   } catch (const studies::StudyStopped& stopped) {
-    say("stopped; a study begins anew: primer study gap --force\n");
+    say(all ? "stopped; primer study all goes on with the studies that are left\n"
+            : "stopped; a study begins anew: primer study " + options.name + " --force\n");
     throw Stopped{stopped.signal};
   }
-  put(options.json ? studies::gap_json(figures) + "\n" : studies::gap_table(figures));
-  if (!figures.quick && !studies::failed_claims(figures).empty()) throw Different{};
 }
 
 }  // namespace
 
 void add_study(CLI::App& root) {
   const auto options = std::make_shared<StudyOptions>();
-  CLI::App* const command =
+  CLI::App* const study =
       add_command(root, "study", "experiments whose right answers can be computed",
                   "Examples:\n"
-                  "  primer study gap             what pretraining is worth, in two to three minutes");
-  CLI::App* const gap = add_command(*command, "gap", "pretraining on plain text and few labels, against from scratch",
-                                    "Examples:\n"
-                                    "  primer study gap             figures, and pass or FAIL (exit code 1)\n"
-                                    "  primer study gap --quick     only whether everything works\n"
-                                    "  primer study gap --seeds 10 -o runs/gap-10 --json");
-  gap->add_option("-o", options->gap.folder, "a new folder for texts, runs, figures.json, gap.svg [runs/study-gap]")
+                  "  primer study                 lists them, by theme\n"
+                  "  primer study gap             figures, and pass or FAIL (exit code 1); a page with pictures\n"
+                  "  primer study gap --quick     only whether everything works\n"
+                  "  primer study bigram --text book.txt --seeds 3\n"
+                  "  primer study all             each of them, but for those that are finished");
+  study->add_option("NAME", options->name, "a study, or all");
+  study
+      ->add_option("-o", options->lab.folder,
+                   "a new folder for report.html, figures.json, pictures and runs [runs/studies/NAME]; of all studies "
+                   "the folder of their folders [runs/studies]")
       ->type_name("FOLDER");
-  add_integer(*gap, "--seeds", options->gap.seeds, studies::GapClaims::seeds, 100, "trainings on labels, of each kind");
-  gap->add_flag("--quick", options->gap.quick, "a few steps of everything; claims nothing");
-  gap->add_flag("--force", options->gap.force, "move an existing folder aside; nothing is deleted");
-  gap->add_flag("--json", options->json, "one JSON object, that of figures.json");
-  add_threads_option(*gap, options->threads);
-  gap->callback([options] { run_gap(*options); });
+  add_integer(*study, "--seeds", options->lab.seeds, 1, 100, "trainings of each model");
+  study->add_option("--text", options->lab.text, "of studies about a text: another one than docs/data/novel.txt")
+      ->type_name("FILE");
+  study->add_flag("--quick", options->lab.quick, "a few steps of everything; claims nothing");
+  study->add_flag("--force", options->lab.force, "move an existing folder aside; nothing is deleted");
+  study->add_flag("--json", options->json, "one JSON object, that of figures.json");
+  add_threads_option(*study, options->threads);
+  study->callback([options] { run_study(*options); });
 }
 
 }  // namespace primer::program

@@ -6,7 +6,7 @@
 
 #include "data/examples/token_sequence.h"
 #include "studies/gap_oracle.h"
-#include "studies/study_run.h"
+#include "studies/lab/run.h"
 #include "train/checkpoints/loaded_run.h"
 #include "train/step/interruption.h"
 

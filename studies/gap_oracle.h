@@ -23,8 +23,8 @@
 #include <span>
 #include <vector>
 
-#include "studies/estimate.h"
 #include "studies/gap_language.h"
+#include "studies/lab/estimate.h"
 
 namespace primer::studies {
 

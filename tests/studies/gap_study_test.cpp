@@ -1,15 +1,14 @@
-// The study of the gap: what it claims can fail, its examination is right, and all of it works on a few steps.
-#include "studies/gap_study.h"
-
+// The study of the gap: its examination is right, and all of it works on a few steps.
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "autograd/error.h"
 #include "studies/gap_corpus.h"
-#include "studies/gap_report.h"
+#include "studies/gap_exam.h"
+#include "studies/lab/report.h"
+#include "studies/studies.h"
 #include "tests/threads.h"
 #include "tests/train/process.h"
 
@@ -17,96 +16,32 @@ using namespace primer::studies;
 
 namespace {
 
-/// Figures that bear every claim out.
-GapFigures good_figures() {
-  GapFigures figures;
-  figures.tuned = {{1, 1, 1}, {0.95, 0.97, 0.96}};
-  figures.scratch = {{1, 1, 1}, {0.40, 0.55, 0.52}};
-  figures.probe = {{1, 1, 1}, {0.90, 0.91, 0.92}};
-  figures.exam.pairs = 1000;
-  figures.exam.hidden = 5000;
-  figures.exam.loss = {3.0, 0.02};
-  figures.exam.accuracy = {0.068, 0.002};
-  figures.exam.oracle.loss = {2.9, 0.02};
-  figures.exam.oracle.expected_accuracy = {0.07, 0.001};
-  figures.exam.oracle.excess = {0.1, 0.005};
-  figures.exam.next_accuracy = {0.93, 0.005};
-  figures.ceiling = next_sentence_ceiling(gap_language());
-  return figures;
-}
-
-/// How many claims fail once `spoil` has changed good figures.
-template <class F>
-std::size_t failures(F spoil) {
-  GapFigures figures = good_figures();
-  spoil(figures);
-  const std::size_t failed = failed_claims(figures).size();
-  CHECK((gap_table(figures).find("study gap: FAIL (") != std::string::npos) == (failed > 0));
-  return failed;
+double found(const Report& report, const std::string& what) {
+  for (const Finding& one : report.findings)
+    if (one.what == what) return one.found.mean;
+  FAIL("no figure " << what);
+  return 0;
 }
 
 }  // namespace
 
-TEST_CASE("every claim of the study can fail, and a figure that is not a number fails it") {
-  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-  CHECK(failures([](GapFigures&) {}) == 0);
-  CHECK(gap_table(good_figures()).ends_with("\nstudy gap: pass\n"));
-  for (const double low : {0.80, nan}) {
-    CHECK(failures([&](GapFigures& f) { f.tuned.test[1] = low; }) ==
-          (std::isnan(low) ? 1 : 0));  // the mean is what counts
-    CHECK(failures([&](GapFigures& f) { f.tuned.test = {low, 0.9, 0.9}; }) == 1);
-    CHECK(failures([&](GapFigures& f) { f.probe.test = {low, 0.85, 0.85}; }) == 1);
-    CHECK(failures([&](GapFigures& f) { f.scratch.test = {low, 0.56, 0.56}; }) == 1);
-    CHECK(failures([&](GapFigures& f) { f.exam.next_accuracy.mean = low; }) >= 1);
-  }
-  CHECK(failures([](GapFigures& f) { f.scratch.test = {0.39, 0.38, 0.40}; }) == 1);
-  CHECK(failures([](GapFigures& f) { f.exam.oracle.excess.mean = 0.151; }) == 1);
-  CHECK(failures([](GapFigures& f) { f.exam.oracle.excess.mean = nan; }) == 1);
-  CHECK(failures([](GapFigures& f) { f.exam.accuracy.mean = 0.062; }) == 1);
-  CHECK(failures([](GapFigures& f) { f.exam.accuracy.mean = nan; }) == 1);
-  CHECK(failures([](GapFigures& f) { f.exam.next_accuracy.mean = 0.978; }) == 0);  // within two standard errors
-  CHECK(failures([](GapFigures& f) { f.exam.next_accuracy.mean = 0.980; }) == 1);
-  CHECK(failures([](GapFigures& f) { f.tuned.test.pop_back(); }) == 1);
-}
-
-TEST_CASE("means and deviations over seeds") {
-  CHECK(mean({1, 2, 6}) == 3);
-  CHECK(deviation({1, 2, 6}) == doctest::Approx(std::sqrt(7.0)));
-  CHECK(deviation({5}) == 0);
-}
-
 TEST_CASE("a quick study writes its texts, runs, figures and picture; the untrained model is worse than the oracle") {
   const primer::test::Threads threads(1);
   const FreshDirectory here;
-  const GapOptions options{.folder = here / "gap", .seeds = 1, .quick = true};
   primer::train::Interruption none;
-  const GapFigures figures = run_gap_study(options, none);
-  const GapLanguage language = gap_language();
+  const Report report = run_study(gap, {.folder = here / "gap", .quick = true}, none);
 
-  CHECK(gap_table(figures).ends_with("study gap: quick, nothing is claimed\n"));
-  CHECK(file_bytes(here / "gap/figures.json") == gap_json(figures) + "\n");
-  CHECK(file_bytes(here / "gap/gap.svg").ends_with("</svg>\n"));
-  CHECK(file_bytes(here / "gap/vocab.txt") == gap_vocabulary(language));
-  for (const GapAccuracies* found : {&figures.tuned, &figures.scratch, &figures.probe, &figures.unpaired}) {
-    REQUIRE(found->test.size() == 1);
-    CHECK(found->test[0] >= 0);
-    CHECK(found->test[0] <= 1);
-    CHECK(found->training.size() == 1);
+  CHECK(file_bytes(here / "gap/figures.json") == json_of(report) + "\n");
+  CHECK(file_bytes(here / "gap/vocab.txt") == gap_vocabulary(gap_language()));
+  for (const char* what : {"fine-tuned, words that no label showed", "scratch, the labelled sentences"}) {
+    CHECK(found(report, what) >= 0);
+    CHECK(found(report, what) <= 1);
   }
-
-  const GapExam& exam = figures.exam;
-  CHECK(exam.pairs > 20);
-  CHECK(exam.hidden > 4 * exam.pairs);
-  CHECK(exam.loss.mean > exam.oracle.loss.mean);
-  CHECK(exam.oracle.excess.mean == doctest::Approx(exam.loss.mean - exam.oracle.loss.mean).epsilon(1e-9));
-  CHECK(exam.oracle.next_accuracy.mean > 0.85);
-  CHECK(std::abs(exam.oracle.next_accuracy.mean - exam.oracle.next_expected_accuracy.mean) <
-        4 * exam.oracle.next_accuracy.error);
-
+  const double loss = found(report, "hidden words, nats"), best = found(report, "hidden words, nats at best");
+  CHECK(loss > best);
+  CHECK(found(report, "hidden words, nats above the best") == doctest::Approx(loss - best).epsilon(1e-9));
   // the same mean loss as an evaluation's, over what shows [MASK] and what does not
-  CHECK(exam.loss.mean == doctest::Approx(std::log(language.size() + 5)).epsilon(0.1));
-
-  CHECK_THROWS_AS(run_gap_study(options, none), primer::autograd::Error);  // something is there already
+  CHECK(loss == doctest::Approx(std::log(gap_language().size() + 5)).epsilon(0.1));
 }
 
 TEST_CASE("lengths alone tell something about whether B continues A, and less than a factor of the themes") {
@@ -147,7 +82,11 @@ TEST_CASE("the program prints the figures, and refuses in one line what it canno
   const Outcome quick = run_primer(here, "study gap --quick --json --threads 1 -o gap");
   CHECK(quick.code == 0);
   CHECK(quick.out == file_bytes(here / "gap/figures.json"));
-  for (const char* wrong : {"study gap --quick -o gap", "study gap --seeds 2 -o other", "study", "study chasm"}) {
+  const Outcome list = run_primer(here, "study");
+  CHECK(list.code == 0);
+  for (const Study* study : all_studies()) CHECK(list.out.find(study->question) != std::string::npos);
+  for (const char* wrong : {"study gap --quick -o gap", "study gap --seeds 0 -o other", "study chasm",
+                            "study bigram --quick -o text", "study bigram --text no-such-file -o text"}) {
     const Outcome outcome = run_primer(here, wrong);
     CAPTURE(wrong);
     CHECK(outcome.code == 2);
@@ -161,8 +100,8 @@ TEST_SUITE("long") {
   TEST_CASE("the whole study bears out what it claims") {
     const FreshDirectory here;
     primer::train::Interruption none;
-    const GapFigures figures = run_gap_study({.folder = here / "gap"}, none);
-    MESSAGE(gap_table(figures));
-    CHECK(failed_claims(figures) == std::vector<std::string>{});
+    const Report report = run_study(gap, {.folder = here / "gap", .seeds = 3}, none);
+    MESSAGE(table_of(report));
+    CHECK(report.holds());
   }
 }

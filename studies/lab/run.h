@@ -6,15 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "studies/lab/lab.h"
 #include "train/step/interruption.h"
 #include "train/step/progress.h"
 
 namespace primer::studies {
-
-/// A training was ended by a signal.
-struct StudyStopped {
-  int signal = 0;
-};
 
 /// Options as on the command line, by their keys: {"context", "48"}.
 using RunOptions = std::vector<std::pair<std::string_view, std::string>>;

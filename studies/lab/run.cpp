@@ -1,4 +1,4 @@
-#include "studies/study_run.h"
+#include "studies/lab/run.h"
 
 #include <algorithm>
 

@@ -1,0 +1,144 @@
+// A model without layers sees one token: the best it can be is the text's table of pairs, and that is what it becomes.
+#include <cmath>
+#include <map>
+
+#include "studies/lab/fit.h"
+#include "studies/studies.h"
+
+namespace primer::studies {
+
+namespace {
+
+/// A text as numbers of its distinct bytes.
+struct Symbols {
+  std::vector<int> ids;
+  std::vector<unsigned char> bytes;  // [V]
+
+  explicit Symbols(const std::string& text) {
+    std::map<unsigned char, int> number;
+    for (const char c : text) number.emplace(static_cast<unsigned char>(c), 0);
+    for (auto& [byte, id] : number) {
+      id = static_cast<int>(bytes.size());
+      bytes.push_back(byte);
+    }
+    for (const char c : text) ids.push_back(number[static_cast<unsigned char>(c)]);
+  }
+  long size() const { return static_cast<long>(bytes.size()); }
+};
+
+/// [V, V], of the first n symbols.
+std::vector<double> pairs_of(const Symbols& text, std::size_t n) {
+  const auto V = static_cast<std::size_t>(text.size());
+  std::vector<double> pairs(V * V, 0);
+  for (std::size_t i = 0; i + 1 < n; ++i) {
+    ++pairs[static_cast<std::size_t>(text.ids[i]) * V + static_cast<std::size_t>(text.ids[i + 1])];
+  }
+  return pairs;
+}
+
+/// sum over a, b of n(a, b) nats(a, b) / sum of n(a, b)
+template <class F>
+double mean_nats(const std::vector<double>& pairs, F nats) {
+  double sum = 0, count = 0;
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    if (pairs[i] > 0) sum += pairs[i] * nats(i);
+    count += pairs[i];
+  }
+  return sum / count;
+}
+
+/// H(b | a) = -sum of n(a, b) ln(n(a, b) / n(a)) / N: no model that sees only a can be better on these pairs.
+double entropy_of(const std::vector<double>& pairs, long V) {
+  std::vector<double> rows(static_cast<std::size_t>(V), 0);
+  for (std::size_t i = 0; i < pairs.size(); ++i) rows[i / static_cast<std::size_t>(V)] += pairs[i];
+  return mean_nats(pairs, [&](std::size_t i) { return -std::log(pairs[i] / rows[i / static_cast<std::size_t>(V)]); });
+}
+
+/// What the model says of every pair: -ln p(b | a), [V, V].
+std::vector<double> nats_of(const nn::Model<float>& model) {
+  const long V = model.config().vocabulary;
+  data::Batch each = empty_batch(V, 1);
+  std::vector<double> nats;
+  for (int a = 0; a < V; ++a) each.tokens[static_cast<std::size_t>(a)] = a;
+  const std::vector<float> logits = logits_of(model, each);  // [V, 1, V]
+  for (long a = 0; a < V; ++a) {
+    double sum = 0;
+    for (long b = 0; b < V; ++b) sum += std::exp(static_cast<double>(logits[static_cast<std::size_t>(a * V + b)]));
+    for (long b = 0; b < V; ++b) nats.push_back(std::log(sum) - logits[static_cast<std::size_t>(a * V + b)]);
+  }
+  return nats;
+}
+
+void run(Lab& lab) {
+  const Symbols text(lab.text());
+  const long V = text.size(), sequences = 64, length = 64;
+  const std::size_t trained = text.ids.size() * 9 / 10;
+  if (trained < static_cast<std::size_t>(length) + 1) {
+    throw autograd::Error(autograd::Fault::input, "a text of this study has at least 100 bytes");
+  }
+  const std::vector<double> pairs = pairs_of(text, trained);
+  const double entropy = entropy_of(pairs, V);
+  lab.figure("entropy of the pairs, nats", exact(entropy));
+
+  std::vector<double> wide, narrow;
+  std::vector<train::Curve> curves;
+  for (const std::uint64_t seed : lab.seeds()) {
+    for (const long channels : {V, 8L}) {
+      lab.at("a model of " + std::to_string(channels) + " channels, seed " + std::to_string(seed));
+      Net<float> net({.vocabulary = V,
+                      .context = length,
+                      .layers = 0,
+                      .heads = 1,
+                      .channels = channels,
+                      .position = nn::Position::none,
+                      .norm = nn::NormPlace::none,
+                      .output = {.tie = false}},
+                     seed);
+      const autograd::Random random(seed, autograd::hash("windows"));
+      const auto windows = [&](long step) {
+        data::Batch batch = empty_batch(sequences, length);
+        for (long b = 0; b < sequences; ++b) {
+          const auto start = random.below(trained - static_cast<std::size_t>(length),
+                                          static_cast<std::uint64_t>(step * sequences + b));
+          std::copy_n(text.ids.begin() + static_cast<long>(start), length, batch.tokens.begin() + b * length);
+          std::copy_n(text.ids.begin() + static_cast<long>(start) + 1, length, batch.targets.begin() + b * length);
+        }
+        return batch;
+      };
+      train::Curve curve{std::to_string(channels) + " channels", {}, {}, {}, {}};
+      Fit how{.steps = lab.steps(1500), .lr = 1e-2, .weight_decay = 0, .seed = seed};
+      how.after = [&](long step) {
+        if (step % 25 != 0 && step != how.steps) return;
+        const std::vector<double> nats = nats_of(net.model);
+        curve.x.push_back(static_cast<double>(step));
+        curve.y.push_back(mean_nats(pairs, [&](std::size_t i) { return nats[i]; }));
+      };
+      fit<float>(net, how, windows, lab.interruption);
+      (channels == V ? wide : narrow).push_back(curve.y.back() - entropy);
+      if (seed == 1) curves.push_back(std::move(curve));
+    }
+  }
+  lab.claim("above it, as many channels as symbols", mean_of(wide, "seeds"), between(-1e-6, 0.02));
+  lab.figure("above it, 8 channels", mean_of(narrow, "seeds"));
+  lab.claim("what 8 channels cannot hold", paired(narrow, wide, "seeds"), at_least(0.02));
+  curves.push_back(
+      {"entropy of the pairs", {curves.front().x.front(), curves.front().x.back()}, {entropy, entropy}, {}, {}});
+  lab.picture(train::line_chart({"A model without layers becomes a table of pairs",
+                                 "Its loss falls to the entropy of the text's pairs, and stays there; with fewer "
+                                 "channels than symbols the table does not fit."},
+                                {.name = "step"}, {.name = "nats a symbol"}, curves));
+  lab.note("Symbols are bytes: " + std::to_string(V) +
+           " of them. The loss is exact, over all pairs of the first nine "
+           "tenths of the text, which is what was trained on.");
+}
+
+}  // namespace
+
+const Study bigram{"bigram",
+                   "circuits",
+                   "A transformer without layers becomes the text's bigram table.",
+                   "Elhage et al. 2021, A Mathematical Framework for Transformer Circuits, Zero-Layer Transformers",
+                   0.5,
+                   run};
+
+}  // namespace primer::studies

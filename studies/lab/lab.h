@@ -1,0 +1,108 @@
+// A study: one question about a model that trains in minutes, and what it found held beside what can be computed. What
+// all of them share is the Lab: seeds, sizes, claims, pictures, and the files that are made of these.
+//
+//   const Study answer{"answer", "theme", "Is it so?", "Somebody 2021", 2, [](Lab& lab) {
+//     Tally right(lab);
+//     for (const std::uint64_t seed : lab.seeds()) {
+//       Net<float> net(config, seed);
+//       fit(net.parameters, {.steps = lab.steps(1000)}, loss, lab.interruption);
+//       right.add(accuracies(net));
+//     }
+//     lab.claim("what is right", right.estimate(), at_least(0.95));
+//   }};
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "studies/lab/estimate.h"
+#include "train/pages/chart.h"
+#include "train/step/interruption.h"
+#include "train/step/progress.h"
+
+namespace primer::studies {
+
+class Lab;
+
+struct Study {
+  const char* name;      // primer study NAME
+  const char* theme;     // studies are listed by it
+  const char* question;  // a sentence: what the study shows
+  const char* sources;
+  double minutes;  // with one seed, on two cores
+  void (*run)(Lab&);
+};
+
+/// A figure and what is claimed of it; of one without a claim nothing is.
+struct Finding {
+  std::string what;
+  Estimate found;
+  Bound wanted;
+  bool is_claim = true;
+
+  bool holds() const { return !is_claim || wanted.holds(found.mean); }
+};
+
+/// What a study is asked for.
+struct LabOptions {
+  std::string folder;  // for what is written
+  long seeds = 1;
+  bool quick = false;  // a few steps of everything: shows that it works, and claims nothing
+  bool force = false;  // moves aside what has the folder's name
+  std::string text;    // a file; empty: the one of the documents
+  train::Progress::Style style = train::Progress::Style::quiet;
+};
+
+/// A study was ended by a signal.
+struct StudyStopped {
+  int signal = 0;
+};
+
+class Lab {
+ public:
+  Lab(const LabOptions& options_, train::Interruption& interruption_)
+      : options(options_), interruption(interruption_) {}
+
+  const LabOptions options;
+  train::Interruption& interruption;
+
+  std::vector<std::uint64_t> seeds() const;  // 1 ... as many as were asked for
+
+  /// `whole`, or in a quick form the few that show that it works.
+  long steps(long whole) const { return options.quick ? 3 : whole; }
+  long size(long whole, long few) const { return options.quick ? few : whole; }
+
+  /// The bytes of the text that the study is about. Fault::io with the cure, where there is none.
+  std::string text() const;
+
+  /// Says on standard error what is done. Throws StudyStopped when a signal has come.
+  void at(const std::string& what) const;
+
+  void claim(const std::string& what, const Estimate& found, Bound wanted);
+  void figure(const std::string& what, const Estimate& found);  // nothing is claimed of it
+  void picture(train::Picture picture) { pictures.push_back(std::move(picture)); }
+  void note(std::string sentence) { notes.push_back(std::move(sentence)); }
+
+  std::vector<Finding> findings;
+  std::vector<train::Picture> pictures;
+  std::vector<std::string> notes;  // the protocol, and what must be said of the figures
+};
+
+/// Items of every seed. With several seeds their means are what is estimated from; with one, its items.
+class Tally {
+ public:
+  void add(std::vector<double> items) { seeds_.push_back(std::move(items)); }
+  Estimate estimate() const;
+
+ private:
+  std::vector<std::vector<double>> seeds_;
+};
+
+/// All studies, theme by theme; the only place where one is listed.
+const std::vector<const Study*>& all_studies();
+
+/// The study of this name; Fault::usage, with the names that there are.
+const Study& study_named(const std::string& name);
+
+}  // namespace primer::studies

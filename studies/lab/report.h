@@ -1,0 +1,51 @@
+// What a study leaves: a table for people, figures.json for programs, report.html with its pictures, and an index of
+// all studies. And the running of one, or of all with what is finished left alone.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "studies/lab/lab.h"
+
+namespace primer::studies {
+
+/// A study that was run.
+struct Report {
+  const Study* study;
+  LabOptions options;
+  std::vector<Finding> findings;
+  std::vector<train::Picture> pictures;
+  std::vector<std::string> notes;
+  double seconds = 0;
+
+  bool holds() const;  // every claim; a quick study claims nothing
+};
+
+/// A line for each figure: what was found, its interval, what was wanted, pass or FAIL. The last line is the verdict.
+std::string table_of(const Report& report);
+
+/// One JSON object in one line.
+std::string json_of(const Report& report);
+
+/// Runs the study in the new folder options.folder, and writes figures.json, report.html, and the data of each picture
+/// as tab-separated lines there. Throws what the study throws, StudyStopped among it; the folder stays then, without
+/// figures.json.
+Report run_study(const Study& study, const LabOptions& options, train::Interruption& interruption);
+
+/// What a folder's figures.json says of the study that was run with these options; none: it is not there, or is of
+/// other options.
+struct Finished {
+  double seconds;
+  long failed;  // claims
+};
+std::optional<Finished> finished(const Study& study, const LabOptions& options);
+
+/// Runs all studies, each in options.folder/NAME, but for those that are finished unless `force`, and writes
+/// options.folder/index.html after each. `say` gets the table of each that was run, and a line of each that was
+/// finished; at the end a line each. True if every claim holds.
+bool run_all(const LabOptions& options, train::Interruption& interruption,
+             const std::function<void(const std::string&)>& say);
+
+}  // namespace primer::studies

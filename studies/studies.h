@@ -1,0 +1,11 @@
+// The studies, one file each.
+#pragma once
+
+#include "studies/lab/lab.h"
+
+namespace primer::studies {
+
+extern const Study bigram, constructed_study, induction;  // studies/circuits/
+extern const Study gap;                                   // studies/
+
+}  // namespace primer::studies

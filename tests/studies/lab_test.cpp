@@ -1,0 +1,159 @@
+// The laboratory: its loop is the trainer's, a claim that fails is seen to fail, and a report says what was found.
+#include "studies/lab/lab.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "studies/lab/fit.h"
+#include "studies/lab/report.h"
+#include "tests/threads.h"
+#include "tests/train/planned.h"
+#include "tests/train/process.h"
+#include "train/step/trainer.h"
+
+using namespace primer::studies;
+namespace train = primer::train;
+
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+train::Interruption none;
+
+/// A study that finds these numbers.
+double found_by_it = 0.5;
+const Study answer{"answer", "tests", "Is it so?", "nobody", 0.1, [](Lab& lab) {
+                     lab.claim("half", exact(found_by_it), between(0.4, 0.6));
+                     lab.claim("seeds", mean_of(std::vector<double>{1, 2}, "seeds"), at_least(1));
+                     lab.figure("something", exact(7));
+                     lab.picture(train::line_chart({"A line", "It rises."}, {.name = "x"}, {.name = "y"},
+                                                   {{"line", {0, 1}, {0, 1}, {}, {}}}));
+                     lab.note("What <was> done.");
+                   }};
+
+class AtOnce : public train::Interruption {
+ public:
+  int stop() override { return SIGTERM; }
+};
+
+}  // namespace
+
+TEST_CASE("the loop's losses and weights are the trainer's on the same batches, bit for bit, dropout included") {
+  const primer::test::Threads threads(2);
+  const std::string text = prose(3000);
+  const SurveyedText surveyed(text);
+  const train::Plan plan = train::make_plan(wishes({{"val_fraction", "0"},
+                                                    {"layers", "2"},
+                                                    {"heads", "2"},
+                                                    {"channels", "16"},
+                                                    {"context", "16"},
+                                                    {"batch", "4"},
+                                                    {"dropout", "0.1"},
+                                                    {"lr", "0.01"},
+                                                    {"min_lr", "0.001"},
+                                                    {"warmup", "3"},
+                                                    {"clip", "0.5"},
+                                                    {"steps", "12"}}),
+                                            surveyed.facts);
+  const train::Config& config = plan.config;
+  const primer::data::TokenVector tokens(plan.tokenizer->encode(text));
+  train::Trainer<float> trainer(config, *plan.tokenizer, tokens);
+  std::vector<double> wanted;
+  for (long i = 0; i < 12; ++i) wanted.push_back(trainer.step().loss);
+
+  const train::TextTask task{config, *plan.tokenizer};
+  primer::data::TrainingBatches examples(task.examples(tokens), static_cast<std::uint64_t>(config.seed));
+  const auto seed = static_cast<std::uint64_t>(config.seed);
+  Net<float> net(trainer.model().config(), seed);
+  const std::vector<double> found = fit<float>(
+      net,
+      {.steps = 12,
+       .lr = config.lr,
+       .min_lr = config.min_lr,
+       .warmup = config.warmup,
+       .decay = config.schedule,
+       .clip = config.clip,
+       .beta1 = config.beta1,
+       .beta2 = config.beta2,
+       .weight_decay = config.weight_decay,
+       .seed = seed},
+      [&](long) {
+        primer::data::Batch batch;
+        examples.next(4, batch);
+        return batch;
+      },
+      none);
+  CHECK(found == wanted);
+  const auto& p = trainer.parameters();
+  CHECK(std::equal(p.values(), p.values() + p.size(), net.parameters.values()));
+}
+
+TEST_CASE("a claim that fails is seen to fail, in the table, in the figures and as the verdict; a NaN never passes") {
+  const FreshDirectory here;
+  for (const auto& [value, holds] : {std::pair{0.5, true}, {0.61, false}, {nan, false}}) {
+    CAPTURE(value);
+    found_by_it = value;
+    const LabOptions options{.folder = here / ("study" + std::to_string(value)), .seeds = 2};
+    const Report report = run_study(answer, options, none);
+    CHECK(report.holds() == holds);
+    const std::string table = table_of(report);
+    CHECK(table.ends_with(holds ? "\nstudy answer: pass, 2 claims\n" : "\nstudy answer: FAIL, 1 of 2 claims\n"));
+    CHECK((table.find("wanted 0.4 to 0.6  FAIL\n") != std::string::npos) == !holds);
+    const auto json = nlohmann::json::parse(file_bytes(options.folder + "/figures.json"));
+    CHECK(json["failed"] == (holds ? 0 : 1));
+    CHECK(json["figures"][0]["holds"] == holds);
+    CHECK(json["figures"][1]["count"] == 2);
+    CHECK_FALSE(json["figures"][2].contains("wanted"));
+    CHECK(finished(answer, options)->failed == (holds ? 0 : 1));
+  }
+}
+
+TEST_CASE("a report is one page with its picture, whose data stand beside it; text is shown as text") {
+  const FreshDirectory here;
+  found_by_it = 0.5;
+  const LabOptions options{.folder = here / "study"};
+  run_study(answer, options, none);
+  const std::string page = file_bytes(here / "study/report.html");
+  CHECK(page.starts_with("<!doctype html>"));
+  CHECK(page.find("<svg") != std::string::npos);
+  CHECK(page.find("What &lt;was&gt; done.") != std::string::npos);
+  CHECK(page.find("http://") == page.find("http://www.w3.org"));  // nothing is asked of a network
+  CHECK(file_bytes(here / "study/picture-1.tsv").find("line\t1\t1") != std::string::npos);
+}
+
+TEST_CASE("a quick study claims nothing; what was asked otherwise is not finished; a folder is not written over") {
+  const FreshDirectory here;
+  found_by_it = 0.9;
+  const LabOptions quick{.folder = here / "study", .quick = true};
+  const Report report = run_study(answer, quick, none);
+  CHECK(report.holds());
+  CHECK(table_of(report).ends_with("\nstudy answer: quick, nothing is claimed\n"));
+  CHECK(table_of(report).find("wanted") == std::string::npos);
+  CHECK(finished(answer, quick));
+  CHECK_FALSE(finished(answer, {.folder = quick.folder}));
+  CHECK_FALSE(finished(answer, {.folder = quick.folder, .seeds = 2, .quick = true}));
+  CHECK_FALSE(finished(answer, {.folder = here / "elsewhere", .quick = true}));
+  CHECK_THROWS_AS(run_study(answer, quick, none), primer::autograd::Error);
+}
+
+TEST_CASE("a training that a signal ends, or whose loss is not finite, says so") {
+  const primer::nn::ModelConfig shape{.vocabulary = 3, .context = 2, .layers = 0, .heads = 1, .channels = 2};
+  Net<double> net(shape, 1);
+  const auto batches = [](long) {
+    primer::data::Batch batch = empty_batch(1, 2);
+    batch.targets = {1, 2};
+    return batch;
+  };
+  AtOnce signal;
+  CHECK_THROWS_AS(fit<double>(net, {.steps = 2}, batches, signal), StudyStopped);
+  net.parameters.values()[0] = nan;
+  CHECK_THROWS_AS(fit<double>(net, {.steps = 2}, batches, none), primer::autograd::Error);
+}
+
+TEST_CASE("a study that is not there is refused with those that are") {
+  CHECK(&study_named("gap") == all_studies().back());
+  CHECK_THROWS_AS(study_named("chasm"), primer::autograd::Error);
+}
