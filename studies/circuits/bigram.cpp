@@ -1,30 +1,13 @@
 // A model without layers sees one token: the best it can be is the text's table of pairs, and that is what it becomes.
 #include <cmath>
-#include <map>
 
+#include "studies/circuits/symbols.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"
 
 namespace primer::studies {
 
 namespace {
-
-/// A text as numbers of its distinct bytes.
-struct Symbols {
-  std::vector<int> ids;
-  std::vector<unsigned char> bytes;  // [V]
-
-  explicit Symbols(const std::string& text) {
-    std::map<unsigned char, int> number;
-    for (const char c : text) number.emplace(static_cast<unsigned char>(c), 0);
-    for (auto& [byte, id] : number) {
-      id = static_cast<int>(bytes.size());
-      bytes.push_back(byte);
-    }
-    for (const char c : text) ids.push_back(number[static_cast<unsigned char>(c)]);
-  }
-  long size() const { return static_cast<long>(bytes.size()); }
-};
 
 /// [V, V], of the first n symbols.
 std::vector<double> pairs_of(const Symbols& text, std::size_t n) {
@@ -73,9 +56,6 @@ void run(Lab& lab) {
   const Symbols text(lab.text());
   const long V = text.size(), sequences = 64, length = 64;
   const std::size_t trained = text.ids.size() * 9 / 10;
-  if (trained < static_cast<std::size_t>(length) + 1) {
-    throw autograd::Error(autograd::Fault::input, "a text of this study has at least 100 bytes");
-  }
   const std::vector<double> pairs = pairs_of(text, trained);
   const double entropy = entropy_of(pairs, V);
   lab.figure("entropy of the pairs, nats", exact(entropy));
@@ -94,17 +74,6 @@ void run(Lab& lab) {
                       .norm = nn::NormPlace::none,
                       .output = {.tie = false}},
                      seed);
-      const autograd::Random random(seed, autograd::hash("windows"));
-      const auto windows = [&](long step) {
-        data::Batch batch = empty_batch(sequences, length);
-        for (long b = 0; b < sequences; ++b) {
-          const auto start = random.below(trained - static_cast<std::size_t>(length),
-                                          static_cast<std::uint64_t>(step * sequences + b));
-          std::copy_n(text.ids.begin() + static_cast<long>(start), length, batch.tokens.begin() + b * length);
-          std::copy_n(text.ids.begin() + static_cast<long>(start) + 1, length, batch.targets.begin() + b * length);
-        }
-        return batch;
-      };
       train::Curve curve{std::to_string(channels) + " channels", {}, {}, {}, {}};
       Fit how{.steps = lab.steps(1500), .lr = 1e-2, .weight_decay = 0, .seed = seed};
       how.after = [&](long step) {
@@ -113,7 +82,9 @@ void run(Lab& lab) {
         curve.x.push_back(static_cast<double>(step));
         curve.y.push_back(mean_nats(pairs, [&](std::size_t i) { return nats[i]; }));
       };
-      fit<float>(net, how, windows, lab.interruption);
+      fit<float>(
+          net, how, [&](long step) { return text.windows(seed, step, sequences, length, 0, trained); },
+          lab.interruption);
       (channels == V ? wide : narrow).push_back(curve.y.back() - entropy);
       if (seed == 1) curves.push_back(std::move(curve));
     }

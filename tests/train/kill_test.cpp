@@ -123,11 +123,13 @@ TEST_SUITE("long") {
 }
 
 TEST_SUITE("campaign") {
-  TEST_CASE("two hundred kills at random moments lose nothing") {
+  TEST_CASE("two hundred and forty kills at random moments lose nothing") {
     kill_until_it_ends(FreshDirectory(), small_run + "--steps 200 --save-every 1 -q", 0.2, 60, 3);
     kill_until_it_ends(MemoryDirectory(), small_run + "--steps 300 --save-every 1 -q", 0.3, 60, 4);
     kill_until_it_ends(FreshDirectory(), small_run + "--steps 400 --save-every 10 -q", 0.6, 40, 5);
     kill_until_it_ends(FreshDirectory(), small_run + "--steps 600 -q", 1.2, 40, 6);
     kill_until_it_ends(MemoryDirectory(), small_run + "--steps 300 --objective mlm -q", 1.2, 20, 7);
+    kill_until_it_ends(MemoryDirectory(), small_recurrent_run + "--steps 300 -q", 1.2, 20, 11);
+    kill_until_it_ends(MemoryDirectory(), small_llama_run + "--steps 300 -q", 1.2, 20, 12);
   }
 }

@@ -223,6 +223,12 @@ inline const std::string small_run =
     " --layers 1 --channels 16 --heads 2 --context 8 --batch 2 --dropout 0.2 --accumulate 2 --eval-every 20 "
     "--patience 0 --keep 0 ";
 
+/// The options that make the same of another body, and of a Llama's block.
+inline const std::string small_recurrent_run =
+    " --body gru --layers 1 --channels 16 --context 8 --batch 2 --dropout 0.2 --accumulate 2 --eval-every 20 "
+    "--patience 0 --keep 0 ";
+inline const std::string small_llama_run = small_run + "--preset llama --kv-heads 1 --qk-norm ";
+
 /// A run that was never interrupted, of here/t.txt.
 struct Unbroken {
   Tree tree;

@@ -168,5 +168,7 @@ TEST_SUITE("campaign") {
     stop_at_random(MemoryDirectory(), small_run + "--steps 2000", 1, 50, 2);
     stop_at_random(FreshDirectory(), small_run + "--steps 1000 --save-every 7", 1, 30, 3);
     stop_at_random(MemoryDirectory(), evaluates_always + "--steps 400 --eval-batches 0", 1, 20, 4);
+    stop_at_random(MemoryDirectory(), small_recurrent_run + "--steps 1000", 1, 20, 7);
+    stop_at_random(MemoryDirectory(), small_llama_run + "--steps 1000", 1, 20, 8);
   }
 }

@@ -1,0 +1,39 @@
+#include "studies/circuits/symbols.h"
+
+#include <algorithm>
+#include <map>
+
+#include "autograd/error.h"
+#include "autograd/random.h"
+#include "studies/lab/fit.h"
+
+namespace primer::studies {
+
+Symbols::Symbols(const std::string& text) {
+  if (text.size() < 1000) {
+    throw autograd::Error(autograd::Fault::input,
+                          "a study needs a text of 1000 bytes or more, got " + std::to_string(text.size()));
+  }
+  std::map<unsigned char, int> number;
+  for (const char c : text) number.emplace(static_cast<unsigned char>(c), 0);
+  for (auto& [byte, id] : number) {
+    id = static_cast<int>(bytes.size());
+    bytes.push_back(byte);
+  }
+  for (const char c : text) ids.push_back(number[static_cast<unsigned char>(c)]);
+}
+
+data::Batch Symbols::windows(std::uint64_t seed, long step, long sequences, long length, std::size_t begin,
+                             std::size_t end) const {
+  const autograd::Random random(seed, autograd::hash("windows"), static_cast<std::uint64_t>(step));
+  data::Batch batch = empty_batch(sequences, length);
+  const std::size_t starts = end - begin - static_cast<std::size_t>(length);
+  for (long b = 0; b < sequences; ++b) {
+    const auto first = ids.begin() + static_cast<long>(begin + random.below(starts, static_cast<std::uint64_t>(b)));
+    std::copy_n(first, length, batch.tokens.begin() + b * length);
+    std::copy_n(first + 1, length, batch.targets.begin() + b * length);
+  }
+  return batch;
+}
+
+}  // namespace primer::studies
