@@ -37,7 +37,10 @@ std::string list() {
 }
 
 void run_study(StudyOptions& options) {
-  if (options.name.empty()) return put(list());
+  if (options.name.empty()) {
+    put(list());
+    return;
+  }
   use_threads(options.threads);
   options.lab.style = Progress::style_for(false);
   const bool all = options.name == "all";

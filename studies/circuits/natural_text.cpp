@@ -84,12 +84,6 @@ std::vector<double> learning_from_context(const nn::Model<float>& model, const d
   return scores;
 }
 
-std::vector<double> accuracies(const nn::Model<float>& model, const data::Batch& batch) {
-  std::vector<double> right;
-  for (const Judged& one : judge(model, batch)) right.push_back(one.correct ? 1 : 0);
-  return right;
-}
-
 void append(std::vector<double>& all, const std::vector<double>& more) {
   all.insert(all.end(), more.begin(), more.end());
 }
@@ -127,7 +121,7 @@ void run(Lab& lab) {
     for (long i = 0; i < tests; ++i) {
       append(scores, learning_from_context(
                          book->model, text.windows(seed + 1'000'000, i, sequences, length, trained, text.ids.size())));
-      append(probed, accuracies(book->model, repeated.batch(seed + 1'000'000, i, sequences)));
+      append(probed, correct(book->model, repeated.batch(seed + 1'000'000, i, sequences)));
     }
     book_context.add(scores);
     book_probe.add(probed);
@@ -135,7 +129,7 @@ void run(Lab& lab) {
       const auto net = train(layers, "triggers", [&](long step) { return triggers.batch(seed, step, false); });
       std::vector<double> copied, learned;
       for (long i = 0; i < tests; ++i) {
-        append(copied, accuracies(net->model, triggers.batch(seed + 1'000'000, i, true)));
+        append(copied, correct(net->model, triggers.batch(seed + 1'000'000, i, true)));
         append(learned, learning_from_context(net->model, triggers.batch(seed + 2'000'000, i, false)));
       }
       right[layers - 1].add(copied);

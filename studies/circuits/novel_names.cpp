@@ -56,7 +56,7 @@ struct People {
     return people;
   }
 
-  /// Training: sentences about any of the three until the text is full; every token is a target.
+  /// Training: sentences about any of the three until the text is full. Names are learned; words follow by chance.
   data::Batch documents(std::uint64_t seed, long step, long sequences) const {
     const autograd::Random random(seed, autograd::hash("people"), static_cast<std::uint64_t>(step));
     data::Batch batch = empty_batch(sequences, length);
@@ -66,7 +66,10 @@ struct People {
       std::vector<int> text{mark};
       while (text.size() < length + 1) sentence(people[random.below(3, drawn++)], random, drawn, text);
       std::copy_n(text.begin(), length, batch.tokens.begin() + b * length);
-      std::copy_n(text.begin() + 1, length, batch.targets.begin() + b * length);
+      for (long t = 0; t < length; ++t) {
+        const int next = text[static_cast<std::size_t>(t + 1)];
+        if (next >= first_name) batch.targets[static_cast<std::size_t>(b * length + t)] = next;
+      }
     }
     return batch;
   }

@@ -96,9 +96,14 @@ Bound between(double low, double high) { return {low, high}; }
 double Bound::margin(double value) const { return std::min(value - low, high - value); }
 
 std::string Bound::text() const {
-  if (high == infinite) return ">= " + short_number(low);
-  if (low == -infinite) return "<= " + short_number(high);
-  return short_number(low) + " to " + short_number(high);
+  const auto number = [](double value) {  // as it was claimed
+    char text[32];
+    std::snprintf(text, sizeof text, "%.6g", value);
+    return std::string(text);
+  };
+  if (high == infinite) return ">= " + number(low);
+  if (low == -infinite) return "<= " + number(high);
+  return number(low) + " to " + number(high);
 }
 
 std::string short_number(double value) {

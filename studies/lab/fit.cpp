@@ -99,6 +99,13 @@ std::vector<Judged> judge(const nn::Model<T>& model, const data::Batch& batch, a
   return judged;
 }
 
+template <class T>
+std::vector<double> correct(const nn::Model<T>& model, const data::Batch& batch, autograd::Observer<T>* observer) {
+  std::vector<double> found;
+  for (const Judged& one : judge(model, batch, observer)) found.push_back(one.correct ? 1 : 0);
+  return found;
+}
+
 template std::vector<double> fit(autograd::Parameters<float>&, const Fit&, const LossOf<float>&, train::Interruption&);
 template std::vector<double> fit(autograd::Parameters<double>&, const Fit&, const LossOf<double>&,
                                  train::Interruption&);
@@ -114,5 +121,7 @@ template std::vector<float> logits_of(const nn::Model<float>&, const data::Batch
 template std::vector<double> logits_of(const nn::Model<double>&, const data::Batch&, autograd::Observer<double>*);
 template std::vector<Judged> judge(const nn::Model<float>&, const data::Batch&, autograd::Observer<float>*);
 template std::vector<Judged> judge(const nn::Model<double>&, const data::Batch&, autograd::Observer<double>*);
+template std::vector<double> correct(const nn::Model<float>&, const data::Batch&, autograd::Observer<float>*);
+template std::vector<double> correct(const nn::Model<double>&, const data::Batch&, autograd::Observer<double>*);
 
 }  // namespace primer::studies

@@ -75,4 +75,9 @@ template <class T>
 std::vector<Judged> judge(const nn::Model<T>& model, const data::Batch& batch,
                           autograd::Observer<T>* observer = nullptr);
 
+/// 1 for every target that has the largest logit, 0 for every other one.
+template <class T>
+std::vector<double> correct(const nn::Model<T>& model, const data::Batch& batch,
+                            autograd::Observer<T>* observer = nullptr);
+
 }  // namespace primer::studies

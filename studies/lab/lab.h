@@ -46,11 +46,11 @@ struct Finding {
 
 /// What a study is asked for.
 struct LabOptions {
-  std::string folder;  // for what is written
+  std::string folder = {};  // for what is written
   long seeds = 1;
-  bool quick = false;  // a few steps of everything: shows that it works, and claims nothing
-  bool force = false;  // moves aside what has the folder's name
-  std::string text;    // a file; empty: the one of the documents
+  bool quick = false;     // a few steps of everything: shows that it works, and claims nothing
+  bool force = false;     // moves aside what has the folder's name
+  std::string text = {};  // a file; empty: the one of the documents
   train::Progress::Style style = train::Progress::Style::quiet;
 };
 

@@ -37,6 +37,7 @@ std::string found_text(const Estimate& e) {
   if (std::isfinite(e.error)) {
     text += " +- " + short_number(e.error) + " (" + short_number(e.low) + " to " + short_number(e.high) + ")";
   }
+  if (e.count == 1) return text + ", one of " + e.of;
   return text + ", " + std::to_string(e.count) + " " + e.of;
 }
 

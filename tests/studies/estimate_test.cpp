@@ -14,7 +14,7 @@ using primer::autograd::Random;
 
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 /// The share of `studies` of n values each whose interval holds the true mean. interval(values) makes the estimate.
 template <class Draw, class Interval>
@@ -90,7 +90,7 @@ TEST_CASE("a bound says what it wants, and holds for that alone") {
   CHECK(at_most(0.15).holds(0.15));
   CHECK_FALSE(at_most(0.15).holds(0.1501));
   CHECK_FALSE(between(-0.1, 0.1).holds(0.11));
-  for (const Bound& bound : {at_least(-1e9), at_most(1e9), between(-1, 1)}) CHECK_FALSE(bound.holds(nan));
+  for (const Bound& bound : {at_least(-1e9), at_most(1e9), between(-1, 1)}) CHECK_FALSE(bound.holds(not_a_number));
   CHECK(at_least(0.9).margin(0.95) == doctest::Approx(0.05));
   CHECK(at_most(0.1).margin(0.3) == doctest::Approx(-0.2));
 }

@@ -20,7 +20,7 @@ namespace train = primer::train;
 
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 train::Interruption none;
 
 /// A study that finds these numbers.
@@ -93,7 +93,7 @@ TEST_CASE("the loop's losses and weights are the trainer's on the same batches, 
 
 TEST_CASE("a claim that fails is seen to fail, in the table, in the figures and as the verdict; a NaN never passes") {
   const FreshDirectory here;
-  for (const auto& [value, holds] : {std::pair{0.5, true}, {0.61, false}, {nan, false}}) {
+  for (const auto& [value, holds] : {std::pair{0.5, true}, {0.61, false}, {not_a_number, false}}) {
     CAPTURE(value);
     found_by_it = value;
     const LabOptions options{.folder = here / ("study" + std::to_string(value)), .seeds = 2};
@@ -149,7 +149,7 @@ TEST_CASE("a training that a signal ends, or whose loss is not finite, says so")
   };
   AtOnce signal;
   CHECK_THROWS_AS(fit<double>(net, {.steps = 2}, batches, signal), StudyStopped);
-  net.parameters.values()[0] = nan;
+  net.parameters.values()[0] = not_a_number;
   CHECK_THROWS_AS(fit<double>(net, {.steps = 2}, batches, none), primer::autograd::Error);
 }
 
