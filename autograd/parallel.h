@@ -19,7 +19,11 @@
 #define PRIMER_COMPILED outside_16
 #endif
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd {
+inline namespace PRIMER_COMPILED {}
+}  // namespace primer::autograd
+
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// Threads that a parallel loop uses; set by omp_set_num_threads.
 inline int threads() { return omp_get_max_threads(); }
@@ -72,4 +76,4 @@ void each_unequal(long n, long cost, F f) {
   for (long i = 0; i < n; ++i) f(i, omp_get_thread_num());
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

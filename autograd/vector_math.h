@@ -23,7 +23,7 @@
 
 #include "autograd/parallel.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED::fast {
+namespace primer::autograd::PRIMER_COMPILED::fast {
 
 namespace detail {
 
@@ -249,4 +249,4 @@ inline T silu_grad(T x) {
   return detail::derivative(x, detail::silu_tail(x));
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED::fast
+}  // namespace primer::autograd::PRIMER_COMPILED::fast

@@ -9,7 +9,7 @@
 #include "autograd/parameters.h"
 #include "nn/body.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 template <class T>
 struct AttentionLayout;
 }

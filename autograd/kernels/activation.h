@@ -4,7 +4,7 @@
 #include "autograd/options.h"
 #include "autograd/vector_math.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// Calls use(f, slope): the function of this kind, of one number, and its derivative.
 template <class T, class Use>
@@ -66,4 +66,4 @@ void activate_row_again(Activation kind, const T* x, const T* up, long n, T* y, 
   });
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

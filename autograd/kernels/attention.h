@@ -11,7 +11,7 @@
 #include "autograd/kernels/rows.h"
 #include "autograd/kernels/tile.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// One head's queries [queries, D], keys and values [keys, D], rows a stride apart.
 template <class T>
@@ -207,4 +207,4 @@ void attention_backward(const Head<T>& h, const DropoutMask<T>& mask, const T* o
   }
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

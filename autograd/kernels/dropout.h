@@ -9,7 +9,7 @@
 #include "autograd/random.h"
 #include "autograd/tape.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// Factors of 0 and 1/(1-p), by the element's index in the whole step's batch. Half a random word decides: the
 /// probability is rounded to a multiple of 2^-16.
@@ -90,4 +90,4 @@ class DropoutMask {
   std::uint64_t first_;  // index of the tensor's first element in the whole step's batch
 };
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

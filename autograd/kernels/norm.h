@@ -6,7 +6,7 @@
 
 #include "autograd/parallel.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// y = (x - mean) inverse w + b, inverse = 1 / sqrt(mean of (x - mean)^2 + epsilon); b may be null. The variance is
 /// taken from the mean, in two passes: stable.
@@ -59,4 +59,4 @@ void norm_row_backward(const T* x, const T* w, const T* dy, T mean, T inverse, l
   }
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

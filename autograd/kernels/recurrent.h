@@ -4,7 +4,7 @@
 
 #include "autograd/vector_math.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// g[i] = f(g[i] + u[i])
 template <class T, class F>
@@ -74,4 +74,4 @@ void lstm_row_backward(const T* dy, const T* before, const T* c, long H, T* g, T
   }
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

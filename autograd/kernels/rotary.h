@@ -5,7 +5,7 @@
 
 #include "autograd/parallel.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// y[i] = x[i] c[i] - x[i + half] s[i] and y[i + half] = x[i + half] c[i] + x[i] s[i]: `half` pairs turned by the
 /// angles of which c and s are cosine and sine; turned back where `back`. Assigned or added; y is not x.
@@ -31,4 +31,4 @@ void rotary_angles(long position, double theta, long half, T* cosines_sines) {
   }
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

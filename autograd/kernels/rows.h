@@ -6,7 +6,7 @@
 
 #include "autograd/vector_math.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// sum of a[i] b[i]
 template <class T>
@@ -75,4 +75,4 @@ T log_sum_exp_row(const T* x, long n) {
   return largest + std::log(total);
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

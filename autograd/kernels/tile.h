@@ -11,7 +11,7 @@
 #include "autograd/blas.h"
 #include "autograd/parallel.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// How much of the result fits the vector registers of the machine that this is compiled for.
 template <class T>
@@ -197,4 +197,4 @@ void multiply_strip(long rows, long n, long k, Left<T> left, const T* panels, lo
     }
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

@@ -6,7 +6,7 @@
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/elementwise.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// y = f(x), element by element; see activation.h for the formulas.
 template <class T>
@@ -55,4 +55,4 @@ void activate_examples(Table& table) {
   }
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

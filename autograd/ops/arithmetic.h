@@ -4,7 +4,7 @@
 #include "autograd/example.h"
 #include "autograd/expect.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// y = a + b
 template <class T>
@@ -83,4 +83,4 @@ void arithmetic_examples(Table& table) {
   table.add(of_any_shape("scale", {{{3, 5}}, {{17}}, {{0}}}), [](auto& in) { return scale(in[0], -1.5, 0.25); });
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

@@ -12,7 +12,7 @@
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/softmax.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// What a query may look at.
 struct AttentionOptions {
@@ -251,4 +251,4 @@ void attention_examples(Table& table) {
       [=](auto& in) { return textbook(in[0], in[1], in[2], cross); });
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

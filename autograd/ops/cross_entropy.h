@@ -12,7 +12,7 @@
 #include "autograd/ops/softmax.h"
 #include "autograd/score.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// Throws Error(usage) unless weight and bias fit x, and there is a target a row, from -1 to V - 1.
 template <class T>
@@ -189,4 +189,4 @@ void cross_entropy_examples(Table& table) {
       });
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

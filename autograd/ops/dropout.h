@@ -5,7 +5,7 @@
 #include "autograd/expect.h"
 #include "autograd/kernels/dropout.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// y[i] = x[i] m[i], m[i] = 0 with probability p, else 1/(1-p), so that the mean is kept. m is a pure function of
 /// (seed, purpose, step, index in the step's batch). Outside of training y is x itself.
@@ -35,4 +35,4 @@ void dropout_examples(Table& table) {
   });
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

@@ -4,7 +4,7 @@
 #include "autograd/example.h"
 #include "autograd/vector_math.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// y = f(x) with dy/dx = slope(x, y): the loop that the functions below share.
 template <class T, class Function, class Slope>
@@ -80,4 +80,4 @@ void elementwise_examples(Table& table) {
   table.add(of_any_shape("relu", shapes), [](auto& in) { return relu(in[0]); });
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

@@ -5,7 +5,7 @@
 #include "autograd/ops/activate.h"
 #include "autograd/ops/linear.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// Weights [F, C] and biases [F] of up and gate, of down [C, F] and [C]. Without a gate, or without biases, none.
 template <class T>
@@ -140,4 +140,4 @@ void feed_forward_examples(Table& table) {
       });
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

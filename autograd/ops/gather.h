@@ -6,7 +6,7 @@
 #include "autograd/example.h"
 #include "autograd/expect.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// y[i] = table[ids[i]]; table [V, C], ids [n], y [n, C].
 template <class T>
@@ -61,4 +61,4 @@ void gather_examples(Table& table) {
   });
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

@@ -7,7 +7,7 @@
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/reduce.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// What layer_norm and rms_norm share: y[r] = (x[r] - mean[r]) inverse[r] weight + bias, row by row. The mean of rows
 /// that are not centred counts as 0.
@@ -95,4 +95,4 @@ void layer_norm_examples(Table& table) {
       [](auto& in) { return layer_norm_textbook(in[0], in[1], {}); });
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

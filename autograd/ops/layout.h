@@ -6,7 +6,7 @@
 #include "autograd/example.h"
 #include "autograd/ops/arithmetic.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// The same numbers under another shape of as many elements. Shares value and gradient: nothing is recorded.
 template <class T>
@@ -134,4 +134,4 @@ void layout_examples(Table& table) {
   table.add({"concat", {{{2, 3}, {5, 3}}, {{0, 3}, {1, 3}}}}, [](auto& in) { return concat(in[0], in[1], 0); });
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

@@ -8,7 +8,7 @@
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/reduce.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// y[r] = base[r] + bias for every row; either may be null for 0.
 template <class T>
@@ -151,4 +151,4 @@ void linear_examples(Table& table) {
       });
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

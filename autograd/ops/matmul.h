@@ -4,7 +4,7 @@
 #include "autograd/example.h"
 #include "autograd/expect.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// y[..., i, j] = sum over k of a[..., i, k] b[..., k, j]; a [..., m, k], b [..., k, n], y [..., m, n], with equal
 /// leading axes. Rank 2 or more.
@@ -48,4 +48,4 @@ void matmul_examples(Table& table) {
             [](auto& in) { return matmul(in[0], in[1]); });
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

@@ -18,7 +18,7 @@
 #include "autograd/ops/linear.h"
 #include "autograd/options.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// What B sequences begin with, and what they have come to afterwards; on no tape, [B, H] each. c: an LSTM's.
 template <class T>
@@ -204,4 +204,4 @@ void recurrent_examples(Table& table) {
       [](auto& in) { return recurrent_textbook(Cell::gru, in[0], in[1], in[2], in[3], in[4]); });
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

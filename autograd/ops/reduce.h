@@ -4,7 +4,7 @@
 #include "autograd/example.h"
 #include "autograd/expect.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// y = sum of all elements, a single number; added up in double.
 template <class T>
@@ -92,4 +92,4 @@ void reduce_examples(Table& table) {
   table.add({"spread", {{{5}}, {{2, 3}}, {{}}, {{0}}}, {{{1, 1, 1, 1}}}}, [](auto& in) { return spread(in[0], 3); });
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

@@ -3,7 +3,7 @@
 
 #include "autograd/ops/layer_norm.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// y[r, c] = x[r, c] / sqrt(mean of x[r]^2 + epsilon) weight[c]: layer_norm without the mean, and without a bias.
 /// x [..., C], weight [C]. Zhang & Sennrich 2019, equation 4.
@@ -30,4 +30,4 @@ void rms_norm_examples(Table& table) {
       [](auto& in) { return rms_norm(in[0], in[1]); }, [](auto& in) { return rms_norm_textbook(in[0], in[1]); });
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

@@ -7,7 +7,7 @@
 #include "autograd/kernels/rotary.h"
 #include "autograd/ops/layout.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 struct RotaryOptions {
   long heads = 1, size = 2;  // the first heads * size columns are turned; D = size is even
@@ -76,4 +76,4 @@ void rotary_examples(Table& table) {
         [o](auto& in) { return rotary(in[0], o); }, [o](auto& in) { return rotary_textbook(in[0], o); });
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED

@@ -5,7 +5,7 @@
 #include "autograd/expect.h"
 #include "autograd/kernels/rows.h"
 
-namespace primer::autograd::inline PRIMER_COMPILED {
+namespace primer::autograd::PRIMER_COMPILED {
 
 /// y[r, c] = e^(x[r, c] - m) / sum over c' of e^(x[r, c'] - m), with m the row's maximum. Rank 1 or more.
 /// -inf gives exactly 0; a row of -inf only gives NaN.
@@ -67,4 +67,4 @@ void softmax_examples(Table& table) {
   table.add({"log_softmax", shapes, {{{}}}}, [](auto& in) { return log_softmax(in[0]); });
 }
 
-}  // namespace primer::autograd::inline PRIMER_COMPILED
+}  // namespace primer::autograd::PRIMER_COMPILED
