@@ -74,7 +74,7 @@ double mean(const std::vector<double>& values) {
 
 double most(const std::vector<double>& scores) { return *std::max_element(scores.begin(), scores.end()); }
 
-/// What is seen of a model on the way: [evaluations] each.
+/// What is seen on the way, [evaluations] each.
 struct Course {
   std::vector<double> steps, accuracy, prefix, previous;
 };
@@ -92,31 +92,25 @@ std::pair<double, double> steepest(const std::vector<double>& series, std::size_
 /// The change of ln p(B) - ln p(B') when A and C change places in ... A B ... C B' ... A: a reader that looks for what
 /// followed A changes its mind, and one whose weights depend on tokens and places alone cannot.
 std::vector<double> swapped(const nn::Model<float>& model, std::uint64_t seed, long count) {
-  const autograd::Random random(seed, autograd::hash("swap"));
-  data::Batch batch = empty_batch(2 * count, 24);
-  std::vector<std::pair<int, int>> answers;
+  constexpr long length = 24, a = 5, c = 14;  // B and B' stand behind A and C, A once more at the end
+  // The first places of periodic sequences without a repetition: distinct tokens behind the mark.
+  const Periodic distinct{.length = length, .least = length, .most = length};
+  const data::Batch drawn = distinct.batch(seed, 3'000'000, count);
+  data::Batch batch = empty_batch(2 * count, length);
   for (long i = 0; i < count; ++i) {
-    std::vector<int> tokens(static_cast<std::size_t>(data_of.symbols));
-    for (std::size_t k = 0; k < tokens.size(); ++k) tokens[k] = static_cast<int>(k) + 1;
-    for (std::size_t k = 0; k < 24; ++k) {
-      std::swap(tokens[k], tokens[k + random.below(tokens.size() - k, static_cast<std::uint64_t>(i * 24) + k)]);
-    }
-    int *one = batch.tokens.data() + 2 * i * 24, *other = one + 24;
-    one[0] = Periodic::mark;
-    for (long t = 1; t < 23; ++t) one[t] = tokens[static_cast<std::size_t>(t)];
-    one[23] = one[5];  // A stands at 5, B behind it; C at 14, B' behind it
-    std::copy_n(one, 24, other);
-    std::swap(other[5], other[14]);
-    answers.emplace_back(one[6], one[15]);
+    int *one = batch.tokens.data() + 2 * i * length, *other = one + length;
+    std::copy_n(drawn.tokens.begin() + i * length, length, one);
+    one[length - 1] = one[a];
+    std::copy_n(one, length, other);
+    std::swap(other[a], other[c]);
   }
-  const std::vector<float> logits = logits_of(model, batch);  // [2 count, 24, V]
-  const long V = data_of.vocabulary();
+  const std::vector<float> logits = logits_of(model, batch);  // [2 count, T, V]
   std::vector<double> changes;
   for (long i = 0; i < count; ++i) {
+    const int* one = batch.tokens.data() + 2 * i * length;
     const auto odds = [&](long b) {
-      const float* last = logits.data() + (b * 24 + 23) * V;
-      return static_cast<double>(last[answers[static_cast<std::size_t>(i)].first] -
-                                 last[answers[static_cast<std::size_t>(i)].second]);
+      const float* last = logits.data() + (b * length + length - 1) * data_of.vocabulary();
+      return static_cast<double>(last[one[a + 1]] - last[one[c + 1]]);
     };
     changes.push_back(odds(2 * i) - odds(2 * i + 1));
   }

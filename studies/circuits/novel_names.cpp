@@ -157,7 +157,7 @@ void run(Lab& lab) {
                         .output = {.tie = false}},
                        seed);
         fit<float>(
-            net, {.steps = lab.steps(2000), .seed = seed},
+            net, {.steps = lab.steps(in_syllables ? 5000 : 2000), .seed = seed},
             [&](long step) { return training.documents(seed, step, 64); }, lab.interruption);
         const Completed found = complete(net.model, asked, seed, lab.size(1000, 4));
         right[layers - 1].add(found.right);

@@ -37,8 +37,8 @@ std::string found_text(const Estimate& e) {
   if (std::isfinite(e.error)) {
     text += " +- " + short_number(e.error) + " (" + short_number(e.low) + " to " + short_number(e.high) + ")";
   }
-  if (e.count == 1) return text + ", one of " + e.of;
-  return text + ", " + std::to_string(e.count) + " " + e.of;
+  const std::string of = e.count == 1 ? e.of.substr(0, e.of.size() - 1) : e.of;  // "seeds", "1 seed"
+  return text + ", " + std::to_string(e.count) + " " + of;
 }
 
 std::string margin_text(const Finding& f) {
