@@ -91,53 +91,23 @@ std::string gap_json(const GapFigures& figures) {
   return json.text();
 }
 
-std::string gap_picture(const GapFigures& figures) {
-  constexpr double left = 60, top = 50, height = 260, slot = 130, bar = 70, right = left + 4 * slot;
-  const auto y = [&](double share) { return top + height * (1 - share); };
-  std::string svg = line(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f 410\" font-family=\"sans-serif\" "
-      "font-size=\"13\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
-      right + 20);
-  svg += line(
-      "<text x=\"%.0f\" y=\"26\" font-size=\"15\">Accuracy on words that no label showed, and of the next sentence"
-      "</text>\n",
-      left);
-  for (int tenth = 0; tenth <= 10; tenth += 2) {
-    const double share = 0.1 * tenth;
-    svg += line(
-        "<line x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/>"
-        "<text x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%.1f</text>\n",
-        left, right, y(share), y(share), left - 8, y(share) + 4, share);
-  }
-  int at = 0;
-  const auto add_bar = [&](const char* name, const char* color, const std::vector<double>& values, double low,
-                           double high) {
-    const double x = left + slot * at++ + (slot - bar) / 2, value = mean(values);
-    svg += line("<rect x=\"%.1f\" y=\"%.1f\" width=\"%.0f\" height=\"%.1f\" fill=\"%s\"/>\n", x, y(value), bar,
-                height * value, color);
-    for (const double limit : {low, high}) {
-      svg += line("<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#c00\" stroke-dasharray=\"5 3\"/>\n",
-                  x - 15, x + bar + 15, y(limit), y(limit));
-    }
-    for (const double one : values) {
-      svg += line("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\" fill=\"#222\"/>\n", x + bar / 2, y(one));
-    }
-    svg += line(
-        "<text x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%s</text>"
-        "<text x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%.3f</text>\n",
-        x + bar / 2, top + height + 20, name, x + bar / 2, top + height + 38, value);
-  };
+train::Picture gap_picture(const GapFigures& figures) {
   using Claims = GapClaims;
-  add_bar("from scratch", "#c9c9c9", figures.scratch.test, Claims::scratch - Claims::scratch_margin,
-          Claims::scratch + Claims::scratch_margin);
-  add_bar("frozen probe", "#9ecae1", figures.probe.test, Claims::probe, 1);
-  add_bar("fine-tuned", "#3182bd", figures.tuned.test, Claims::tuned, 1);
-  add_bar("next sentence", "#a1d99b", {figures.exam.next_accuracy.mean}, Claims::next, figures.ceiling);
-  svg += line(
-      "<text x=\"%.0f\" y=\"376\">Dots: seeds. Red: between these is what is claimed.</text>\n"
-      "<text x=\"%.0f\" y=\"394\">Hidden words: %.3f nats, %.3f above the least possible.</text>\n</svg>\n",
-      left, left, figures.exam.loss.mean, figures.exam.oracle.excess.mean);
-  return svg;
+  const auto bar = [](const char* name, const std::vector<double>& values, double low, double high) {
+    return train::Bar{.name = name, .value = mean(values), .points = values, .wanted_low = low, .wanted_high = high};
+  };
+  return train::bar_chart(
+      {.title = "Accuracy on words that no label showed, and of the next sentence",
+       .caption =
+           line("Dots are seeds; in the dashed frames is what is claimed. Hidden words: %.3f nats, %.3f above the "
+                "least possible.",
+                figures.exam.loss.mean, figures.exam.oracle.excess.mean)},
+      {.name = "accuracy", .low = 0, .high = 1},
+      {bar("from scratch", figures.scratch.test, Claims::scratch - Claims::scratch_margin,
+           Claims::scratch + Claims::scratch_margin),
+       bar("frozen probe", figures.probe.test, Claims::probe, 1),
+       bar("fine-tuned", figures.tuned.test, Claims::tuned, 1),
+       bar("next sentence", {figures.exam.next_accuracy.mean}, Claims::next, figures.ceiling)});
 }
 
 }  // namespace primer::studies

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "studies/gap_study.h"
+#include "train/pages/chart.h"
 
 namespace primer::studies {
 
@@ -14,7 +15,7 @@ std::string gap_table(const GapFigures& figures);
 /// One JSON object.
 std::string gap_json(const GapFigures& figures);
 
-/// The accuracies as bars, each seed as a dot, and what was claimed as lines: an SVG that needs nothing else.
-std::string gap_picture(const GapFigures& figures);
+/// The accuracies as bars, each seed as a dot, and what was claimed as frames.
+train::Picture gap_picture(const GapFigures& figures);
 
 }  // namespace primer::studies

@@ -158,7 +158,7 @@ GapFigures run_gap_study(const GapOptions& options, train::Interruption& interru
   figures.ceiling = next_sentence_ceiling(corpus.language());
   figures.seconds = since(began);
   data::write_file_atomically(folder + "figures.json", gap_json(figures) + "\n");
-  data::write_file_atomically(folder + "gap.svg", gap_picture(figures));
+  data::write_file_atomically(folder + "gap.svg", train::svg_file(gap_picture(figures)));
   return figures;
 }
 
