@@ -22,7 +22,7 @@ constexpr const char* dark_number = " class=\"ink\" fill=\"#1c2024\"";
 constexpr const char* light_number = " class=\"paper\" fill=\"#ffffff\"";
 constexpr const char* heat = "class=\"heat\" color=\"#08306b\"";
 
-// How much of the colour a share of the scale has. 0 has a little: a cell without a number has none.
+// How much of the colour a share of the scale has. 0 has a little; a cell without a number has an outline alone.
 double shade(double share) { return 0.05 + 0.95 * share; }
 
 // A table of which blocks of `down` x `across` values are one: their mean.
@@ -178,7 +178,7 @@ void draw_cells(Sheet& sheet, const Blocks& blocks, const Layout& layout, const 
       if (has) {
         sheet.add("fill=\"currentColor\" fill-opacity=\"%.3f\"", shade(share));
       } else {
-        sheet.add("fill=\"none\" pointer-events=\"all\"");
+        sheet.add("fill=\"none\" pointer-events=\"all\" stroke=\"currentColor\" stroke-opacity=\"0.35\"");
       }
       if (valued) {
         sheet.add(">").value(blocks.row_name(r) + ", " + blocks.column_name(c) + ": " +
@@ -199,7 +199,7 @@ void draw_cells(Sheet& sheet, const Blocks& blocks, const Layout& layout, const 
 // The shades from low to high, with numbers.
 void draw_legend(Sheet& sheet, const Scale& scale, double x, double y) {
   constexpr double across = 180, steps = 36;
-  sheet.add("<g %s>\n", heat);
+  sheet.add("<g %s shape-rendering=\"crispEdges\">\n", heat);
   for (double i = 0; i < steps; ++i) {
     sheet.add(
         "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"10\" fill=\"currentColor\" fill-opacity=\"%.3f\"/>\n",
