@@ -3,28 +3,15 @@
 #include <cmath>
 
 #include "autograd/error.h"
-#include "data/bytes/utf8.h"
 #include "train/pages/embedded.h"
+#include "train/pages/page.h"
 #include "train/pages/visible_html.h"
 
 namespace primer::train {
 
 namespace {
 
-// The policy lets the browser load nothing, not even an icon, and run nothing but our own script: no handler in an
-// attribute, no address that is code.
-constexpr const char* head = R"html(<!doctype html>
-<html lang="en" dir="ltr">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none';
-  script-src 'nonce-primer'; style-src 'nonce-primer'; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-)html";
-
-constexpr const char* body_begin = R"html(<main>
-<section>
+constexpr const char* main_begin = R"html(<section>
 <h2>All heads: a row is a layer, a column a head</h2>
 <div id="overview"></div>
 <p class="hint">Each picture has a row for every token that looks and a column for every token that is looked at.
@@ -40,7 +27,7 @@ Layers, heads and tokens are counted from 0. Click one, or move with the arrow k
 </div>
 <div id="text" role="listbox" tabindex="0" aria-label="the text, token by token">)html";
 
-constexpr const char* body_end = R"html(</div>
+constexpr const char* main_end = R"html(</div>
 <p id="said" role="status"></p>
 <div class="pair">
 <div class="map"><canvas id="map" role="img" aria-label="the weights of this head as a map"></canvas></div>
@@ -51,10 +38,6 @@ constexpr const char* body_end = R"html(</div>
 <p class="hint">Hover a token, or use the arrow keys; a click or Enter pins it, and then a second token shows the weight
 between both; Escape lets it go. <span id="pinned" hidden>A token is pinned.</span></p>
 </section>
-</main>
-<noscript><p>This page needs its own script, which loads nothing from anywhere.</p></noscript>
-<footer>Weights are kept in steps of 1/65535, which is 0.0015 %; a token's weights sum to 1.
-This file is complete: it asks no server for anything. Made by primer.</footer>
 )html";
 
 // Base64 of 16-bit numbers. RFC 4648, section 4.
@@ -126,19 +109,23 @@ std::string attention_page(const AttentionPage& page) {
     autograd::refuse("attention_page",
                      "expected " + std::to_string(expected) + " weights, got " + std::to_string(page.weights.size()));
   }
-  const std::string title = escape_html(data::printable(page.title));
-  std::string html = head;
-  html += "<title>Attention of " + title + "</title>\n<style nonce=\"primer\">\n\n" + std::string(attention_css) +
-          "</style>\n</head>\n<body data-layers=\"" + std::to_string(page.layers) + "\" data-heads=\"" +
-          std::to_string(page.heads) + "\" data-causal=\"" + (page.causal ? "true" : "false") + "\" data-steps=\"" +
-          std::to_string(weight_steps) + "\">\n<header>\n<h1>Attention of <span>" + title + "</span></h1>\n<p>" +
-          escape_html(data::printable(page.about)) + "</p>\n</header>\n";
-  html += body_begin;
-  for (const PageToken& token : page.tokens) html += token_html(token);
-  html += body_end;
-  for (long i = 0; i < page.layers * page.heads; ++i) append_head(html, &page.weights[i * T * T], T, page.causal);
-  html += "<script nonce=\"primer\">\n" + std::string(attention_js) + "</script>\n</body>\n</html>\n";
-  return html;
+  Page html{.title = "Attention of",
+            .subject = page.title,
+            .about = page.about,
+            .note = "Weights are kept in steps of 1/65535, which is 0.0015 %; a token's weights sum to 1.",
+            .main = main_begin,
+            .facts = {{"layers", std::to_string(page.layers)},
+                      {"heads", std::to_string(page.heads)},
+                      {"causal", page.causal ? "true" : "false"},
+                      {"steps", std::to_string(weight_steps)}},
+            .style = attention_css,
+            .script = attention_js};
+  for (const PageToken& token : page.tokens) html.main += token_html(token);
+  html.main += main_end;
+  for (long i = 0; i < page.layers * page.heads; ++i) {
+    append_head(html.data, &page.weights[i * T * T], T, page.causal);
+  }
+  return html.html();
 }
 
 }  // namespace primer::train

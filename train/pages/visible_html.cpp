@@ -75,4 +75,17 @@ std::string visible_html(std::string_view token) {
   return out;
 }
 
+std::string visible_text(std::string_view name) {
+  std::string out;
+  std::size_t end = 0;
+  data::each_symbol(name, [&](Symbol symbol, int width) {
+    end += static_cast<std::size_t>(width);
+    const bool inside = !out.empty() && end < name.size();
+    const std::string shown = symbol == ' ' && inside ? " " : name_of(symbol);
+    if (out.empty() && shown.empty() && data::is_nonspacing_mark(symbol)) out += "\u25CC";
+    out += shown.empty() ? data::symbol_bytes(symbol) : shown;
+  });
+  return out;
+}
+
 }  // namespace primer::train

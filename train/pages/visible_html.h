@@ -15,4 +15,8 @@ std::string escape_html(std::string_view text);
 /// its token is given a dotted circle. Valid UTF-8, whatever the bytes.
 std::string visible_html(std::string_view token);
 
+/// The bytes of a name as one line of text in which everything is seen, by the same names; but a space stays one,
+/// except at an end. Not escaped. Valid UTF-8, and fit for XML, whatever the bytes.
+std::string visible_text(std::string_view name);
+
 }  // namespace primer::train
