@@ -27,6 +27,7 @@ void add_embed(CLI::App& root);
 void add_info(CLI::App& root);
 void add_tokenize(CLI::App& root);
 void add_attention(CLI::App& root);
+void add_circuits(CLI::App& root);
 void add_bench(CLI::App& root);
 void add_study(CLI::App& root);
 

@@ -156,6 +156,7 @@ int run(int argc, char** argv) {
   add_info(root);
   add_tokenize(root);
   add_attention(root);
+  add_circuits(root);
   add_bench(root);
   add_study(root);
   if (argc < 2) {
