@@ -111,7 +111,9 @@ std::string maps_of_weights(const Circuits& circuits) {
              [](const HeadReport& report) { return report.ov_positivity; }, -1, 1) +
          map_of(
              circuits, "Copying score",
-             "1: all that looking at a token adds to logits goes to this token; -1: nothing of it.",
+             "1: all that looking at a token adds to logits goes to this token; -1: nothing of it. Of many tokens "
+             "one's "
+             "share is small: compare heads with each other.",
              [](const HeadReport& report) { return report.copying; }, -1, 1) +
          map_of(
              circuits, "QK positivity", "1: a token looks for its like; -1: for anything but it.",
