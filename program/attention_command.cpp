@@ -1,16 +1,10 @@
-#include <cstdio>
 #include <memory>
 
-#include "autograd/error.h"
 #include "data/bytes/file.h"
 #include "data/bytes/scratch_folder.h"
-#include "data/bytes/utf8.h"
 #include "program/commands.h"
-#include "program/help.h"
-#include "program/number_option.h"
 #include "program/output.h"
 #include "program/run_options.h"
-#include "train/step/progress.h"
 #include "train/use/attend.h"
 
 namespace primer::program {
@@ -20,7 +14,8 @@ using namespace train;
 namespace {
 
 struct AttentionOptions : RunChoice {
-  std::string text, out = "attention.html";
+  std::string text;
+  PagePlace page{"attention.html"};
 };
 
 std::string standard_input() {
@@ -32,29 +27,9 @@ std::string standard_input() {
 }
 
 void run_attention(const AttentionOptions& options) {
-  using data::FileKind;
-  const std::string shown = data::printable(options.out);
-  const bool to_output = options.out == "-";
-  if (options.out.empty()) {
-    throw autograd::Error(autograd::Fault::usage, "-o: expected a file, or - for standard output");
-  }
-  if (!to_output) {
-    // A rename would put the page in the place of a device, too.
-    const FileKind kind = data::kind_of(options.out, true);
-    if (kind != FileKind::missing && kind != FileKind::regular) {
-      throw autograd::Error(autograd::Fault::usage, "-o " + shown + " is there and no file; - is standard output");
-    }
-  }
+  options.page.check();
   const auto run = options.open();
-  const std::string html = attention_page(attend(*run, options.text == "-" ? standard_input() : options.text));
-  if (to_output) {
-    put(html);
-    return;
-  }
-  data::write_file_atomically(options.out, html);
-  char size[32];
-  std::snprintf(size, sizeof size, "%.1f MB", static_cast<double>(html.size()) / 1e6);
-  say("saved  " + shown + ", " + size + "; open it in a browser\n");
+  options.page.write(attention_page(attend(*run, options.text == "-" ? standard_input() : options.text)));
 }
 
 }  // namespace
@@ -69,8 +44,7 @@ void add_attention(CLI::App& root) {
   options->add_to(*command);
   command->add_option("TEXT", options->text, "the text itself, at most the model's context; - is standard input")
       ->required();
-  command->add_option("-o", options->out, "the page; replaces what is there; - is standard output [attention.html]")
-      ->type_name("FILE");
+  options->page.add_to(*command);
   command->callback([options] { run_attention(*options); });
 }
 

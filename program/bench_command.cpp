@@ -8,7 +8,6 @@
 #include "data/bytes/file.h"
 #include "data/bytes/utf8.h"
 #include "program/commands.h"
-#include "program/help.h"
 #include "program/output.h"
 #include "train/bench/bench.h"
 #include "train/step/json_line.h"

@@ -2,8 +2,13 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <string>
 
 namespace primer::program {
+
+/// Adds a command with a one-line description and its examples, with which its help begins.
+CLI::App* add_command(CLI::App& root, const std::string& name, const std::string& description,
+                      const std::string& examples);
 
 /// A command ended by a signal, after it had saved what there was to save.
 struct Stopped {
@@ -22,6 +27,7 @@ void add_embed(CLI::App& root);
 void add_info(CLI::App& root);
 void add_tokenize(CLI::App& root);
 void add_attention(CLI::App& root);
+void add_circuits(CLI::App& root);
 void add_bench(CLI::App& root);
 void add_study(CLI::App& root);
 

@@ -5,7 +5,6 @@
 #include "data/bytes/file.h"
 #include "data/bytes/safetensors.h"
 #include "program/commands.h"
-#include "program/help.h"
 #include "program/number_option.h"
 #include "program/output.h"
 #include "program/run_options.h"

@@ -3,18 +3,13 @@
 #include <memory>
 
 #include "autograd/error.h"
-#include "data/bytes/scratch_folder.h"
 #include "data/bytes/utf8.h"
-#include "data/examples/encoded_text.h"
 #include "data/examples/token_file.h"
-#include "data/text/text.h"
 #include "program/commands.h"
-#include "program/help.h"
 #include "program/number_option.h"
 #include "program/output.h"
 #include "program/run_options.h"
 #include "train/checkpoints/loaded_run.h"
-#include "train/plan/plan.h"
 #include "train/step/evaluate.h"
 #include "train/step/json_line.h"
 #include "train/use/pseudo_perplexity.h"
@@ -64,15 +59,8 @@ Verdict evaluate_part(LoadedRun& run, const EvalOptions& options, const data::To
 }
 
 Verdict evaluate_texts(LoadedRun& run, const EvalOptions& options) {
-  const data::ScratchFolder directory("eval");
-  const data::Sources sources = data::collect_sources(options.texts, directory.path() + "/text");
-  const std::string path = directory.path() + "/tokens";
-  const data::TextReading reading = reading_of(run.config, *run.tokenizer, run.labels);
-  data::TextFacts facts = data::survey(sources);
-  data::EncodedText(path, sources, facts, reading).commit(0);
-  warn(answer_notes(facts, run.config.answer_after));
-  const data::TokenFile tokens(path);
-  return evaluate_part(run, options, tokens, tokens.train(), tokens.train_bytes());
+  const TokensOfTexts tokens(run, options.texts);
+  return evaluate_part(run, options, tokens.file(), tokens.file().train(), tokens.file().train_bytes());
 }
 
 void run_eval(const EvalOptions& options) {

@@ -4,7 +4,6 @@
 #include "data/bytes/strict_json.h"
 #include "data/bytes/utf8.h"
 #include "program/commands.h"
-#include "program/help.h"
 #include "program/number_option.h"
 #include "program/output.h"
 #include "program/run_options.h"

@@ -7,7 +7,6 @@
 #include "data/bytes/utf8.h"
 #include "data/examples/token_file.h"
 #include "program/commands.h"
-#include "program/help.h"
 #include "program/output.h"
 #include "program/run_options.h"
 #include "train/checkpoints/loaded_run.h"

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <latch>
 #include <new>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "autograd/error.h"
+#include "data/bytes/file.h"
 #include "data/bytes/utf8.h"
 #include "program/run_options.h"
 #include "train/checkpoints/loaded_run.h"
@@ -41,6 +43,33 @@ bool put(const std::string& text) {
     rest.remove_prefix(static_cast<std::size_t>(count));
   }
   return true;
+}
+
+CLI::Option* PagePlace::add_to(CLI::App& command) {
+  const std::string help = "the page; replaces what is there; - is standard output [" + path + "]";
+  return command.add_option("-o", path, help)->type_name("FILE");
+}
+
+void PagePlace::check() const {
+  using data::FileKind;
+  if (path.empty()) throw Error(Fault::usage, "-o: expected a file, or - for standard output");
+  if (path == "-") return;
+  // A rename would put the page in the place of a device, too.
+  const FileKind kind = data::kind_of(path, true);
+  if (kind != FileKind::missing && kind != FileKind::regular) {
+    throw Error(Fault::usage, "-o " + data::printable(path) + " is there and no file; - is standard output");
+  }
+}
+
+void PagePlace::write(const std::string& html) const {
+  if (path == "-") {
+    put(html);
+    return;
+  }
+  data::write_file_atomically(path, html);
+  char size[32];
+  std::snprintf(size, sizeof size, "%.1f MB", static_cast<double>(html.size()) / 1e6);
+  say("saved  " + data::printable(path) + ", " + size + "; open it in a browser\n");
 }
 
 namespace {

@@ -1,6 +1,7 @@
 // What commands share: results on standard output, threads, and samples.
 #pragma once
 
+#include <CLI/App.hpp>
 #include <cstdint>
 #include <string>
 
@@ -13,6 +14,20 @@ namespace primer::program {
 /// Writes a result to standard output. A reader that has gone away is no error: false says that nobody reads any more.
 /// Another failure, such as a full disk: Fault::io.
 bool put(const std::string& text);
+
+/// Where a page goes: a file, in the place of what is there, or - for standard output.
+struct PagePlace {
+  std::string path;
+
+  /// Adds -o. It must outlive the parsing.
+  CLI::Option* add_to(CLI::App& command);
+
+  /// Before work begins. No name, or one of what is there and no file: Fault::usage.
+  void check() const;
+
+  /// Says where a file is, and how large.
+  void write(const std::string& html) const;
+};
 
 /// Limits the parallel regions to `threads`; 0 leaves all processors that this process may use, fewer where a control
 /// group has a quota of their time. More threads than processors could ever serve: Fault::usage.

@@ -18,7 +18,6 @@
 #include "autograd/parallel.h"
 #include "data/bytes/utf8.h"
 #include "program/commands.h"
-#include "program/help.h"
 #include "program/output.h"
 #include "train/step/interruption.h"
 #include "train/step/machine.h"
@@ -28,10 +27,30 @@
 namespace primer::program {
 
 using namespace train;
+
+CLI::App* add_command(CLI::App& root, const std::string& name, const std::string& description,
+                      const std::string& examples) {
+  CLI::App* const command = root.add_subcommand(name, description);
+  command->formatter(root.get_formatter());
+  command->footer(examples);
+  return command;
+}
+
 namespace {
 
 using autograd::Error;
 using autograd::Fault;
+
+// Help that begins with the footer, where a command's examples are; CLI11 would put it last.
+class ExamplesFirst : public CLI::Formatter {
+ public:
+  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
+    std::string help = app->get_footer() + "\n\n" + CLI::Formatter::make_help(app, name, mode);
+    for (auto gap = help.find("\n\n\n"); gap != std::string::npos; gap = help.find("\n\n\n")) help.erase(gap, 1);
+    return help.substr(0, help.find_last_not_of('\n') + 1) + "\n";
+  }
+  std::string make_footer(const CLI::App*) const override { return {}; }
+};
 
 // Without its middle, where a name in it is too long for a line that somebody reads.
 std::string shortened(const std::string& message) {
@@ -137,6 +156,7 @@ int run(int argc, char** argv) {
   add_info(root);
   add_tokenize(root);
   add_attention(root);
+  add_circuits(root);
   add_bench(root);
   add_study(root);
   if (argc < 2) {

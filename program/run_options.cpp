@@ -1,10 +1,11 @@
 #include "program/run_options.h"
 
-#include "data/bytes/scratch_folder.h"
+#include "data/examples/encoded_text.h"
 #include "data/text/lines.h"
 #include "data/text/text.h"
 #include "program/number_option.h"
 #include "program/output.h"
+#include "train/plan/plan.h"
 #include "train/step/progress.h"
 
 namespace primer::program {
@@ -35,6 +36,16 @@ std::unique_ptr<train::LoadedRun> RunChoice::open() const {
   auto loaded = train::load_run(run, train::parse_choice(checkpoint));
   warn(loaded->warnings);
   return loaded;
+}
+
+TokensOfTexts::TokensOfTexts(const train::LoadedRun& run, const std::vector<std::string>& texts) : folder_("text") {
+  const data::Sources sources = data::collect_sources(texts, folder_.path() + "/text");
+  const std::string path = folder_.path() + "/tokens";
+  const data::TextReading reading = train::reading_of(run.config, *run.tokenizer, run.labels);
+  data::TextFacts facts = data::survey(sources);
+  data::EncodedText(path, sources, facts, reading).commit(0);
+  warn(train::answer_notes(facts, run.config.answer_after));
+  file_.emplace(path);
 }
 
 void each_line_of(const std::string& text, const train::Reader& reader, const std::string& lacks,

@@ -4,9 +4,12 @@
 #include <CLI/App.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "data/bytes/scratch_folder.h"
+#include "data/examples/token_file.h"
 #include "train/checkpoints/checkpoint.h"
 #include "train/checkpoints/loaded_run.h"
 #include "train/use/reader.h"
@@ -32,6 +35,18 @@ struct RunChoice {
 
   /// Sets the threads, reads the run and says its warnings.
   std::unique_ptr<train::LoadedRun> open() const;
+};
+
+/// Texts in tokens, as those of a run are; kept in a scratch file as long as this lives.
+class TokensOfTexts {
+ public:
+  /// Texts are files, folders or "-". What collect_sources and EncodedText throw. Says what of lines is left out.
+  TokensOfTexts(const train::LoadedRun& run, const std::vector<std::string>& texts);
+  const data::TokenFile& file() const { return *file_; }
+
+ private:
+  data::ScratchFolder folder_;
+  std::optional<data::TokenFile> file_;
 };
 
 /// Reads a text whose lines each get an answer, 1024 of them at a time. `take` gets their tokens, and the lines, and

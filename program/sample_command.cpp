@@ -2,7 +2,6 @@
 
 #include "autograd/error.h"
 #include "program/commands.h"
-#include "program/help.h"
 #include "program/number_option.h"
 #include "program/output.h"
 #include "program/run_options.h"

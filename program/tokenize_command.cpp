@@ -6,7 +6,6 @@
 #include "data/tokenizers/bpe_training.h"
 #include "data/tokenizers/tokenizer_files.h"
 #include "program/commands.h"
-#include "program/help.h"
 #include "program/number_option.h"
 #include "program/output.h"
 #include "program/run_options.h"

@@ -7,7 +7,6 @@
 #include "data/text/text.h"
 #include "program/commands.h"
 #include "program/config_options.h"
-#include "program/help.h"
 #include "program/output.h"
 #include "program/run_options.h"
 #include "train/checkpoints/loaded_run.h"

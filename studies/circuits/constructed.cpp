@@ -6,11 +6,13 @@
 #include <cmath>
 
 #include "nn/transformer.h"
-#include "studies/circuits/heads.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"
+#include "train/circuits/head_weights.h"
 
 namespace primer::studies {
+
+using train::Composition, train::composition_of, train::ov_positivity, train::patterns_of;
 
 namespace {
 

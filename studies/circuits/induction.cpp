@@ -10,16 +10,19 @@
 #include "autograd/ops/layout.h"
 #include "autograd/ops/linear.h"
 #include "nn/transformer.h"
-#include "studies/circuits/heads.h"
 #include "studies/circuits/periodic.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"
+#include "train/circuits/head_weights.h"
+#include "train/circuits/looks.h"
 
 namespace primer::studies {
 
 namespace {
 
 using autograd::Tensor;
+using train::Composition, train::composition_of, train::copying_score, train::Head, train::Look, train::look_scores,
+    train::ov_positivity, train::patterns_of, train::WithoutHeads;
 
 constexpr long heads = 4, channels = 64, head_size = 32;
 const Periodic data_of;
@@ -137,8 +140,8 @@ void run(Lab& lab) {
       const auto patterns = patterns_of(net.model, probe);
       course.steps.push_back(static_cast<double>(step));
       course.accuracy.push_back(mean(correct(net.model, probe)));
-      course.prefix.push_back(most(prefix_scores(patterns[1], probe, heads)));
-      course.previous.push_back(most(previous_token_scores(patterns[0], probe, heads)));
+      course.prefix.push_back(most(look_scores(Look::prefix_matching, patterns[1], probe, heads)));
+      course.previous.push_back(most(look_scores(Look::previous_token, patterns[0], probe, heads)));
     };
     fit<float>(net, watched, batches, lab.interruption);
     two.add(correct(net.model, test));
@@ -146,8 +149,8 @@ void run(Lab& lab) {
 
     // Which heads, and what is lost without them while all look where they looked.
     const auto patterns = patterns_of(net.model, test);
-    const std::vector<double> matching = prefix_scores(patterns[1], test, heads);
-    const std::vector<double> before = previous_token_scores(patterns[0], test, heads);
+    const std::vector<double> matching = look_scores(Look::prefix_matching, patterns[1], test, heads);
+    const std::vector<double> before = look_scores(Look::previous_token, patterns[0], test, heads);
     const auto best = std::max_element(matching.begin(), matching.end()) - matching.begin();
     const auto earlier = std::max_element(before.begin(), before.end()) - before.begin();
     std::set<Head> induction_heads, others;

@@ -6,11 +6,11 @@
 #include <cmath>
 #include <numeric>
 
-#include "studies/circuits/heads.h"
 #include "studies/circuits/periodic.h"
 #include "studies/circuits/symbols.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"
+#include "train/circuits/looks.h"
 
 namespace primer::studies {
 
@@ -136,7 +136,8 @@ void run(Lab& lab) {
       context[layers - 1].add(learned);
       if (layers == 2) {
         const data::Batch probe = repeated.batch(seed, 0, sequences);
-        const auto scores_of = prefix_scores(patterns_of(net->model, probe)[1], probe, 4);
+        const auto scores_of =
+            look_scores(train::Look::prefix_matching, train::patterns_of(net->model, probe)[1], probe, 4);
         prefix.push_back(*std::max_element(scores_of.begin(), scores_of.end()));
       }
     }

@@ -1,16 +1,18 @@
 // What is said of heads: identities of circuits in double, on random models.
-#include "studies/circuits/heads.h"
-
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <complex>
+#include <numeric>
 
 #include "nn/transformer.h"
+#include "studies/circuits/constructed.h"
 #include "studies/circuits/periodic.h"
 #include "studies/lab/fit.h"
+#include "train/circuits/circuits.h"
 
 using namespace primer::studies;
+using namespace primer::train;
 namespace nn = primer::nn;
 
 namespace {
@@ -140,8 +142,8 @@ TEST_CASE("scores of where heads look: the token before, and what followed the s
   std::vector<double> pattern(2 * 25, 0);  // head 0 looks one back, head 1 at what followed
   for (long t = 1; t < 5; ++t) pattern[static_cast<std::size_t>(t * 5 + t - 1)] = 1;
   pattern[25 + 4 * 5 + 2] = 0.75;  // 3 stands at 1 and 4: place 2 followed
-  CHECK(previous_token_scores(pattern, batch, 2) == std::vector<double>{1, 0});
-  CHECK(prefix_scores(pattern, batch, 2) == std::vector<double>{0, 0.75});
+  CHECK(look_scores(Look::previous_token, pattern, batch, 2) == std::vector<double>{1, 0});
+  CHECK(look_scores(Look::prefix_matching, pattern, batch, 2) == std::vector<double>{0, 0.75});
 }
 
 TEST_CASE("without a head the rest stays: all heads gone leave the direct path, and kept patterns keep the others") {
@@ -182,4 +184,19 @@ TEST_CASE("periodic sequences: a mark, a block of distinct tokens again and agai
   CHECK(*periods.begin() >= 16);
   CHECK(*periods.rbegin() <= 32);
   CHECK(periods.size() > 8);
+}
+
+TEST_CASE(
+    "of the circuit that is written into weights, the first head is a previous-token head, the second induction") {
+  const ConstructedSize size;
+  const Net<double> net = constructed_circuit(size);
+  std::vector<int> tokens(static_cast<std::size_t>(size.symbols));
+  std::iota(tokens.begin(), tokens.end(), 1);
+  const std::vector batches{Repeated{.block = 4, .first = 0}.batch(tokens, 1)};  // behind the mark, in its 17 places
+  const LookTable found = look_table<double>(net.model, batches);
+  const auto names = [&](std::size_t head) { return HeadReport{.repeated = found.heads[head]}.names(); };
+  CHECK(names(0) == std::vector<std::string_view>{"previous-token"});
+  CHECK(names(1) == std::vector<std::string_view>{"induction"});
+  CHECK(found.heads[0][0] == doctest::Approx(1));
+  CHECK(found.heads[1][3] > 0.99);
 }

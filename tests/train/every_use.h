@@ -10,6 +10,7 @@
 
 #include "train/checkpoints/loaded_run.h"
 #include "train/checkpoints/resume.h"
+#include "train/circuits/circuits.h"
 #include "train/plan/memory.h"
 #include "train/step/evaluate.h"
 #include "train/step/metrics.h"
@@ -83,6 +84,7 @@ inline void evaluate_validation(train::LoadedRun& run, const Effort& effort) {
   train::evaluate(*run.network, tape, task, tokens->validation(), tokens->validation_bytes(),
                   std::min(config.batch, effort.places / config.context), 8);
   if (config.objective->fills()) train::pseudo_perplexity(run, tokens->validation(), 4);
+  if (run.network->body->attention_layers() > 0) train::circuits_page(train::read_circuits(run, tokens->validation()));
 }
 
 /// What `train --resume` does up to its first step and evaluation.

@@ -21,6 +21,7 @@ const std::vector<std::string>& commands() {
                                             "classify RUN text",
                                             "embed RUN text",
                                             "attention RUN text -o -",
+                                            "circuits RUN --json",
                                             "train text -q --dry-run -o new --init-from RUN"};
   return all;
 }

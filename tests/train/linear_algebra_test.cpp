@@ -1,6 +1,6 @@
 // Factorisations against their definitions, and against values made by hand, which also say what is a row and what a
 // column.
-#include "studies/lab/linear_algebra.h"
+#include "train/circuits/linear_algebra.h"
 
 #include <doctest/doctest.h>
 
@@ -16,7 +16,7 @@
 #include "autograd/random.h"
 #include "tests/data/fixture.h"
 
-using namespace primer::studies;
+using namespace primer::train;
 using primer::autograd::Fault;
 using primer::data::refused;
 using Complex = std::complex<double>;

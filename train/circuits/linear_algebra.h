@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <vector>
 
-namespace primer::studies {
+namespace primer::train {
 
 struct Matrix {
   long rows = 0, columns = 0;
@@ -49,4 +49,4 @@ QR qr(const Matrix& a);
 /// for rounding, 1e-10 of the largest value) or not positive definite: Fault::usage.
 Matrix cholesky(const Matrix& a);
 
-}  // namespace primer::studies
+}  // namespace primer::train

@@ -1,4 +1,4 @@
-#include "studies/lab/linear_algebra.h"
+#include "train/circuits/linear_algebra.h"
 
 #include <algorithm>
 #include <cmath>
@@ -26,7 +26,7 @@ void dorgqr_(const int* m, const int* n, const int* reflections, double* a, cons
 void dpotrf_(const char* triangle, const int* n, double* a, const int* a_stride, int* info, std::size_t);
 }
 
-namespace primer::studies {
+namespace primer::train {
 
 using autograd::Fault;
 using autograd::refuse;
@@ -197,4 +197,4 @@ Matrix cholesky(const Matrix& a) {
   return l;
 }
 
-}  // namespace primer::studies
+}  // namespace primer::train
