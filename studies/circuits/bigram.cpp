@@ -92,8 +92,7 @@ void run(Lab& lab) {
   lab.claim("above it, as many channels as symbols", mean_of(wide, "seeds"), between(-1e-6, 0.02));
   lab.figure("above it, 8 channels", mean_of(narrow, "seeds"));
   lab.claim("what 8 channels cannot hold", paired(narrow, wide, "seeds"), at_least(0.02));
-  curves.push_back(
-      {"entropy", {curves.front().x.front(), curves.front().x.back()}, {entropy, entropy}, {}, {}});
+  curves.push_back({"entropy", {curves.front().x.front(), curves.front().x.back()}, {entropy, entropy}, {}, {}});
   lab.picture(train::line_chart({"A model without layers becomes a table of pairs",
                                  "Its loss falls to the entropy of the text's pairs, and stays there; with fewer "
                                  "channels than symbols the table does not fit."},

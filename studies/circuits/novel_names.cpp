@@ -194,7 +194,7 @@ const Study novel_names{"novel-names",
                         "circuits",
                         "Two layers complete a name that they have read once; one layer guesses among the names.",
                         "Elhage et al. 2021; the example of Gigamuru from articles on it",
-                        3,
+                        5,
                         run};
 
 }  // namespace primer::studies
