@@ -69,12 +69,6 @@ class KeysFromTokens : public autograd::Observer<float> {
   Tensor<float> tokens_;
 };
 
-double mean(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double value : values) sum += value / static_cast<double>(values.size());
-  return sum;
-}
-
 double most(const std::vector<double>& scores) { return *std::max_element(scores.begin(), scores.end()); }
 
 /// What is seen on the way, [evaluations] each.
@@ -139,7 +133,7 @@ void run(Lab& lab) {
       if (step % (how.steps / std::min(60L, how.steps)) != 0) return;
       const auto patterns = patterns_of(net.model, probe);
       course.steps.push_back(static_cast<double>(step));
-      course.accuracy.push_back(mean(correct(net.model, probe)));
+      course.accuracy.push_back(mean_of(correct(net.model, probe), "items").mean);
       course.prefix.push_back(most(look_scores(Look::prefix_matching, patterns[1], probe, heads)));
       course.previous.push_back(most(look_scores(Look::previous_token, patterns[0], probe, heads)));
     };
@@ -147,7 +141,7 @@ void run(Lab& lab) {
     two.add(correct(net.model, test));
     swap_two.add(swapped(net.model, seed, lab.size(1000, 4)));
 
-    // Which heads, and what is lost without them while all look where they looked.
+    // What is lost without heads, while all look where they looked.
     const auto patterns = patterns_of(net.model, test);
     const std::vector<double> matching = look_scores(Look::prefix_matching, patterns[1], test, heads);
     const std::vector<double> before = look_scores(Look::previous_token, patterns[0], test, heads);
