@@ -13,8 +13,6 @@ using namespace train;
 
 namespace {
 
-constexpr const char* folder = "runs/studies";
-
 struct StudyOptions {
   std::string name;
   studies::LabOptions lab;
@@ -44,7 +42,12 @@ void run_study(StudyOptions& options) {
   options.lab.style = Progress::style_for(false);
   const bool all = options.name == "all";
   const studies::Study* const study = all ? nullptr : &studies::study_named(options.name);
-  if (options.lab.folder.empty()) options.lab.folder = folder + (all ? "" : "/" + options.name);
+  if (all && options.json)
+    throw autograd::Error(autograd::Fault::usage, "--json is of one study; each folder has its figures.json");
+  if (options.lab.folder.empty()) {
+    options.lab.folder =
+        std::string(options.lab.quick ? "runs/studies-quick" : "runs/studies") + (all ? "" : "/" + options.name);
+  }
   Signals signals;
   try {
     if (all) {
@@ -55,7 +58,7 @@ void run_study(StudyOptions& options) {
     put(options.json ? studies::json_of(report) + "\n" : studies::table_of(report));
     if (!report.holds()) throw Different{};
   } catch (const studies::StudyStopped& stopped) {
-    say(all ? "stopped; primer study all goes on with the studies that are left\n"
+    say(all ? "stopped; the same command goes on with the studies that are left\n"
             : "stopped; a study begins anew: primer study " + options.name + " --force\n");
     throw Stopped{stopped.signal};
   }
@@ -76,7 +79,8 @@ void add_study(CLI::App& root) {
   study->add_option("NAME", options->name, "a study, or all");
   study
       ->add_option("-o", options->lab.folder,
-                   "a new folder for report.html, figures.json, pictures and runs [runs/studies/NAME]; of all studies "
+                   "a new folder for report.html, figures.json, pictures and runs [runs/studies/NAME, quick: "
+                   "runs/studies-quick/NAME]; of all studies "
                    "the folder of their folders [runs/studies]")
       ->type_name("FOLDER");
   add_integer(*study, "--seeds", options->lab.seeds, 1, 100, "trainings of each model");

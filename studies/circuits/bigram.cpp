@@ -1,6 +1,8 @@
 // A model without layers sees one token: the best it can be is the text's table of pairs, and that is what it becomes.
+#include <algorithm>
 #include <cmath>
 
+#include "autograd/error.h"
 #include "studies/circuits/symbols.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"
@@ -45,17 +47,24 @@ std::vector<double> nats_of(const nn::Model<float>& model) {
   for (int a = 0; a < V; ++a) each.tokens[static_cast<std::size_t>(a)] = a;
   const std::vector<float> logits = logits_of(model, each);  // [V, 1, V]
   for (long a = 0; a < V; ++a) {
+    const float* row = logits.data() + a * V;
+    const double most = *std::max_element(row, row + V);
     double sum = 0;
-    for (long b = 0; b < V; ++b) sum += std::exp(static_cast<double>(logits[static_cast<std::size_t>(a * V + b)]));
-    for (long b = 0; b < V; ++b) nats.push_back(std::log(sum) - logits[static_cast<std::size_t>(a * V + b)]);
+    for (long b = 0; b < V; ++b) sum += std::exp(row[b] - most);
+    for (long b = 0; b < V; ++b) nats.push_back(std::log(sum) + most - row[b]);
   }
   return nats;
 }
+
+constexpr long narrow_width = 8;  // channels
 
 void run(Lab& lab) {
   const Symbols text(lab.text());
   const long V = text.size(), sequences = 64, length = 64;
   const std::size_t trained = text.ids.size() * 9 / 10;
+  if (V <= narrow_width) {
+    throw autograd::Error(autograd::Fault::input, "this study needs a text of more than 8 different bytes");
+  }
   const std::vector<double> pairs = pairs_of(text, trained);
   const double entropy = entropy_of(pairs, V);
   lab.figure("entropy of the pairs, nats", exact(entropy));
@@ -63,7 +72,7 @@ void run(Lab& lab) {
   std::vector<double> wide, narrow;
   std::vector<train::Curve> curves;
   for (const std::uint64_t seed : lab.seeds()) {
-    for (const long channels : {V, 8L}) {
+    for (const long channels : {V, narrow_width}) {
       lab.at("a model of " + std::to_string(channels) + " channels, seed " + std::to_string(seed));
       Net<float> net({.vocabulary = V,
                       .context = length,
@@ -109,6 +118,7 @@ const Study bigram{"bigram",
                    "A transformer without layers becomes the text's bigram table.",
                    "Elhage et al. 2021, A Mathematical Framework for Transformer Circuits, Zero-Layer Transformers",
                    0.5,
-                   run};
+                   run,
+                   true};
 
 }  // namespace primer::studies

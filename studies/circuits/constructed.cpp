@@ -38,7 +38,10 @@ data::Batch twice(const ConstructedSize& size, std::uint64_t seed, bool marked, 
 
 double largest_miss(const nn::Model<double>& model, const data::Batch& batch) {
   double most = 0;
-  for (const Judged& one : judge(model, batch)) most = std::max(most, -std::expm1(-one.nll));  // 1 - p
+  for (const Judged& one : judge(model, batch)) {
+    const double missed = -std::expm1(-one.nll);  // 1 - p
+    if (!(missed <= most)) most = missed;         // a NaN stays
+  }
   return most;
 }
 
@@ -46,7 +49,6 @@ void run(Lab& lab) {
   const ConstructedSize size;
   Net<double> net = constructed_circuit(size);
   std::vector<double> missed, attended, first;
-  data::Batch shown;
   for (const std::uint64_t seed : lab.seeds()) {
     const data::Batch batch = twice(size, seed, true, lab.size(200, 4));
     missed.push_back(largest_miss(net.model, batch));
@@ -55,7 +57,8 @@ void run(Lab& lab) {
     for (long b = 0; b < batch.sequences; ++b) {
       for (long t = size.period + 1; t < batch.length; ++t) {
         const auto row = static_cast<std::size_t>((b * batch.length + t) * batch.length);
-        least = std::min(least, patterns[1][row + static_cast<std::size_t>(t - size.period + 1)]);
+        const double looks = patterns[1][row + static_cast<std::size_t>(t - size.period + 1)];
+        if (!(looks >= least)) least = looks;
       }
     }
     attended.push_back(1 - least);
@@ -64,9 +67,12 @@ void run(Lab& lab) {
     for (const Judged& one : judge(net.model, bare)) {
       if (one.place % bare.length == size.period) first.push_back(std::exp(-one.nll));
     }
-    shown = batch;
   }
-  const auto most = [](const std::vector<double>& values) { return *std::max_element(values.begin(), values.end()); };
+  const auto most = [](const std::vector<double>& values) {
+    double found = values.front();
+    for (const double value : values) found = value <= found ? found : value;
+    return found;
+  };
   const auto [least_first, most_first] = std::minmax_element(first.begin(), first.end());
   lab.claim("largest 1 - p where the block repeats", exact(most(missed)), at_most(1e-12));
   lab.claim("largest 1 - attention to what followed before", exact(most(attended)), at_most(1e-12));
@@ -78,7 +84,8 @@ void run(Lab& lab) {
   lab.claim("K-composition of the two heads", exact(found.k), at_least(0.01));
   lab.claim("Q-composition", exact(found.q), at_most(1e-12));
   lab.claim("V-composition", exact(found.v), at_most(1e-12));
-  const auto patterns = patterns_of(net.model, twice(size, 1, true, 1));
+  const data::Batch shown = twice(size, 1, true, 1);
+  const auto patterns = patterns_of(net.model, shown);
   std::vector<std::string> names;
   for (long t = 0; t < size.length(true); ++t)
     names.push_back(t == 0 ? "mark" : std::to_string(shown.tokens[static_cast<std::size_t>(t)]));

@@ -86,7 +86,10 @@ Estimate GroupedMean::estimate(std::string of) const {
   }
   const double mean = sum / count;
   for (std::size_t i = 0; i < sums_.size(); ++i) squares += std::pow(sums_[i] - mean * counts_[i], 2);
-  return around(mean, std::sqrt(squares) / count, 1.959964, sums_.size(), std::move(of));
+  const auto n = static_cast<double>(sums_.size());
+  if (sums_.size() < 2) return around(mean, unknown, unknown, sums_.size(), std::move(of));
+  return around(mean, std::sqrt(n / (n - 1) * squares) / count, student_t(static_cast<long>(sums_.size()) - 1),
+                sums_.size(), std::move(of));
 }
 
 Bound at_least(double low) { return {low, infinite}; }

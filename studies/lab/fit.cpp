@@ -94,16 +94,25 @@ std::vector<Judged> judge(const nn::Model<T>& model, const data::Batch& batch, a
     const T most = *std::max_element(row, row + V);
     double sum = 0;
     for (long v = 0; v < V; ++v) sum += std::exp(static_cast<double>(row[v] - most));
-    judged.push_back({place, std::log(sum) - static_cast<double>(row[target] - most), row[target] == most});
+    const auto rivals = std::count(row, row + V, most);
+    judged.push_back(
+        {place, std::log(sum) - static_cast<double>(row[target] - most), rivals == 1 && row[target] == most});
   }
   return judged;
 }
 
 template <class T>
 std::vector<double> correct(const nn::Model<T>& model, const data::Batch& batch, autograd::Observer<T>* observer) {
-  std::vector<double> found;
-  for (const Judged& one : judge(model, batch, observer)) found.push_back(one.correct ? 1 : 0);
-  return found;
+  std::vector<double> right(static_cast<std::size_t>(batch.sequences), 0), counts(right), shares;
+  for (const Judged& one : judge(model, batch, observer)) {
+    const auto b = static_cast<std::size_t>(one.place / batch.length);
+    right[b] += one.correct ? 1 : 0;
+    ++counts[b];
+  }
+  for (std::size_t b = 0; b < right.size(); ++b) {
+    if (counts[b] > 0) shares.push_back(right[b] / counts[b]);
+  }
+  return shares;
 }
 
 template std::vector<double> fit(autograd::Parameters<float>&, const Fit&, const LossOf<float>&, train::Interruption&);

@@ -65,7 +65,7 @@ template <class T>
 std::vector<T> logits_of(const nn::Model<T>& model, const data::Batch& batch,
                          autograd::Observer<T>* observer = nullptr);
 
-/// -ln p of every target that counts, and whether it has the largest logit; in the order of the batch.
+/// -ln p of every target that counts, and whether its logit is larger than any other; in the order of the batch.
 struct Judged {
   long place;  // b T + t
   double nll;
@@ -75,7 +75,8 @@ template <class T>
 std::vector<Judged> judge(const nn::Model<T>& model, const data::Batch& batch,
                           autograd::Observer<T>* observer = nullptr);
 
-/// 1 for every target that has the largest logit, 0 for every other one.
+/// The share of its targets that a model gets right, for each sequence that has some. Places of one sequence depend on
+/// each other, sequences do not.
 template <class T>
 std::vector<double> correct(const nn::Model<T>& model, const data::Batch& batch,
                             autograd::Observer<T>* observer = nullptr);

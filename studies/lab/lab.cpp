@@ -38,7 +38,7 @@ void Lab::figure(const std::string& what, const Estimate& found) {
 }
 
 Estimate Tally::estimate() const {
-  if (seeds_.size() == 1) return bootstrap(seeds_.front(), "items");
+  if (seeds_.size() == 1) return bootstrap(seeds_.front(), "sequences");
   std::vector<double> means;
   for (const std::vector<double>& items : seeds_) {
     means.push_back(std::accumulate(items.begin(), items.end(), 0.0) / static_cast<double>(items.size()));

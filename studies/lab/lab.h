@@ -2,7 +2,7 @@
 // all of them share is the Lab: seeds, sizes, claims, pictures, and the files that are made of these.
 //
 //   const Study answer{"answer", "theme", "Is it so?", "Somebody 2021", 2, [](Lab& lab) {
-//     Tally right(lab);
+//     Tally right;
 //     for (const std::uint64_t seed : lab.seeds()) {
 //       Net<float> net(config, seed);
 //       fit(net.parameters, {.steps = lab.steps(1000)}, loss, lab.interruption);
@@ -32,6 +32,7 @@ struct Study {
   const char* sources;
   double minutes;  // with one seed, on two cores
   void (*run)(Lab&);
+  bool reads_text = false;  // is about --text
 };
 
 /// A figure and what is claimed of it; of one without a claim nothing is.
@@ -73,7 +74,7 @@ class Lab {
   long steps(long whole) const { return options.quick ? 3 : whole; }
   long size(long whole, long few) const { return options.quick ? few : whole; }
 
-  /// The bytes of the text that the study is about. Fault::io with the cure, where there is none.
+  /// The bytes of the text that the study is about. Fault::usage with the cure, where there is none.
   std::string text() const;
 
   /// Says on standard error what is done. Throws StudyStopped when a signal has come.
@@ -89,7 +90,8 @@ class Lab {
   std::vector<std::string> notes;  // the protocol, and what must be said of the figures
 };
 
-/// Items of every seed. With several seeds their means are what is estimated from; with one, its items.
+/// Independent items of every seed, such as sequences. With several seeds their means are what is estimated from; with
+/// one, its items.
 class Tally {
  public:
   void add(std::vector<double> items) { seeds_.push_back(std::move(items)); }

@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "autograd/error.h"
+#include "autograd/random.h"
 #include "data/bytes/file.h"
 #include "train/checkpoints/run_directory.h"
 #include "train/pages/page.h"
@@ -53,14 +55,19 @@ std::string judged(const Report& report, const Finding& f) {
   return "wanted " + f.wanted.text() + "  " + (f.holds() ? "pass" + margin_text(f) : "FAIL");
 }
 
+/// What was read, by name and contents; nothing where the study reads no text.
+std::string text_of(const Study& study, const LabOptions& options) {
+  if (!study.reads_text || options.text.empty()) return "";
+  std::string name;
+  for (const char c : options.text) name += c > ' ' && c < 127 ? c : '?';
+  train::Interruption none;
+  return name + " " + std::to_string(autograd::hash(Lab(options, none).text()));
+}
+
 std::string verdict(const Report& report) {
   const std::string name = "study " + std::string(report.study->name) + ": ";
   if (report.options.quick) return name + "quick, nothing is claimed";
-  long failed = 0, claims = 0;
-  for (const Finding& f : report.findings) {
-    claims += f.is_claim ? 1 : 0;
-    failed += f.holds() ? 0 : 1;
-  }
+  const long failed = report.failed(), claims = report.claims();
   if (failed == 0) return name + "pass, " + std::to_string(claims) + " claims";
   return name + "FAIL, " + std::to_string(failed) + " of " + std::to_string(claims) + " claims";
 }
@@ -111,8 +118,12 @@ void write_index(const LabOptions& options) {
 
 }  // namespace
 
-bool Report::holds() const {
-  return options.quick || std::all_of(findings.begin(), findings.end(), [](const Finding& f) { return f.holds(); });
+long Report::claims() const {
+  return std::count_if(findings.begin(), findings.end(), [](const Finding& f) { return f.is_claim; });
+}
+
+long Report::failed() const {
+  return std::count_if(findings.begin(), findings.end(), [](const Finding& f) { return !f.holds(); });
 }
 
 std::string table_of(const Report& report) {
@@ -133,32 +144,33 @@ std::string table_of(const Report& report) {
 
 std::string json_of(const Report& report) {
   std::string figures;
-  long failed = 0, claims = 0;
   for (const Finding& f : report.findings) {
     train::JsonLine json;
     json.add_text("what", f.what).add("found", f.found.mean).add("error", f.found.error);
     json.add("low", f.found.low).add("high", f.found.high).add("count", f.found.count).add_text("of", f.found.of);
     if (f.is_claim) json.add_text("wanted", f.wanted.text()).add("holds", f.holds());
     figures += (figures.empty() ? "" : ",") + json.text();
-    claims += f.is_claim ? 1 : 0;
-    failed += f.holds() ? 0 : 1;
   }
   train::JsonLine json;
   json.add_text("study", report.study->name).add_text("verdict", verdict(report)).add("quick", report.options.quick);
-  json.add("seeds", report.options.seeds).add_text("text", report.options.text).add("claims", claims);
-  json.add("failed", failed).add("seconds", report.seconds).add_json("figures", "[" + figures + "]");
+  json.add("seeds", report.options.seeds).add_text("text", text_of(*report.study, report.options));
+  json.add("claims", report.claims())
+      .add("failed", report.failed())
+      .add("seconds", report.seconds)
+      .add_json("figures", "[" + figures + "]");
   return json.text();
 }
 
 Report run_study(const Study& study, const LabOptions& options, train::Interruption& interruption) {
   const auto began = std::chrono::steady_clock::now();
+  Lab lab(options, interruption);
+  if (study.reads_text) lab.text();                   // what is refused leaves nothing behind
   train::NewRun made(options.folder, options.force);  // the folder is locked as long as this lives
   made.staging();
   std::string moved_to;
   const std::string folder = made.publish(&moved_to).directory + "/";
   if (!moved_to.empty()) train::say("note   what was there is now " + moved_to + "\n");
 
-  Lab lab(options, interruption);
   study.run(lab);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
   Report report{&study, options, lab.findings, lab.pictures, lab.notes, seconds.count()};
@@ -175,15 +187,34 @@ std::optional<Finished> finished(const Study& study, const LabOptions& options) 
   const std::string path = options.folder + "/figures.json";
   if (!std::filesystem::exists(path)) return {};
   const auto json = nlohmann::json::parse(data::read_file(path, longest_figures), nullptr, false);
-  if (!json.is_object() || json.value("study", "") != study.name || json.value("quick", true) != options.quick ||
-      json.value("seeds", 0L) != options.seeds || json.value("text", "") != options.text) {
+  const auto is = [&](const char* key, const nlohmann::json& value) {
+    return json.contains(key) && json[key] == value;
+  };
+  if (!json.is_object() || !is("study", study.name) || !is("quick", options.quick) || !is("seeds", options.seeds) ||
+      !is("text", text_of(study, options))) {
     return {};
   }
-  return Finished{json.value("seconds", 0.0), json.value("failed", 1L)};
+  const auto number = [&](const char* key) {
+    return json.contains(key) && json[key].is_number() ? json[key].get<double>() : 1;
+  };
+  return Finished{number("seconds"), static_cast<long>(number("failed"))};
 }
 
 bool run_all(const LabOptions& options, train::Interruption& interruption,
              const std::function<void(const std::string&)>& say) {
+  // One that cannot be run must not keep the others from it.
+  const auto run = [&](const Study& study, const LabOptions& own) -> std::optional<Finished> {
+    if (const auto before = options.force ? std::nullopt : finished(study, own)) return before;
+    try {
+      const Report report = run_study(study, own, interruption);
+      say(table_of(report) + "\n");
+      return Finished{report.seconds, report.failed()};
+    } catch (const autograd::Error& error) {
+      if (error.fault() == autograd::Fault::bug) throw;
+      train::say("primer: study " + std::string(study.name) + ": " + error.what() + "\n");
+      return {};
+    }
+  };
   bool all_hold = true;
   std::string summary = "\n";
   std::error_code failed;
@@ -192,13 +223,14 @@ bool run_all(const LabOptions& options, train::Interruption& interruption,
     LabOptions own = options;
     own.folder = options.folder + "/" + study->name;
     own.force = true;  // one of other options, or one that was stopped, is moved aside
-    if (options.force || !finished(*study, own)) say(table_of(run_study(*study, own, interruption)) + "\n");
+    const auto found = run(*study, own);
     write_index(options);
-    const Finished found = finished(*study, own).value();
-    const bool holds = options.quick || found.failed == 0;
-    all_hold = all_hold && holds;
-    summary += "  " + padded(study->name, 20) + padded(seconds_text(found.seconds), 10) +
-               (options.quick ? "quick" : verdict_of(found.failed)) + "\n";
+    all_hold = all_hold && found && (options.quick || found->failed == 0);
+    summary += "  " + padded(study->name, 20) + padded(found ? seconds_text(found->seconds) : "", 10) +
+               (!found          ? "could not be run"
+                : options.quick ? "quick"
+                                : verdict_of(found->failed)) +
+               "\n";
   }
   say(summary);
   return all_hold;

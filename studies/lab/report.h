@@ -20,7 +20,9 @@ struct Report {
   std::vector<std::string> notes;
   double seconds = 0;
 
-  bool holds() const;  // every claim; a quick study claims nothing
+  long claims() const;
+  long failed() const;                                           // claims that do not hold
+  bool holds() const { return options.quick || failed() == 0; }  // a quick study claims nothing
 };
 
 /// A line for each figure: what was found, its interval, what was wanted, pass or FAIL. The last line is the verdict.
@@ -43,8 +45,8 @@ struct Finished {
 std::optional<Finished> finished(const Study& study, const LabOptions& options);
 
 /// Runs all studies, each in options.folder/NAME, but for those that are finished unless `force`, and writes
-/// options.folder/index.html after each. `say` gets the table of each that was run, and a line of each that was
-/// finished; at the end a line each. True if every claim holds.
+/// options.folder/index.html after each. `say` gets the table of each that was run, and at the end a line each. One
+/// that cannot be run is said on standard error, and the others are. True if all could and every claim holds.
 bool run_all(const LabOptions& options, train::Interruption& interruption,
              const std::function<void(const std::string&)>& say);
 

@@ -78,7 +78,7 @@ TEST_CASE("the mean of groups counts items, its error groups") {
   grouped.add(1, 3);
   const Estimate found = grouped.estimate();
   CHECK(found.mean == 0.5);
-  CHECK(found.error == doctest::Approx(std::sqrt(2 * 0.25) / 4));  // (1 - 0.5)^2 + (1 - 1.5)^2
+  CHECK(found.error == doctest::Approx(std::sqrt(2 * 2 * 0.25) / 4));  // (1 - 0.5)^2 + (1 - 1.5)^2
 }
 
 TEST_CASE("a bound says what it wants, and holds for that alone") {

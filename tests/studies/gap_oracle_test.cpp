@@ -265,12 +265,12 @@ TEST_CASE("a score is the mean over words and pairs, its error that of a mean of
   }
   CHECK(once.loss.mean == doctest::Approx(loss / words).epsilon(1e-12));
   const double p = once.next_accuracy.mean;
-  CHECK(once.next_accuracy.error == doctest::Approx(std::sqrt(p * (1 - p) / 50)).epsilon(1e-12));
+  CHECK(once.next_accuracy.error == doctest::Approx(std::sqrt(p * (1 - p) / 49)).epsilon(1e-12));
   const std::vector<AnsweredPair> again = pairs;
   for (int i = 0; i < 3; ++i) pairs.insert(pairs.end(), again.begin(), again.end());
   const OracleScore four_times = score(oracle, pairs);
   CHECK(four_times.loss.mean == doctest::Approx(once.loss.mean).epsilon(1e-12));
-  CHECK(four_times.loss.error == doctest::Approx(once.loss.error / 2).epsilon(1e-12));
+  CHECK(four_times.loss.error == doctest::Approx(once.loss.error * std::sqrt(49 / 199.0)).epsilon(1e-12));
 }
 
 TEST_CASE("the oracle refuses what is no pair of its language") {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include "autograd/error.h"
 #include "studies/gap_corpus.h"
@@ -85,14 +86,16 @@ TEST_CASE("the program prints the figures, and refuses in one line what it canno
   const Outcome list = run_primer(here, "study");
   CHECK(list.code == 0);
   for (const Study* study : all_studies()) CHECK(list.out.find(study->question) != std::string::npos);
-  for (const char* wrong : {"study gap --quick -o gap", "study gap --seeds 0 -o other", "study chasm",
-                            "study bigram --quick -o text", "study bigram --text no-such-file -o text"}) {
+  for (const char* wrong :
+       {"study gap --quick -o gap", "study gap --seeds 0 -o other", "study chasm", "study bigram --quick -o text",
+        "study bigram --text no-such-file -o text", "study all --json"}) {
     const Outcome outcome = run_primer(here, wrong);
     CAPTURE(wrong);
-    CHECK(outcome.code == 2);
+    CHECK(outcome.code == (std::string(wrong).find("no-such-file") == std::string::npos ? 2 : 3));
     CHECK(outcome.out == "");
     CHECK(outcome.err.find("--resume") == std::string::npos);  // a study begins anew
     CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
+    CHECK_FALSE(std::filesystem::exists(here / "text"));
   }
 }
 

@@ -38,7 +38,10 @@ std::vector<int> commonest(const data::Tokenizer& tokenizer, const data::TokenSe
   for (std::uint64_t first = 0; first < end; first += at_once) {
     const std::uint64_t count = std::min(at_once, end - first);
     text.read(first, count, block.data());
-    for (std::uint64_t i = 0; i < count; ++i) ++counts[static_cast<std::size_t>(block[i])];
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const auto id = static_cast<std::size_t>(block[i]);
+      if (id < counts.size()) ++counts[id];  // a label in an older file is no token
+    }
   }
   std::vector<int> tokens;
   for (int id = 0; id < tokenizer.vocabulary_size(); ++id) {

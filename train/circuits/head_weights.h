@@ -62,7 +62,8 @@ struct RaisedToken {
 /// What W_U W_OV W_E^T of some tokens says.
 struct Copying {
   /// The share of what a token adds to logits above their mean that goes to this very token; rescaled from 0 ... 1 to
-  /// -1 ... 1, and averaged over all tokens. Olsson et al. 2022, "copying".
+  /// -1 ... 1, and averaged over all tokens. After Olsson et al. 2022, "copying", who take 25
+  /// random tokens: of more tokens it is lower.
   double score;
   std::vector<RaisedToken> strongest;  // the largest logits, the largest first
 };
