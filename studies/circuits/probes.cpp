@@ -71,11 +71,15 @@ Found found_by(const nn::Model<T>& model, Head head, const Matrix& written) {
 }
 
 template <class T>
-double raise_themselves(const nn::Model<T>& model, Head head) {
+Matrix raised_by(const nn::Model<T>& model, Head head) {
   const HeadWeights weights = weights_of(model, head);
   const Matrix brought = product(train::token_rows_of(model), transposed(product(weights.o, weights.v)));  // [V, C]
-  const Matrix raised =
-      product(brought, transposed(train::unembedding_of(model)));  // [V, V], a row for a token looked at
+  return product(brought, transposed(train::unembedding_of(model)));
+}
+
+template <class T>
+double raise_themselves(const nn::Model<T>& model, Head head) {
+  const Matrix raised = raised_by(model, head);
   double most = 0;
   for (long i = 0; i < raised.rows; ++i) {
     const double* row = raised.values.data() + i * raised.columns;
@@ -88,6 +92,7 @@ double raise_themselves(const nn::Model<T>& model, Head head) {
   template std::vector<double> swapped(const nn::Model<T>&, std::uint64_t, long); \
   template Matrix written_by(const nn::Model<T>&, long, std::span<const double>); \
   template Found found_by(const nn::Model<T>&, Head, const Matrix&);              \
+  template Matrix raised_by(const nn::Model<T>&, Head);                           \
   template double raise_themselves(const nn::Model<T>&, Head)
 PRIMER_PROBES(float);
 PRIMER_PROBES(double);

@@ -35,6 +35,10 @@ struct Found {
 template <class T>
 Found found_by(const nn::Model<T>& model, train::Head head, const train::Matrix& written);
 
+/// What looking at a token adds to the logit of each, W_U W_OV W_E^T turned round [V, V]: a row for a token looked at.
+template <class T>
+train::Matrix raised_by(const nn::Model<T>& model, train::Head head);
+
 /// The share of tokens that a head, looking at one, raises more than any other: of rows of W_U W_OV W_E^T [V, V], those
 /// with the largest value on the diagonal.
 template <class T>

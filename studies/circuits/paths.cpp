@@ -1,0 +1,68 @@
+#include "studies/circuits/paths.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace primer::studies {
+
+using train::Head, train::Matrix, train::product, train::transposed;
+
+template <class T>
+Paths<T>::Paths(const nn::Model<T>& model, const data::Batch& batch)
+    : model_(model),
+      batch_(batch),
+      patterns_(train::patterns_of(model, batch)),
+      tokens_(train::token_rows_of(model, batch.tokens)),
+      unembedding_(transposed(train::unembedding_of(model))) {}
+
+template <class T>
+Matrix Paths<T>::written(Head head, const Matrix& x) const {
+  const auto weights = train::weights_of(model_, head);
+  const Matrix values = product(x, transposed(weights.v));  // [B T, D]
+  const std::vector<T>& pattern = patterns_[static_cast<std::size_t>(head.layer)];
+  const long L = batch_.length, H = model_.config().heads, D = values.columns;
+  Matrix brought = train::zeros(values.rows, D);  // z_t = sum over s of A(t, s) v_s
+  for (long b = 0; b < batch_.sequences; ++b)
+    for (long t = 0; t < L; ++t) {
+      const T* looks = pattern.data() + ((b * H + head.head) * L + t) * L;
+      for (long s = 0; s < L; ++s) {
+        const double a = static_cast<double>(looks[s]);
+        if (a == 0) continue;
+        for (long d = 0; d < D; ++d) brought(b * L + t, d) += a * values(b * L + s, d);
+      }
+    }
+  return product(brought, transposed(weights.o));
+}
+
+template <class T>
+Matrix Paths<T>::written(long layer, const Matrix& x) const {
+  Matrix all = train::zeros(x.rows, x.columns);
+  for (long h = 0; h < model_.config().heads; ++h) all = sum(std::move(all), written(Head{layer, h}, x));
+  return all;
+}
+
+template <class T>
+std::vector<double> Paths<T>::nats(const Matrix& x) const {
+  const Matrix logits = product(x, unembedding_);  // [B T, V]
+  std::vector<double> all;
+  for (long i = 0; i < logits.rows; ++i) {
+    const int target = batch_.targets[static_cast<std::size_t>(i)];
+    if (target < 0) continue;
+    const double* row = logits.values.data() + i * logits.columns;
+    const double most = *std::max_element(row, row + logits.columns);
+    double total = 0;
+    for (long v = 0; v < logits.columns; ++v) total += std::exp(row[v] - most);
+    all.push_back(std::log(total) + most - row[target]);
+  }
+  return all;
+}
+
+Matrix sum(Matrix a, const Matrix& b, double factor) {
+  for (std::size_t i = 0; i < a.values.size(); ++i) a.values[i] += factor * b.values[i];
+  return a;
+}
+
+template class Paths<float>;
+template class Paths<double>;
+
+}  // namespace primer::studies

@@ -1,0 +1,41 @@
+// A model of attention alone, without norms and biases, is a sum of paths once every head looks where it looked: tokens
+// go straight to the logits, through one head, or through a head of each of several layers. Elhage et al. 2021.
+#pragma once
+
+#include <vector>
+
+#include "train/circuits/head_weights.h"
+
+namespace primer::studies {
+
+template <class T>
+class Paths {
+ public:
+  /// Runs the model once, to see where each head looks. Positions may reach queries and keys, nothing else. The model
+  /// and the batch must outlive the paths.
+  Paths(const nn::Model<T>& model, const data::Batch& batch);
+
+  /// W_E of every token, [B T, C]: where every path begins.
+  const train::Matrix& tokens() const { return tokens_; }
+
+  /// A x W_V^T W_O^T: what a head makes of rows x, [B T, C] both. Of the rows that a head of a layer before has made,
+  /// it is a virtual head.
+  train::Matrix written(train::Head head, const train::Matrix& x) const;
+
+  /// The sum of what all heads of a layer make of them.
+  train::Matrix written(long layer, const train::Matrix& x) const;
+
+  /// -ln p of every target that counts, in the batch's order, of the logits x W_U^T.
+  std::vector<double> nats(const train::Matrix& x) const;
+
+ private:
+  const nn::Model<T>& model_;
+  const data::Batch& batch_;
+  std::vector<std::vector<T>> patterns_;  // [B, H, T, T] of every layer
+  train::Matrix tokens_, unembedding_;
+};
+
+/// a + factor b, of one size.
+train::Matrix sum(train::Matrix a, const train::Matrix& b, double factor = 1);
+
+}  // namespace primer::studies
