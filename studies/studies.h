@@ -5,7 +5,8 @@
 
 namespace primer::studies {
 
-extern const Study bigram, constructed_study, induction, novel_names, skip_trigrams, term_importance;  // studies/circuits/
-extern const Study gap;                                                // studies/
+extern const Study bigram, constructed_study, induction, novel_names, skip_trigrams,
+    term_importance;     // studies/circuits/
+extern const Study gap;  // studies/
 
 }  // namespace primer::studies

@@ -50,7 +50,8 @@ class Writer {
   void idiom() {
     const int verb = Doctor::verb + below(Doctor::verbs), preposition = Doctor::in + below(2);
     clause(verb, preposition);
-    const int kept = preposition == Doctor::in ? Doctor::mind : Doctor::bay, other = Doctor::noun + below(Doctor::nouns);
+    const int kept = preposition == Doctor::in ? Doctor::mind : Doctor::bay,
+              other = Doctor::noun + below(Doctor::nouns);
     text.insert(text.end(), {verb == Doctor::keep ? kept : other, 0});
   }
 
@@ -82,8 +83,9 @@ const std::string& Doctor::word(int token) {
       for (const auto& begin : list("Ash Brad Cald Dray El Farn Gold Hart Kirk Lang Mar Nor Oak Pem Rad Stan Thorn Wes "
                                     "Whit York"))
         all.push_back(begin + end);
-    for (const auto& rest : list("keep saw met left found lost it this that them mind bay town school sight court work "
-                                 "night church peace went came ran drove walked hurried home back away out early we in at"))
+    for (const auto& rest :
+         list("keep saw met left found lost it this that them mind bay town school sight court work "
+              "night church peace went came ran drove walked hurried home back away out early we in at"))
       all.push_back(rest);
     return all;
   }();

@@ -11,10 +11,11 @@
 namespace primer::studies {
 
 struct Doctor {
-  static constexpr long length = 64;                                   // T
-  static constexpr int titles = 4, names = 200;                        // names 0 ... 99 belong to title n % 4
-  static constexpr int verbs = 6, objects = 4, nouns = 10, ways = 6, goals = 5;  // of each kind of word, in this order below
-  static constexpr int title = 1, name = title + titles;               // the first token of a kind; 0 is the full stop
+  static constexpr long length = 64;             // T
+  static constexpr int titles = 4, names = 200;  // names 0 ... 99 belong to title n % 4
+  static constexpr int verbs = 6, objects = 4, nouns = 10, ways = 6,
+                       goals = 5;                         // of each kind of word, in this order below
+  static constexpr int title = 1, name = title + titles;  // the first token of a kind; 0 is the full stop
   static constexpr int verb = name + names, keep = verb, object = verb + verbs, noun = object + objects;
   static constexpr int mind = noun, bay = noun + 1, way = noun + nouns, goal = way + ways;
   static constexpr int we = goal + goals, in = we + 1, at = we + 2, vocabulary = we + 3;

@@ -4,10 +4,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "autograd/ops/arithmetic.h"
-#include "autograd/ops/layout.h"
-#include "autograd/ops/linear.h"
 #include "nn/transformer.h"
+#include "studies/circuits/paths.h"
 #include "studies/circuits/periodic.h"
 #include "studies/circuits/probes.h"
 #include "studies/lab/fit.h"
@@ -19,7 +17,6 @@ namespace primer::studies {
 
 namespace {
 
-using autograd::Tensor;
 using train::Head, train::Look, train::look_scores, train::patterns_of, train::WithoutHeads;
 
 constexpr long heads = 4, channels = 64, head_size = 32;
@@ -45,27 +42,6 @@ std::unique_ptr<nn::Body<float>> smeared_body(autograd::Parameters<float>& param
   body->blocks[0].attention.smear = parameters.declare("blocks.0.attention.smear", {heads}, {}, false);
   return body;
 }
-
-/// Cuts K-composition: the keys of the second layer are made of the tokens, not of what the first layer has written.
-class KeysFromTokens : public autograd::Observer<float> {
- public:
-  explicit KeysFromTokens(const nn::Model<float>& model)
-      : attention_(dynamic_cast<const nn::Transformer<float>&>(*model.body).blocks[1].attention) {}
-  bool wants(std::string_view path, std::string_view leaf) override {
-    return (path == "embedding" && leaf == "output") || (path == attention_.path && leaf == "k");
-  }
-  Tensor<float> see(std::string_view, std::string_view leaf, Tensor<float> x) override {
-    if (leaf == "output") return tokens_ = x;
-    autograd::Tape<float>& tape = *x.tape;
-    const Tensor<float> weight = slice(on(tape, attention_.qkv.weight), 0, heads * head_size, heads * head_size);
-    const Tensor<float> places = linear(slice(on(tape, attention_.positions), 0, 0, x.shape[1]), weight);
-    return add(linear(tokens_, weight), reshape(repeat(places, x.shape[0]), x.shape));
-  }
-
- private:
-  const nn::SelfAttention<float>& attention_;
-  Tensor<float> tokens_;
-};
 
 double most(const std::vector<double>& scores) { return *std::max_element(scores.begin(), scores.end()); }
 
@@ -197,7 +173,7 @@ void run(Lab& lab) {
     smeared.add(correct(smear.model, test));
     lab.at("two layers, the second one's keys made of tokens" + of_seed);
     Net<float> tokens(shape(2), seed);
-    KeysFromTokens from_tokens(tokens.model);
+    FromTokens from_tokens(tokens.model, "k");
     data::Batch batch;
     fit<float>(
         tokens.parameters, how,

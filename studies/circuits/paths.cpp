@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/ops/arithmetic.h"
+#include "autograd/ops/layout.h"
+#include "autograd/ops/linear.h"
+
 namespace primer::studies {
 
 using train::Head, train::Matrix, train::product, train::transposed;
@@ -55,6 +59,17 @@ std::vector<double> Paths<T>::nats(const Matrix& x) const {
     all.push_back(std::log(total) + most - row[target]);
   }
   return all;
+}
+
+autograd::Tensor<float> FromTokens::see(std::string_view, std::string_view leaf, autograd::Tensor<float> x) {
+  if (leaf == "output") return tokens_ = x;
+  autograd::Tape<float>& tape = *x.tape;
+  const long K = x.shape[2], rows = attention_.qkv.weight.shape[0];  // of queries, K keys, K values
+  const auto weight = slice(on(tape, attention_.qkv.weight), 0, leaf == "k" ? rows - 2 * K : rows - K, K);
+  const autograd::Tensor<float> made = linear(tokens_, weight);
+  if (leaf == "v" || !attention_.positions) return made;
+  const auto places = linear(slice(on(tape, attention_.positions), 0, 0, x.shape[1]), weight);
+  return add(made, reshape(repeat(places, x.shape[0]), x.shape));
 }
 
 Matrix sum(Matrix a, const Matrix& b, double factor) {

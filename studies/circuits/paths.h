@@ -1,9 +1,12 @@
 // A model of attention alone, without norms and biases, is a sum of paths once every head looks where it looked: tokens
-// go straight to the logits, through one head, or through a head of each of several layers. Elhage et al. 2021.
+// go straight to the logits, through one head, or through a head of each of several layers. And models in which some of
+// these paths are cut. Elhage et al. 2021.
 #pragma once
 
+#include <string>
 #include <vector>
 
+#include "nn/transformer.h"
 #include "train/circuits/head_weights.h"
 
 namespace primer::studies {
@@ -33,6 +36,24 @@ class Paths {
   const data::Batch& batch_;
   std::vector<std::vector<T>> patterns_;  // [B, H, T, T] of every layer
   train::Matrix tokens_, unembedding_;
+};
+
+/// While it watches, the keys ("k") or the values ("v") of the second layer are made of the tokens, and not of what the
+/// first layer has written: no K-composition, no V-composition. Of models without norms; positions reach keys as ever.
+class FromTokens : public autograd::Observer<float> {
+ public:
+  FromTokens(const nn::Model<float>& model, std::string leaf)
+      : attention_(dynamic_cast<const nn::Transformer<float>&>(*model.body).blocks[1].attention),
+        leaf_(std::move(leaf)) {}
+  bool wants(std::string_view path, std::string_view leaf) override {
+    return (path == "embedding" && leaf == "output") || (path == attention_.path && leaf == leaf_);
+  }
+  autograd::Tensor<float> see(std::string_view path, std::string_view leaf, autograd::Tensor<float> x) override;
+
+ private:
+  const nn::SelfAttention<float>& attention_;
+  std::string leaf_;
+  autograd::Tensor<float> tokens_;
 };
 
 /// a + factor b, of one size.

@@ -1,7 +1,9 @@
-// What one layer of attention knows is skip-trigrams, [source] ... [destination] -> [out]: a head looks from one token
-// at another and raises what that one says. "Doctor Ashford ... Doctor" -> Ashford is one, and it needs no copying by
-// place; "keep ... in" -> mind and "keep ... at" -> bay are two, and a head that looks from both raises both from both.
+// One layer of attention is a table of skip-trigrams, [source] ... [destination] -> [out]: a head looks from one token
+// at another and raises what that one says. "Ashford ... Doctor" -> Ashford can be learned so, and a name that is new
+// with its title cannot. "keep ... in" -> mind and "keep ... at" -> bay are two others: a head that looks at keep from
+// both raises both from both, and "keep ... in" -> bay is its mistake.
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "studies/circuits/doctor.h"
@@ -16,10 +18,11 @@ namespace {
 using train::Head, train::Matrix;
 
 constexpr long heads = 4;
+constexpr int V = Doctor::vocabulary, town = Doctor::bay + 1;  // a noun that never follows keep
 
 Net<float> trained(Lab& lab, long layers, std::uint64_t seed) {
-  lab.at(std::to_string(layers) + (layers == 1 ? " layer" : " layers") + ", seed " + std::to_string(seed));
-  Net<float> net({.vocabulary = Doctor::vocabulary,
+  lab.at(std::to_string(layers) + (layers == 1 ? " layer, seed " : " layers, seed ") + std::to_string(seed));
+  Net<float> net({.vocabulary = V,
                   .context = Doctor::length,
                   .layers = layers,
                   .heads = heads,
@@ -31,61 +34,217 @@ Net<float> trained(Lab& lab, long layers, std::uint64_t seed) {
                   .output = {.tie = false}},
                  seed);
   fit<float>(
-      net, {.steps = lab.steps(std::getenv("STEPS") ? atol(std::getenv("STEPS")) : 2000), .seed = seed, .after = [](long s) { if (s % 250 == 0) fprintf(stderr, "step %ld\n", s); }}, [&](long step) { return Doctor::documents(seed, step, 64); },
+      net, {.steps = lab.steps(2000), .seed = seed}, [&](long step) { return Doctor::documents(seed, step, 64); },
       lab.interruption);
   return net;
 }
 
-std::vector<double> p_of(const nn::Model<float>& model, const data::Batch& batch) {
-  std::vector<double> p;
-  for (const Judged& one : judge(model, batch)) p.push_back(std::exp(-one.nll));
-  return p;
+/// ln p of the only target of each sequence.
+std::vector<double> log_p(const nn::Model<float>& model, const data::Batch& batch) {
+  std::vector<double> all;
+  for (const Judged& one : judge(model, batch)) all.push_back(-one.nll);
+  return all;
 }
-double mean(const std::vector<double>& v) { return mean_of(v, "items").mean; }
+
+std::vector<double> p_of(std::vector<double> logs) {
+  for (double& one : logs) one = std::exp(one);
+  return logs;
+}
+
+std::vector<double> less(std::vector<double> a, const std::vector<double>& b, double factor = 1) {
+  for (std::size_t i = 0; i < a.size(); ++i) a[i] -= factor * b[i];
+  return a;
+}
+
+/// ln p(X | X had this title) - ln p(X | X had another's): what it brings that the name stood behind the title.
+std::vector<double> lifts(const nn::Model<float>& model, std::uint64_t seed, long count) {
+  const auto asked = [&](bool swapped) {
+    return log_p(model, Doctor::questions(Doctor::Asked::unseen, seed, count, swapped));
+  };
+  return less(asked(false), asked(true));
+}
+
+/// ln p of what follows keep ... in, and keep ... at: the noun that belongs there, the other one's, or one that never
+/// follows keep.
+enum class Noun { right, mistaken, other };
+std::vector<double> kept(const nn::Model<float>& model, Noun noun, std::uint64_t seed, long count) {
+  std::vector<double> all;
+  for (const int preposition : {Doctor::in, Doctor::at}) {
+    data::Batch batch = Doctor::idioms(Doctor::keep, preposition, seed, count);
+    for (int& target : batch.targets) {
+      if (target < 0 || noun == Noun::right) continue;
+      target = noun == Noun::other ? town : target == Doctor::mind ? Doctor::bay : Doctor::mind;
+    }
+    const std::vector<double> found = log_p(model, batch);
+    all.insert(all.end(), found.begin(), found.end());
+  }
+  return all;
+}
+
+/// ln of the share of what is learned that is bay, or mind: both are as frequent.
+double log_unigram(std::uint64_t seed, long count) {
+  const data::Batch text = Doctor::documents(seed + 1'000'000, 0, count);
+  const auto of = [&](int token) { return std::count(text.targets.begin(), text.targets.end(), token); };
+  return std::log(static_cast<double>(of(Doctor::mind) + of(Doctor::bay)) / 2 /
+                  static_cast<double>(text.target_count()));
+}
+
+/// What each head adds by looking at keep from the preposition, above what it adds to the nouns that keep never has:
+/// to the right noun and to the mistaken one, means over documents. Exact: logits are the sum of A(t, s) OV(s, out).
+struct Added {
+  double right = 0, mistaken = 0;
+};
+std::array<Added, heads> added_by(const nn::Model<float>& model, int preposition, std::uint64_t seed, long count) {
+  const data::Batch batch = Doctor::idioms(Doctor::keep, preposition, seed, count);
+  const auto pattern = train::patterns_of(model, batch)[0];  // [B, H, T, T]
+  const int right = preposition == Doctor::in ? Doctor::mind : Doctor::bay;
+  const int mistaken = right == Doctor::mind ? Doctor::bay : Doctor::mind;
+  const auto sequences = static_cast<double>(batch.sequences);
+  std::array<Added, heads> added;
+  for (long h = 0; h < heads; ++h) {
+    double look = 0;  // mean of A(t, s): keep stands at s = t - 2
+    for (long place = 0; place < batch.sequences * batch.length; ++place) {
+      if (batch.targets[static_cast<std::size_t>(place)] < 0) continue;
+      const long b = place / batch.length, t = place % batch.length;
+      const long row = (b * heads + h) * batch.length + t;
+      look += static_cast<double>(pattern[static_cast<std::size_t>(row * batch.length + t - 2)]) / sequences;
+    }
+    const Matrix ov = raised_by(model, {0, h});
+    double others = 0;  // mean
+    for (int noun = town; noun < Doctor::way; ++noun) others += ov(Doctor::keep, noun) / (Doctor::nouns - 2);
+    added[static_cast<std::size_t>(h)] = {look * (ov(Doctor::keep, right) - others),
+                                          look * (ov(Doctor::keep, mistaken) - others)};
+  }
+  return added;
+}
+
+/// W_E W_QK W_E^T / sqrt(D), [V, V]: scores of a token, the row, and each that it may look at.
+Matrix looks_of(const nn::Model<float>& model, Head head) {
+  const train::HeadWeights weights = weights_of(model, head);
+  const Matrix rows = train::token_rows_of(model);
+  Matrix scores = product(product(rows, transposed(weights.q)), transposed(product(rows, transposed(weights.k))));
+  for (double& one : scores.values) one /= std::sqrt(static_cast<double>(weights.q.rows));
+  return scores;
+}
+
+/// Each row less its mean.
+Matrix above_mean(Matrix table) {
+  for (long i = 0; i < table.rows; ++i) {
+    double sum = 0;
+    for (long j = 0; j < table.columns; ++j) sum += table(i, j);
+    for (long j = 0; j < table.columns; ++j) table(i, j) -= sum / static_cast<double>(table.columns);
+  }
+  return table;
+}
+
+/// The strongest skip-trigrams of a head, one for each source: the most of QK(destination, source) OV(source, out).
+std::string strongest(const Matrix& looks, const Matrix& raised, std::size_t count) {
+  std::vector<std::pair<double, std::string>> found;
+  for (int source = 1; source < V; ++source) {
+    const double* row = raised.values.data() + source * V;
+    const int out = static_cast<int>(std::max_element(row, row + V) - row);
+    int from = 0;
+    for (int i = 1; i < V; ++i) from = looks(i, source) > looks(from, source) ? i : from;
+    found.emplace_back(-looks(from, source) * row[out],
+                       Doctor::word(source) + " ... " + Doctor::word(from) + " -> " + Doctor::word(out));
+  }
+  std::sort(found.begin(), found.end());
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i) text += (i > 0 ? "; " : "") + found[i].second;
+  return text;
+}
+
+void draw(Lab& lab, const nn::Model<float>& model) {
+  const int own = Doctor::name, judges = Doctor::name + 3, any = Doctor::name + 110;
+  const std::vector<int> froms{Doctor::title, Doctor::title + 3, Doctor::in, Doctor::at};
+  const std::vector<int> sources{own, judges, any, Doctor::keep, Doctor::keep + 1};
+  const std::vector<int> outs{own, judges, any, Doctor::mind, Doctor::bay, town};
+  train::Table qk, ov;
+  for (const int source : sources) qk.columns.push_back(Doctor::word(source));
+  for (const int out : outs) ov.columns.push_back(Doctor::word(out));
+  for (long h = 0; h < heads; ++h) {
+    const Matrix looks = above_mean(looks_of(model, {0, h})), raised = above_mean(raised_by(model, {0, h}));
+    const std::string head = "head " + std::to_string(h) + ", ";
+    for (const int from : froms) {
+      qk.rows.push_back(head + Doctor::word(from));
+      for (const int source : sources) qk.values.push_back(looks(from, source));
+    }
+    for (const int source : sources) {
+      ov.rows.push_back(head + Doctor::word(source));
+      for (const int out : outs) ov.values.push_back(raised(source, out));
+    }
+    lab.note("Strongest of " + head + "by its looks times what it raises: " + strongest(looks, raised, 4) + ".");
+  }
+  lab.picture(
+      train::heat_map({"QK circuits: where heads look",
+                       "Scores of a token, the row, and one that it may look at, above the mean over all. Doctor "
+                       "looks at names that are Doctors', Judge at those of Judges."},
+                      qk));
+  lab.picture(train::heat_map({"OV circuits: what heads raise",
+                               "What looking at a token, the row, adds to logits, above the mean over all. Names raise "
+                               "themselves; keep raises mind and bay, whoever looks at it."},
+                              ov));
+}
 
 void run(Lab& lab) {
+  Tally own, any, right, mistaken, mistaken_two, other, beyond, lift_one, lift_two;
+  std::vector<double> copying, same_head;
+  const long count = lab.size(1000, 4);
   for (const std::uint64_t seed : lab.seeds()) {
-    for (long layers = atol(getenv("LAYERS")); layers < 3; layers += 9) {
-      const Net<float> net = trained(lab, layers, seed);
-      for (const auto kind : {Doctor::Asked::own, Doctor::Asked::any, Doctor::Asked::unseen}) {
-        const auto a = p_of(net.model, Doctor::questions(kind, seed, 500));
-        const auto b = p_of(net.model, Doctor::questions(kind, seed, 500, true));
-        double lift = 0;
-        for (size_t i = 0; i < a.size(); ++i) lift += std::log(a[i] / b[i]) / a.size();
-        printf("layers %ld kind %d p %.3f swapped %.3f lift %.3f\n", layers, int(kind), mean(a), mean(b), lift);
-      }
-      double loss = 0; long n = 0;
-      for (const Judged& one : judge(net.model, Doctor::documents(seed + 1000000, 0, 100))) loss += one.nll, ++n;
-      printf("loss %.4f\n", loss / n);
-      for (const int prep : {Doctor::in, Doctor::at}) for (const int verb : {0, 1}) {
-        const data::Batch q = Doctor::idioms(Doctor::keep + verb, prep, seed, 200);
-        const auto logits = logits_of(net.model, q);
-        std::vector<double> ps(Doctor::vocabulary, 0);
-        for (const Judged& one : judge(net.model, q)) {
-          const float* row = logits.data() + one.place * Doctor::vocabulary;
-          double s = 0;
-          for (int v = 0; v < Doctor::vocabulary; ++v) s += std::exp(row[v]);
-          for (int v = 0; v < Doctor::vocabulary; ++v) ps[v] += std::exp(row[v]) / s / 200;
-        }
-        printf("verb %d prep %s: mind %.4f bay %.4f town %.4f\n", verb, Doctor::word(prep).c_str(), ps[Doctor::mind], ps[Doctor::bay], ps[Doctor::bay + 1]);
-      }
-      if (layers == 1) for (long h = 0; h < heads; ++h) {
-        const Matrix ov = raised_by(net.model, {0, h});
-        const auto pat = train::patterns_of(net.model, Doctor::idioms(Doctor::keep, Doctor::in, seed, 50));
-        const auto pat2 = train::patterns_of(net.model, Doctor::idioms(Doctor::keep, Doctor::at, seed, 50));
-        const long t = 1 + 15 + 3;
-        double a = 0, a2 = 0;
-        for (long b = 0; b < 50; ++b) a += pat[0][((b * heads + h) * 64 + t) * 64 + t - 2] / 50, a2 += pat2[0][((b * heads + h) * 64 + t) * 64 + t - 2] / 50;
-        double m = 0; for (int v = 0; v < Doctor::vocabulary; ++v) m += ov(Doctor::keep, v) / Doctor::vocabulary;
-        printf("head %ld pos %.3f keep->mind %.2f bay %.2f town %.2f; in looks at keep %.3f at %.3f\n", h, train::ov_positivity(net.model, {0, h}), ov(Doctor::keep, Doctor::mind) - m, ov(Doctor::keep, Doctor::bay) - m, ov(Doctor::keep, Doctor::bay + 1) - m, a, a2);
-      }
+    const Net<float> one = trained(lab, 1, seed), two = trained(lab, 2, seed);
+    own.add(p_of(log_p(one.model, Doctor::questions(Doctor::Asked::own, seed, count))));
+    any.add(p_of(log_p(one.model, Doctor::questions(Doctor::Asked::any, seed, count))));
+
+    double copies = 0;
+    for (long h = 0; h < heads; ++h) copies += train::ov_positivity(one.model, {0, h}) > 0.5 ? 1.0 / heads : 0;
+    copying.push_back(copies);
+
+    const std::vector<double> unigram(static_cast<std::size_t>(2 * count), log_unigram(seed, lab.size(1000, 50)));
+    right.add(p_of(kept(one.model, Noun::right, seed, count)));
+    mistaken.add(less(kept(one.model, Noun::mistaken, seed, count), unigram));
+    mistaken_two.add(less(kept(two.model, Noun::mistaken, seed, count), unigram));
+    other.add(less(kept(one.model, Noun::other, seed, count), unigram));
+    double least = INFINITY;  // of in and at: what the head that adds most to the right noun adds to the mistaken one
+    for (const int preposition : {Doctor::in, Doctor::at}) {
+      const auto added = added_by(one.model, preposition, seed, lab.size(100, 4));
+      const auto best =
+          std::max_element(added.begin(), added.end(), [](Added a, Added b) { return a.right < b.right; });
+      least = std::min(least, best->mistaken);
     }
+    same_head.push_back(least);
+
+    const std::vector<double> by_one = lifts(one.model, seed, count), by_two = lifts(two.model, seed, count);
+    lift_one.add(by_one);
+    lift_two.add(by_two);
+    beyond.add(less(by_one, by_two, 0.25));
+    if (seed == 1) draw(lab, one.model);
   }
+  lab.claim("p of a Doctor's own name after the second Doctor", own.estimate(), at_least(0.5));
+  lab.figure("p of a name that goes with any title, seen with this one", any.estimate());
+  lab.claim("share of heads with OV positivity above 0.5", mean_of(copying, "seeds"), at_least(0.5));
+  lab.claim("p of mind after keep ... in, of bay after keep ... at", right.estimate(), at_least(0.5));
+  lab.claim("ln p of bay after keep ... in over its share of the text", mistaken.estimate(), at_least(0));
+  lab.claim("what the head that adds most to mind adds to bay", mean_of(same_head, "seeds"), at_least(0));
+  lab.claim("ln p of town there, a noun that keep never has", other.estimate(), at_most(0));
+  lab.claim("ln p of bay there, two layers", mistaken_two.estimate(), at_most(0));
+  lab.claim("lift of a name new with its title, two layers", lift_two.estimate(), at_least(3));
+  lab.figure("lift, one layer", lift_one.estimate());
+  lab.claim("lift of one layer less a quarter of two layers'", beyond.estimate(), at_most(0));
+  lab.note(
+      "Documents of 64 tokens about three people of four titles and 200 names, with sentences about what is kept in "
+      "mind and at bay among them. Names and the nouns behind in and at are learned. Lift: ln p of the name where it "
+      "stood behind this title, less ln p where it stood behind another person's.");
 }
 
 }  // namespace
 
-const Study skip_trigrams{"skip-trigrams", "circuits", "One layer of attention is a sum of skip-trigrams.",
-                          "Elhage et al. 2021, A Mathematical Framework for Transformer Circuits, One-Layer Attention-Only Transformers", 3, run};
+const Study skip_trigrams{
+    "skip-trigrams",
+    "circuits",
+    "One layer of attention is a sum of skip-trigrams: it remembers Doctor Ashford, mixes up idioms, and misses new "
+    "names.",
+    "Elhage et al. 2021, A Mathematical Framework for Transformer Circuits, One-Layer Attention-Only Transformers",
+    3,
+    run};
 
 }  // namespace primer::studies

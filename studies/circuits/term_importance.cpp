@@ -1,9 +1,10 @@
 // Which paths of two layers of attention matter: tokens straight to the logits, through one head, or through a head of
-// each layer, a virtual head? With all heads looking where they looked, the loss is taken with paths of order 0 alone,
-// with those of order 1, and with all.
+// each layer, a virtual head? All heads look where they looked; the loss is taken with paths of order 0 alone, with
+// those of order 1 too, and with all. And what is lost that way is held beside a model that was trained without virtual
+// heads.
 #include <cmath>
+#include <memory>
 
-#include "studies/circuits/doctor.h"
 #include "studies/circuits/paths.h"
 #include "studies/circuits/periodic.h"
 #include "studies/circuits/symbols.h"
@@ -20,71 +21,139 @@ constexpr long heads = 4, length = 64;
 
 struct Data {
   std::string name;
-  long vocabulary, steps;
-  std::function<data::Batch(std::uint64_t seed, long step, long sequences)> batch;
+  long vocabulary;
+  std::function<data::Batch(std::uint64_t seed, long step, long sequences)> train, test;
 };
 
+/// Where much is left to learn of all kinds, and where nothing but what followed earlier counts.
 std::vector<Data> all_data(const std::string& book) {
   const auto text = std::make_shared<Symbols>(book);
+  const std::size_t end = text->ids.size(), cut = end * 9 / 10;
+  const auto windows = [=](std::size_t from, std::size_t to) {
+    return [=](std::uint64_t seed, long step, long n) { return text->windows(seed, step, n, length, from, to); };
+  };
   const Periodic periodic;
-  return {{"a book", text->size(), 1500,
-           [=](std::uint64_t seed, long step, long n) {
-             return text->windows(seed, step, n, length, 0, text->ids.size() * 9 / 10);
-           }},
-          {"names", Doctor::vocabulary, 2000, Doctor::documents},
-          {"repeated blocks", periodic.vocabulary(), 1500, [=](std::uint64_t seed, long step, long n) {
-             return periodic.batch(seed, step, n);
-           }}};
+  const auto blocks = [=](std::uint64_t seed, long step, long n) { return periodic.batch(seed, step, n); };
+  return {{"a book", text->size(), windows(0, cut), windows(cut, end)},
+          {"repeated blocks", periodic.vocabulary(), blocks, blocks}};
 }
 
-double mean(const std::vector<double>& v) { return mean_of(v, "items").mean; }
+double mean(const std::vector<double>& values) { return mean_of(values, "targets").mean; }
+
+/// Mean -ln p with paths of some kinds, nats.
+struct Losses {
+  double uniform, direct, first, second, single, all;  // first, second: order 1 through heads of this layer alone
+  Matrix without;                                      // [H, H]: all but one virtual head; a row a head of layer 2
+
+  double individual() const { return direct - single; }
+  double virtual_heads() const { return single - all; }
+};
+
+Losses losses_of(const nn::Model<float>& model, const data::Batch& test) {
+  const Paths<float> paths(model, test);
+  const Matrix& tokens = paths.tokens();
+  const Matrix first = paths.written(0, tokens), second = paths.written(1, tokens);
+  const Matrix single = sum(sum(tokens, first), second), all = sum(single, paths.written(1, first));
+  Losses found{std::log(static_cast<double>(model.config().vocabulary)),
+               mean(paths.nats(tokens)),
+               mean(paths.nats(sum(tokens, first))),
+               mean(paths.nats(sum(tokens, second))),
+               mean(paths.nats(single)),
+               mean(paths.nats(all)),
+               train::zeros(heads, heads)};
+  for (long g = 0; g < heads; ++g) {
+    const Matrix read = paths.written(Head{0, g}, tokens);
+    for (long h = 0; h < heads; ++h) {
+      found.without(h, g) = mean(paths.nats(sum(all, paths.written(Head{1, h}, read), -1)));
+    }
+  }
+  return found;
+}
+
+void draw(Lab& lab, const std::string& name, const Losses& found) {
+  lab.picture(train::bar_chart({"Loss by the order of paths: " + name,
+                                "Paths of order 0 alone, with those through one head of a layer, of both layers, and "
+                                "with virtual heads, which is the whole model. Nothing else changes from bar to bar."},
+                               {.name = "nats"},
+                               {{.name = "uniform", .value = found.uniform},
+                                {.name = "direct path", .value = found.direct},
+                                {.name = "and heads of layer 0", .value = found.first},
+                                {.name = "or heads of layer 1", .value = found.second},
+                                {.name = "and all heads", .value = found.single},
+                                {.name = "and virtual heads", .value = found.all}}));
+  train::Table table;
+  for (long h = 0; h < heads; ++h) {
+    table.rows.push_back("layer 1, head " + std::to_string(h));
+    table.columns.push_back("layer 0, head " + std::to_string(h));
+    for (long g = 0; g < heads; ++g) table.values.push_back(found.without(h, g) - found.all);
+  }
+  lab.picture(train::heat_map({"What each virtual head is worth: " + name,
+                               "The loss without one virtual head, less that of the whole model, nats: a row is the "
+                               "later head, a column the one that it reads."},
+                              table));
+}
 
 void run(Lab& lab) {
-  long i = 0;
   for (const Data& data : all_data(lab.text())) {
-    if (getenv("DATA") && atol(getenv("DATA")) != i++) continue;
+    std::vector<double> direct, individual, virtual_heads, share, whole, without;
     for (const std::uint64_t seed : lab.seeds()) {
-      lab.at(data.name + ", seed " + std::to_string(seed));
-      Net<float> net({.vocabulary = data.vocabulary,
-                      .context = length,
-                      .layers = 2,
-                      .heads = heads,
-                      .channels = 64,
-                      .ffn_channels = -1,
-                      .position = nn::Position::qk,
-                      .norm = nn::NormPlace::none,
-                      .deviation = 0.1,
-                      .output = {.tie = false}},
-                     seed);
-      Fit how{.steps = lab.steps(std::getenv("STEPS") ? atol(std::getenv("STEPS")) : data.steps), .seed = seed};
-      how.after = [&](long step) {
-        if (step % 250 && step != how.steps) return;
-        const data::Batch test = data.batch(seed + 1'000'000, 0, lab.size(32, 2));
-        const Paths<float> paths(net.model, test);
-        const Matrix& direct = paths.tokens();
-        const Matrix first = paths.written(0, direct), second = paths.written(1, direct),
-                     virtual_ = paths.written(1, first);
-        const Matrix one = sum(direct, first), other = sum(direct, second), both = sum(one, second);
-        const Matrix all = sum(both, virtual_);
-        const double u = std::log(data.vocabulary), d = mean(paths.nats(direct)), l1 = mean(paths.nats(one)),
-                     l2 = mean(paths.nats(other)), b = mean(paths.nats(both)), a = mean(paths.nats(all));
-        double j = 0;
-        for (const Judged& x : judge(net.model, test)) j += x.nll;
-        j /= test.target_count();
-        printf("%s %ld: uniform %.3f direct %.3f +l1 %.3f +l2 %.3f both %.3f all %.3f (%.3f): virtual / individual %.3f\n",
-               data.name.c_str(), step, u, d, l1, l2, b, a, j, (b - a) / (d - b));
-        fflush(stdout);
-      };
-      fit<float>(
-          net, how, [&](long step) { return data.batch(seed, step, 64); }, lab.interruption);
+      const data::Batch test = data.test(seed + 1'000'000, 0, lab.size(64, 2));
+      for (const bool is_cut : {false, true}) {
+        lab.at(data.name + (is_cut ? ", without virtual heads, seed " : ", seed ") + std::to_string(seed));
+        Net<float> net({.vocabulary = data.vocabulary,
+                        .context = length,
+                        .layers = 2,
+                        .heads = heads,
+                        .channels = 64,
+                        .ffn_channels = -1,
+                        .position = nn::Position::qk,
+                        .norm = nn::NormPlace::none,
+                        .deviation = 0.1,
+                        .output = {.tie = false}},
+                       seed);
+        FromTokens values(net.model, "v");
+        data::Batch batch;
+        fit<float>(
+            net.parameters, {.steps = lab.steps(1500), .seed = seed},
+            [&](autograd::Tape<float>& tape, long step) {
+              if (is_cut) tape.observer = &values;
+              batch = data.train(seed, step, 64);
+              return batch_loss(net.model, tape, batch);
+            },
+            lab.interruption);
+        if (is_cut) {
+          std::vector<double> nats;
+          for (const Judged& one : judge(net.model, test, &values)) nats.push_back(one.nll);
+          without.push_back(mean(nats));
+          continue;
+        }
+        const Losses found = losses_of(net.model, test);
+        direct.push_back(found.uniform - found.direct);
+        individual.push_back(found.individual());
+        virtual_heads.push_back(found.virtual_heads());
+        share.push_back(found.virtual_heads() / found.individual());
+        whole.push_back(found.all);
+        if (seed == 1) draw(lab, data.name, found);
+      }
     }
+    lab.figure(data.name + ": direct path, nats below uniform", mean_of(direct, "seeds"));
+    lab.figure(data.name + ": individual heads, nats below that", mean_of(individual, "seeds"));
+    lab.figure(data.name + ": virtual heads, nats below these", mean_of(virtual_heads, "seeds"));
+    lab.claim(data.name + ": virtual heads over individual ones", mean_of(share, "seeds"), at_least(0.1));
+    lab.figure(data.name + ": loss of the whole model", mean_of(whole, "seeds"));
+    lab.figure(data.name + ": loss when trained without virtual heads", mean_of(without, "seeds"));
   }
 }
 
 }  // namespace
 
-const Study term_importance{"term-importance", "circuits", "Which paths of two layers of attention matter.",
-                            "Elhage et al. 2021, A Mathematical Framework for Transformer Circuits, Term Importance", 3,
-                            run, true};
+const Study term_importance{
+    "term-importance",
+    "circuits",
+    "Straight to the logits, through one head or through two: which paths does a model of two layers live by?",
+    "Elhage et al. 2021, A Mathematical Framework for Transformer Circuits, Term Importance Analysis",
+    3,
+    run,
+    true};
 
 }  // namespace primer::studies

@@ -19,12 +19,11 @@ namespace {
 
 constexpr long V = 11, T_ = 7, C = 12, H = 3, layers = 2;
 
-Net<double> attention_only(nn::Position position, std::uint64_t seed, long kv_heads = 0) {
+Net<double> attention_only(nn::Position position, std::uint64_t seed) {
   return {nn::ModelConfig{.vocabulary = V,
                           .context = T_,
                           .layers = layers,
                           .heads = H,
-                          .kv_heads = kv_heads,
                           .channels = C,
                           .ffn_channels = -1,
                           .position = position,
@@ -56,11 +55,6 @@ double largest_difference(const Matrix& a, const Matrix& b) {
   return most;
 }
 
-Matrix sum(Matrix a, const Matrix& b) {
-  for (std::size_t i = 0; i < a.values.size(); ++i) a.values[i] += b.values[i];
-  return a;
-}
-
 /// The residual stream of a batch's first sequence, rows of W_E: [T, C].
 Matrix embedded(const nn::Model<double>& model, const primer::data::Batch& batch) {
   const Matrix rows = token_rows_of(model);
@@ -71,29 +65,6 @@ Matrix embedded(const nn::Model<double>& model, const primer::data::Batch& batch
 }
 
 }  // namespace
-
-TEST_CASE("the direct path, every head and every pair of heads add up to the logits, to 1e-10, also of shared keys") {
-  for (const auto& [position, kv_heads] : {std::pair{nn::Position::qk, 0L}, {nn::Position::none, 1L}}) {
-    Net<double> net = attention_only(position, 3, kv_heads);
-    const auto batch = random_batch(5);
-    const auto patterns = patterns_of(net.model, batch);
-    const auto logits = logits_of(net.model, batch);
-    const Matrix x = embedded(net.model, batch), unembed = transposed(unembedding_of(net.model));
-    const auto written = [&](Head head, const Matrix& from) {  // A x W_V^T W_O^T
-      const HeadWeights w = weights_of(net.model, head);
-      return product(product(pattern_of(patterns, head), from), product(transposed(w.v), transposed(w.o)));
-    };
-    Matrix paths = x;
-    for (long h = 0; h < H; ++h) {
-      paths = sum(paths, sum(written({0, h}, x), written({1, h}, x)));
-      for (long g = 0; g < H; ++g) paths = sum(paths, written({1, h}, written({0, g}, x)));  // virtual heads
-    }
-    const Matrix all = product(paths, unembed);  // [T, V]
-    Matrix wanted = zeros(T_, V);
-    std::copy_n(logits.begin(), T_ * V, wanted.values.begin());
-    CHECK(largest_difference(all, wanted) < 1e-10);
-  }
-}
 
 TEST_CASE("a head's scores are x W_QK x: queries are rows of W_Q x, and W_QK turned round gives other ones") {
   Net<double> net = attention_only(nn::Position::none, 4);
