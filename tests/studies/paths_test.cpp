@@ -240,3 +240,31 @@ TEST_CASE("M W_Q with M^-T W_K, and W_O M^-1 with M W_V, are the same head: logi
     for (long d = 0; d < D; ++d) attention.output.weight.data()[c * C + h * D + d] = mixed(c, d);
   CHECK(furthest(logits_of(net.model, batch), logits) < 1e-10);
 }
+
+TEST_CASE("values made of tokens leave no virtual head, and change nothing where the first layer writes nothing") {
+  Net<float> net({.vocabulary = V,
+                  .context = T,
+                  .layers = layers,
+                  .heads = H,
+                  .channels = C,
+                  .ffn_channels = -1,
+                  .position = nn::Position::qk,
+                  .norm = nn::NormPlace::none,
+                  .deviation = 0.4,
+                  .output = {.tie = false}},
+                 3);
+  const Batch batch = random_batch(5);
+  const auto wide = [](const std::vector<float>& x) { return std::vector<double>(x.begin(), x.end()); };
+  const auto cut = [&](const char* leaf) {
+    FromTokens observer(net.model, leaf);
+    return wide(logits_of<float>(net.model, batch, &observer));
+  };
+  const Paths<float> paths(net.model, batch);
+  const Matrix single = sum(sum(paths.tokens(), paths.written(0, paths.tokens())), paths.written(1, paths.tokens()));
+  CHECK(furthest(product(single, transposed(unembedding_of(net.model))).values, cut("v")) < 1e-4);
+  CHECK(furthest(cut("k"), wide(logits_of(net.model, batch))) > 1e-2);
+
+  auto& first = dynamic_cast<nn::Transformer<float>&>(*net.model.body).blocks[0].attention;
+  std::fill_n(first.output.weight.data(), C * C, 0.0f);
+  for (const char* leaf : {"k", "v"}) CHECK(furthest(cut(leaf), wide(logits_of(net.model, batch))) < 1e-4);
+}
