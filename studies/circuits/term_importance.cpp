@@ -1,7 +1,7 @@
 // Which paths of two layers of attention matter: tokens straight to the logits, through one head, or through a head of
 // each layer, a virtual head? All heads look where they looked; the loss is taken with paths of order 0 alone, with
-// those of order 1 too, and with all. And what is lost that way is held beside a model that was trained without virtual
-// heads.
+// those of order 1 too, and with all. What a trained model uses is held beside what one needs: another is trained
+// without virtual heads, and one, to see that such a cut can hurt, without K-composition.
 #include <cmath>
 #include <memory>
 
@@ -21,7 +21,8 @@ constexpr long heads = 4, length = 64;
 
 struct Data {
   std::string name;
-  long vocabulary;
+  long vocabulary, steps;
+  bool copies;  // nothing but what followed earlier counts
   std::function<data::Batch(std::uint64_t seed, long step, long sequences)> train, test;
 };
 
@@ -34,8 +35,8 @@ std::vector<Data> all_data(const std::string& book) {
   };
   const Periodic periodic;
   const auto blocks = [=](std::uint64_t seed, long step, long n) { return periodic.batch(seed, step, n); };
-  return {{"a book", text->size(), windows(0, cut), windows(cut, end)},
-          {"repeated blocks", periodic.vocabulary(), blocks, blocks}};
+  return {{"a book", text->size(), 1000, false, windows(0, cut), windows(cut, end)},
+          {"repeated blocks", periodic.vocabulary(), 1500, true, blocks, blocks}};
 }
 
 double mean(const std::vector<double>& values) { return mean_of(values, "targets").mean; }
@@ -93,13 +94,20 @@ void draw(Lab& lab, const std::string& name, const Losses& found) {
                               table));
 }
 
+/// The whole, or the second layer's values or keys made of tokens alone.
+enum class Cut { none, values, keys };
+
 void run(Lab& lab) {
   for (const Data& data : all_data(lab.text())) {
-    std::vector<double> direct, individual, virtual_heads, share, whole, without;
+    std::vector<double> direct, individual, virtual_heads, share, loss[3];
     for (const std::uint64_t seed : lab.seeds()) {
       const data::Batch test = data.test(seed + 1'000'000, 0, lab.size(64, 2));
-      for (const bool is_cut : {false, true}) {
-        lab.at(data.name + (is_cut ? ", without virtual heads, seed " : ", seed ") + std::to_string(seed));
+      for (const Cut cut : {Cut::none, Cut::values, Cut::keys}) {
+        lab.at(data.name +
+               (cut == Cut::none     ? ""
+                : cut == Cut::values ? ", without virtual heads"
+                                     : ", without K-composition") +
+               ", seed " + std::to_string(seed));
         Net<float> net({.vocabulary = data.vocabulary,
                         .context = length,
                         .layers = 2,
@@ -111,28 +119,26 @@ void run(Lab& lab) {
                         .deviation = 0.1,
                         .output = {.tie = false}},
                        seed);
-        FromTokens values(net.model, "v");
+        FromTokens from_tokens(net.model, cut == Cut::keys ? "k" : "v");
+        FromTokens* const watching = cut == Cut::none ? nullptr : &from_tokens;
         data::Batch batch;
         fit<float>(
-            net.parameters, {.steps = lab.steps(1500), .seed = seed},
+            net.parameters, {.steps = lab.steps(data.steps), .seed = seed},
             [&](autograd::Tape<float>& tape, long step) {
-              if (is_cut) tape.observer = &values;
+              tape.observer = watching;
               batch = data.train(seed, step, 64);
               return batch_loss(net.model, tape, batch);
             },
             lab.interruption);
-        if (is_cut) {
-          std::vector<double> nats;
-          for (const Judged& one : judge(net.model, test, &values)) nats.push_back(one.nll);
-          without.push_back(mean(nats));
-          continue;
-        }
+        std::vector<double> nats;
+        for (const Judged& one : judge<float>(net.model, test, watching)) nats.push_back(one.nll);
+        loss[static_cast<std::size_t>(cut)].push_back(mean(nats));
+        if (cut != Cut::none) continue;
         const Losses found = losses_of(net.model, test);
         direct.push_back(found.uniform - found.direct);
         individual.push_back(found.individual());
         virtual_heads.push_back(found.virtual_heads());
         share.push_back(found.virtual_heads() / found.individual());
-        whole.push_back(found.all);
         if (seed == 1) draw(lab, data.name, found);
       }
     }
@@ -140,9 +146,17 @@ void run(Lab& lab) {
     lab.figure(data.name + ": individual heads, nats below that", mean_of(individual, "seeds"));
     lab.figure(data.name + ": virtual heads, nats below these", mean_of(virtual_heads, "seeds"));
     lab.claim(data.name + ": virtual heads over individual ones", mean_of(share, "seeds"), at_least(0.1));
-    lab.figure(data.name + ": loss of the whole model", mean_of(whole, "seeds"));
-    lab.figure(data.name + ": loss when trained without virtual heads", mean_of(without, "seeds"));
+    lab.figure(data.name + ": loss of the whole model", mean_of(loss[0], "seeds"));
+    lab.claim(data.name + ": more if trained without virtual heads", paired(loss[1], loss[0], "seeds"), at_most(0.05));
+    const std::string keys = data.name + ": more if trained without K-composition";
+    const Estimate more = paired(loss[2], loss[0], "seeds");
+    if (data.copies) lab.claim(keys, more, at_least(1));
+    else lab.figure(keys, more);
   }
+  lab.note(
+      "Two layers of four heads. The book is read by bytes, its last tenth is the test; the blocks are those of the "
+      "study of induction. Elhage et al. report about 0.3 nats of virtual heads to 5.2 of individual ones, in a model "
+      "with 12 heads a layer and a context of 2048.");
 }
 
 }  // namespace
