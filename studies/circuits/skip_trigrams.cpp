@@ -19,6 +19,7 @@ using train::Head, train::Matrix;
 
 constexpr long heads = 4;
 constexpr int V = Doctor::vocabulary, town = Doctor::bay + 1;  // a noun that never follows keep
+constexpr int destinations[]{Doctor::title, Doctor::title + 3, Doctor::in, Doctor::at};
 
 Net<float> trained(Lab& lab, long layers, std::uint64_t seed) {
   lab.at(std::to_string(layers) + (layers == 1 ? " layer, seed " : " layers, seed ") + std::to_string(seed));
@@ -91,9 +92,7 @@ double log_unigram(std::uint64_t seed, long count) {
 
 /// What each head adds by looking at keep from the preposition, above what it adds to the nouns that keep never has:
 /// to the right noun and to the mistaken one, means over documents. Exact: logits are the sum of A(t, s) OV(s, out).
-struct Added {
-  double right = 0, mistaken = 0;
-};
+using Added = std::pair<double, double>;
 std::array<Added, heads> added_by(const nn::Model<float>& model, int preposition, std::uint64_t seed, long count) {
   const data::Batch batch = Doctor::idioms(Doctor::keep, preposition, seed, count);
   const auto pattern = train::patterns_of(model, batch)[0];  // [B, H, T, T]
@@ -137,16 +136,20 @@ Matrix above_mean(Matrix table) {
   return table;
 }
 
-/// The strongest skip-trigrams of a head, one for each source: the most of QK(destination, source) OV(source, out).
+/// The strongest skip-trigrams of a head by QK(destination, source) OV(source, out): out is a name behind titles and a
+/// noun behind in and at, which is what the direct path sees to.
 std::string strongest(const Matrix& looks, const Matrix& raised, std::size_t count) {
   std::vector<std::pair<double, std::string>> found;
   for (int source = 1; source < V; ++source) {
-    const double* row = raised.values.data() + source * V;
-    const int out = static_cast<int>(std::max_element(row, row + V) - row);
-    int from = 0;
-    for (int i = 1; i < V; ++i) from = looks(i, source) > looks(from, source) ? i : from;
-    found.emplace_back(-looks(from, source) * row[out],
-                       Doctor::word(source) + " ... " + Doctor::word(from) + " -> " + Doctor::word(out));
+    for (const int from : destinations) {
+      if (looks(from, source) < 0) continue;
+      const auto [first, last] =
+          from < Doctor::name ? std::pair{Doctor::name, Doctor::verb} : std::pair{Doctor::noun, Doctor::way};
+      const double* row = raised.values.data() + source * V;
+      const auto out = std::max_element(row + first, row + last);
+      found.emplace_back(-looks(from, source) * *out, Doctor::word(source) + " ... " + Doctor::word(from) + " -> " +
+                                                          Doctor::word(static_cast<int>(out - row)));
+    }
   }
   std::sort(found.begin(), found.end());
   std::string text;
@@ -156,7 +159,6 @@ std::string strongest(const Matrix& looks, const Matrix& raised, std::size_t cou
 
 void draw(Lab& lab, const nn::Model<float>& model) {
   const int own = Doctor::name, judges = Doctor::name + 3, any = Doctor::name + 110;
-  const std::vector<int> froms{Doctor::title, Doctor::title + 3, Doctor::in, Doctor::at};
   const std::vector<int> sources{own, judges, any, Doctor::keep, Doctor::keep + 1};
   const std::vector<int> outs{own, judges, any, Doctor::mind, Doctor::bay, town};
   train::Table qk, ov;
@@ -165,7 +167,7 @@ void draw(Lab& lab, const nn::Model<float>& model) {
   for (long h = 0; h < heads; ++h) {
     const Matrix looks = above_mean(looks_of(model, {0, h})), raised = above_mean(raised_by(model, {0, h}));
     const std::string head = "head " + std::to_string(h) + ", ";
-    for (const int from : froms) {
+    for (const int from : destinations) {
       qk.rows.push_back(head + Doctor::word(from));
       for (const int source : sources) qk.values.push_back(looks(from, source));
     }
@@ -207,9 +209,7 @@ void run(Lab& lab) {
     double least = INFINITY;  // of in and at: what the head that adds most to the right noun adds to the mistaken one
     for (const int preposition : {Doctor::in, Doctor::at}) {
       const auto added = added_by(one.model, preposition, seed, lab.size(100, 4));
-      const auto best =
-          std::max_element(added.begin(), added.end(), [](Added a, Added b) { return a.right < b.right; });
-      least = std::min(least, best->mistaken);
+      least = std::min(least, std::max_element(added.begin(), added.end())->second);
     }
     same_head.push_back(least);
 

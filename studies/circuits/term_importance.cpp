@@ -126,7 +126,7 @@ void run(Lab& lab) {
             net.parameters, {.steps = lab.steps(data.steps), .seed = seed},
             [&](autograd::Tape<float>& tape, long step) {
               tape.observer = watching;
-              batch = data.train(seed, step, 64);
+              batch = data.train(seed, step, lab.size(64, 8));
               return batch_loss(net.model, tape, batch);
             },
             lab.interruption);
