@@ -166,7 +166,7 @@ const Study term_importance{
     "circuits",
     "Straight to the logits, through one head or through two: which paths does a model of two layers live by?",
     "Elhage et al. 2021, A Mathematical Framework for Transformer Circuits, Term Importance Analysis",
-    3,
+    4,
     run,
     true};
 
