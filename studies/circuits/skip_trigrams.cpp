@@ -244,7 +244,7 @@ const Study skip_trigrams{
     "One layer of attention is a sum of skip-trigrams: it remembers Doctor Ashford, mixes up idioms, and misses new "
     "names.",
     "Elhage et al. 2021, A Mathematical Framework for Transformer Circuits, One-Layer Attention-Only Transformers",
-    3,
+    2,
     run};
 
 }  // namespace primer::studies
