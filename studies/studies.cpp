@@ -3,8 +3,8 @@
 namespace primer::studies {
 
 const std::vector<const Study*>& all_studies() {
-  static const std::vector<const Study*> studies{&bigram,      &constructed_study, &induction,
-                                                 &novel_names, &natural_text,      &gap};
+  static const std::vector<const Study*> studies{&bigram,       &constructed_study, &induction, &novel_names,
+                                                 &natural_text, &repeated_sum,      &gap};
   return studies;
 }
 

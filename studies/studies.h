@@ -5,7 +5,7 @@
 
 namespace primer::studies {
 
-extern const Study bigram, constructed_study, induction, novel_names, natural_text;  // studies/circuits/
-extern const Study gap;                                                              // studies/
+extern const Study bigram, constructed_study, induction, novel_names, natural_text, repeated_sum;  // studies/circuits/
+extern const Study gap;                                                                            // studies/
 
 }  // namespace primer::studies

@@ -34,7 +34,7 @@ nn::ModelConfig shape(long vocabulary, long layers) {
 /// Losses at each place of a window, and what they say of learning from the context: the loss around place 0.9 T less
 /// that around 0.1 T, T / 20 to each side, sequence by sequence. Olsson et al. 2022, "in-context learning score".
 struct ByPlace {
-  std::vector<double> scores;                  // of sequences that have targets in both ranges
+  std::vector<double> scores;                 // of sequences that have targets in both ranges
   train::Curve curve = {{}, {}, {}, {}, {}};  // the mean over sequences
 
   ByPlace(const nn::Model<float>& model, const data::Batch& batch, std::string name) {
@@ -124,7 +124,7 @@ void run(Lab& lab) {
         course.y.push_back(mean_of(correct(net.model, watched), "sequences").mean);
       };
       fit<float>(
-          net, how, [&](long step) { return triggers.batch(seed, step, 32, length); }, lab.interruption);
+          net, how, [&](long step) { return triggers.batch(seed, step, 32, length, false); }, lab.interruption);
       right[layers - 1].add(correct(net.model, test));
       ByPlace behind(net.model, all, name);
       gain[layers - 1].add(behind.scores);
@@ -146,18 +146,21 @@ void run(Lab& lab) {
   lab.claim("behind triggers: loss at 0.9 T less that at 0.1 T, two layers", gain[1].estimate(), at_most(-0.15));
   lab.claim("the same, one layer", gain[0].estimate(), at_least(-0.07));
   lab.figure("behind triggers: best prefix-matching score", mean_of(prefix, "seeds"));
-  lab.picture(train::line_chart({"What the context brings", "The mean loss at each place of a window. Only two layers, "
+  lab.picture(train::line_chart({"What the context brings",
+                                 "The mean loss at each place of a window. Only two layers, "
                                  "and only where copying pays, are better at its end than at its beginning."},
                                 {.name = "place"}, {.name = "nats", .low = 0}, curves));
   lab.picture(train::line_chart({"Copying is learned where it pays",
                                  "The share of triggers' successors that are right where the trigger stood before; a "
                                  "guess is right once in five."},
                                 {.name = "step"}, {.name = "share", .low = 0, .high = 1}, courses));
-  lab.note("Symbols are bytes. The text's first nine tenths are trained on, windows of 128 from the last tenth are "
-           "judged. Blocks of 25 random symbols, or all if they are fewer, are repeated four times.");
-  lab.note("Triggers are the five commonest symbols; the next five follow them, in an order drawn for each sequence. "
-           "All else follows by the text's pairs, and is no target. Losses behind triggers count their first places, "
-           "too. A window of a twentieth of the places to each side stands for a place.");
+  lab.note(
+      "Symbols are bytes. The text's first nine tenths are trained on, windows of 128 from the last tenth are "
+      "judged. Blocks of 25 random symbols, or all if they are fewer, are repeated four times.");
+  lab.note(
+      "Triggers are the five commonest symbols; the next five follow them, in an order drawn for each sequence. "
+      "All else follows by the text's pairs, and is no target. Losses behind triggers count their first places, "
+      "too. A window of a twentieth of the places to each side stands for a place.");
 }
 
 }  // namespace

@@ -16,11 +16,12 @@ Triggers::Triggers(const Symbols& text, std::size_t n) : followers(static_cast<s
   std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
     return followers[static_cast<std::size_t>(a)].size() > followers[static_cast<std::size_t>(b)].size();
   });
-  if (order.size() < 2 * count || followers[static_cast<std::size_t>(order[2 * count - 1])].empty()) {
-    throw autograd::Error(autograd::Fault::input, "this study needs a text of 10 different bytes or more");
+  constexpr long most = commoner + 2 * count;
+  if (static_cast<long>(order.size()) < most || followers[static_cast<std::size_t>(order[most - 1])].empty()) {
+    throw autograd::Error(autograd::Fault::input, "this study needs a text of 13 different bytes or more");
   }
-  triggers.assign(order.begin(), order.begin() + count);
-  successors.assign(order.begin() + count, order.begin() + 2 * count);
+  triggers.assign(order.begin() + commoner, order.begin() + commoner + count);
+  successors.assign(order.begin() + commoner + count, order.begin() + most);
 }
 
 data::Batch Triggers::batch(std::uint64_t seed, long step, long sequences, long length, bool seen_before) const {
@@ -41,7 +42,7 @@ data::Batch Triggers::batch(std::uint64_t seed, long step, long sequences, long 
       const bool is_trigger = after[symbol] >= 0;
       const std::vector<int>& usual = followers[symbol];
       // The text's last symbol may stand nowhere else: nothing follows it, so the sequence goes on with a trigger.
-      const int next = is_trigger       ? after[symbol]
+      const int next = is_trigger      ? after[symbol]
                        : usual.empty() ? triggers[below(triggers.size())]
                                        : usual[below(usual.size())];
       batch.tokens[place] = static_cast<int>(symbol);

@@ -10,11 +10,12 @@
 namespace primer::studies {
 
 struct Triggers {
-  static constexpr long count = 5;
+  static constexpr long commoner = 3, count = 5;
 
-  /// The triggers are the five commonest symbols of text.ids[0] ... text.ids[n - 1], and what follows them are the next
-  /// five in a random order: none is commoner than another in a sequence, so that only its place tells which one it
-  /// is. Fewer than ten symbols: Fault::input.
+  /// The triggers are the fourth to the eighth commonest symbol of text.ids[0] ... text.ids[n - 1]; the next five
+  /// follow them, in a random order. So what follows one trigger is as common in a sequence as what follows another,
+  /// and only its place tells which is which; behind the commonest three it would be commoner. Fewer than 13 symbols:
+  /// Fault::input.
   Triggers(const Symbols& text, std::size_t n);
 
   std::vector<int> triggers, successors;    // [5] each, the commonest first
