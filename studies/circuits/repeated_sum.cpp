@@ -36,7 +36,11 @@ std::vector<double> whole_answers(const nn::Model<float>& model, const data::Bat
   const std::vector<Judged> places = judge(model, batch, observer);
   std::vector<double> right;
   for (std::size_t i = 0; i < places.size(); i += Sums::digits) {
-    right.push_back(std::all_of(places.begin() + static_cast<long>(i), places.begin() + static_cast<long>(i) + Sums::digits, [](const Judged& one) { return one.correct; }) ? 1 : 0);
+    right.push_back(std::all_of(places.begin() + static_cast<long>(i),
+                                places.begin() + static_cast<long>(i) + Sums::digits,
+                                [](const Judged& one) { return one.correct; })
+                        ? 1
+                        : 0);
   }
   return right;
 }
@@ -69,10 +73,12 @@ std::size_t best(const std::vector<double>& scores) {
 }
 
 /// Rows: the three places from which an answer is written, of one head; columns: the whole sequence.
-train::Picture looks(const train::Words& words, const std::vector<float>& pattern, const data::Batch& batch, std::size_t head) {
+train::Picture looks(const train::Words& words, const std::vector<float>& pattern, const data::Batch& batch,
+                     std::size_t head) {
   constexpr std::string_view signs = "0123456789+=;|";
   train::Table table;
-  for (long s = 0; s < T; ++s) table.columns.emplace_back(1, signs[static_cast<std::size_t>(batch.tokens[static_cast<std::size_t>(s)])]);
+  for (long s = 0; s < T; ++s)
+    table.columns.emplace_back(1, signs[static_cast<std::size_t>(batch.tokens[static_cast<std::size_t>(s)])]);
   for (long t = T - Sums::each + Sums::first_answer; t < T - 2; ++t) {
     table.rows.push_back("before " + table.columns[static_cast<std::size_t>(t + 1)]);
     const auto row = pattern.begin() + (static_cast<long>(head) * T + t) * T;
@@ -86,7 +92,9 @@ struct Answers {
   Tally repeated, misquoted, corrected, fresh;
 
   void add(const nn::Model<float>& model, std::uint64_t seed, long sequences) {
-    const auto right = [&](Kind kind) { return whole_answers(model, Sums::batch(seed + 1'000'000, static_cast<long>(kind), sequences, kind, true)); };
+    const auto right = [&](Kind kind) {
+      return whole_answers(model, Sums::batch(seed + 1'000'000, static_cast<long>(kind), sequences, kind, true));
+    };
     repeated.add(right(Kind::repeated));
     misquoted.add(right(Kind::misquoted));
     corrected.add(right(Kind::corrected));
@@ -102,9 +110,12 @@ void run(Lab& lab) {
     const long tests = lab.size(256, 4);
     const auto learn = [&](Net<float>& net, Kind kind, long steps, const std::string& what) {
       lab.at(what + ", seed " + std::to_string(seed));
-      fit<float>(net, {.steps = lab.steps(steps), .lr = 3e-3, .seed = seed}, [&](long step) { return Sums::batch(seed, step, 32, kind, false, true); }, lab.interruption);
+      fit<float>(
+          net, {.steps = lab.steps(steps), .lr = 3e-3, .seed = seed},
+          [&](long step) { return Sums::batch(seed, step, 32, kind, false, true); }, lab.interruption);
     };
-    Net<float> copying(shape(2, false), seed), one(shape(1, false), seed), adding(shape(2, true), seed), plain(shape(2, false), seed);
+    Net<float> copying(shape(2, false), seed), one(shape(1, false), seed), adding(shape(2, true), seed),
+        plain(shape(2, false), seed);
     learn(copying, Kind::repeated, 2000, "repeated sums, two layers of attention");
     learn(one, Kind::repeated, 2000, "repeated sums, one layer of attention");
     learn(adding, Kind::fresh, 1000, "sums that do not repeat, with feed-forward");
@@ -118,11 +129,13 @@ void run(Lab& lab) {
 
     // Where the answer comes from, and what is lost without the heads that bring it.
     const data::Batch few = Sums::batch(seed + 2'000'000, 2, lab.size(64, 2), Kind::repeated, true);
-    const auto patterns = train::patterns_of(copying.model, few), others_patterns = train::patterns_of(adding.model, few);
+    const auto patterns = train::patterns_of(copying.model, few),
+               others_patterns = train::patterns_of(adding.model, few);
     const Sources last(patterns[1], few), first_adder(others_patterns[0], few), last_adder(others_patterns[1], few);
     copied_from.push_back(last.copy[best(last.copy)]);
     adder_copies.push_back(std::max(first_adder.copy[best(first_adder.copy)], last_adder.copy[best(last_adder.copy)]));
-    numbers_of.push_back(std::max(first_adder.numbers[best(first_adder.numbers)], last_adder.numbers[best(last_adder.numbers)]));
+    numbers_of.push_back(
+        std::max(first_adder.numbers[best(first_adder.numbers)], last_adder.numbers[best(last_adder.numbers)]));
     std::set<Head> bringing, rest;
     for (long h = 0; h < heads; ++h) (last.copy[static_cast<std::size_t>(h)] > 0.2 ? bringing : rest).insert({1, h});
     train::WithoutHeads<float> cut(copying.model, bringing), control(copying.model, rest);
@@ -133,10 +146,12 @@ void run(Lab& lab) {
                          "The last sum of a text whose sums were all there before. Columns are its tokens, rows the "
                          "places before each digit of the answer."},
                         patterns[1], few, best(last.copy)));
-      const bool in_first = first_adder.numbers[best(first_adder.numbers)] > last_adder.numbers[best(last_adder.numbers)];
+      const bool in_first =
+          first_adder.numbers[best(first_adder.numbers)] > last_adder.numbers[best(last_adder.numbers)];
       lab.picture(looks({"Added: the head that looks most at the numbers of this sum",
                          "The same text, read by the model that adds: it looks at the sum itself."},
-                        others_patterns[in_first ? 0 : 1], few, best(in_first ? first_adder.numbers : last_adder.numbers)));
+                        others_patterns[in_first ? 0 : 1], few,
+                        best(in_first ? first_adder.numbers : last_adder.numbers)));
     }
   }
   lab.claim("copying: repeated answers, two layers", copier.repeated.estimate(), at_least(0.95));
@@ -144,7 +159,8 @@ void run(Lab& lab) {
   lab.claim("copying: sums that were not there before", copier.fresh.estimate(), at_most(0.05));
   lab.claim("copying: wrong answers are repeated", copier.misquoted.estimate(), at_least(0.9));
   lab.claim("copying: right answers where wrong ones stood", copier.corrected.estimate(), at_most(0.05));
-  lab.claim("copying: attention of the best head to the digit that is copied", mean_of(copied_from, "seeds"), at_least(0.5));
+  lab.claim("copying: attention of the best head to the digit that is copied", mean_of(copied_from, "seeds"),
+            at_least(0.5));
   lab.claim("copying: repeated answers without the heads that look there", ablated.estimate(), at_most(0.15));
   lab.figure("copying: without the other heads of the second layer", others.estimate());
   lab.claim("adding: sums that were not there before", adder.fresh.estimate(), at_least(0.95));
@@ -152,10 +168,12 @@ void run(Lab& lab) {
   lab.claim("adding: right answers where wrong ones stood", adder.corrected.estimate(), at_least(0.95));
   lab.claim("adding: wrong answers are repeated", adder.misquoted.estimate(), at_most(0.05));
   lab.figure("adding: most attention of a head to the numbers of the sum", mean_of(numbers_of, "seeds"));
-  lab.claim("adding: most attention of a head to the digit that stood there before", mean_of(adder_copies, "seeds"), at_most(0.1));
+  lab.claim("adding: most attention of a head to the digit that stood there before", mean_of(adder_copies, "seeds"),
+            at_most(0.1));
   lab.figure("a guess that reads nothing", exact(Sums::blind_guess()));
-  lab.note("Six sums of two-digit numbers a text, digit by digit. A tenth of the pairs of numbers, either way round, "
-           "is kept from training, and all tests are made of them. An answer counts if its three digits do.");
+  lab.note(
+      "Six sums of two-digit numbers a text, digit by digit. A tenth of the pairs of numbers, either way round, "
+      "is kept from training, and all tests are made of them. An answer counts if its three digits do.");
 }
 
 }  // namespace

@@ -47,8 +47,8 @@ data::Batch Sums::batch(std::uint64_t seed, long step, long sequences, Kind kind
     x[0] = mark;
     for (long i = 0; i < sums; ++i) {
       const auto [a, b, answer] = all[static_cast<std::size_t>(i)];
-      const std::array<int, each> text{a / 10, a % 10,       plus,             b / 10,      b % 10,
-                                       equals, answer / 100, answer / 10 % 10, answer % 10, end};
+      const std::array<int, each> text{a / 10,       a % 10,           plus,        b / 10, b % 10, equals,
+                                       answer / 100, answer / 10 % 10, answer % 10, end};
       std::copy(text.begin(), text.end(), x + 1 + i * each);
       if (i < sums / 2 && !(training && fresh)) continue;
       for (long k = training && !fresh ? 0 : first_answer; k < first_answer + digits; ++k) {
