@@ -23,6 +23,7 @@ nn::ModelConfig shape(long layers, bool feed_forward) {
           .context = T,
           .layers = layers,
           .heads = heads,
+          .head_size = 16,
           .channels = 64,
           .ffn_channels = feed_forward ? 256 : -1,
           .position = nn::Position::rotary,
@@ -116,8 +117,8 @@ void run(Lab& lab) {
     };
     Net<float> copying(shape(2, false), seed), one(shape(1, false), seed), adding(shape(2, true), seed),
         plain(shape(2, false), seed);
-    learn(copying, Kind::repeated, 2000, "repeated sums, two layers of attention");
-    learn(one, Kind::repeated, 2000, "repeated sums, one layer of attention");
+    learn(copying, Kind::repeated, 1500, "repeated sums, two layers of attention");
+    learn(one, Kind::repeated, 1500, "repeated sums, one layer of attention");
     learn(adding, Kind::fresh, 1000, "sums that do not repeat, with feed-forward");
     learn(plain, Kind::fresh, 1000, "sums that do not repeat, attention alone");
     copier.add(copying.model, seed, tests);

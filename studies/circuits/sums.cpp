@@ -27,8 +27,11 @@ data::Batch Sums::batch(std::uint64_t seed, long step, long sequences, Kind kind
     std::vector<Sum> all;
     while (all.size() < (fresh ? sums : sums / 2)) {
       const int a = 10 + static_cast<int>(below(90)), b = 10 + static_cast<int>(below(90));
-      const auto is_same = [&](const Sum& x) { return (x.a == a && x.b == b) || (x.a == b && x.b == a); };
-      if (is_kept(a, b) != kept || std::any_of(all.begin(), all.end(), is_same)) continue;
+      const auto is_near = [&](const Sum& x) {
+        if (fresh) return std::minmax(x.a, x.b) == std::minmax(a, b);
+        return x.a / 10 == a / 10 || x.a % 10 == a % 10 || x.b / 10 == b / 10 || x.b % 10 == b % 10;
+      };
+      if (is_kept(a, b) != kept || std::any_of(all.begin(), all.end(), is_near)) continue;
       int answer = a + b;
       if (kind == Kind::misquoted || kind == Kind::corrected) {
         while (answer == a + b) answer = 20 + static_cast<int>(below(179));

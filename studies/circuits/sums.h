@@ -25,9 +25,10 @@ struct Sums {
   /// A tenth of the pairs, both ways round, is kept from training; 48 + 76 is among them.
   static bool is_kept(int a, int b);
 
-  /// Sums of pairs of 10 ... 99 that are all kept from training, or all not; a pure function of (seed, step). Targets
-  /// are the answers of the last three sums. In training also of the first three if they are fresh, and else all else
-  /// of the last three that was there before, from the second digit on.
+  /// Sums of pairs of 10 ... 99 that are all kept from training, or all not; a pure function of (seed, step). Three
+  /// that are repeated differ in the digits at every place, so that each tells which sum it is. Targets are the answers
+  /// of the last three sums. In training also of the first three if they are fresh, and else all else of the last three
+  /// that was there before, from the second digit on.
   static data::Batch batch(std::uint64_t seed, long step, long sequences, Kind kind, bool kept, bool training = false);
 
   /// Where in the sequence x [length] a sum with these two numbers began before sum `i` did; -1 if there was none.

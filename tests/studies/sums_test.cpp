@@ -61,12 +61,14 @@ TEST_CASE("training never shows a kept sum, tests show no other, and only what w
           const Read sum = read(batch, s, i);
           CHECK(Sums::is_kept(sum.a, sum.b) == kept);
           pairs.insert(std::minmax(sum.a, sum.b));
-          const bool second = i >= Sums::sums / 2, wrong = kind == Kind::misquoted || (kind == Kind::corrected && !second);
+          const bool second = i >= Sums::sums / 2,
+                     wrong = kind == Kind::misquoted || (kind == Kind::corrected && !second);
           CHECK((sum.answer == sum.a + sum.b) == !wrong);
           const int* x = batch.tokens.data() + s * Sums::length;
           const long before = Sums::earlier(x, i);
           CHECK((before >= 0) == (second && kind != Kind::fresh));
-          if (before >= 0) CHECK((read(batch, s, (before - 1) / Sums::each).answer == sum.answer) == (kind != Kind::corrected));
+          if (before >= 0)
+            CHECK((read(batch, s, (before - 1) / Sums::each).answer == sum.answer) == (kind != Kind::corrected));
         }
         CHECK(static_cast<long>(pairs.size()) == (kind == Kind::fresh ? Sums::sums : Sums::sums / 2));
       }
