@@ -154,7 +154,7 @@ void run(Lab& lab) {
   lab.claim("the same, one layer", right[0].estimate(), at_most(0.35));
   lab.claim("behind triggers: loss at 0.9 T less that at 0.1 T, two layers", gain[1].estimate(), at_most(-0.15));
   lab.claim("the same, one layer", gain[0].estimate(), at_least(-0.07));
-  lab.claim("behind triggers: the same", mean_of(matching, "seeds"), at_least(0.6));
+  lab.claim("behind triggers: attention to what followed before, best head", mean_of(matching, "seeds"), at_least(0.6));
   lab.picture(train::line_chart({"What the context brings",
                                  "The mean loss at each place of a window. Only two layers, "
                                  "and only where copying pays, are better at its end than at its beginning."},
