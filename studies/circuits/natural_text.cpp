@@ -169,8 +169,7 @@ void run(Lab& lab) {
   lab.note(
       "Triggers are the fourth to the eighth commonest symbol; the next five follow them, in an order drawn for each "
       "sequence. All else follows by the text's pairs, and is no target. In the first half of the training targets "
-      "are only where the trigger stood before, and then behind every trigger: from the first step on all of them "
-      "tell nothing for a long time.");
+      "are only where the trigger stood before, since so copying is learned in fewer steps; then behind every one.");
   lab.note("A place's loss is the mean over a twentieth of all places to each side. Behind triggers it counts all.");
 }
 

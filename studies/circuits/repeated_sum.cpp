@@ -1,5 +1,5 @@
-// "48 + 76 = 124" is known in two ways: because it stood there before, or because it was added. Two models that differ
-// in what they have read, and in a feed-forward part, take one way each; sums with wrong answers tell them apart.
+// "48 + 76 = 124" is known in two ways: because it stood there before, or because it was added. A model takes the way
+// that what it has read pays, and cannot go the other; sums with wrong answers tell the two apart.
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -131,7 +131,7 @@ struct Answers {
 
 void run(Lab& lab) {
   Answers copier, adder;
-  Tally single, ablated, others, alone, lead;
+  Tally single, ablated, others, alone, ruleless;
   std::vector<double> copied, added, adder_copies;
   for (const std::uint64_t seed : lab.seeds()) {
     const long tests = lab.size(256, 4);
@@ -143,7 +143,7 @@ void run(Lab& lab) {
       fit<float>(net, how, batches, lab.interruption);
     };
     const Fit to_copy{.steps = lab.steps(2000), .lr = 5e-3, .seed = seed};
-    const Fit to_add{.steps = lab.steps(1000), .lr = 3e-3, .seed = seed};
+    const Fit to_add{.steps = lab.steps(1200), .lr = 3e-3, .seed = seed};
     const std::vector<Kind> repetitions{Kind::repeated, Kind::misquoted}, sums{Kind::fresh};
     Net<float> copying(copier_shape(2), seed), one(copier_shape(1), seed);
     learn(copying, to_copy, repetitions, "repetitions, two layers");
@@ -151,15 +151,15 @@ void run(Lab& lab) {
     Net<float> adding(adder_shape(true), seed), plain(adder_shape(false), seed);
     learn(adding, to_add, sums, "sums that do not repeat, with feed-forward");
     learn(plain, to_add, sums, "sums that do not repeat, attention alone");
+    Net<float> table(adder_shape(true), seed);
+    learn(table, to_add, {Kind::arbitrary}, "answers by no rule, with feed-forward");
     copier.add(copying.model, seed, tests);
     adder.add(adding.model, seed, tests);
     const data::Batch test = Sums::batch(seed + 2'000'000, 0, tests, Kind::repeated, true);
     const data::Batch unseen = Sums::batch(seed + 2'000'000, 1, tests, Kind::fresh, true);
     single.add(whole_answers(one.model, test));
-    std::vector<double> more = whole_answers(adding.model, unseen), less = whole_answers(plain.model, unseen);
-    for (std::size_t i = 0; i < more.size(); ++i) more[i] -= less[i];
-    alone.add(less);
-    lead.add(more);
+    alone.add(whole_answers(plain.model, unseen));
+    ruleless.add(whole_answers(table.model, Sums::batch(seed + 2'000'000, 1, tests, Kind::arbitrary, true)));
 
     // Where an answer comes from, and what is lost without the heads that bring it.
     const data::Batch few = Sums::batch(seed + 3'000'000, 0, lab.size(64, 2), Kind::repeated, true);
@@ -188,17 +188,18 @@ void run(Lab& lab) {
                        "The same text as the model reads it that adds, by the heads that look most at the numbers."},
                       at_sum[is_first ? 0 : 1], few, Best((is_first ? first : second).added)));
   }
-  lab.claim("copying: repeated answers, two layers", copier.repeated.estimate(), at_least(0.9));
-  lab.claim("the same, one layer", single.estimate(), at_most(0.4));
+  constexpr double one_of_three = 1.0 / 3;  // right of those who take the answer of any of the three sums
+  lab.claim("copying: repeated answers, two layers", copier.repeated.estimate(), at_least(0.95));
+  lab.claim("the same, one layer", single.estimate(), at_most(one_of_three));
   lab.claim("copying: sums that were not there before", copier.fresh.estimate(), at_most(0.05));
   lab.claim("copying: wrong answers are repeated", copier.misquoted.estimate(), at_least(0.9));
   lab.claim("copying: right answers where wrong ones stood", copier.corrected.estimate(), at_most(0.05));
   lab.claim("copying: attention to the digit that is copied, best heads", mean_of(copied, "seeds"), at_least(0.5));
-  lab.claim("copying: repeated answers without heads above 0.3 of it", ablated.estimate(), at_most(0.15));
-  lab.figure("copying: without the others of the second layer", others.estimate());
+  lab.claim("copying: repeated answers without heads above 0.3 of it", ablated.estimate(), at_most(one_of_three));
+  lab.claim("copying: without the others of the second layer", others.estimate(), at_least(0.9));
   lab.claim("adding: sums that were not there before", adder.fresh.estimate(), at_least(0.95));
-  lab.figure("the same, attention alone", alone.estimate());
-  lab.claim("what feed-forward brings", lead.estimate(), at_least(0.1));
+  lab.claim("the same, attention alone", alone.estimate(), at_least(0.95));
+  lab.claim("answers by no rule: pairs that were not trained on", ruleless.estimate(), at_most(0.05));
   lab.claim("adding: right answers where wrong ones stood", adder.corrected.estimate(), at_least(0.95));
   lab.claim("adding: wrong answers are repeated", adder.misquoted.estimate(), at_most(0.05));
   lab.claim("adding: attention to the digit that stood there before", mean_of(adder_copies, "seeds"), at_most(0.1));

@@ -17,7 +17,7 @@ bool Sums::is_kept(int a, int b) {
 data::Batch Sums::batch(std::uint64_t seed, long step, long sequences, Kind kind, bool kept, bool training) {
   const autograd::Random random(seed, autograd::hash("sums"), static_cast<std::uint64_t>(step));
   data::Batch batch = empty_batch(sequences, length);
-  const bool fresh = kind == Kind::fresh;
+  const bool fresh = kind == Kind::fresh || kind == Kind::arbitrary;
   struct Sum {
     int a, b, answer;
   };
@@ -33,6 +33,10 @@ data::Batch Sums::batch(std::uint64_t seed, long step, long sequences, Kind kind
       };
       if (is_kept(a, b) != kept || std::any_of(all.begin(), all.end(), is_near)) continue;
       int answer = a + b;
+      if (kind == Kind::arbitrary) {
+        answer = 20 + static_cast<int>(
+                          autograd::mix(static_cast<std::uint64_t>(std::min(a, b) * 1000 + std::max(a, b))) % 179);
+      }
       if (kind == Kind::misquoted || kind == Kind::corrected) {
         while (answer == a + b) answer = 20 + static_cast<int>(below(179));
       }

@@ -19,7 +19,8 @@ struct Sums {
     repeated,   // three sums, then the same in another order
     misquoted,  // three with a wrong answer, then the same with the same wrong answers
     corrected,  // three with a wrong answer, then the same with the right ones
-    fresh       // six, and none twice
+    fresh,      // six, and none twice
+    arbitrary   // the same, but each pair of numbers has an answer of its own, by no rule
   };
 
   /// A tenth of the pairs, both ways round, is kept from training; 48 + 76 is among them.
@@ -27,8 +28,8 @@ struct Sums {
 
   /// Sums of pairs of 10 ... 99 that are all kept from training, or all not; a pure function of (seed, step). Three
   /// that are repeated differ in the digits at every place, so that each tells which sum it is. Targets are the answers
-  /// of the last three sums. In training also of the first three if they are fresh, and else all else of the last three
-  /// that was there before, from the second digit on.
+  /// of the last three sums. In training also of the first three if none is repeated, and else all else of the last
+  /// three that was there before, from the second digit on.
   static data::Batch batch(std::uint64_t seed, long step, long sequences, Kind kind, bool kept, bool training = false);
 
   /// Where in the sequence x [length] a sum with these two numbers began before sum `i` did; -1 if there was none.
