@@ -3,8 +3,9 @@
 namespace primer::studies {
 
 const std::vector<const Study*>& all_studies() {
-  static const std::vector<const Study*> studies{&bigram,        &constructed_study, &induction, &novel_names,
-                                                 &skip_trigrams, &term_importance,   &gap};
+  static const std::vector<const Study*> studies{&bigram,       &skip_trigrams, &constructed_study,
+                                                 &induction,    &novel_names,   &term_importance,
+                                                 &repeated_sum, &natural_text,  &gap};
   return studies;
 }
 

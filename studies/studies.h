@@ -5,7 +5,7 @@
 
 namespace primer::studies {
 
-extern const Study bigram, constructed_study, induction, novel_names, skip_trigrams,
+extern const Study bigram, constructed_study, induction, natural_text, novel_names, repeated_sum, skip_trigrams,
     term_importance;     // studies/circuits/
 extern const Study gap;  // studies/
 
