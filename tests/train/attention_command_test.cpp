@@ -165,7 +165,8 @@ TEST_CASE("a text comes from standard input too, and the page goes where it is s
   CHECK(run_primer(here, "attention run 'ab' -o - | head -c 10").out == "<!doctype ");
 }
 
-TEST_CASE("a file that is no page of primer is not replaced, and a place that cannot be written to is met before work") {
+TEST_CASE(
+    "a file that is no page of primer is not replaced, and a place that cannot be written to is met before work") {
   const FreshDirectory here;
   here.write("novel.html", "<!doctype html><p>what somebody wrote");
   REQUIRE(run_primer(here, "help", "mkdir -m 500 closed; mkdir open; touch open/page.html; chmod 0 open;").code == 0);
