@@ -52,7 +52,7 @@ Circuits circuits_of(const LoadedRun& run, const CircuitsOptions& options) {
 }
 
 void run_circuits(const CircuitsOptions& options) {
-  options.page.check();
+  if (!options.json) options.page.check();
   if (options.text && options.text->empty()) {
     throw autograd::Error(autograd::Fault::input, "the text is empty; give one with something in it");
   }

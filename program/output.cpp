@@ -19,6 +19,7 @@
 #include "data/bytes/utf8.h"
 #include "program/run_options.h"
 #include "train/checkpoints/loaded_run.h"
+#include "train/pages/page.h"
 #include "train/plan/memory.h"
 #include "train/plan/plan.h"
 #include "train/step/progress.h"
@@ -46,7 +47,7 @@ bool put(const std::string& text) {
 }
 
 CLI::Option* PagePlace::add_to(CLI::App& command) {
-  const std::string help = "the page; replaces what is there; - is standard output [" + path + "]";
+  const std::string help = "the page; replaces an older one; - is standard output [" + path + "]";
   return command.add_option("-o", path, help)->type_name("FILE");
 }
 
@@ -55,10 +56,15 @@ void PagePlace::check() const {
   if (path.empty()) throw Error(Fault::usage, "-o: expected a file, or - for standard output");
   if (path == "-") return;
   // A rename would put the page in the place of a device, too.
-  const FileKind kind = data::kind_of(path, true);
+  const FileKind kind = data::kind_of(path, true, data::system_disk(), Fault::io);
   if (kind != FileKind::missing && kind != FileKind::regular) {
     throw Error(Fault::usage, "-o " + data::printable(path) + " is there and no file; - is standard output");
   }
+  if (kind == FileKind::regular && !may_replace(path)) {
+    throw Error(Fault::usage, "-o " + data::printable(path) +
+                                  " is there and no page of primer, so it stays; choose another name with -o");
+  }
+  const data::AtomicFile trial(path);
 }
 
 void PagePlace::write(const std::string& html) const {

@@ -15,14 +15,15 @@ namespace primer::program {
 /// Another failure, such as a full disk: Fault::io.
 bool put(const std::string& text);
 
-/// Where a page goes: a file, in the place of what is there, or - for standard output.
+/// Where a page goes: a file, in the place of an older page, or - for standard output.
 struct PagePlace {
   std::string path;
 
   /// Adds -o. It must outlive the parsing.
   CLI::Option* add_to(CLI::App& command);
 
-  /// Before work begins. No name, or one of what is there and no file: Fault::usage.
+  /// Before work begins. No name, or one of what is there and no page of primer: Fault::usage. A place that cannot be
+  /// written to: Fault::io.
   void check() const;
 
   /// Says where a file is, and how large.

@@ -19,6 +19,7 @@
 #include "data/bytes/utf8.h"
 #include "program/commands.h"
 #include "program/output.h"
+#include "program/version.h"
 #include "train/step/interruption.h"
 #include "train/step/machine.h"
 #include "train/step/progress.h"
@@ -70,7 +71,7 @@ int fail(Fault fault, const std::string& message) {
 
 std::string version_text() {
   const autograd::BlasInfo blas = autograd::blas_info();
-  std::string text = "primer " PRIMER_VERSION "\n";
+  std::string text = "primer " + version() + "\n";
 #ifdef __clang__
   text += "compiler  clang " __clang_version__ "\n";
 #else

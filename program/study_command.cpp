@@ -4,6 +4,7 @@
 #include "program/number_option.h"
 #include "program/output.h"
 #include "program/run_options.h"
+#include "program/version.h"
 #include "studies/lab/report.h"
 #include "train/step/interruption.h"
 
@@ -23,12 +24,16 @@ struct StudyOptions {
 /// The studies by theme, each with what it shows.
 std::string list() {
   std::string text, theme;
+  std::size_t width = 0;
+  for (const studies::Study* study : studies::all_studies()) width = std::max(width, std::string(study->name).size());
   for (const studies::Study* study : studies::all_studies()) {
     if (theme != study->theme) text += (theme.empty() ? "" : "\n") + std::string(study->theme) + "\n";
     theme = study->theme;
     std::string line = "  " + std::string(study->name);
-    line.resize(std::max<std::size_t>(line.size() + 2, 20), ' ');
-    text += line + studies::short_number(study->minutes) + " min  " + study->question + "\n";
+    line.resize(width + 4, ' ');
+    std::string minutes = studies::short_number(study->minutes);
+    minutes.insert(0, std::max<std::size_t>(minutes.size(), 4) - minutes.size(), ' ');
+    text += line + minutes + " min  " + study->question + "\n";
   }
   return text + "\nprimer study NAME runs one, primer study all every one that is not finished\n";
 }
@@ -44,10 +49,11 @@ void run_study(StudyOptions& options) {
   const studies::Study* const study = all ? nullptr : &studies::study_named(options.name);
   if (all && options.json)
     throw autograd::Error(autograd::Fault::usage, "--json is of one study; each folder has its figures.json");
-  if (options.lab.folder.empty()) {
-    options.lab.folder =
-        std::string(options.lab.quick ? "runs/studies-quick" : "runs/studies") + (all ? "" : "/" + options.name);
+  if (study && !options.lab.text.empty() && !study->reads_text) {
+    throw autograd::Error(autograd::Fault::usage, "--text is of studies about a text; " + options.name + " reads none");
   }
+  if (options.lab.folder.empty()) options.lab.folder = studies::folder_of(study, options.lab.quick);
+  options.lab.version = version();
   Signals signals;
   try {
     if (all) {
@@ -58,8 +64,9 @@ void run_study(StudyOptions& options) {
     put(options.json ? studies::json_of(report) + "\n" : studies::table_of(report));
     if (!report.holds()) throw Different{};
   } catch (const studies::StudyStopped& stopped) {
-    say(all ? "stopped; the same command goes on with the studies that are left\n"
-            : "stopped; a study begins anew: primer study " + options.name + " --force\n");
+    const std::string again = studies::command_of(study, options.lab);
+    say(all ? "stopped; to go on with the studies that are left: " + again + "\n"
+            : "stopped; a study begins anew: " + again + " --force\n");
     throw Stopped{stopped.signal};
   }
 }
@@ -76,7 +83,7 @@ void add_study(CLI::App& root) {
                   "  primer study gap --quick     only whether everything works\n"
                   "  primer study bigram --text book.txt --seeds 3\n"
                   "  primer study all             each of them, but for those that are finished");
-  study->add_option("NAME", options->name, "a study, or all");
+  CLI::Option* const name = study->add_option("NAME", options->name, "a study, or all");
   study
       ->add_option("-o", options->lab.folder,
                    "a new folder for report.html, figures.json, pictures and runs [runs/studies/NAME, quick: "
@@ -90,6 +97,9 @@ void add_study(CLI::App& root) {
   study->add_flag("--force", options->lab.force, "move an existing folder aside; nothing is deleted");
   study->add_flag("--json", options->json, "one JSON object, that of figures.json");
   add_threads_option(*study, options->threads);
+  for (CLI::Option* const option : study->get_options()) {
+    if (option != name && option != study->get_help_ptr()) option->needs(name);
+  }
   study->callback([options] { run_study(*options); });
 }
 

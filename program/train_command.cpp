@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "autograd/error.h"
+#include "data/bytes/shell_word.h"
 #include "data/bytes/utf8.h"
 #include "data/examples/token_file.h"
 #include "data/text/text.h"
@@ -49,15 +50,6 @@ void report_machine(const Config& config) {
   for (const std::string& cause : slowed_by(products)) say("note   " + cause + "\n");
 }
 
-// The word as a shell reads it.
-std::string shell_word(const std::string& word) {
-  constexpr const char* plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+:,@%";
-  if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
-  std::string quoted = "'";
-  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
-
 // Trains an open run to its end or to a signal; a run that has ended is only sampled from.
 void go_on(OpenRun& run, Signals& signals, bool quiet) {
   for (const std::string& note : run.notes) say("note   " + note + "\n");
@@ -74,7 +66,7 @@ void go_on(OpenRun& run, Signals& signals, bool quiet) {
   }
   if (result.signal != 0) {
     say("stopped at step " + std::to_string(result.step) + ", saved; to go on: primer train --resume -o " +
-        shell_word(run.paths.directory) + "\n");
+        data::shell_word(run.paths.directory) + "\n");
     throw Stopped{result.signal};
   }
   if (quiet) return;
@@ -112,7 +104,7 @@ void resume(const TrainOptions& options) {
                       data::kind_of(options.texts.front() + "/checkpoints", true) == data::FileKind::folder;
   if (is_run) {
     throw autograd::Error(autograd::Fault::usage, "a run to go on with is named by -o: primer train --resume -o " +
-                                                      shell_word(data::printable(options.texts.front())));
+                                                      data::shell_word(data::printable(options.texts.front())));
   }
   const std::string foreign = options.force                ? "--force"
                               : options.dry_run            ? "--dry-run"

@@ -252,12 +252,12 @@ std::uint64_t spool_standard_input(const std::string& path, std::uint64_t limit)
   return file.appended();
 }
 
-FileKind kind_of(const std::string& path, bool follow, Disk& disk) {
+FileKind kind_of(const std::string& path, bool follow, Disk& disk, Fault fault) {
   FileStatus status;
   const int result = disk.status(path, follow, status);
   if (result == 0) return status.kind;
   if (result == -ENOENT || result == -ENOTDIR) return FileKind::missing;
-  fail(Fault::input, path, "cannot be looked at: " + reason(-result));
+  fail(fault, path, "cannot be looked at: " + reason(-result));
 }
 
 FileIdentity identity_of(const std::string& path) {

@@ -106,8 +106,8 @@ std::string folder_of(const std::string& path);
 std::uint64_t spool_standard_input(const std::string& path, std::uint64_t limit);
 
 /// The kind of what `path` names; with `follow`, of what a link leads to (a broken link is missing).
-/// A path that may not be looked at: Fault::input.
-FileKind kind_of(const std::string& path, bool follow, Disk& disk = system_disk());
+/// A path that may not be looked at: Error(fault).
+FileKind kind_of(const std::string& path, bool follow, Disk& disk = system_disk(), Fault fault = Fault::input);
 
 /// Size, place and time of what `path` names, following links. It must exist: Fault::input.
 FileIdentity identity_of(const std::string& path);

@@ -121,4 +121,14 @@ std::string short_number(double value) {
   return number == "-0" ? "0" : number;
 }
 
+std::string short_number(double value, const Bound& bound) {
+  std::string number = short_number(value);
+  for (int digits = 5; digits <= 17 && bound.holds(std::stod(number)) != bound.holds(value); ++digits) {
+    char text[48];
+    std::snprintf(text, sizeof text, "%.*g", digits, value);
+    number = text;
+  }
+  return number;
+}
+
 }  // namespace primer::studies

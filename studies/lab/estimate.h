@@ -65,4 +65,7 @@ Bound between(double low, double high);
 /// At most four digits behind the point, as few as needed.
 std::string short_number(double value);
 
+/// The same, but with so many digits that it lies inside the bound only if the value does.
+std::string short_number(double value, const Bound& bound);
+
 }  // namespace primer::studies

@@ -17,7 +17,7 @@ std::vector<std::uint64_t> Lab::seeds() const {
 std::string Lab::text() const {
   const std::string path = options.text.empty() ? "docs/data/novel.txt" : options.text;
   if (options.text.empty() && !std::filesystem::exists(path)) {
-    throw autograd::Error(autograd::Fault::usage, "this study reads " + path +
+    throw autograd::Error(autograd::Fault::input, "this study reads " + path +
                                                       ", which is not here; go to the folder of primer's sources, or "
                                                       "give another text: --text FILE");
   }

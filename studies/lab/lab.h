@@ -53,6 +53,7 @@ struct LabOptions {
   bool force = false;     // moves aside what has the folder's name
   std::string text = {};  // a file; empty: the one of the documents
   train::Progress::Style style = train::Progress::Style::quiet;
+  std::string version = {};  // of the program, for its reports
 };
 
 /// A study was ended by a signal.
@@ -74,7 +75,7 @@ class Lab {
   long steps(long whole) const { return options.quick ? 3 : whole; }
   long size(long whole, long few) const { return options.quick ? few : whole; }
 
-  /// The bytes of the text that the study is about. Fault::usage with the cure, where there is none.
+  /// The bytes of the text that the study is about. Fault::input with the cure, where there is none.
   std::string text() const;
 
   /// Says on standard error what is done. Throws StudyStopped when a signal has come.

@@ -31,6 +31,12 @@ std::string table_of(const Report& report);
 /// One JSON object in one line.
 std::string json_of(const Report& report);
 
+/// Where a study's folder is, or with null that of all, unless -o says otherwise.
+std::string folder_of(const Study* study, bool quick);
+
+/// The command that runs the study, or with null all of them, with these options.
+std::string command_of(const Study* study, const LabOptions& options);
+
 /// Runs the study in the new folder options.folder, and writes figures.json, report.html, and the data of each picture
 /// as tab-separated lines there. Throws what the study throws, StudyStopped among it; the folder stays then, without
 /// figures.json.
@@ -45,8 +51,10 @@ struct Finished {
 std::optional<Finished> finished(const Study& study, const LabOptions& options);
 
 /// Runs all studies, each in options.folder/NAME, but for those that are finished unless `force`, and writes
-/// options.folder/index.html after each. `say` gets the table of each that was run, and at the end a line each. One
-/// that cannot be run is said on standard error, and the others are. True if all could and every claim holds.
+/// options.folder/index.html after each, and when one is stopped. What is there and was found with other options, or is
+/// no study's, is refused before (Fault::usage) unless `force` moves it aside. `say` gets the table of each that was
+/// run, and at the end a line each. One that cannot be run is said on standard error, and the others are. True if all
+/// could and every claim holds.
 bool run_all(const LabOptions& options, train::Interruption& interruption,
              const std::function<void(const std::string&)>& say);
 

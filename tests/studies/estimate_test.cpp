@@ -95,6 +95,15 @@ TEST_CASE("a bound says what it wants, and holds for that alone") {
   CHECK(at_most(0.1).margin(0.3) == doctest::Approx(-0.2));
 }
 
+TEST_CASE("a number is not rounded over a bound that it does not reach, nor away from one that it does") {
+  CHECK(short_number(0.94996, at_least(0.95)) == "0.94996");
+  CHECK(short_number(0.9499999996, at_least(0.95)) == "0.9499999996");
+  CHECK(short_number(0.95004, at_least(0.95)) == "0.95");
+  CHECK(short_number(0.15004, at_most(0.15)) == "0.15004");
+  CHECK(short_number(0.123412, at_least(0.12341)) == "0.12341");
+  CHECK(short_number(not_a_number, at_least(0)) == "nan");
+}
+
 TEST_CASE("numbers are short, and small ones keep their digits") {
   CHECK(short_number(0.95) == "0.95");
   CHECK(short_number(2) == "2");

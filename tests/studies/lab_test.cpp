@@ -132,11 +132,44 @@ TEST_CASE("a quick study claims nothing; what was asked otherwise is not finishe
   CHECK(report.holds());
   CHECK(table_of(report).ends_with("\nstudy answer: quick, nothing is claimed\n"));
   CHECK(table_of(report).find("wanted") == std::string::npos);
+  const auto json = nlohmann::json::parse(file_bytes(quick.folder + "/figures.json"));
+  for (const char* key : {"claims", "failed"}) CHECK_FALSE(json.contains(key));
+  for (const char* key : {"wanted", "holds"}) CHECK_FALSE(json["figures"][0].contains(key));
   CHECK(finished(answer, quick));
   CHECK_FALSE(finished(answer, {.folder = quick.folder}));
   CHECK_FALSE(finished(answer, {.folder = quick.folder, .seeds = 2, .quick = true}));
   CHECK_FALSE(finished(answer, {.folder = here / "elsewhere", .quick = true}));
   CHECK_THROWS_AS(run_study(answer, quick, none), primer::autograd::Error);
+}
+
+TEST_CASE("a report says how to make it again, and which program made it; what fails does not look as if it passed") {
+  const FreshDirectory here;
+  found_by_it = 0.39996;
+  const LabOptions options{.folder = here / "study", .seeds = 3, .quick = true, .text = "a b.txt", .version = "7.1"};
+  CHECK(command_of(&answer, options).ends_with("/study --seeds 3 --text 'a b.txt' --quick"));
+  CHECK(command_of(nullptr, {.folder = folder_of(nullptr, false)}) == "primer study all");
+  run_study(answer, options, none);
+  const std::string page = file_bytes(here / "study/report.html");
+  CHECK(page.find("The same again: primer study answer --seeds 3 --text &#39;a b.txt&#39; --quick") !=
+        std::string::npos);
+  CHECK(page.find("Made by primer 7.1.") != std::string::npos);
+  CHECK(nlohmann::json::parse(file_bytes(here / "study/figures.json"))["version"] == "7.1");
+  const std::string table = table_of(run_study(answer, {.folder = here / "whole"}, none));
+  CHECK(table.find("  0.39996  wanted 0.4 to 0.6  FAIL\n") != std::string::npos);
+  CHECK(table.find("\nunder 1 s\n") != std::string::npos);
+}
+
+TEST_CASE("with one seed a tally estimates from its items, with several from the seeds' means") {
+  Tally tally;
+  tally.add({0, 1, 1});
+  CHECK(tally.estimate().of == "sequences");
+  CHECK(tally.estimate().count == 3);
+  CHECK(tally.estimate().mean == doctest::Approx(2.0 / 3));
+  tally.add({0});
+  CHECK(tally.estimate().of == "seeds");
+  CHECK(tally.estimate().count == 2);
+  CHECK(tally.estimate().mean == doctest::Approx(1.0 / 3));
+  CHECK(tally.estimate().error == doctest::Approx(1.0 / 3));
 }
 
 TEST_CASE("a training that a signal ends, or whose loss is not finite, says so") {

@@ -155,11 +155,37 @@ TEST_CASE("a text comes from standard input too, and the page goes where it is s
   CHECK(piped.code == 0);
   CHECK(piped.out == html);
   CHECK(piped.err.empty());
-  here.write("old.html", "what was there");
-  const std::string again = "attention run --checkpoint last --threads 1 -o old.html -- -";
-  REQUIRE(run_primer(here, again, "printf 'ab\\ncd' |").code == 0);
-  CHECK(file_bytes(here / "old.html").starts_with("<!doctype html>"));
+  here.write("old.html", html.substr(0, 2000));  // of a page; an empty file loses nothing either
+  here.write("empty.html", "");
+  for (const char* name : {"old.html", "empty.html"}) {
+    const std::string again = "attention run --checkpoint last --threads 1 -o " + std::string(name) + " -- -";
+    REQUIRE(run_primer(here, again, "printf 'ab\\ncd' |").code == 0);
+    CHECK(file_bytes(here / name) == html);
+  }
   CHECK(run_primer(here, "attention run 'ab' -o - | head -c 10").out == "<!doctype ");
+}
+
+TEST_CASE(
+    "a file that is no page of primer is not replaced, and a place that cannot be written to is met before work") {
+  const FreshDirectory here;
+  here.write("novel.html", "<!doctype html><p>what somebody wrote");
+  REQUIRE(run_primer(here, "help", "mkdir -m 500 closed; mkdir open; touch open/page.html; chmod 0 open;").code == 0);
+  for (const std::string command : {"attention missing a", "circuits missing"}) {
+    check_refusal(here, command + " -o novel.html", 2, "novel.html is there and no page of primer");
+    check_refusal(here, command + " -o nowhere/page.html", 5, "nowhere/page.html");
+    check_refusal(here, command + " -o novel.html/page.html", 5, "novel.html/page.html");
+    if (::geteuid() == 0) continue;  // to whom nothing is closed
+    check_refusal(here, command + " -o closed/page.html", 5, "closed/page.html");
+    check_refusal(here, command + " -o open/page.html", 5, "open/page.html");
+  }
+  check_refusal(here, "circuits missing", 3, "no run missing");
+  here.write("circuits.html", "mine");
+  check_refusal(here, "circuits missing", 2, "circuits.html is there");
+  check_refusal(here, "circuits missing --json", 3, "no run missing");  // which writes no page
+  check_refusal(here, "circuits missing -o -", 3, "no run missing");
+  CHECK(file_bytes(here / "novel.html").ends_with("wrote"));
+  run_primer(here, "help", "chmod 700 open closed;");
+  CHECK(listing(here.path) == "circuits.html closed novel.html open");
 }
 
 TEST_CASE("a text that makes no page is refused in one line, and nothing is written") {

@@ -1,6 +1,9 @@
 #include "train/pages/page.h"
 
+#include <algorithm>
+
 #include "autograd/error.h"
+#include "data/bytes/file.h"
 #include "data/bytes/utf8.h"
 #include "train/pages/embedded.h"
 #include "train/pages/visible_html.h"
@@ -62,6 +65,14 @@ std::string Page::html() const {
           "This file is complete: it asks no server for anything. Made by primer.</footer>\n" + data;
   if (!script.empty()) page += "<script nonce=\"primer\">\n" + std::string(script) + "</script>\n";
   return page + "</body>\n</html>\n";
+}
+
+bool may_replace(const std::string& path) {
+  const data::InputFile file(path, autograd::Fault::io);
+  std::string beginning(std::min<std::uint64_t>(file.size(), 1024), '\0');
+  file.read_exactly(beginning.data(), beginning.size(), 0, autograd::Fault::io);
+  return beginning.empty() ||
+         (beginning.starts_with("<!doctype html>") && beginning.find("'nonce-primer'") != beginning.npos);
 }
 
 std::string paragraphs_html(std::string_view text) {

@@ -30,6 +30,10 @@ struct Page {
   std::string html() const;
 };
 
+/// Whether the file `path` is empty, or holds a Page of this or an earlier version: what a new page may replace.
+/// Fault::io.
+bool may_replace(const std::string& path);
+
 /// Text as paragraphs. An empty line begins a new one.
 std::string paragraphs_html(std::string_view text);
 

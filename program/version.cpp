@@ -1,0 +1,12 @@
+#include "program/version.h"
+
+#include "program_commit.h"  // made by cmake/commit.cmake
+
+namespace primer::program {
+
+std::string version() {
+  const std::string commit = PRIMER_COMMIT;
+  return PRIMER_VERSION + (commit.empty() ? commit : ", commit " + commit);
+}
+
+}  // namespace primer::program

@@ -1,0 +1,45 @@
+// primer study as people meet it: what makes no sense is refused in one line, before any work.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "tests/train/process.h"
+
+namespace {
+
+void check_refusal(const FreshDirectory& here, const std::string& arguments, int code, const std::string& part) {
+  CAPTURE(arguments);
+  const Outcome result = run_primer(here, arguments);
+  CAPTURE(result.err);
+  CHECK(result.code == code);
+  CHECK(result.out.empty());
+  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+  CHECK(result.err.find(part) != std::string::npos);
+}
+
+}  // namespace
+
+TEST_CASE("options of a study without its name, a text for one that reads none, and a text that is not there") {
+  const FreshDirectory here;
+  for (const std::string option : {"--json", "--quick", "--force", "--seeds 2", "--text t.txt", "-o here"}) {
+    check_refusal(here, "study " + option, 2, "NAME");
+  }
+  here.write("t.txt", "a text");
+  check_refusal(here, "study constructed-circuit --text t.txt", 2, "constructed-circuit reads none");
+  check_refusal(here, "study bigram", 3, "docs/data/novel.txt, which is not here");
+  check_refusal(here, "study bigram --text missing.txt", 3, "missing.txt");
+  check_refusal(here, "study all --quick -o t.txt", 5, "t.txt");
+  check_refusal(here, "study chasm", 2, "constructed-circuit");
+  CHECK(listing(here.path) == "t.txt");
+}
+
+TEST_CASE("the list of studies is a table: every question begins in the same column") {
+  const FreshDirectory here;
+  const std::string list = run_primer(here, "study").out;
+  std::set<std::size_t> columns;
+  for (std::size_t at = list.find(" min  "); at != std::string::npos; at = list.find(" min  ", at + 1)) {
+    columns.insert(at - list.rfind('\n', at));
+  }
+  CHECK(columns.size() == 1);
+}
