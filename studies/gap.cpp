@@ -48,13 +48,11 @@ void run(Lab& lab) {
   const Size size = lab.options.quick ? small : whole;
   const GapCorpus corpus(gap_language(), corpus_seed);
   const std::string folder = lab.options.folder + "/";
-  const auto labelled = [&](GapCorpus::Purpose purpose, std::uint64_t mirrored) {
-    return labelled_text(corpus, corpus.labelled(purpose, mirrored));
-  };
   data::write_file_atomically(folder + "corpus.txt", corpus.text(0, size.documents));
   data::write_file_atomically(folder + "vocab.txt", gap_vocabulary(corpus.language()));
-  data::write_file_atomically(folder + "training.tsv", labelled(GapCorpus::Purpose::training, size.labelled));
-  data::write_file_atomically(folder + "test.tsv", labelled(GapCorpus::Purpose::test, size.tested));
+  data::write_file_atomically(folder + "training.tsv",
+                              corpus.labelled_text(GapCorpus::Purpose::training, size.labelled));
+  data::write_file_atomically(folder + "test.tsv", corpus.labelled_text(GapCorpus::Purpose::test, size.tested));
 
   const RunOptions fresh = shape + RunOptions{{"tokenizer", folder + "vocab.txt"}};
   const std::string steps = std::to_string(size.pretraining);

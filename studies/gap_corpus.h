@@ -1,5 +1,5 @@
-// The texts of the study of the gap: documents without labels, a few labelled sentences, and pairs for the
-// next-sentence task. Devlin et al.: BERT (2019), sections 3.1 and 3.2, on a language that is known completely.
+// The texts of the study of the gap: documents without labels, and a few labelled sentences. Devlin et al.: BERT
+// (2019), sections 3.1 and 3.2, on a language that is known completely.
 //
 // A document draws a theme, evenly, and four to eight sentences of it; a sentence draws a template and then a word for
 // each of its letters, evenly and each for itself. So the sentences of a document are independent once its theme is
@@ -26,7 +26,6 @@
 #include <string>
 #include <vector>
 
-#include "autograd/random.h"
 #include "studies/gap_language.h"
 
 namespace primer::studies {
@@ -43,12 +42,6 @@ struct LabelledSentence {
   Sentence words;
 };
 
-/// Two chunks of whole sentences.
-struct ChunkPair {
-  std::vector<int> a, b;   // words
-  bool continues = false;  // B is what follows A in its document
-};
-
 /// All texts are pure functions of (seed, index): documents of the one index are independent of those of another.
 class GapCorpus {
  public:
@@ -61,14 +54,6 @@ class GapCorpus {
 
   Document document(std::uint64_t index) const;
 
-  /// Documents first ... first + count - 1: a sentence a line, an empty line between documents.
-  std::string text(std::uint64_t first, std::uint64_t count) const;
-
-  /// A is the first sentences of the document `index`. B follows them there, or, with probability 1/2, is the beginning
-  /// of the document `other`. Both together have 2 ... `sentences` sentences, and how many are in A and in B does not
-  /// depend on whether B continues A. `sentences` is from 2 to 5, else Fault::usage.
-  ChunkPair pair(std::uint64_t index, std::uint64_t other, int sentences) const;
-
   enum class Purpose { training, test };
 
   /// 2 `mirrored` sentences with seen adjectives for training, with unseen ones for a test: a positive one, then its
@@ -79,20 +64,21 @@ class GapCorpus {
   Sentence mirror(const Sentence& sentence) const;
 
   /// Which adjectives of each polarity, by their places in its list, are seen in training.
-  std::span<const int> seen() const { return seen_; }
+  std::span<const int> seen() const { return std::span(adjectives_).first(seen_); }
 
   std::string text(const Sentence& sentence) const;  // its words with spaces between
 
- private:
-  Sentence sentence(const autograd::Random& random, std::uint64_t first, int theme,
-                    std::span<const int> adjectives) const;
+  /// Documents first ... first + count - 1: a sentence a line, an empty line between documents.
+  std::string text(std::uint64_t first, std::uint64_t count) const;
 
+  /// Labelled sentences as lines of `label<TAB>sentence`, the labels being "negative" and "positive".
+  std::string labelled_text(Purpose purpose, std::uint64_t mirrored) const;
+
+ private:
   GapLanguage language_;
   std::uint64_t seed_;
-  std::vector<int> adjectives_, seen_, unseen_;  // places in the list of one polarity
+  std::vector<int> adjectives_;  // places in the list of a polarity, drawn; those that are seen in training come first
+  std::size_t seen_;
 };
-
-/// Lines of `label<TAB>sentence`, the labels being "negative" and "positive".
-std::string labelled_text(const GapCorpus& corpus, std::span<const LabelledSentence> sentences);
 
 }  // namespace primer::studies

@@ -8,71 +8,55 @@ namespace primer::studies {
 
 namespace {
 
-// determiners, verbs, adverbs, prepositions, conjunctions
-constexpr std::string_view function_words =
-    "the this that every our some "
-    "is was seems looks feels stays "
-    "very quite rather truly really so "
-    "near behind beside above under with "
-    "and but while as when because ";
+/// Determiners, verbs, adverbs, prepositions, conjunctions, a role a line; nouns, a topic after the other; negative
+/// adjectives; positive ones.
+constexpr const char* word_list = R"(the this that every our some
+is was seems looks feels stays
+very quite rather truly really so
+near behind beside above under with
+and but while as when because
 
-constexpr std::string_view topic_nouns[] = {
-    "ship sail harbor captain anchor wave tide island coast sailor lighthouse reef whale dolphin beach shell pirate "
-    "voyage compass deck mast ferry dock oyster lagoon gull net boat raft canoe ",
-    "kitchen oven bread butter cheese soup spoon knife plate cook recipe sugar salt pepper onion garlic tomato "
-    "potato carrot apple lemon honey flour egg milk cake pie sauce bowl kettle ",
-    "forest tree oak pine birch moss fern mushroom bear wolf fox deer owl squirrel hedgehog badger path meadow brook "
-    "valley hill hunter cabin berry leaf branch root nest beetle rabbit ",
-    "piano violin cello flute trumpet drum guitar harp organ singer choir concert melody rhythm chorus opera ballad "
-    "composer conductor orchestra stage audience rehearsal tune chord lyric microphone album dancer waltz ",
-    "court judge lawyer jury witness trial verdict crime thief prison police detective clue evidence contract treaty "
-    "statute clause appeal lawsuit sentence penalty bailiff attorney suspect alibi testimony warrant parole "
-    "plaintiff ",
-    "stadium referee goal ball team coach player striker keeper match league medal trophy race runner swimmer boxer "
-    "wrestler jockey racket tennis hockey soccer rugby golf tournament champion athlete gym javelin ",
-    "hospital doctor nurse patient surgeon medicine pill vaccine fever cough bandage wound clinic dentist tooth bone "
-    "muscle heart lung liver kidney brain nerve virus symptom diagnosis therapy syringe ambulance pharmacy ",
-    "computer keyboard screen mouse printer server network router cable program compiler browser website password "
-    "database folder file memory processor laptop robot sensor battery circuit pixel algorithm software modem cursor "
-    "byte "};
+ship sail harbor captain anchor wave tide island coast sailor lighthouse reef whale dolphin beach shell pirate voyage
+compass deck mast ferry dock oyster lagoon gull net boat raft canoe
+kitchen oven bread butter cheese soup spoon knife plate cook recipe sugar salt pepper onion garlic tomato potato carrot
+apple lemon honey flour egg milk cake pie sauce bowl kettle
+forest tree oak pine birch moss fern mushroom bear wolf fox deer owl squirrel hedgehog badger path meadow brook valley
+hill hunter cabin berry leaf branch root nest beetle rabbit
+piano violin cello flute trumpet drum guitar harp organ singer choir concert melody rhythm chorus opera ballad composer
+conductor orchestra stage audience rehearsal tune chord lyric microphone album dancer waltz
+court judge lawyer jury witness trial verdict crime thief prison police detective clue evidence contract treaty statute
+clause appeal lawsuit sentence penalty bailiff attorney suspect alibi testimony warrant parole plaintiff
+stadium referee goal ball team coach player striker keeper match league medal trophy race runner swimmer boxer wrestler
+jockey racket tennis hockey soccer rugby golf tournament champion athlete gym javelin
+hospital doctor nurse patient surgeon medicine pill vaccine fever cough bandage wound clinic dentist tooth bone muscle
+heart lung liver kidney brain nerve virus symptom diagnosis therapy syringe ambulance pharmacy
+computer keyboard screen mouse printer server network router cable program compiler browser website password database
+folder file memory processor laptop robot sensor battery circuit pixel algorithm software modem cursor byte
 
-constexpr std::string_view negative_adjectives =
-    "bad awful terrible horrible dreadful nasty ugly gloomy dismal miserable rotten filthy foul vile wicked cruel "
-    "hostile rude clumsy boring dull tedious bleak grim shabby shoddy sloppy stupid stale sour bitter broken faulty "
-    "defective useless worthless hopeless pathetic lousy wretched appalling atrocious abysmal disgusting revolting "
-    "repulsive hideous ghastly grisly gruesome harmful hateful painful poisonous pitiful scary sinister tragic "
-    "unpleasant unhappy ";
+bad awful terrible horrible dreadful nasty ugly gloomy dismal miserable rotten filthy foul vile wicked cruel hostile
+rude clumsy boring dull tedious bleak grim shabby shoddy sloppy stupid stale sour bitter broken faulty defective
+useless worthless hopeless pathetic lousy wretched appalling atrocious abysmal disgusting revolting repulsive hideous
+ghastly grisly gruesome harmful hateful painful poisonous pitiful scary sinister tragic unpleasant unhappy
 
-constexpr std::string_view positive_adjectives =
-    "good great fine splendid lovely wonderful superb excellent brilliant charming delightful pleasant beautiful "
-    "graceful elegant gorgeous magnificent marvelous fantastic terrific admirable adorable amazing awesome blissful "
-    "bright cheerful clever comfortable cozy dazzling divine enchanting exquisite fabulous faithful flawless "
-    "friendly generous gentle glorious happy harmonious helpful honest impressive inspiring joyful kind lively merry "
-    "noble outstanding perfect precious radiant refreshing stunning sublime tasty ";
+good great fine splendid lovely wonderful superb excellent brilliant charming delightful pleasant beautiful graceful
+elegant gorgeous magnificent marvelous fantastic terrific admirable adorable amazing awesome blissful bright cheerful
+clever comfortable cozy dazzling divine enchanting exquisite fabulous faithful flawless friendly generous gentle
+glorious happy harmonious helpful honest impressive inspiring joyful kind lively merry noble outstanding perfect
+precious radiant refreshing stunning sublime tasty)";
 
 }  // namespace
 
-int GapLanguage::first_noun() const {
-  int count = 0;
-  for (const Role& role : roles) count += role.words;
-  return count;
-}
-
 WordRange GapLanguage::range(char letter, int theme) const {
-  const int topic = theme / 2, polarity = theme % 2;
-  if (letter == 'n') return {first_noun() + topic * nouns, nouns};
-  if (letter == 'a') return {first_adjective() + polarity * adjectives, adjectives};
-  int first = 0;
-  for (const Role& role : roles) {
-    if (role.letter == letter) return {first, role.words};
-    first += role.words;
-  }
+  if (letter == 'n') return {first_noun() + theme / 2 * nouns, nouns};
+  if (letter == 'a') return {first_adjective() + theme % 2 * adjectives, adjectives};
+  const std::size_t role = roles.find(letter);
+  if (role != std::string::npos) return {static_cast<int>(role) * role_words, role_words};
   autograd::refuse("gap language", std::string("no role has the letter ") + letter, autograd::Fault::bug);
 }
 
 GapLanguage gap_language() {
   GapLanguage language;
-  language.roles = {{'d', 6}, {'v', 6}, {'r', 6}, {'p', 6}, {'c', 6}};
+  language.roles = "dvrpc", language.role_words = 6;
   language.topics = 8, language.nouns = 30, language.adjectives = 60;
   language.templates = {
       "dannpanva",  // the gentle harbor captain near quiet lighthouse seems happy
@@ -84,11 +68,7 @@ GapLanguage gap_language() {
       "dnnpnvaca",  // the harbor captain near lighthouse seems happy and proud
       "aanpnnvra",  // proud gentle captain near harbor lighthouse feels very happy
   };
-  std::string list(function_words);
-  for (const std::string_view nouns : topic_nouns) list += nouns;
-  list += negative_adjectives;
-  list += positive_adjectives;
-  std::istringstream text(list);
+  std::istringstream text(word_list);
   for (std::string word; text >> word;) language.words.push_back(word);
   return language;
 }

@@ -20,15 +20,9 @@ struct WordRange {
 /// A word is its place in `words`: function words role by role, then nouns topic by topic, then negative and then
 /// positive adjectives.
 struct GapLanguage {
-  /// Function words that can take each other's place.
-  struct Role {
-    char letter = 0;
-    int words = 0;
-  };
-
-  std::vector<Role> roles;
-  int topics = 0;
-  int nouns = 0;                       // of each topic
+  std::string roles;                   // of function words: a letter each
+  int role_words = 0;                  // of each role; they can take each other's place
+  int topics = 0, nouns = 0;           // nouns: of each topic
   int adjectives = 0;                  // of each polarity
   std::vector<std::string> templates;  // equally long; a letter a word: a role's, 'n' a noun, 'a' an adjective
   std::vector<std::string> words;
@@ -37,11 +31,14 @@ struct GapLanguage {
   int sentence_length() const { return static_cast<int>(templates.front().size()); }  // words
   int themes() const { return 2 * topics; }
   int theme(int topic, int polarity) const { return 2 * topic + polarity; }  // polarity: 0 negative, 1 positive
-  int first_noun() const;
+  int first_noun() const { return static_cast<int>(roles.size()) * role_words; }
   int first_adjective() const { return first_noun() + topics * nouns; }
 
   /// The words that a letter of a template may become in a sentence of this theme. An unknown letter: Fault::bug.
   WordRange range(char letter, int theme) const;
+
+  /// How many words there are in the only range that holds this one.
+  int alike(int word) const { return word < first_noun() ? role_words : word < first_adjective() ? nouns : adjectives; }
 };
 
 /// 30 function words, 8 topics of 30 nouns, 60 adjectives of each polarity; sentences of nine words, five or six of

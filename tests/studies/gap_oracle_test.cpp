@@ -13,8 +13,10 @@
 #include "data/examples/masking.h"
 #include "studies/gap_corpus.h"
 #include "tests/studies/brute_force.h"
+#include "tests/studies/chunk_pairs.h"
 
 using namespace primer::studies;
+using primer::test::chunk_pair, primer::test::ChunkPair;
 
 namespace {
 
@@ -45,7 +47,7 @@ GapOracle oracle_of(const GapLanguage& language) { return {language, language.si
 std::vector<AnsweredPair> masked_pairs(const GapCorpus& corpus, std::uint64_t count, double share) {
   std::vector<AnsweredPair> pairs;
   for (std::uint64_t i = 0; i < count; ++i)
-    pairs.push_back(masked(corpus.language(), corpus.pair(2 * i, 2 * i + 1, 5), i, share));
+    pairs.push_back(masked(corpus.language(), chunk_pair(corpus, 2 * i, 2 * i + 1, 5), i, share));
   return pairs;
 }
 
@@ -91,12 +93,12 @@ TEST_CASE("the oracle agrees with the enumeration of all that a tiny language ca
     with_foreign += std::count(shown.b.begin(), shown.b.end(), foreign);
   };
   for (std::uint64_t i = 0; i < 600; ++i) {  // two sentences
-    AnsweredPair pair = masked(language, corpus.pair(2 * i, 2 * i + 1, 2), i, i % 2 == 0 ? 0.35 : 0.7);
+    AnsweredPair pair = masked(language, chunk_pair(corpus, 2 * i, 2 * i + 1, 2), i, i % 2 == 0 ? 0.35 : 0.7);
     pair.shown.continues = i % 3 == 0 ? 0.5 : 0.1 * static_cast<double>(i % 10);  // 1 would refuse strangers
     agree(pair.shown);
   }
   for (std::uint64_t i = 0; i < 6; ++i)  // three sentences
-    agree(masked(language, corpus.pair(1000 + 2 * i, 1001 + 2 * i, 3), i, 0.35).shown);
+    agree(masked(language, chunk_pair(corpus, 1000 + 2 * i, 1001 + 2 * i, 3), i, 0.35).shown);
   CHECK(most < 1e-12);
   CHECK(replaced > 50);
   CHECK(with_foreign > 10);
@@ -104,7 +106,7 @@ TEST_CASE("the oracle agrees with the enumeration of all that a tiny language ca
 }
 
 TEST_CASE("the oracle agrees on every single outcome of a tinier language, whose probabilities sum to one") {
-  const GapLanguage language{.roles = {},
+  const GapLanguage language{.roles = "",
                              .topics = 2,
                              .nouns = 1,
                              .adjectives = 1,
@@ -145,7 +147,7 @@ TEST_CASE("without a hidden word the theme is certain: a pair of one theme conti
   const GapOracle oracle = oracle_of(corpus.language());
   long alike = 0;
   for (std::uint64_t i = 0; i < 200; ++i) {
-    const ChunkPair pair = corpus.pair(2 * i, 2 * i + 1, 5);
+    const ChunkPair pair = chunk_pair(corpus, 2 * i, 2 * i + 1, 5);
     const bool one_theme = pair.continues || corpus.document(2 * i).theme == corpus.document(2 * i + 1).theme;
     const double p = oracle.belief({pair.a, pair.b}).continues;
     CHECK(p == doctest::Approx(one_theme ? 16.0 / 17 : 0).epsilon(1e-12));
