@@ -20,8 +20,8 @@ using RunOptions = std::vector<std::pair<std::string_view, std::string>>;
 void train_new_run(const std::string& directory, const std::string& text, const RunOptions& options,
                    const std::string& source, train::Progress::Style style, train::Interruption& interruption);
 
-/// The share of the label<TAB>text lines of a file to which the run's last model gives the most probable class that is
-/// their label. Fault::input.
-double labelled_accuracy(const std::string& run, const std::string& text);
+/// For each of the label<TAB>text lines of a file 1 if the run's last model finds the line's label the most probable
+/// one, else 0. Fault::input.
+std::vector<double> labelled_right(const std::string& run, const std::string& text);
 
 }  // namespace primer::studies
