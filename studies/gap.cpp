@@ -2,6 +2,7 @@
 // the labels never showed; the same model from scratch cannot, whatever it learns of the labels (gap_corpus.h says
 // why). What can be known at best is computed (gap_oracle.h), and the model is held beside it.
 #include <cmath>
+#include <sstream>
 
 #include "data/bytes/file.h"
 #include "studies/gap_corpus.h"
@@ -20,15 +21,17 @@ struct Size {
 };
 constexpr Size whole{20000, 100, 500, 3000, 200, 64}, small{300, 10, 20, 12, 4, 8};
 
-RunOptions operator+(RunOptions options, const RunOptions& more) {
-  options.insert(options.end(), more.begin(), more.end());
-  return options;
+/// "steps 200 lr 0.0003 ...", a key and its value after the other, and `more`.
+RunOptions options(const std::string& words, RunOptions more) {
+  std::istringstream in(words);
+  for (std::string key, value; in >> key >> value;) more.emplace_back(key, value);
+  return more;
 }
 
 /// Trainings on the labels, one a seed. Their items are 1 or 0, the sentence with its mirror image as one: their mean.
 struct Trainings {
   std::string name, source;  // the run that they begin with, or none
-  RunOptions options;
+  std::string options;
   Tally test = {}, training = {};   // of sentences whose adjectives no label showed, of the labelled ones
   std::vector<double> points = {};  // the share of each seed in the test
 
@@ -44,11 +47,6 @@ struct Trainings {
   }
 };
 
-train::Bar bar_of(const char* name, const Estimate& found, std::vector<double> points, Bound wanted) {
-  const auto end = [](double x) { return std::isfinite(x) ? x : NAN; };  // the chart's word for no bound
-  return {name, found.mean, found.low, found.high, std::move(points), end(wanted.low), end(wanted.high)};
-}
-
 void run(Lab& lab) {
   const Size size = lab.options.quick ? small : whole;
   const GapCorpus corpus(gap_language(), 2018);
@@ -62,45 +60,34 @@ void run(Lab& lab) {
   }
 
   const auto text = [](auto number) { return std::to_string(number); };
-  const RunOptions fresh{
-      {"layers", "2"},         {"heads", "4"},    {"channels", "64"}, {"tokenizer", folder + "vocab.txt"},
-      {"ffn_channels", "256"}, {"context", "48"}, {"dropout", "0"}};
-  const RunOptions filling{{"objective", "mlm"},
-                           {"batch", text(size.batch)},
-                           {"steps", text(size.pretraining)},
-                           {"lr", "0.001"},
-                           {"warmup", text(size.pretraining / 30)},
-                           {"weight_decay", "0.01"},
-                           {"val_fraction", "0.1"},
-                           {"eval_batches", "0"},
-                           {"eval_every", text(size.pretraining / 4)},
-                           {"patience", "0"}};
+  const RunOptions vocabulary{{"tokenizer", folder + "vocab.txt"}};
+  const std::string shape = " layers 2 heads 4 channels 64 ffn_channels 256 context 48";
+  const std::string filling = "objective mlm lr 0.001 weight_decay 0.01 dropout 0 val_fraction 0.1 patience 0 batch " +
+                              text(size.batch) + " steps " + text(size.pretraining) + " warmup " +
+                              text(size.pretraining / 30) + " eval_batches 0 eval_every " + text(size.pretraining / 4);
   const std::string paired_run = folder + "pretrained", unpaired_run = folder + "pretrained-without-pairs";
   for (const std::string& run : {paired_run, unpaired_run}) {
     const bool pairs = run == paired_run;
     lab.at("pretraining on " + text(size.documents) + " documents, " + text(size.pretraining) + " steps" +
            (pairs ? "" : ", without next sentences"));
-    train_new_run(run, folder + "corpus.txt", fresh + filling + RunOptions{{"next_sentence", pairs ? "true" : "false"}},
-                  "", lab.options.style, lab.interruption);
+    train_new_run(run, folder + "corpus.txt",
+                  options(filling + shape + " next_sentence " + (pairs ? "true" : "false"), vocabulary), "",
+                  lab.options.style, lab.interruption);
   }
 
-  const RunOptions whole_model{{"steps", text(size.tuning)}, {"lr", "0.0003"}, {"pooling", "cls"}};
-  const RunOptions head_only{{"steps", text(2 * size.tuning)}, {"lr", "0.01"}, {"pooling", "mean"}, {"freeze", "true"}};
+  const std::string labels = "objective classify batch 32 dropout 0 weight_decay 0.01 val_fraction 0 warmup " +
+                             text(size.tuning / 10) + " seed ";
+  const std::string whole_model = " lr 0.0003 pooling cls steps " + text(size.tuning);
+  const std::string head_only = " lr 0.01 pooling mean freeze true steps " + text(2 * size.tuning);
   Trainings tuned{"fine-tuned", paired_run, whole_model}, unpaired{"without-pairs", unpaired_run, whole_model},
-      scratch{"scratch", "", fresh + whole_model}, probe{"probe", paired_run, head_only};
+      scratch{"scratch", "", whole_model + shape}, probe{"probe", paired_run, head_only};
   for (const std::uint64_t seed : lab.seeds()) {
-    const RunOptions labels{{"objective", "classify"},
-                            {"seed", text(seed)},
-                            {"batch", "32"},
-                            {"dropout", "0"},
-                            {"weight_decay", "0.01"},
-                            {"val_fraction", "0"},
-                            {"warmup", text(size.tuning / 10)}};
     for (Trainings* each : {&tuned, &unpaired, &scratch, &probe}) {
       lab.at(each->name + ", seed " + text(seed));
       const std::string run = folder + each->name + "-" + text(seed);
-      train_new_run(run, folder + "training.tsv", each->options + labels, each->source, train::Progress::Style::quiet,
-                    lab.interruption);
+      train_new_run(run, folder + "training.tsv",
+                    options(labels + text(seed) + each->options, each == &scratch ? vocabulary : RunOptions{}),
+                    each->source, train::Progress::Style::quiet, lab.interruption);
       each->add(run, folder);
     }
   }
@@ -117,7 +104,8 @@ void run(Lab& lab) {
   const auto claim = [&](const std::string& what, const Estimate& found, Bound wanted, const char* bar,
                          std::vector<double> points = {}) {
     lab.claim(what, found, wanted);
-    bars.push_back(bar_of(bar, found, std::move(points), wanted));
+    const double most = std::isfinite(wanted.high) ? wanted.high : NAN;  // the chart's word for no bound
+    bars.push_back({bar, found.mean, found.low, found.high, std::move(points), wanted.low, most});
   };
   claim("fine-tuned, words that no label showed", tuned.test.estimate(), at_least(0.9), "fine-tuned", tuned.points);
   claim("from scratch, the same", scratch.test.estimate(), between(0.4, 0.6), "from scratch", scratch.points);

@@ -1,8 +1,8 @@
 // The best possible answers to BERT's two pretraining tasks on the language of the study of the gap, by Bayes' rule.
 //
-// What is modelled. A pair [CLS] A [SEP] B [SEP] is made as GapCorpus::pair does: A has a theme t, evenly drawn; B has
-// the same one with probability p (it continues A), else one drawn anew; a sentence draws a template, then its words.
-// Then `chosen` of the words are chosen for masking, every set of so many words being equally likely, as
+// What is modelled. A pair [CLS] A [SEP] B [SEP] is made of documents (gap_corpus.h): A has a theme t, evenly drawn; B
+// has the same one with probability p (it continues A), else one drawn anew; a sentence draws a template, then its
+// words. Then `chosen` of the words are chosen for masking, every set of so many words being equally likely, as
 // data::Masking::apply does: a chosen word becomes [MASK] with probability 0.8, one of q tokens drawn evenly with 0.1
 // (any but [MASK], [CLS] and [SEP], itself included), and stays with 0.1. The oracle knows all this, the words and
 // tokens shown, and how many were chosen, which the length tells; it does not know which of the visible words were
@@ -25,7 +25,7 @@
 #include <span>
 #include <vector>
 
-#include "studies/gap_language.h"
+#include "studies/gap_corpus.h"
 #include "studies/lab/estimate.h"
 
 namespace primer::studies {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,7 +12,7 @@
 namespace primer::studies {
 
 /// Options as on the command line, by their keys: {"context", "48"}.
-using RunOptions = std::vector<std::pair<std::string_view, std::string>>;
+using RunOptions = std::vector<std::pair<std::string, std::string>>;
 
 /// Trains the new run `directory` on the text file `text` to its end. It begins with the last weights of the run
 /// `source`, or with new ones if that is empty. Throws what planning and training throw, and StudyStopped.
