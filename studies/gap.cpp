@@ -2,17 +2,17 @@
 // the labels never showed; the same model from scratch cannot, whatever it learns of the labels (gap_corpus.h says
 // why). What can be known at best is computed (gap_oracle.h), and the model is held beside it.
 #include <cmath>
+#include <sstream>
 
 #include "data/bytes/file.h"
 #include "studies/gap_corpus.h"
 #include "studies/gap_exam.h"
+#include "studies/lab/run.h"
 #include "studies/studies.h"
 
 namespace primer::studies {
 
 namespace {
-
-constexpr std::uint64_t corpus_seed = 2018;
 
 /// How much of everything.
 struct Size {
@@ -21,82 +21,74 @@ struct Size {
 };
 constexpr Size whole{20000, 100, 500, 3000, 200, 64}, small{300, 10, 20, 12, 4, 8};
 
-/// The shape of the model, whoever trains it.
-const RunOptions shape{{"layers", "2"},         {"heads", "4"},    {"channels", "64"},
-                       {"ffn_channels", "256"}, {"context", "48"}, {"dropout", "0"}};
-
-RunOptions operator+(RunOptions options, const RunOptions& more) {
-  options.insert(options.end(), more.begin(), more.end());
-  return options;
+/// "steps 200 lr 0.0003 ...", a key and its value after the other, and `more`.
+RunOptions options(const std::string& words, RunOptions more) {
+  std::istringstream in(words);
+  for (std::string key, value; in >> key >> value;) more.emplace_back(key, value);
+  return more;
 }
 
-/// Trainings on the labels, one a seed: the shares that they get right.
+/// Trainings on the labels, one a seed. Their items are 1 or 0, the sentence with its mirror image as one: their mean.
 struct Trainings {
-  const char* name;
-  std::string source;  // the run that they begin with, or none
-  RunOptions options;
-  std::vector<double> test = {};      // of sentences whose adjectives are in none of the labelled ones
-  std::vector<double> training = {};  // of the labelled sentences themselves
-};
+  std::string name, source;  // the run that they begin with, or none
+  std::string options;
+  Tally test = {}, training = {};   // of sentences whose adjectives no label showed, of the labelled ones
+  std::vector<double> points = {};  // the share of each seed in the test
 
-train::Bar bar_of(const char* name, const Estimate& found, std::vector<double> points, Bound wanted) {
-  const auto end = [](double x) { return std::isfinite(x) ? x : NAN; };
-  return {name, found.mean, found.low, found.high, std::move(points), end(wanted.low), end(wanted.high)};
-}
+  void add(const std::string& run, const std::string& folder) {
+    const auto right = [&](const char* file) {
+      std::vector<double> mirrored, lines = labelled_right(run, folder + file);
+      for (std::size_t i = 0; i + 1 < lines.size(); i += 2) mirrored.push_back((lines[i] + lines[i + 1]) / 2);
+      return mirrored;
+    };
+    training.add(right("training.tsv"));
+    test.add(right("test.tsv"));
+    points.push_back(mean_of(right("test.tsv"), "seeds").mean);
+  }
+};
 
 void run(Lab& lab) {
   const Size size = lab.options.quick ? small : whole;
-  const GapCorpus corpus(gap_language(), corpus_seed);
+  const GapCorpus corpus(gap_language(), 2018);
   const std::string folder = lab.options.folder + "/";
-  const auto labelled = [&](GapCorpus::Purpose purpose, std::uint64_t mirrored) {
-    return labelled_text(corpus, corpus.labelled(purpose, mirrored));
-  };
-  data::write_file_atomically(folder + "corpus.txt", corpus.text(0, size.documents));
-  data::write_file_atomically(folder + "vocab.txt", gap_vocabulary(corpus.language()));
-  data::write_file_atomically(folder + "training.tsv", labelled(GapCorpus::Purpose::training, size.labelled));
-  data::write_file_atomically(folder + "test.tsv", labelled(GapCorpus::Purpose::test, size.tested));
-
-  const RunOptions fresh = shape + RunOptions{{"tokenizer", folder + "vocab.txt"}};
-  const std::string steps = std::to_string(size.pretraining);
-  const std::string paired_run = folder + "pretrained", unpaired_run = folder + "pretrained-without-pairs";
-  for (const std::string& run : {paired_run, unpaired_run}) {
-    lab.at("pretraining on " + std::to_string(size.documents) + " documents, " + steps + " steps" +
-           (run == paired_run ? "" : ", without next sentences"));
-    train_new_run(run, folder + "corpus.txt",
-                  fresh + RunOptions{{"objective", "mlm"},
-                                     {"next_sentence", run == paired_run ? "true" : "false"},
-                                     {"batch", std::to_string(size.batch)},
-                                     {"steps", steps},
-                                     {"lr", "0.001"},
-                                     {"warmup", std::to_string(size.pretraining / 30)},
-                                     {"weight_decay", "0.01"},
-                                     {"val_fraction", "0.1"},
-                                     {"eval_batches", "0"},
-                                     {"eval_every", std::to_string(size.pretraining / 4)},
-                                     {"patience", "0"}},
-                  "", lab.options.style, lab.interruption);
+  using Purpose = GapCorpus::Purpose;
+  for (const auto& [file, text] : {std::pair{"corpus.txt", corpus.text(0, size.documents)},
+                                   {"vocab.txt", gap_vocabulary(corpus.language())},
+                                   {"training.tsv", corpus.labelled_text(Purpose::training, size.labelled)},
+                                   {"test.tsv", corpus.labelled_text(Purpose::test, size.tested)}}) {
+    data::write_file_atomically(folder + file, text);
   }
 
-  const RunOptions short_training{{"steps", std::to_string(size.tuning)}, {"lr", "0.0003"}, {"pooling", "cls"}};
-  const RunOptions head_only{
-      {"steps", std::to_string(2 * size.tuning)}, {"lr", "0.01"}, {"pooling", "mean"}, {"freeze", "true"}};
-  Trainings tuned{"fine-tuned", paired_run, short_training}, unpaired{"without-pairs", unpaired_run, short_training},
-      scratch{"scratch", "", fresh + short_training}, probe{"probe", paired_run, head_only};
+  const auto text = [](auto number) { return std::to_string(number); };
+  const RunOptions vocabulary{{"tokenizer", folder + "vocab.txt"}};
+  const std::string shape = " layers 2 heads 4 channels 64 ffn_channels 256 context 48";
+  const std::string filling = "objective mlm lr 0.001 weight_decay 0.01 dropout 0 val_fraction 0.1 patience 0 batch " +
+                              text(size.batch) + " steps " + text(size.pretraining) + " warmup " +
+                              text(size.pretraining / 30) + " eval_batches 0 eval_every " + text(size.pretraining / 4);
+  const std::string paired_run = folder + "pretrained", unpaired_run = folder + "pretrained-without-pairs";
+  for (const std::string& run : {paired_run, unpaired_run}) {
+    const bool pairs = run == paired_run;
+    lab.at("pretraining on " + text(size.documents) + " documents, " + text(size.pretraining) + " steps" +
+           (pairs ? "" : ", without next sentences"));
+    train_new_run(run, folder + "corpus.txt",
+                  options(filling + shape + " next_sentence " + (pairs ? "true" : "false"), vocabulary), "",
+                  lab.options.style, lab.interruption);
+  }
+
+  const std::string labels = "objective classify batch 32 dropout 0 weight_decay 0.01 val_fraction 0 warmup " +
+                             text(size.tuning / 10) + " seed ";
+  const std::string whole_model = " lr 0.0003 pooling cls steps " + text(size.tuning);
+  const std::string head_only = " lr 0.01 pooling mean freeze true steps " + text(2 * size.tuning);
+  Trainings tuned{"fine-tuned", paired_run, whole_model}, unpaired{"without-pairs", unpaired_run, whole_model},
+      scratch{"scratch", "", whole_model + shape}, probe{"probe", paired_run, head_only};
   for (const std::uint64_t seed : lab.seeds()) {
     for (Trainings* each : {&tuned, &unpaired, &scratch, &probe}) {
-      const std::string run = folder + each->name + "-" + std::to_string(seed);
-      lab.at(std::string(each->name) + ", seed " + std::to_string(seed));
+      lab.at(each->name + ", seed " + text(seed));
+      const std::string run = folder + each->name + "-" + text(seed);
       train_new_run(run, folder + "training.tsv",
-                    each->options + RunOptions{{"objective", "classify"},
-                                               {"seed", std::to_string(seed)},
-                                               {"batch", "32"},
-                                               {"dropout", "0"},
-                                               {"weight_decay", "0.01"},
-                                               {"val_fraction", "0"},
-                                               {"warmup", std::to_string(size.tuning / 10)}},
+                    options(labels + text(seed) + each->options, each == &scratch ? vocabulary : RunOptions{}),
                     each->source, train::Progress::Style::quiet, lab.interruption);
-      each->training.push_back(labelled_accuracy(run, folder + "training.tsv"));
-      each->test.push_back(labelled_accuracy(run, folder + "test.tsv"));
+      each->add(run, folder);
     }
   }
 
@@ -104,42 +96,42 @@ void run(Lab& lab) {
   const auto pretrained = train::load_run(paired_run, {train::Choice::Kind::last, 0});
   const auto tokens = train::open_tokens(*pretrained, pretrained->paths.tokens());
   const LengthTable lengths = lengths_of_pairs(*pretrained, tokens->train(), lab.options.quick ? 1 : 4);
-  const GapExam exam = examine(*pretrained, corpus.language(), tokens->validation(), lengths, lab.interruption);
+  const GapScore exam = score(GapOracle(corpus.language(), pretrained->tokenizer->vocabulary_size() - 3),
+                              answers_of(*pretrained, tokens->validation(), lengths, lab.interruption));
   const double ceiling = next_sentence_ceiling(corpus.language());
 
-  const Bound tuned_wanted = at_least(0.9), scratch_wanted = between(0.4, 0.6), probe_wanted = at_least(0.85);
-  const Bound next_wanted = between(0.88, ceiling + 2 * exam.next_accuracy.error);
-  lab.claim("fine-tuned, words that no label showed", mean_of(tuned.test, "seeds"), tuned_wanted);
-  lab.claim("from scratch, the same", mean_of(scratch.test, "seeds"), scratch_wanted);
-  lab.claim("frozen, a probe on top", mean_of(probe.test, "seeds"), probe_wanted);
-  lab.figure("pretrained without pairs, fine-tuned", mean_of(unpaired.test, "seeds"));
+  std::vector<train::Bar> bars;
+  const auto claim = [&](const std::string& what, const Estimate& found, Bound wanted, const char* bar,
+                         std::vector<double> points = {}) {
+    lab.claim(what, found, wanted);
+    const double most = std::isfinite(wanted.high) ? wanted.high : NAN;  // the chart's word for no bound
+    bars.push_back({bar, found.mean, found.low, found.high, std::move(points), wanted.low, most});
+  };
+  claim("fine-tuned, words that no label showed", tuned.test.estimate(), at_least(0.9), "fine-tuned", tuned.points);
+  claim("from scratch, the same", scratch.test.estimate(), between(0.4, 0.6), "from scratch", scratch.points);
+  claim("frozen, a probe on top", probe.test.estimate(), at_least(0.85), "frozen probe", probe.points);
+  lab.figure("pretrained without pairs, fine-tuned", unpaired.test.estimate());
   for (const Trainings* each : {&tuned, &scratch, &probe, &unpaired}) {
-    lab.figure(std::string(each->name) + ", the labelled sentences", mean_of(each->training, "seeds"));
+    lab.figure(each->name + ", the labelled sentences", each->training.estimate());
   }
   lab.figure("hidden words, nats", exam.loss);
-  lab.figure("hidden words, nats at best", exam.oracle.loss);
-  lab.claim("hidden words, nats above the best", exam.oracle.excess, at_most(0.15));
-  Estimate share = exam.accuracy;
-  for (double* value : {&share.mean, &share.error, &share.low, &share.high})
-    *value /= exam.oracle.expected_accuracy.mean;
-  lab.claim("hidden words right, of what the best gets right", share, at_least(0.9));
-  lab.claim("next sentence right", exam.next_accuracy, next_wanted);
-  lab.figure("next sentence right at best, words hidden", exam.oracle.next_expected_accuracy);
+  lab.figure("hidden words, nats at best", exam.best_loss);
+  lab.claim("hidden words, nats above the best", exam.excess, at_most(0.15));
+  lab.claim("hidden words right, of what the best gets right", exam.share_right, at_least(0.9));
+  claim("next sentence right", exam.next_accuracy, between(0.88, ceiling + 2 * exam.next_accuracy.error),
+        "next sentence");
+  lab.figure("next sentence right at best, words hidden", exam.next_best_accuracy);
   lab.figure("next sentence right at best, nothing hidden", exact(ceiling));
   lab.picture(
       train::bar_chart({"What pretraining is worth",
                         "Accuracy on words that no label showed, and of the next sentence. Dots are seeds, "
                         "frames what is claimed: the pretrained model knows the words, the one from scratch guesses."},
-                       {.name = "accuracy", .low = 0, .high = 1},
-                       {bar_of("from scratch", mean_of(scratch.test, "seeds"), scratch.test, scratch_wanted),
-                        bar_of("frozen probe", mean_of(probe.test, "seeds"), probe.test, probe_wanted),
-                        bar_of("fine-tuned", mean_of(tuned.test, "seeds"), tuned.test, tuned_wanted),
-                        bar_of("next sentence", exam.next_accuracy, {}, next_wanted)}));
+                       {.name = "accuracy", .low = 0, .high = 1}, bars));
   lab.note(
       "Sentences of a language of primer's own, in which topics and moods of words can be told from what stands "
       "beside them. " +
-      std::to_string(2 * size.labelled) + " labelled sentences; the test has other adjectives. " +
-      std::to_string(exam.hidden) + " hidden words in " + std::to_string(exam.pairs) + " pairs.");
+      text(2 * size.labelled) + " labelled sentences; the test has other adjectives. " + text(exam.hidden) +
+      " hidden words in " + text(exam.pairs) + " pairs.");
 }
 
 }  // namespace

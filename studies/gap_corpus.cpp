@@ -1,111 +1,143 @@
 #include "studies/gap_corpus.h"
 
-#include <algorithm>
+#include <sstream>
 #include <utility>
 
 #include "autograd/error.h"
+#include "autograd/random.h"
 #include "data/examples/permutation.h"
 
 namespace primer::studies {
 
-using autograd::hash;
-using autograd::Random;
-using autograd::refuse;
-
 namespace {
 
-int draw(const Random& random, std::uint64_t index, std::size_t count) {
-  return static_cast<int>(random.below(count, index));
-}
+/// Determiners, verbs, adverbs, prepositions, conjunctions, a role a line; nouns, a topic after the other; negative
+/// adjectives; positive ones.
+constexpr const char* word_list = R"(the this that every our some
+is was seems looks feels stays
+very quite rather truly really so
+near behind beside above under with
+and but while as when because
 
-void append(std::vector<int>& words, const Sentence& sentence) {
-  words.insert(words.end(), sentence.begin(), sentence.end());
-}
+ship sail harbor captain anchor wave tide island coast sailor lighthouse reef whale dolphin beach shell pirate voyage
+compass deck mast ferry dock oyster lagoon gull net boat raft canoe
+kitchen oven bread butter cheese soup spoon knife plate cook recipe sugar salt pepper onion garlic tomato potato carrot
+apple lemon honey flour egg milk cake pie sauce bowl kettle
+forest tree oak pine birch moss fern mushroom bear wolf fox deer owl squirrel hedgehog badger path meadow brook valley
+hill hunter cabin berry leaf branch root nest beetle rabbit
+piano violin cello flute trumpet drum guitar harp organ singer choir concert melody rhythm chorus opera ballad composer
+conductor orchestra stage audience rehearsal tune chord lyric microphone album dancer waltz
+court judge lawyer jury witness trial verdict crime thief prison police detective clue evidence contract treaty statute
+clause appeal lawsuit sentence penalty bailiff attorney suspect alibi testimony warrant parole plaintiff
+stadium referee goal ball team coach player striker keeper match league medal trophy race runner swimmer boxer wrestler
+jockey racket tennis hockey soccer rugby golf tournament champion athlete gym javelin
+hospital doctor nurse patient surgeon medicine pill vaccine fever cough bandage wound clinic dentist tooth bone muscle
+heart lung liver kidney brain nerve virus symptom diagnosis therapy syringe ambulance pharmacy
+computer keyboard screen mouse printer server network router cable program compiler browser website password database
+folder file memory processor laptop robot sensor battery circuit pixel algorithm software modem cursor byte
 
-}  // namespace
+bad awful terrible horrible dreadful nasty ugly gloomy dismal miserable rotten filthy foul vile wicked cruel hostile
+rude clumsy boring dull tedious bleak grim shabby shoddy sloppy stupid stale sour bitter broken faulty defective
+useless worthless hopeless pathetic lousy wretched appalling atrocious abysmal disgusting revolting repulsive hideous
+ghastly grisly gruesome harmful hateful painful poisonous pitiful scary sinister tragic unpleasant unhappy
 
-GapCorpus::GapCorpus(GapLanguage language, std::uint64_t seed, int seen) : language_(std::move(language)), seed_(seed) {
-  if (seen < 1 || seen >= language_.adjectives) {
-    refuse("gap corpus", "expected 1 to " + std::to_string(language_.adjectives - 1) +
-                             " adjectives of each polarity for training, got " + std::to_string(seen));
-  }
-  const data::Permutation order(static_cast<std::uint64_t>(language_.adjectives), seed, hash("studies.gap.seen"));
-  for (int i = 0; i < language_.adjectives; ++i) {
-    const int place = static_cast<int>(order(static_cast<std::uint64_t>(i)));
-    adjectives_.push_back(place);
-    (i < seen ? seen_ : unseen_).push_back(place);
-  }
-}
+good great fine splendid lovely wonderful superb excellent brilliant charming delightful pleasant beautiful graceful
+elegant gorgeous magnificent marvelous fantastic terrific admirable adorable amazing awesome blissful bright cheerful
+clever comfortable cozy dazzling divine enchanting exquisite fabulous faithful flawless friendly generous gentle
+glorious happy harmonious helpful honest impressive inspiring joyful kind lively merry noble outstanding perfect
+precious radiant refreshing stunning sublime tasty)";
 
-// Uses the random numbers first ... first + sentence_length.
-Sentence GapCorpus::sentence(const Random& random, std::uint64_t first, int theme,
-                             std::span<const int> adjectives) const {
-  const auto pick = static_cast<std::size_t>(draw(random, first, language_.templates.size()));
+/// Even numbers below a count, one after the other.
+class Draws {
+ public:
+  Draws(std::uint64_t seed, std::string_view purpose, std::uint64_t index)
+      : random_(seed, autograd::hash(purpose), index) {}
+  int operator()(std::size_t count) { return static_cast<int>(random_.below(count, next_++)); }
+
+ private:
+  autograd::Random random_;
+  std::uint64_t next_ = 0;
+};
+
+Sentence sentence(Draws& draw, const GapLanguage& language, int theme, std::span<const int> adjectives) {
   Sentence words;
-  for (const char letter : language_.templates[pick]) {
-    const WordRange range = language_.range(letter, theme);
-    ++first;
-    if (letter == 'a') {
-      words.push_back(range.first + adjectives[static_cast<std::size_t>(draw(random, first, adjectives.size()))]);
-    } else {
-      words.push_back(range.first + draw(random, first, static_cast<std::size_t>(range.count)));
-    }
+  for (const char letter : language.templates[static_cast<std::size_t>(draw(language.templates.size()))]) {
+    const WordRange range = language.range(letter, theme);
+    if (letter == 'a') words.push_back(range.first + adjectives[static_cast<std::size_t>(draw(adjectives.size()))]);
+    else words.push_back(range.first + draw(static_cast<std::size_t>(range.count)));
   }
   return words;
 }
 
+}  // namespace
+
+WordRange GapLanguage::range(char letter, int theme) const {
+  if (letter == 'n') return {first_noun() + theme / 2 * nouns, nouns};
+  if (letter == 'a') return {first_adjective() + theme % 2 * adjectives, adjectives};
+  const std::size_t role = roles.find(letter);
+  if (role != std::string::npos) return {static_cast<int>(role) * role_words, role_words};
+  autograd::refuse("gap language", std::string("no role has the letter ") + letter, autograd::Fault::bug);
+}
+
+GapLanguage gap_language() {
+  GapLanguage language;
+  language.roles = "dvrpc", language.role_words = 6;
+  language.topics = 8, language.nouns = 30, language.adjectives = 60;
+  language.templates = {
+      "dannpanva",  // the gentle harbor captain near quiet lighthouse seems happy
+      "anpanvdan",  // gentle captain beside quiet harbor is our happy sailor
+      "danncanva",  // the gentle harbor captain and quiet sailor looks happy
+      "ancanvdan",  // gentle captain and quiet sailor was every happy crew
+      "pandannva",  // near quiet lighthouse the gentle harbor captain seems happy
+      "dnnvapann",  // the harbor captain is happy near quiet harbor lighthouse
+      "dnnpnvaca",  // the harbor captain near lighthouse seems happy and proud
+      "aanpnnvra",  // proud gentle captain near harbor lighthouse feels very happy
+  };
+  std::istringstream text(word_list);
+  for (std::string word; text >> word;) language.words.push_back(word);
+  return language;
+}
+
+std::string gap_vocabulary(const GapLanguage& language) {
+  std::string lines;
+  for (const std::string_view special : gap_specials) lines.append(special) += '\n';
+  for (const std::string& word : language.words) lines.append(word) += '\n';
+  return lines;
+}
+
+GapCorpus::GapCorpus(GapLanguage language, std::uint64_t seed, int seen)
+    : language_(std::move(language)), seed_(seed), seen_(static_cast<std::size_t>(seen)) {
+  if (seen < 1 || seen >= language_.adjectives) {
+    autograd::refuse("gap corpus", "expected 1 to " + std::to_string(language_.adjectives - 1) +
+                                       " adjectives of each polarity for training, got " + std::to_string(seen));
+  }
+  const auto count = static_cast<std::uint64_t>(language_.adjectives);
+  const data::Permutation order(count, seed, autograd::hash("studies.gap.seen"));
+  for (std::uint64_t i = 0; i < count; ++i) adjectives_.push_back(static_cast<int>(order(i)));
+}
+
 Document GapCorpus::document(std::uint64_t index) const {
-  const Random random(seed_, hash("studies.gap.document"), index);
-  Document document;
-  document.theme = draw(random, 0, static_cast<std::size_t>(language_.themes()));
-  const int sentences = fewest_sentences + draw(random, 1, most_sentences - fewest_sentences + 1);
-  std::uint64_t next = 2;
+  Draws draw(seed_, "studies.gap.document", index);
+  Document document{draw(static_cast<std::size_t>(language_.themes())), {}};
+  const int sentences = fewest_sentences + draw(most_sentences - fewest_sentences + 1);
   for (int i = 0; i < sentences; ++i) {
-    document.sentences.push_back(sentence(random, next, document.theme, adjectives_));
-    next += 1 + static_cast<std::uint64_t>(language_.sentence_length());
+    document.sentences.push_back(sentence(draw, language_, document.theme, adjectives_));
   }
   return document;
 }
 
-std::string GapCorpus::text(const Sentence& sentence) const {
-  std::string line;
-  for (const int word : sentence) {
-    if (!line.empty()) line += ' ';
-    line += language_.words[static_cast<std::size_t>(word)];
+std::vector<LabelledSentence> GapCorpus::labelled(Purpose purpose, std::uint64_t mirrored) const {
+  const bool training = purpose == Purpose::training;
+  const std::span<const int> all(adjectives_);
+  std::vector<LabelledSentence> sentences;
+  for (std::uint64_t i = 0; i < mirrored; ++i) {
+    Draws draw(seed_, training ? "studies.gap.labelled" : "studies.gap.labelled.test", i);
+    const int theme = language_.theme(draw(static_cast<std::size_t>(language_.topics)), 1);
+    const Sentence words = sentence(draw, language_, theme, training ? all.first(seen_) : all.subspan(seen_));
+    sentences.push_back({1, words});
+    sentences.push_back({0, mirror(words)});
   }
-  return line;
-}
-
-std::string GapCorpus::text(std::uint64_t first, std::uint64_t count) const {
-  std::string lines;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    if (i > 0) lines += '\n';
-    for (const Sentence& sentence : document(first + i).sentences) lines += text(sentence) + '\n';
-  }
-  return lines;
-}
-
-ChunkPair GapCorpus::pair(std::uint64_t index, std::uint64_t other, int sentences) const {
-  if (sentences < 2 || sentences > fewest_sentences + 1) {  // then every document has enough for a B
-    refuse("gap corpus", "expected pairs of 2 to " + std::to_string(fewest_sentences + 1) + " sentences, got " +
-                             std::to_string(sentences));
-  }
-  const Random random(seed_, hash("studies.gap.pair"), index);
-  const Document document = this->document(index), stranger = this->document(other);
-  const int both = std::min(sentences, static_cast<int>(document.sentences.size()));
-  const int of_a = 1 + draw(random, 0, static_cast<std::size_t>(both - 1));
-  ChunkPair pair;
-  pair.continues = draw(random, 1, 2) == 1;
-  for (int i = 0; i < both; ++i) {
-    if (i < of_a) {
-      append(pair.a, document.sentences[static_cast<std::size_t>(i)]);
-    } else if (pair.continues) {
-      append(pair.b, document.sentences[static_cast<std::size_t>(i)]);
-    } else {
-      append(pair.b, stranger.sentences[static_cast<std::size_t>(i - of_a)]);
-    }
-  }
-  return pair;
+  return sentences;
 }
 
 Sentence GapCorpus::mirror(const Sentence& sentence) const {
@@ -118,24 +150,25 @@ Sentence GapCorpus::mirror(const Sentence& sentence) const {
   return words;
 }
 
-std::vector<LabelledSentence> GapCorpus::labelled(Purpose purpose, std::uint64_t mirrored) const {
-  const bool training = purpose == Purpose::training;
-  std::vector<LabelledSentence> sentences;
-  for (std::uint64_t i = 0; i < mirrored; ++i) {
-    const Random random(seed_, hash(training ? "studies.gap.labelled" : "studies.gap.labelled.test"), i);
-    const int topic = draw(random, 0, static_cast<std::size_t>(language_.topics));
-    const Sentence words = sentence(random, 1, language_.theme(topic, 1), training ? seen_ : unseen_);
-    sentences.push_back({1, words});
-    sentences.push_back({0, mirror(words)});
-  }
-  return sentences;
+std::string GapCorpus::text(const Sentence& sentence) const {
+  std::string line;
+  for (const int word : sentence) line += (line.empty() ? "" : " ") + language_.words[static_cast<std::size_t>(word)];
+  return line;
 }
 
-std::string labelled_text(const GapCorpus& corpus, std::span<const LabelledSentence> sentences) {
+std::string GapCorpus::text(std::uint64_t first, std::uint64_t count) const {
   std::string lines;
-  for (const LabelledSentence& sentence : sentences) {
-    lines += sentence.polarity == 1 ? "positive\t" : "negative\t";
-    lines += corpus.text(sentence.words) + '\n';
+  for (std::uint64_t i = 0; i < count; ++i) {
+    if (i > 0) lines += '\n';
+    for (const Sentence& sentence : document(first + i).sentences) lines += text(sentence) + '\n';
+  }
+  return lines;
+}
+
+std::string GapCorpus::labelled_text(Purpose purpose, std::uint64_t mirrored) const {
+  std::string lines;
+  for (const LabelledSentence& sentence : labelled(purpose, mirrored)) {
+    lines += (sentence.polarity == 1 ? "positive\t" : "negative\t") + text(sentence.words) + '\n';
   }
   return lines;
 }

@@ -1,5 +1,9 @@
-// The texts of the study of the gap: documents without labels, a few labelled sentences, and pairs for the
-// next-sentence task. Devlin et al.: BERT (2019), sections 3.1 and 3.2, on a language that is known completely.
+// The language of the study of the gap and its texts: documents without labels, and a few labelled sentences. Devlin et
+// al.: BERT (2019), sections 3.1 and 3.2, on a language that is known completely.
+//
+// Every sentence has a theme, which is a topic and a polarity: its nouns are of the topic, its adjectives of the
+// polarity, and nothing else in it depends on either. All sentences are equally long. So polarity can be read from
+// adjectives only, and the length of a text says nothing.
 //
 // A document draws a theme, evenly, and four to eight sentences of it; a sentence draws a template and then a word for
 // each of its letters, evenly and each for itself. So the sentences of a document are independent once its theme is
@@ -24,12 +28,52 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "autograd/random.h"
-#include "studies/gap_language.h"
-
 namespace primer::studies {
+
+/// Words that follow each other in the list of words, and are equally likely.
+struct WordRange {
+  int first = 0, count = 0;
+  bool holds(int word) const { return word >= first && word < first + count; }
+};
+
+/// A word is its place in `words`: function words role by role, then nouns topic by topic, then negative and then
+/// positive adjectives.
+struct GapLanguage {
+  std::string roles;                   // of function words: a letter each
+  int role_words = 0;                  // of each role; they can take each other's place
+  int topics = 0, nouns = 0;           // nouns: of each topic
+  int adjectives = 0;                  // of each polarity
+  std::vector<std::string> templates;  // equally long; a letter a word: a role's, 'n' a noun, 'a' an adjective
+  std::vector<std::string> words;
+
+  int size() const { return static_cast<int>(words.size()); }
+  int sentence_length() const { return static_cast<int>(templates.front().size()); }  // words
+  int themes() const { return 2 * topics; }
+  int theme(int topic, int polarity) const { return 2 * topic + polarity; }  // polarity: 0 negative, 1 positive
+  int first_noun() const { return static_cast<int>(roles.size()) * role_words; }
+  int first_adjective() const { return first_noun() + topics * nouns; }
+
+  /// The words that a letter of a template may become in a sentence of this theme. An unknown letter: Fault::bug.
+  WordRange range(char letter, int theme) const;
+
+  /// How many words there are in the only range that holds this one.
+  int alike(int word) const { return word < first_noun() ? role_words : word < first_adjective() ? nouns : adjectives; }
+};
+
+/// 30 function words, 8 topics of 30 nouns, 60 adjectives of each polarity; sentences of nine words, five or six of
+/// them nouns and adjectives, at least two of each: of texts that are mostly function words a small model learns no
+/// theme for long, since those drown what attention gathers. Words are lower-case ASCII.
+GapLanguage gap_language();
+
+/// What a vocabulary has before its words.
+inline constexpr std::string_view gap_specials[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+
+/// The vocabulary as BERT's vocab.txt: the specials, then the words, each in a line. The token of a word is its place
+/// among the words plus the number of specials.
+std::string gap_vocabulary(const GapLanguage& language);
 
 using Sentence = std::vector<int>;  // words, [sentence_length]
 
@@ -41,12 +85,6 @@ struct Document {
 struct LabelledSentence {
   int polarity = 0;  // 0 negative, 1 positive
   Sentence words;
-};
-
-/// Two chunks of whole sentences.
-struct ChunkPair {
-  std::vector<int> a, b;   // words
-  bool continues = false;  // B is what follows A in its document
 };
 
 /// All texts are pure functions of (seed, index): documents of the one index are independent of those of another.
@@ -61,14 +99,6 @@ class GapCorpus {
 
   Document document(std::uint64_t index) const;
 
-  /// Documents first ... first + count - 1: a sentence a line, an empty line between documents.
-  std::string text(std::uint64_t first, std::uint64_t count) const;
-
-  /// A is the first sentences of the document `index`. B follows them there, or, with probability 1/2, is the beginning
-  /// of the document `other`. Both together have 2 ... `sentences` sentences, and how many are in A and in B does not
-  /// depend on whether B continues A. `sentences` is from 2 to 5, else Fault::usage.
-  ChunkPair pair(std::uint64_t index, std::uint64_t other, int sentences) const;
-
   enum class Purpose { training, test };
 
   /// 2 `mirrored` sentences with seen adjectives for training, with unseen ones for a test: a positive one, then its
@@ -79,20 +109,21 @@ class GapCorpus {
   Sentence mirror(const Sentence& sentence) const;
 
   /// Which adjectives of each polarity, by their places in its list, are seen in training.
-  std::span<const int> seen() const { return seen_; }
+  std::span<const int> seen() const { return std::span(adjectives_).first(seen_); }
 
   std::string text(const Sentence& sentence) const;  // its words with spaces between
 
- private:
-  Sentence sentence(const autograd::Random& random, std::uint64_t first, int theme,
-                    std::span<const int> adjectives) const;
+  /// Documents first ... first + count - 1: a sentence a line, an empty line between documents.
+  std::string text(std::uint64_t first, std::uint64_t count) const;
 
+  /// Labelled sentences as lines of `label<TAB>sentence`, the labels being "negative" and "positive".
+  std::string labelled_text(Purpose purpose, std::uint64_t mirrored) const;
+
+ private:
   GapLanguage language_;
   std::uint64_t seed_;
-  std::vector<int> adjectives_, seen_, unseen_;  // places in the list of one polarity
+  std::vector<int> adjectives_;  // places in the list of a polarity, drawn; those that are seen in training come first
+  std::size_t seen_;
 };
-
-/// Lines of `label<TAB>sentence`, the labels being "negative" and "positive".
-std::string labelled_text(const GapCorpus& corpus, std::span<const LabelledSentence> sentences);
 
 }  // namespace primer::studies

@@ -1,8 +1,8 @@
 // The best possible answers to BERT's two pretraining tasks on the language of the study of the gap, by Bayes' rule.
 //
-// What is modelled. A pair [CLS] A [SEP] B [SEP] is made as GapCorpus::pair does: A has a theme t, evenly drawn; B has
-// the same one with probability p (it continues A), else one drawn anew; a sentence draws a template, then its words.
-// Then `chosen` of the words are chosen for masking, every set of so many words being equally likely, as
+// What is modelled. A pair [CLS] A [SEP] B [SEP] is made of documents (gap_corpus.h): A has a theme t, evenly drawn; B
+// has the same one with probability p (it continues A), else one drawn anew; a sentence draws a template, then its
+// words. Then `chosen` of the words are chosen for masking, every set of so many words being equally likely, as
 // data::Masking::apply does: a chosen word becomes [MASK] with probability 0.8, one of q tokens drawn evenly with 0.1
 // (any but [MASK], [CLS] and [SEP], itself included), and stays with 0.1. The oracle knows all this, the words and
 // tokens shown, and how many were chosen, which the length tells; it does not know which of the visible words were
@@ -13,6 +13,8 @@
 // power of z count the chosen visible words, without the factor 0.1^r that all terms have. With e(v) the probability of
 // v under a letter of a template and a theme, the place is the polynomial
 //     e(v) + z (e(v) + 1/q),          and 1 where [MASK] is shown.
+// e(v) is 0 or 1/n, where n words are alike. A factor that all themes and templates share changes no posterior, and the
+// code has n e(v) + z (n e(v) + n/q) in its place, so that the product of many sentences stays above zero.
 // A template is the product over its places, a sentence s the mean over templates, S_s(t), a chunk the product over its
 // sentences, A(t) = prod S_s(t); and the text as it is shown has the probability
 //     [z^r]  mean over t of A(t) (p B(t) + (1 - p) mean over u of B(u)).
@@ -23,7 +25,7 @@
 #include <span>
 #include <vector>
 
-#include "studies/gap_language.h"
+#include "studies/gap_corpus.h"
 #include "studies/lab/estimate.h"
 
 namespace primer::studies {
@@ -57,25 +59,26 @@ class GapOracle {
   double replacement_;  // 1 / q
 };
 
-/// A pair with what was asked of it.
+/// A pair with what was asked of a model, and how it answered.
 struct AnsweredPair {
   ShownPair shown;
   std::vector<int> hidden;  // the words that [MASK] hides, of A, then of B
-  bool continues = false;
-  double nats = 0;  // what a model lost on the hidden words, their sum
+  double nats = 0;          // what the model lost on them, their sum
+  double right = 0;         // how many of them it found
+  double next_right = 0;    // 1: it told whether B continues A
 };
 
-/// How the oracle does on pairs. `loss` and `entropy` estimate one number, the least loss that a model can have on
-/// hidden words; `accuracy` and `expected_accuracy` the highest accuracy; entropy and expectations with less noise.
-struct OracleScore {
-  Estimate loss, entropy;                          // of hidden words, nats
-  Estimate excess;                                 // of the model's loss over the oracle's, on the same hidden words
-  Estimate accuracy, expected_accuracy;            // of hidden words
-  Estimate next_accuracy, next_expected_accuracy;  // of whether B continues A
+/// A model beside the oracle, on the same pairs. Errors are those over pairs, whose words depend on each other; that of
+/// a ratio counts its denominator's too.
+struct GapScore {
+  long pairs = 0, hidden = 0;
+  Estimate loss, best_loss, excess;            // of hidden words, nats: of the model, of the oracle, their difference
+  Estimate share_right;                        // hidden words that the model finds, of those that the oracle expects to
+  Estimate next_accuracy, next_best_accuracy;  // of whether B continues A: of the model, and what the oracle expects
 };
 
 /// Scores pairs of which some hide a word. None does: Fault::usage.
-OracleScore score(const GapOracle& oracle, std::span<const AnsweredPair> pairs);
+GapScore score(const GapOracle& oracle, std::span<const AnsweredPair> pairs);
 
 /// The highest accuracy of telling whether B continues A when p = 1/2 and nothing is hidden: the theme is certain then,
 /// another document shares it with probability 1 / themes, and there the answer "continues" is wrong. So it is

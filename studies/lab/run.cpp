@@ -21,7 +21,7 @@ void train_new_run(const std::string& directory, const std::string& text, const 
   if (result.signal != 0) throw StudyStopped{result.signal};
 }
 
-double labelled_accuracy(const std::string& run, const std::string& text) {
+std::vector<double> labelled_right(const std::string& run, const std::string& text) {
   const auto loaded = train::load_run(run, {train::Choice::Kind::last, 0});
   train::Reader reader(*loaded);
   const std::size_t classes = loaded->labels.size();
@@ -35,16 +35,16 @@ double labelled_accuracy(const std::string& run, const std::string& text) {
       texts.push_back(reader.ids(line.substr(tab + 1), false));
     });
   }
-  double right = 0;
+  std::vector<double> right(wanted.size());
   train::by_length(std::move(texts), [&](std::span<const std::size_t> places, std::span<const std::vector<int>> batch) {
     const std::vector<double> p = reader.classify(batch);  // [lines, K]
     for (std::size_t i = 0; i < places.size(); ++i) {
       const auto first = p.begin() + static_cast<std::ptrdiff_t>(i * classes);
       const auto best = std::max_element(first, first + static_cast<std::ptrdiff_t>(classes)) - first;
-      right += loaded->labels[static_cast<std::size_t>(best)] == wanted[places[i]] ? 1 : 0;
+      right[places[i]] = loaded->labels[static_cast<std::size_t>(best)] == wanted[places[i]] ? 1 : 0;
     }
   });
-  return right / static_cast<double>(wanted.size());
+  return right;
 }
 
 }  // namespace primer::studies

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,15 +12,15 @@
 namespace primer::studies {
 
 /// Options as on the command line, by their keys: {"context", "48"}.
-using RunOptions = std::vector<std::pair<std::string_view, std::string>>;
+using RunOptions = std::vector<std::pair<std::string, std::string>>;
 
 /// Trains the new run `directory` on the text file `text` to its end. It begins with the last weights of the run
 /// `source`, or with new ones if that is empty. Throws what planning and training throw, and StudyStopped.
 void train_new_run(const std::string& directory, const std::string& text, const RunOptions& options,
                    const std::string& source, train::Progress::Style style, train::Interruption& interruption);
 
-/// The share of the label<TAB>text lines of a file to which the run's last model gives the most probable class that is
-/// their label. Fault::input.
-double labelled_accuracy(const std::string& run, const std::string& text);
+/// For each of the label<TAB>text lines of a file 1 if the run's last model finds the line's label the most probable
+/// one, else 0. Fault::input.
+std::vector<double> labelled_right(const std::string& run, const std::string& text);
 
 }  // namespace primer::studies

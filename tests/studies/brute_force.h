@@ -13,7 +13,7 @@ namespace primer::test {
 /// Two topics of three nouns, two adjectives of each polarity, sentences of three words: 14 words.
 inline studies::GapLanguage tiny_language() {
   studies::GapLanguage language;
-  language.roles = {{'d', 2}, {'v', 2}};
+  language.roles = "dv", language.role_words = 2;
   language.topics = 2, language.nouns = 3, language.adjectives = 2;
   language.templates = {"dna", "nva", "adn"};
   language.words = {"d0", "d1", "v0", "v1", "n00", "n01", "n02", "n10", "n11", "n12", "bad0", "bad1", "good0", "good1"};

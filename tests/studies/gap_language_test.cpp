@@ -1,5 +1,5 @@
 // The word lists are whole, and in the order that ranges and vocabulary count on.
-#include "studies/gap_language.h"
+#include "studies/gap_corpus.h"
 
 #include <doctest/doctest.h>
 

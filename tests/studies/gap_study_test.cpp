@@ -9,6 +9,7 @@
 #include "studies/gap_corpus.h"
 #include "studies/gap_exam.h"
 #include "studies/lab/report.h"
+#include "studies/lab/run.h"
 #include "studies/studies.h"
 #include "tests/threads.h"
 #include "tests/train/process.h"
