@@ -97,18 +97,20 @@ struct Best {
   }
 };
 
-/// Rows: the places before the digits of the last answer of the first sequence, as the digit's best head sees them;
-/// columns: the whole sequence.
+/// Of the first sequence. Rows: what was read of a repeated sum before each digit of its answer, as the best head for
+/// this digit sees it; columns: the whole sequence.
 train::Picture looks(const train::Words& words, const std::vector<float>& pattern, const data::Batch& batch,
                      const Best& best) {
-  constexpr std::string_view signs = "0123456789+=;|";
+  std::string text;
+  for (long s = 0; s < T; ++s) text += "0123456789+=;|"[batch.tokens[static_cast<std::size_t>(s)]];
   train::Table table;
-  for (long s = 0; s < T; ++s)
-    table.columns.emplace_back(1, signs[static_cast<std::size_t>(batch.tokens[static_cast<std::size_t>(s)])]);
-  for (std::size_t k = 0; k < best.head.size(); ++k) {
-    const long t = T - Sums::each + Sums::first_answer + static_cast<long>(k);
-    table.rows.push_back("before " + table.columns[static_cast<std::size_t>(t + 1)]);
-    const auto row = pattern.begin() + (best.head[k] * T + t) * T;
+  for (const char sign : text) table.columns.emplace_back(1, sign);
+  for (long t = 0; t < T; ++t) {
+    if (batch.targets[static_cast<std::size_t>(t)] < 0) continue;
+    const long read = (t - 1) % Sums::each + 1;
+    table.rows.push_back(text.substr(static_cast<std::size_t>(t + 1 - read), static_cast<std::size_t>(read)));
+    const long head = best.head[static_cast<std::size_t>(read - 1 - Sums::first_answer)];
+    const auto row = pattern.begin() + (head * T + t) * T;
     table.values.insert(table.values.end(), row, row + T);
   }
   return train::heat_map(words, table, 0, 1);
@@ -180,8 +182,8 @@ void run(Lab& lab) {
     others.add(whole_answers(copying.model, test, &control));
     if (seed > 1) continue;
     lab.picture(looks({"Copied: from the answer that stood there before",
-                       "The last answer of a text whose sums are repeated. Columns are its tokens, rows the places "
-                       "before each digit, by the head that looks most at the digit to copy."},
+                       "Rows are what was read of a repeated sum, columns all tokens: by the head that looks most at "
+                       "the digit to come where it stood before."},
                       patterns[1], few, Best(of_copier.copied)));
     const bool is_first = Best(first.added).mean > Best(second.added).mean;
     lab.picture(looks({"Added: from the numbers of this sum",
