@@ -1,0 +1,49 @@
+// Stories of people who decide to go to places, enter and leave them, and a question: how often was X at P? Entering
+// counts. Deciding to go does not, and leaving ends a visit that was counted when it began; the order of sentences says
+// nothing.
+//
+// Counts of words say nothing either. Four pairs of sentences are about X and P, entering, and about another person y,
+// another verb v, another place q, drawn for each pair; each is cut in one of four ways:
+//
+//   X enters P, y v q    counts        y enters P, X v q
+//   X v P, y enters q                  X enters q, y v P
+//
+// The words are the same whichever way, so a bag of words has the same distribution for every answer: with answers
+// drawn evenly no reader of it is right more than one time in five. The rest of the sentences are any that do not count.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "autograd/random.h"
+#include "data/examples/examples.h"
+
+namespace primer::studies {
+
+struct Stories {
+  static constexpr int people = 8, verbs = 3, places = 8, answers = 5, pairs = answers - 1;
+  static constexpr int mark = 0, first_person = 1, first_verb = first_person + people, enters = first_verb;
+  static constexpr int first_place = first_verb + verbs, first_answer = first_place + places;
+  static constexpr int vocabulary = first_answer + answers;
+  static constexpr long question = 3, sentence = 3;  // tokens: mark X P, and person verb place
+  static constexpr long length(long sentences) { return question + sentence * sentences; }
+
+  /// Mark, question and story, [length(sentences)], sentences >= 2 pairs; a pure function of all that is given. The
+  /// words of different answers are the same, but for their order.
+  static std::vector<int> story(const autograd::Random& random, std::uint64_t index, long sentences, int answer);
+
+  /// Whether sentence i of a story, as `story` gives it, counts.
+  static bool counts(const int* story, long i) {
+    const int* words = story + question + i * sentence;
+    return words[0] == story[1] && words[1] == enters && words[2] == story[2];
+  }
+
+  /// B stories, a pure function of (seed, step); answers are even. The answer is the target of the mark, or of the last
+  /// word for who reads in one direction.
+  static data::Batch batch(std::uint64_t seed, long step, long sequences, long sentences, bool at_end = false);
+
+  static std::string word(int token);
+};
+
+}  // namespace primer::studies
