@@ -14,7 +14,7 @@ namespace primer::studies {
 
 namespace {
 
-constexpr long least = 8, most = 16, longer = 24;  // sentences
+constexpr long least = 8, most = 12, longer = 18;  // sentences
 constexpr long layers = 3, heads = 4, channels = 64;
 
 nn::ModelConfig encoder(nn::Position position) {
@@ -25,6 +25,7 @@ nn::ModelConfig encoder(nn::Position position) {
           .channels = channels,
           .causal = false,
           .position = position,
+          .deviation = getenv("DEV") ? atof(getenv("DEV")) : 0.1,
           .output = {.tie = false}};
 }
 
@@ -43,10 +44,10 @@ void run(Lab& lab) {
   for (const std::uint64_t seed : lab.seeds()) {
     const auto stories = [&](long step) {
       const autograd::Random random(seed, autograd::hash("lengths"));
-      return Stories::batch(seed, step, batch, least + static_cast<long>(random.below(most - least + 1, static_cast<std::uint64_t>(step))));
+      return Stories::batch(seed, step, batch, least + static_cast<long>(random.below(most - least + 1, static_cast<std::uint64_t>(step))), getenv("PLAIN") ? atol(getenv("PLAIN")) : 2);
     };
-    const data::Batch test = Stories::batch(seed + 1'000'000, 0, lab.size(1000, 4), longer);
-    const data::Batch seen = Stories::batch(seed + 1'000'000, 1, lab.size(1000, 4), most);
+    const data::Batch test = Stories::batch(seed + 1'000'000, 0, lab.size(500, 4), longer);
+    const data::Batch seen = Stories::batch(seed + 1'000'000, 1, lab.size(500, 4), most);
     Net<float> net(encoder(nn::Position::rotary), seed);
     Fit how{.steps = steps, .lr = lr, .seed = seed};
     how.after = [&](long step) {

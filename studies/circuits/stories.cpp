@@ -8,7 +8,8 @@
 
 namespace primer::studies {
 
-std::vector<int> Stories::story(const autograd::Random& random, std::uint64_t index, long sentences, int answer) {
+std::vector<int> Stories::story(const autograd::Random& random, std::uint64_t index, long sentences, int answer,
+                                bool plain) {
   std::uint64_t drawn = index * 65536;
   const auto below = [&](long count) {
     return static_cast<int>(random.below(static_cast<std::uint64_t>(count), drawn++));
@@ -19,7 +20,8 @@ std::vector<int> Stories::story(const autograd::Random& random, std::uint64_t in
   };
   const int x = first_person + below(people), p = first_place + below(places);
   std::vector<std::array<int, 3>> told;
-  for (int pair = 0; pair < pairs; ++pair) {
+  for (int i = 0; plain && i < answer; ++i) told.push_back({x, enters, p});
+  for (int pair = 0; !plain && pair < pairs; ++pair) {
     const int y = other(first_person, people, x), v = other(first_verb, verbs, enters), q = other(first_place, places, p);
     const int way = below(3);
     if (pair < answer) {
@@ -44,14 +46,15 @@ std::vector<int> Stories::story(const autograd::Random& random, std::uint64_t in
   return tokens;
 }
 
-data::Batch Stories::batch(std::uint64_t seed, long step, long sequences, long sentences, bool at_end) {
+data::Batch Stories::batch(std::uint64_t seed, long step, long sequences, long sentences, long plain_one_in,
+                           bool at_end) {
   const autograd::Random random(seed, autograd::hash("stories"), static_cast<std::uint64_t>(step));
   const autograd::Random answer(seed, autograd::hash("answers"), static_cast<std::uint64_t>(step));
   data::Batch batch = empty_batch(sequences, length(sentences));
   for (long b = 0; b < sequences; ++b) {
     const auto index = static_cast<std::uint64_t>(b);
     const int k = static_cast<int>(answer.below(answers, index));
-    const std::vector<int> tokens = story(random, index, sentences, k);
+    const std::vector<int> tokens = story(random, index, sentences, k, plain_one_in > 0 && b % plain_one_in == 0);
     std::copy(tokens.begin(), tokens.end(), batch.tokens.begin() + b * batch.length);
     batch.targets[static_cast<std::size_t>(b * batch.length + (at_end ? batch.length - 1 : 0))] = first_answer + k;
   }
@@ -60,9 +63,7 @@ data::Batch Stories::batch(std::uint64_t seed, long step, long sequences, long s
 
 std::string Stories::word(int token) {
   static const std::array<const char*, vocabulary> words{
-      "?",    "Ann",     "Ben",  "Cleo",  "Dan",   "Eve",  "Finn", "Gwen",   "Hugo",  "enters", "decides to go to", "leaves",
-      "park", "station", "shop", "house", "tower", "mill", "inn",  "school", "0",     "1",      "2",                "3",
-      "4"};
+      "?", "Ann", "Ben", "Cleo", "Dan", "Eve", "Finn", "enters", "decides to go to", "leaves", "park", "station", "shop", "tower", "mill", "inn", "0", "1", "2", "3", "4"};
   return words[static_cast<std::size_t>(token)];
 }
 

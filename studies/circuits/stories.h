@@ -22,7 +22,7 @@
 namespace primer::studies {
 
 struct Stories {
-  static constexpr int people = 8, verbs = 3, places = 8, answers = 5, pairs = answers - 1;
+  static constexpr int people = 6, verbs = 3, places = 6, answers = 5, pairs = answers - 1;
   static constexpr int mark = 0, first_person = 1, first_verb = first_person + people, enters = first_verb;
   static constexpr int first_place = first_verb + verbs, first_answer = first_place + places;
   static constexpr int vocabulary = first_answer + answers;
@@ -31,7 +31,8 @@ struct Stories {
 
   /// Mark, question and story, [length(sentences)], sentences >= 2 pairs; a pure function of all that is given. The
   /// words of different answers are the same, but for their order.
-  static std::vector<int> story(const autograd::Random& random, std::uint64_t index, long sentences, int answer);
+  static std::vector<int> story(const autograd::Random& random, std::uint64_t index, long sentences, int answer,
+                                bool plain = false);
 
   /// Whether sentence i of a story, as `story` gives it, counts.
   static bool counts(const int* story, long i) {
@@ -41,7 +42,8 @@ struct Stories {
 
   /// B stories, a pure function of (seed, step); answers are even. The answer is the target of the mark, or of the last
   /// word for who reads in one direction.
-  static data::Batch batch(std::uint64_t seed, long step, long sequences, long sentences, bool at_end = false);
+  static data::Batch batch(std::uint64_t seed, long step, long sequences, long sentences, long plain_one_in = 0,
+                           bool at_end = false);
 
   static std::string word(int token);
 };
