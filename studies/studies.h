@@ -6,6 +6,6 @@
 namespace primer::studies {
 
 extern const Study bigram, constructed_study, induction, novel_names, parts, question;  // studies/circuits/
-extern const Study gap;                                                // studies/
+extern const Study gap;                                                                 // studies/
 
 }  // namespace primer::studies

@@ -27,7 +27,8 @@ double linear_ceiling(long points, long dimensions, double chance) {
   double tail = 0;  // ln of the labellings that agree with one dichotomy in m places or more
   for (long m = points; m >= 0; --m) {
     tail = m == points ? 0 : log_sum(tail, log_binomial(points, m));
-    if (ways + tail - coins > std::log(chance)) return static_cast<double>(std::min(m + 1, points)) / static_cast<double>(points);
+    if (ways + tail - coins > std::log(chance))
+      return static_cast<double>(std::min(m + 1, points)) / static_cast<double>(points);
   }
   return 0;
 }

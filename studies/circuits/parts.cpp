@@ -30,7 +30,7 @@ using nn::Position;
 
 // 1. Labels of words.
 
-constexpr long words = 1024, channels = 16, wide = 96;  // V, C, F
+constexpr long words = 512, channels = 16, wide = 48;  // V, C, F
 
 /// All words, each a sequence of its own, behind a mark if wanted. Targets are two tokens more.
 data::Batch labelled(std::uint64_t seed, bool marked = false) {
@@ -89,13 +89,13 @@ Net<float> net_of(const Kind& kind, std::uint64_t seed) {
                                .activation = kind.activation,
                                .deviation = 0.25,
                                .output = {.tie = false}};
-  return {[&](autograd::Parameters<float>& parameters) -> std::unique_ptr<nn::Body<float>> {
-            auto body = std::make_unique<nn::Transformer<float>>(parameters, config);
-            parameters.train_only(
-                [&](std::string_view path) { return kind.trained_embedding || path != "token.weight"; });
-            return body;
-          },
-          seed};
+  return {
+      [&](autograd::Parameters<float>& parameters) -> std::unique_ptr<nn::Body<float>> {
+        auto body = std::make_unique<nn::Transformer<float>>(parameters, config);
+        parameters.train_only([&](std::string_view path) { return kind.trained_embedding || path != "token.weight"; });
+        return body;
+      },
+      seed};
 }
 
 void label(Lab& lab) {
@@ -121,7 +121,11 @@ void label(Lab& lab) {
       Linear linear(net.model);
       autograd::Observer<float>* const observer = kind.linear ? &linear : nullptr;
       fit<float>(
-          net.parameters, {.steps = lab.steps(getenv("STEPS") ? atol(getenv("STEPS")) : 2000), .lr = getenv("LR") ? atof(getenv("LR")) : 1e-2, .weight_decay = 0, .seed = seed},
+          net.parameters,
+          {.steps = lab.steps(getenv("STEPS") ? atol(getenv("STEPS")) : 1000),
+           .lr = getenv("LR") ? atof(getenv("LR")) : 1e-2,
+           .weight_decay = 0,
+           .seed = seed},
           [&](autograd::Tape<float>& tape, long) {
             tape.observer = observer;
             return batch_loss(net.model, tape, batch);
@@ -139,7 +143,7 @@ void label(Lab& lab) {
   lab.picture(train::bar_chart({"A random label of a word is not linear in its embedding",
                                 "Linear models stay below what counting allows, with a feed-forward layer in between "
                                 "all labels are learned; so they are without one where the embedding is trained."},
-                               {.name = "share of 1024 labels", .low = 0, .high = 1}, bars));
+                               {.name = "share of 512 labels", .low = 0, .high = 1}, bars));
 }
 
 // 2. Order of words.

@@ -22,7 +22,8 @@ std::vector<int> Stories::story(const autograd::Random& random, std::uint64_t in
   std::vector<std::array<int, 3>> told;
   for (int i = 0; plain && i < answer; ++i) told.push_back({x, enters, p});
   for (int pair = 0; !plain && pair < pairs; ++pair) {
-    const int y = other(first_person, people, x), v = other(first_verb, verbs, enters), q = other(first_place, places, p);
+    const int y = other(first_person, people, x), v = other(first_verb, verbs, enters),
+              q = other(first_place, places, p);
     const int way = below(3);
     if (pair < answer) {
       told.insert(told.end(), {{x, enters, p}, {y, v, q}});
@@ -63,7 +64,9 @@ data::Batch Stories::batch(std::uint64_t seed, long step, long sequences, long s
 
 std::string Stories::word(int token) {
   static const std::array<const char*, vocabulary> words{
-      "?", "Ann", "Ben", "Cleo", "Dan", "Eve", "Finn", "enters", "decides to go to", "leaves", "park", "station", "shop", "tower", "mill", "inn", "0", "1", "2", "3", "4"};
+      "?",      "Ann",  "Ben",     "Cleo", "Dan",   "Eve",  "Finn", "enters", "decides to go to",
+      "leaves", "park", "station", "shop", "tower", "mill", "inn",  "0",      "1",
+      "2",      "3",    "4"};
   return words[static_cast<std::size_t>(token)];
 }
 

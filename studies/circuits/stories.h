@@ -9,7 +9,8 @@
 //   X v P, y enters q                  X enters q, y v P
 //
 // The words are the same whichever way, so a bag of words has the same distribution for every answer: with answers
-// drawn evenly no reader of it is right more than one time in five. The rest of the sentences are any that do not count.
+// drawn evenly no reader of it is right more than one time in five. The rest of the sentences are any that do not
+// count.
 #pragma once
 
 #include <cstdint>
