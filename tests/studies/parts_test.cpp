@@ -101,7 +101,8 @@ TEST_CASE("no more labellings than was allowed are met by a linear function in t
   CHECK(linear_ceiling(4, 4) == 1);
 }
 
-TEST_CASE("of a word alone, logits without a feed-forward layer are linear in its embedding, and with one they are not") {
+TEST_CASE(
+    "of a word alone, logits without a feed-forward layer are linear in its embedding, and with one they are not") {
   nn::ModelConfig config{.vocabulary = 5,
                          .context = 2,
                          .layers = 2,
