@@ -47,17 +47,46 @@ std::vector<int> Stories::story(const autograd::Random& random, std::uint64_t in
   return tokens;
 }
 
-data::Batch Stories::batch(std::uint64_t seed, long step, long sequences, long sentences, long plain_one_in,
-                           bool at_end) {
+data::Batch Stories::batch(std::uint64_t seed, long step, long sequences, long sentences, bool at_end) {
   const autograd::Random random(seed, autograd::hash("stories"), static_cast<std::uint64_t>(step));
   const autograd::Random answer(seed, autograd::hash("answers"), static_cast<std::uint64_t>(step));
   data::Batch batch = empty_batch(sequences, length(sentences));
   for (long b = 0; b < sequences; ++b) {
     const auto index = static_cast<std::uint64_t>(b);
     const int k = static_cast<int>(answer.below(answers, index));
-    const std::vector<int> tokens = story(random, index, sentences, k, plain_one_in > 0 && b % plain_one_in == 0);
+    const std::vector<int> tokens = story(random, index, sentences, k);
     std::copy(tokens.begin(), tokens.end(), batch.tokens.begin() + b * batch.length);
     batch.targets[static_cast<std::size_t>(b * batch.length + (at_end ? batch.length - 1 : 0))] = first_answer + k;
+  }
+  return batch;
+}
+
+data::Batch Stories::training(std::uint64_t seed, long step, long sequences, long sentences, long more, bool at_end) {
+  const autograd::Random random(seed, autograd::hash("training"), static_cast<std::uint64_t>(step));
+  const autograd::Random questions(seed, autograd::hash("questions"), static_cast<std::uint64_t>(step));
+  data::Batch batch = empty_batch(sequences, more * question + length(sentences));
+  for (long b = 0; b < sequences; ++b) {
+    std::uint64_t drawn = static_cast<std::uint64_t>(b) * 4096;
+    const auto below = [&](long count) {
+      return static_cast<long>(questions.below(static_cast<std::uint64_t>(count), drawn++));
+    };
+    const std::vector<int> told =
+        story(random, static_cast<std::uint64_t>(b), sentences, static_cast<int>(below(answers)), b % 2 == 0);
+    std::vector<int> asked(told);  // mark, person, place, and the story again
+    int *x = batch.tokens.data() + b * batch.length, *y = batch.targets.data() + b * batch.length;
+    for (long i = 0; i <= more; ++i) {
+      if (i < more) {  // the question of the story itself stands right before it
+        const int* words = told.data() + question + below(sentences) * sentence;
+        asked[1] = words[0], asked[2] = words[2];
+      } else {
+        asked = told;
+      }
+      long count = 0;
+      for (long s = 0; s < sentences; ++s) count += counts(asked.data(), s);
+      std::copy_n(asked.begin(), question, x + i * question);
+      if (count < answers) y[at_end ? batch.length - 1 : i * question] = first_answer + static_cast<int>(count);
+    }
+    std::copy(told.begin() + question, told.end(), x + (more + 1) * question);
   }
   return batch;
 }

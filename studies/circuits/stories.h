@@ -43,8 +43,13 @@ struct Stories {
 
   /// B stories, a pure function of (seed, step); answers are even. The answer is the target of the mark, or of the last
   /// word for who reads in one direction.
-  static data::Batch batch(std::uint64_t seed, long step, long sequences, long sentences, long plain_one_in = 0,
-                           bool at_end = false);
+  static data::Batch batch(std::uint64_t seed, long step, long sequences, long sentences, bool at_end = false);
+
+  /// Stories to learn from. Every second one is plain, and `more` further questions, each a mark, a person and a place
+  /// that are told of in some sentence, stand before it: so that one story has many answers to learn from. A count that
+  /// is no answer is no target.
+  static data::Batch training(std::uint64_t seed, long step, long sequences, long sentences, long more,
+                              bool at_end = false);
 
   static std::string word(int token);
 };

@@ -31,7 +31,7 @@ TEST_CASE("of every answer's story the same words are told, and as many sentence
 }
 
 TEST_CASE("a batch of stories is a function of seed and step, its answers are even, and stand where they are read") {
-  const auto batch = Stories::batch(1, 2, 2000, 9), end = Stories::batch(1, 2, 2000, 9, 0, true);
+  const auto batch = Stories::batch(1, 2, 2000, 9), end = Stories::batch(1, 2, 2000, 9, true);
   CHECK(batch.tokens == Stories::batch(1, 2, 2000, 9).tokens);
   CHECK(batch.tokens == end.tokens);
   CHECK(batch.tokens != Stories::batch(1, 3, 2000, 9).tokens);
@@ -57,6 +57,30 @@ TEST_CASE("a plain story has its answer in sentences that count, too") {
     for (long i = 0; i < 10; ++i) counted += Stories::counts(story.data(), i);
     CHECK(counted == answer);
   }
+}
+
+TEST_CASE("stories to learn from have several questions in front, each answered by the sentences that count for it") {
+  constexpr long more = 3, sentences = 9;
+  const auto batch = Stories::training(1, 2, 300, sentences, more),
+             end = Stories::training(1, 2, 300, sentences, 0, true);
+  CHECK(batch.tokens == Stories::training(1, 2, 300, sentences, more).tokens);
+  CHECK(batch.length == 3 * (more + 1 + sentences));
+  long unlike = 0;
+  for (long b = 0; b < batch.sequences; ++b) {
+    const int *x = batch.tokens.data() + b * batch.length, *y = batch.targets.data() + b * batch.length;
+    for (long q = 0; q <= more; ++q) {
+      std::vector<int> asked(x + 3 * q, x + 3 * q + 3);
+      asked.insert(asked.end(), x + 3 * (more + 1), x + batch.length);
+      CHECK(asked[0] == Stories::mark);
+      long counted = 0;
+      for (long i = 0; i < sentences; ++i) counted += Stories::counts(asked.data(), i);
+      CHECK(y[3 * q] == (counted < Stories::answers ? Stories::first_answer + counted : -1));
+      unlike += q < more && !std::equal(x, x + 3, x + 3 * q);
+    }
+    CHECK(std::count(y, y + batch.length, -1) >= batch.length - more - 1);
+    CHECK(end.targets[static_cast<std::size_t>((b + 1) * end.length - 1)] >= Stories::first_answer);
+  }
+  CHECK(unlike > 300);
 }
 
 TEST_CASE("every token has a word of its own") {
