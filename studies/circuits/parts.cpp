@@ -3,7 +3,7 @@
 // 1. Labels. V words lie at random places of C channels, V far above C, and each has one of two random labels. A word
 //    stands alone, so attention has weight 1, and without a feed-forward layer the logits are linear in its embedding:
 //
-//      W_U (x + W_O W_V x) = W_U (1 + W_OV) x
+//      W_U (x + W_O W_V x) + b = W_U (1 + W_OV) x + b
 //
 //    A linear function of C channels parts V points in 2 sum_(i < C) binomial(V - 1, i) ways only, of 2^V labellings:
 //    linear_ceiling() has the share that none of them gets right. The embedding is fixed, as what reaches a layer deep
@@ -14,12 +14,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "autograd/ops/arithmetic.h"
-#include "autograd/ops/linear.h"
 #include "nn/transformer.h"
 #include "studies/circuits/dichotomies.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"
+#include "train/step/model.h"
 
 namespace primer::studies {
 
@@ -32,18 +31,33 @@ using nn::Position;
 
 constexpr long words = 512, channels = 16, wide = 48;  // V, C, F
 
-/// All words, each a sequence of its own, behind a mark if wanted. Targets are two tokens more.
-data::Batch labelled(std::uint64_t seed, bool marked = false) {
+/// All words with their labels, each a sequence of its own, behind a mark if wanted.
+data::Batch labelled(std::uint64_t seed, bool marked) {
   const autograd::Random random(seed, autograd::hash("labels of words"));
   const long length = marked ? 2 : 1;
   data::Batch batch = empty_batch(words, length);
   for (long v = 0; v < words; ++v) {
-    const auto at = static_cast<std::size_t>(v * length + length - 1);
-    if (marked) batch.tokens[at - 1] = static_cast<int>(words);
-    batch.tokens[at] = static_cast<int>(v);
-    batch.targets[at] = static_cast<int>(words + static_cast<long>(random.below(2, static_cast<std::uint64_t>(v))));
+    batch.tokens[static_cast<std::size_t>(v * length)] = static_cast<int>(words);
+    batch.tokens[static_cast<std::size_t>((v + 1) * length - 1)] = static_cast<int>(v);
+    batch.labels.push_back(static_cast<int>(random.below(2, static_cast<std::uint64_t>(v))));
   }
   return batch;
+}
+
+/// Whether each label is the more probable one.
+std::vector<double> right_labels(const nn::Model<float>& model, const data::Batch& batch,
+                                 autograd::Observer<float>* observer) {
+  autograd::Tape<float> tape;
+  const auto pause = tape.pause();
+  tape.observer = observer;
+  const Tensor<float> hidden = model.hidden(tape, train::part_of(batch, 0, batch.sequences).sequences);
+  const Tensor<float> logits = (*model.label)(hidden).logits();  // [V, 2]
+  std::vector<double> right;
+  for (std::size_t v = 0; v < batch.labels.size(); ++v) {
+    const float* row = logits.data() + 2 * v;
+    right.push_back(row[batch.labels[v]] > row[1 - batch.labels[v]] ? 1 : 0);
+  }
+  return right;
 }
 
 /// A model of one layer, without norms. All have the same number of weights: without a feed-forward layer, heads are
@@ -76,7 +90,7 @@ class Linear : public autograd::Observer<float> {
 
 Net<float> net_of(const Kind& kind, std::uint64_t seed) {
   const long heads = 4, size = channels / heads, rest = wide / 2 / heads;  // 2 C F weights are 4 C of F / 2
-  const nn::ModelConfig config{.vocabulary = words + 2,
+  const nn::ModelConfig config{.vocabulary = words + 1,
                                .context = 2,
                                .layers = 1,
                                .heads = heads,
@@ -88,7 +102,7 @@ Net<float> net_of(const Kind& kind, std::uint64_t seed) {
                                .norm = nn::NormPlace::none,
                                .activation = kind.activation,
                                .deviation = 0.25,
-                               .output = {.tie = false}};
+                               .output = {.token = false, .pooling = nn::Pooling::mean, .labels = 2}};
   return {
       [&](autograd::Parameters<float>& parameters) -> std::unique_ptr<nn::Body<float>> {
         auto body = std::make_unique<nn::Transformer<float>>(parameters, config);
@@ -99,7 +113,7 @@ Net<float> net_of(const Kind& kind, std::uint64_t seed) {
 }
 
 void label(Lab& lab) {
-  const double ceiling = linear_ceiling(words, channels);
+  const double ceiling = linear_ceiling(words, channels + 1);  // and a bias
   const Bound none = at_most(ceiling), any = between(0, 1);
   lab.figure("most that any linear function gets right, by counting", exact(ceiling));
   const std::vector<Kind> kinds{{"no feed-forward", -1, {}, false, false, false, none},
@@ -121,17 +135,14 @@ void label(Lab& lab) {
       Linear linear(net.model);
       autograd::Observer<float>* const observer = kind.linear ? &linear : nullptr;
       fit<float>(
-          net.parameters,
-          {.steps = lab.steps(getenv("STEPS") ? atol(getenv("STEPS")) : 1000),
-           .lr = getenv("LR") ? atof(getenv("LR")) : 1e-2,
-           .weight_decay = 0,
-           .seed = seed},
+          net.parameters, {.steps = lab.steps(1000), .lr = 1e-2, .weight_decay = 0, .seed = seed},
           [&](autograd::Tape<float>& tape, long) {
             tape.observer = observer;
-            return batch_loss(net.model, tape, batch);
+            nn::Scores scores;
+            return train::loss_of(net.model, tape, train::part_of(batch, 0, words), 0, 1.0 / words, scores);
           },
           lab.interruption);
-      right.add(correct(net.model, batch, observer));
+      right.add(right_labels(net.model, batch, observer));
     }
     const Estimate found = right.estimate();
     const std::string what = std::string("labels that are right: ") + kind.name;

@@ -33,6 +33,7 @@ nn::ModelConfig shape(nn::Position position, nn::BodyKind body = nn::BodyKind::t
           .context = Stories::length(longer + questions),
           .layers = recurrent ? 1 : layers,
           .heads = heads,
+          .head_size = recurrent ? 0 : 32,
           .channels = recurrent ? 2 * channels : channels,
           .causal = recurrent,
           .position = position,
@@ -140,13 +141,12 @@ void draw(Lab& lab, const nn::Model<float>& model, const data::Batch& test, std:
   const std::vector<float> pattern = train::patterns_of(model, test).back();
   const float* row = pattern.data() + (b * heads + static_cast<long>(head)) * T * T;
   train::Table table{{}, {"person", "verb", "place"}, {}};
-  for (long t = 0; t < T; ++t) {
-    table.values.push_back(row[t]);
-    if (t % 3 > 0) continue;
+  table.rows.push_back(Stories::word(test.tokens[static_cast<std::size_t>(b * T)]));
+  table.values = {row[0], NAN, NAN};
+  for (long t = Stories::question; t < T; t += Stories::sentence) {
     const int* words = test.tokens.data() + b * T + t;
-    table.rows.push_back(t == 0
-                             ? "how often: " + Stories::word(words[1]) + ", " + Stories::word(words[2])
-                             : Stories::word(words[0]) + " " + Stories::word(words[1]) + " " + Stories::word(words[2]));
+    table.rows.push_back(Stories::word(words[0]) + " " + Stories::word(words[1]) + " " + Stories::word(words[2]));
+    table.values.insert(table.values.end(), row + t, row + t + Stories::sentence);
   }
   lab.picture(train::heat_map({"The sentences that count are looked at",
                                "A row is a sentence, the first one the question; the colour says how much of its "

@@ -39,7 +39,7 @@ std::vector<int> Stories::story(const autograd::Random& random, std::uint64_t in
     const std::array<int, 3> any{first_person + below(people), first_verb + below(verbs), first_place + below(places)};
     if (any != std::array{x, enters, p}) told.push_back(any);
   }
-  std::vector<int> tokens{mark, x, p};
+  std::vector<int> tokens{ask(x, p)};
   for (std::size_t i = told.size(); i > 0; --i) {  // Fisher & Yates
     std::swap(told[i - 1], told[static_cast<std::size_t>(below(static_cast<long>(i)))]);
     tokens.insert(tokens.end(), told[i - 1].begin(), told[i - 1].end());
@@ -77,7 +77,7 @@ data::Batch Stories::training(std::uint64_t seed, long step, long sequences, lon
     for (long i = 0; i <= more; ++i) {
       if (i < more) {  // the question of the story itself stands right before it
         const int* words = told.data() + question + below(sentences) * sentence;
-        asked[1] = words[0], asked[2] = words[2];
+        asked[0] = ask(words[0], words[2]);
       } else {
         asked = told;
       }
@@ -92,11 +92,13 @@ data::Batch Stories::training(std::uint64_t seed, long step, long sequences, lon
 }
 
 std::string Stories::word(int token) {
-  static const std::array<const char*, vocabulary> words{
-      "?",      "Ann",  "Ben",     "Cleo", "Dan",   "Eve",  "Finn", "enters", "decides to go to",
-      "leaves", "park", "station", "shop", "tower", "mill", "inn",  "0",      "1",
-      "2",      "3",    "4"};
-  return words[static_cast<std::size_t>(token)];
+  static const std::array<const char*, first_question> words{
+      "Ann",    "Ben",  "Cleo",    "Dan",  "Eve",   "Finn", "enters", "decides to go to",
+      "leaves", "park", "station", "shop", "tower", "mill", "inn",    "0",
+      "1",      "2",    "3",       "4"};
+  if (token < first_question) return words[static_cast<std::size_t>(token)];
+  const int asked = token - first_question;
+  return "how often was " + word(first_person + asked / places) + " at the " + word(first_place + asked % places) + "?";
 }
 
 }  // namespace primer::studies

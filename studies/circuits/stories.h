@@ -24,29 +24,34 @@ namespace primer::studies {
 
 struct Stories {
   static constexpr int people = 6, verbs = 3, places = 6, answers = 5, pairs = answers - 1;
-  static constexpr int mark = 0, first_person = 1, first_verb = first_person + people, enters = first_verb;
+  static constexpr int first_person = 0, first_verb = first_person + people, enters = first_verb;
   static constexpr int first_place = first_verb + verbs, first_answer = first_place + places;
-  static constexpr int vocabulary = first_answer + answers;
-  static constexpr long question = 3, sentence = 3;  // tokens: mark X P, and person verb place
+  static constexpr int first_question = first_answer + answers, vocabulary = first_question + people * places;
+  static constexpr long question = 1, sentence = 3;  // tokens: one for each X and P; person verb place
   static constexpr long length(long sentences) { return question + sentence * sentences; }
 
-  /// Mark, question and story, [length(sentences)], sentences >= 2 pairs; a pure function of all that is given. The
+  /// Question and story, [length(sentences)], sentences >= 2 pairs; a pure function of all that is given. The
   /// words of different answers are the same, but for their order.
   static std::vector<int> story(const autograd::Random& random, std::uint64_t index, long sentences, int answer,
                                 bool plain = false);
 
+  /// How often was X at P?
+  static constexpr int ask(int person, int place) {
+    return first_question + (person - first_person) * places + place - first_place;
+  }
+
   /// Whether sentence i of a story, as `story` gives it, counts.
   static bool counts(const int* story, long i) {
     const int* words = story + question + i * sentence;
-    return words[0] == story[1] && words[1] == enters && words[2] == story[2];
+    return words[1] == enters && ask(words[0], words[2]) == story[0];
   }
 
-  /// B stories, a pure function of (seed, step); answers are even. The answer is the target of the mark, or of the last
-  /// word for who reads in one direction.
+  /// B stories, a pure function of (seed, step); answers are even. The answer is the target of the question, or of the
+  /// last word for who reads in one direction.
   static data::Batch batch(std::uint64_t seed, long step, long sequences, long sentences, bool at_end = false);
 
-  /// Stories to learn from. Every second one is plain, and `more` further questions, each a mark, a person and a place
-  /// that are told of in some sentence, stand before it: so that one story has many answers to learn from. A count that
+  /// Stories to learn from. Every second one is plain, and `more` further questions, of a person and a place of
+  /// some sentence, stand before it: so that one story has many answers to learn from. A count that
   /// is no answer is no target.
   static data::Batch training(std::uint64_t seed, long step, long sequences, long sentences, long more,
                               bool at_end = false);

@@ -17,7 +17,6 @@ TEST_CASE("of every answer's story the same words are told, and as many sentence
     for (int answer = 0; answer < Stories::answers; ++answer) {
       const std::vector<int> story = Stories::story(random, index, sentences, answer);
       REQUIRE(static_cast<long>(story.size()) == Stories::length(sentences));
-      CHECK(story[0] == Stories::mark);
       long counted = 0;
       for (long i = 0; i < sentences; ++i) counted += Stories::counts(story.data(), i);
       CHECK(counted == answer);
@@ -25,7 +24,7 @@ TEST_CASE("of every answer's story the same words are told, and as many sentence
       std::sort(sorted.begin(), sorted.end());
       if (answer == 0) words = sorted;
       CHECK(sorted == words);
-      CHECK(std::equal(story.begin(), story.begin() + 3, Stories::story(random, index, sentences, 0).begin()));
+      CHECK(story[0] == Stories::story(random, index, sentences, 0)[0]);
     }
   }
 }
@@ -64,18 +63,18 @@ TEST_CASE("stories to learn from have several questions in front, each answered 
   const auto batch = Stories::training(1, 2, 300, sentences, more),
              end = Stories::training(1, 2, 300, sentences, 0, true);
   CHECK(batch.tokens == Stories::training(1, 2, 300, sentences, more).tokens);
-  CHECK(batch.length == 3 * (more + 1 + sentences));
+  CHECK(batch.length == more + 1 + 3 * sentences);
   long unlike = 0;
   for (long b = 0; b < batch.sequences; ++b) {
     const int *x = batch.tokens.data() + b * batch.length, *y = batch.targets.data() + b * batch.length;
     for (long q = 0; q <= more; ++q) {
-      std::vector<int> asked(x + 3 * q, x + 3 * q + 3);
-      asked.insert(asked.end(), x + 3 * (more + 1), x + batch.length);
-      CHECK(asked[0] == Stories::mark);
+      std::vector<int> asked{x[q]};
+      asked.insert(asked.end(), x + more + 1, x + batch.length);
+      CHECK(asked[0] >= Stories::first_question);
       long counted = 0;
       for (long i = 0; i < sentences; ++i) counted += Stories::counts(asked.data(), i);
-      CHECK(y[3 * q] == (counted < Stories::answers ? Stories::first_answer + counted : -1));
-      unlike += q < more && !std::equal(x, x + 3, x + 3 * q);
+      CHECK(y[q] == (counted < Stories::answers ? Stories::first_answer + counted : -1));
+      unlike += q < more && x[0] != x[q];
     }
     CHECK(std::count(y, y + batch.length, -1) >= batch.length - more - 1);
     CHECK(end.targets[static_cast<std::size_t>((b + 1) * end.length - 1)] >= Stories::first_answer);
@@ -88,5 +87,7 @@ TEST_CASE("every token has a word of its own") {
   for (int token = 0; token < Stories::vocabulary; ++token) words.insert(Stories::word(token));
   CHECK(words.size() == Stories::vocabulary);
   CHECK(Stories::word(Stories::enters) == "enters");
+  CHECK(Stories::word(Stories::ask(Stories::first_person + 1, Stories::first_place + 2)) ==
+        "how often was Ben at the shop?");
   CHECK(Stories::word(Stories::first_answer + 4) == "4");
 }
