@@ -16,6 +16,7 @@
 
 #include "nn/transformer.h"
 #include "studies/circuits/dichotomies.h"
+#include "studies/circuits/order.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"
 #include "train/step/model.h"
@@ -158,34 +159,6 @@ void label(Lab& lab) {
 }
 
 // 2. Order of words.
-
-struct Order {
-  static constexpr int mark = 0, first = 1, second = 2, others = 30, vocabulary = 3 + others;
-  static constexpr long least = 8, most = 16, longer = 32;  // words
-
-  /// Pairs of texts, [2 pairs, words + 1], the mark at the end: two places have `first` and `second`, which change
-  /// places in the other text of the pair. The mark's target is the one that comes first.
-  static data::Batch batch(std::uint64_t seed, long step, long pairs, long length) {
-    const autograd::Random random(seed, autograd::hash("order"), static_cast<std::uint64_t>(step));
-    data::Batch batch = empty_batch(2 * pairs, length + 1);
-    for (long pair = 0; pair < pairs; ++pair) {
-      std::uint64_t drawn = static_cast<std::uint64_t>(pair) * 4096;
-      const auto below = [&](long count) {
-        return static_cast<long>(random.below(static_cast<std::uint64_t>(count), drawn++));
-      };
-      int* text = batch.tokens.data() + 2 * pair * batch.length;
-      for (long t = 0; t < length; ++t) text[t] = 3 + static_cast<int>(below(others));
-      const long one = below(length), other = (one + 1 + below(length - 1)) % length;
-      std::copy_n(text, batch.length, text + batch.length);
-      text[std::min(one, other)] = text[batch.length + std::max(one, other)] = first;
-      text[std::max(one, other)] = text[batch.length + std::min(one, other)] = second;
-      const auto end = static_cast<std::size_t>(2 * pair * batch.length + length);
-      batch.targets[end] = first;
-      batch.targets[end + static_cast<std::size_t>(batch.length)] = second;
-    }
-    return batch;
-  }
-};
 
 /// How many of each pair of texts are right, of two.
 std::vector<double> pairs_of(const std::vector<double>& right) {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "studies/circuits/dichotomies.h"
+#include "studies/circuits/order.h"
 #include "studies/lab/fit.h"
 
 using namespace primer::studies;
@@ -128,5 +129,27 @@ TEST_CASE("without positions the last token does not see that two words changed 
   for (const nn::Position position :
        {nn::Position::sinusoidal, nn::Position::learned, nn::Position::rotary, nn::Position::qk}) {
     CHECK(moved(position, false) > 1e-3);
+  }
+}
+
+TEST_CASE(
+    "texts come in pairs that differ by two words that change places, and the target is the one that comes first") {
+  const auto batch = Order::batch(1, 2, 100, 9);
+  CHECK(batch.tokens == Order::batch(1, 2, 100, 9).tokens);
+  CHECK(batch.tokens != Order::batch(1, 3, 100, 9).tokens);
+  for (long b = 0; b < 200; b += 2) {
+    const int *x = batch.tokens.data() + b * 10, *other = x + 10;
+    CHECK(std::is_permutation(x, x + 10, other));
+    long unlike = 0;
+    for (long t = 0; t < 10; ++t) unlike += x[t] != other[t];
+    CHECK(unlike == 2);
+    for (const int* text : {x, other}) {
+      CHECK(std::count(text, text + 9, Order::first) == 1);
+      CHECK(std::count(text, text + 9, Order::second) == 1);
+      CHECK(text[9] == Order::mark);
+      const bool is_first = std::find(text, text + 9, Order::first) < std::find(text, text + 9, Order::second);
+      CHECK(batch.targets[static_cast<std::size_t>(text - batch.tokens.data() + 9)] ==
+            (is_first ? Order::first : Order::second));
+    }
   }
 }
