@@ -15,8 +15,7 @@
 #include <cmath>
 
 #include "nn/transformer.h"
-#include "studies/circuits/dichotomies.h"
-#include "studies/circuits/order.h"
+#include "studies/circuits/part_tasks.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"
 #include "train/step/model.h"

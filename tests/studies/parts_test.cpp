@@ -5,8 +5,7 @@
 #include <cmath>
 #include <set>
 
-#include "studies/circuits/dichotomies.h"
-#include "studies/circuits/order.h"
+#include "studies/circuits/part_tasks.h"
 #include "studies/lab/fit.h"
 
 using namespace primer::studies;
