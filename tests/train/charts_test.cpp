@@ -294,12 +294,12 @@ TEST_CASE("the lines of a chart are its data, exactly") {
                    {{.name = "a\tb", .x = {1, 2}, .y = {0.1, NAN}},
                     {.name = "c", .x = {3}, .y = {1.0 / 3}, .low = {-infinity}, .high = {1e300}}})
             .tsv ==
-        "curve\tstep\tloss\tlow\thigh\na\\x09b\t1\t0.1\tnan\tnan\na\\x09b\t2\tnan\tnan\tnan\n"
+        "curve\tstep\tloss\tlow\thigh\na\\x09b\t1\t0.1\t\t\na\\x09b\t2\t\t\t\n"
         "c\t3\t0.3333333333333333\t-inf\t1e+300\n");
   CHECK(bar_chart({}, {}, {{.name = "a", .value = 2, .low = 1, .points = {1, 3}, .wanted_high = 4}}).tsv ==
-        "name\tvalue\tlow\thigh\twanted_low\twanted_high\tpoints\na\t2\t1\tnan\tnan\t4\t1 3\n");
+        "name\tvalue\tlow\thigh\twanted_low\twanted_high\tpoints\na\t2\t1\t\t\t4\t1 3\n");
   CHECK(heat_map({}, {.rows = {"a", "b"}, .columns = {"c", "d"}, .values = {1, 2, 3, -NAN}}).tsv ==
-        "row\tc\td\na\t1\t2\nb\t3\tnan\n");
+        "row\tc\td\na\t1\t2\nb\t3\t\n");
   CHECK(scatter({}, {}, {.name = "u"}, {{1, 2, "p", 7}}).tsv == "name\tgroup\tx\tu\np\t7\t1\t2\n");
 }
 

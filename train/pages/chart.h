@@ -16,7 +16,8 @@
 namespace primer::train {
 
 /// A picture and its numbers: an SVG that is legible in black and white, and the same data as tab-separated lines, the
-/// first of which names the columns. Numbers there are exact; without a value "nan", and a tab in a name is \x09.
+/// first of which names the columns. Numbers there are exact; without a value the cell is empty, and a tab in a name is
+/// \x09.
 struct Picture {
   std::string title = {}, caption = {};  // caption: what to see
   std::string svg = {}, tsv = {};

@@ -218,7 +218,7 @@ void Lines::add(const std::vector<std::string>& names, const std::vector<double>
 }
 
 std::string Lines::exact(double value) {
-  if (std::isnan(value)) return "nan";  // without a sign
+  if (std::isnan(value)) return "";
   char text[32];
   return {text, std::to_chars(text, text + sizeof text, value).ptr};
 }
