@@ -1,11 +1,11 @@
 // The word lists are whole, and in the order that ranges and vocabulary count on.
-#include "studies/gap_corpus.h"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <set>
 #include <sstream>
+
+#include "studies/gap_corpus.h"
 
 using namespace primer::studies;
 

@@ -42,6 +42,8 @@ TEST_CASE("a quick study writes its texts, runs, figures and picture; the untrai
   const double loss = found(report, "hidden words, nats"), best = found(report, "hidden words, nats at best");
   CHECK(loss > best);
   CHECK(found(report, "hidden words, nats above the best") == doctest::Approx(loss - best).epsilon(1e-9));
+  for (const char* picture : {"gap/picture-1.tsv", "gap/picture-1.svg"})  // what there is not is left out
+    CHECK(file_bytes(here / picture).find("nan") == std::string::npos);
   // the same mean loss as an evaluation's, over what shows [MASK] and what does not
   CHECK(loss == doctest::Approx(std::log(gap_language().size() + 5)).epsilon(0.1));
 }
