@@ -3,8 +3,7 @@
 namespace primer::studies {
 
 const std::vector<const Study*>& all_studies() {
-  static const std::vector<const Study*> studies{&bigram, &constructed_study, &induction, &novel_names,
-                                                 &parts,  &question,          &gap};
+  static const std::vector<const Study*> studies{&bigram, &constructed_study, &induction, &novel_names, &parts, &gap};
   return studies;
 }
 
