@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "autograd/error.h"
-#include "studies/circuits/symbols.h"
+#include "studies/circuits/texts/symbols.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"
 

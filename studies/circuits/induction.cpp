@@ -6,8 +6,8 @@
 
 #include "nn/transformer.h"
 #include "studies/circuits/paths.h"
-#include "studies/circuits/periodic.h"
 #include "studies/circuits/probes.h"
+#include "studies/circuits/texts/periodic.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"
 #include "train/circuits/head_weights.h"

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "studies/circuits/triggers.h"
+#include "studies/circuits/texts/triggers.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"
 #include "train/circuits/looks.h"

@@ -17,7 +17,7 @@
 #include <cmath>
 
 #include "nn/transformer.h"
-#include "studies/circuits/part_tasks.h"
+#include "studies/circuits/texts/part_tasks.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"
 #include "train/step/model.h"

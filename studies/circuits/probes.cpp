@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "studies/circuits/periodic.h"
+#include "studies/circuits/texts/periodic.h"
 #include "studies/lab/fit.h"
 
 namespace primer::studies {

@@ -11,7 +11,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "studies/circuits/stories.h"
+#include "studies/circuits/texts/stories.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"
 #include "train/circuits/observers.h"

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <set>
 
-#include "studies/circuits/sums.h"
+#include "studies/circuits/texts/sums.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"
 #include "train/circuits/observers.h"

@@ -6,8 +6,8 @@
 #include <array>
 #include <cmath>
 
-#include "studies/circuits/doctor.h"
 #include "studies/circuits/probes.h"
+#include "studies/circuits/texts/doctor.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"
 

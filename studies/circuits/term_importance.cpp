@@ -6,8 +6,8 @@
 #include <memory>
 
 #include "studies/circuits/paths.h"
-#include "studies/circuits/periodic.h"
-#include "studies/circuits/symbols.h"
+#include "studies/circuits/texts/periodic.h"
+#include "studies/circuits/texts/symbols.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"
 

@@ -1,5 +1,5 @@
 // The documents about doctors, and what is kept in mind: who is called what, and what follows what.
-#include "studies/circuits/doctor.h"
+#include "studies/circuits/texts/doctor.h"
 
 #include <doctest/doctest.h>
 

@@ -7,7 +7,7 @@
 
 #include "nn/transformer.h"
 #include "studies/circuits/constructed.h"
-#include "studies/circuits/periodic.h"
+#include "studies/circuits/texts/periodic.h"
 #include "studies/lab/fit.h"
 #include "train/circuits/circuits.h"
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <set>
 
-#include "studies/circuits/part_tasks.h"
+#include "studies/circuits/texts/part_tasks.h"
 #include "studies/lab/fit.h"
 
 using namespace primer::studies;

@@ -8,8 +8,8 @@
 #include <map>
 
 #include "nn/transformer.h"
-#include "studies/circuits/doctor.h"
 #include "studies/circuits/probes.h"
+#include "studies/circuits/texts/doctor.h"
 #include "studies/lab/fit.h"
 
 using namespace primer::studies;

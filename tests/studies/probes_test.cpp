@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "studies/circuits/constructed.h"
-#include "studies/circuits/periodic.h"
+#include "studies/circuits/texts/periodic.h"
 
 using namespace primer::studies;
 using primer::train::Head, primer::train::Matrix;

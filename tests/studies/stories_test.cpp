@@ -1,5 +1,5 @@
 // Stories with a question: what counts is counted, and words alone do not tell how many.
-#include "studies/circuits/stories.h"
+#include "studies/circuits/texts/stories.h"
 
 #include <doctest/doctest.h>
 

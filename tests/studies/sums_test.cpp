@@ -1,5 +1,5 @@
 // Sums that are repeated or not, and texts with triggers: what is kept stays kept, and what a reader needs is there.
-#include "studies/circuits/sums.h"
+#include "studies/circuits/texts/sums.h"
 
 #include <doctest/doctest.h>
 
@@ -9,7 +9,7 @@
 #include <string>
 
 #include "autograd/error.h"
-#include "studies/circuits/triggers.h"
+#include "studies/circuits/texts/triggers.h"
 
 using namespace primer::studies;
 using primer::data::Batch;

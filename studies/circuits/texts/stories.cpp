@@ -1,4 +1,4 @@
-#include "studies/circuits/stories.h"
+#include "studies/circuits/texts/stories.h"
 
 #include <algorithm>
 #include <array>

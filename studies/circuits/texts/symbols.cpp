@@ -1,4 +1,4 @@
-#include "studies/circuits/symbols.h"
+#include "studies/circuits/texts/symbols.h"
 
 #include <algorithm>
 #include <map>

@@ -1,4 +1,4 @@
-#include "studies/circuits/sums.h"
+#include "studies/circuits/texts/sums.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "studies/circuits/doctor.h"
+#include "studies/circuits/texts/doctor.h"
 
 #include <algorithm>
 #include <iterator>

@@ -1,4 +1,4 @@
-#include "studies/circuits/triggers.h"
+#include "studies/circuits/texts/triggers.h"
 
 #include <algorithm>
 #include <numeric>

@@ -1,4 +1,4 @@
-#include "studies/circuits/periodic.h"
+#include "studies/circuits/texts/periodic.h"
 
 #include <numeric>
 #include <utility>

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "studies/circuits/symbols.h"
+#include "studies/circuits/texts/symbols.h"
 
 namespace primer::studies {
 

@@ -1,4 +1,4 @@
-#include "studies/circuits/part_tasks.h"
+#include "studies/circuits/texts/part_tasks.h"
 
 #include <algorithm>
 #include <cmath>
