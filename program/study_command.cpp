@@ -5,6 +5,7 @@
 #include "program/output.h"
 #include "program/run_options.h"
 #include "program/version.h"
+#include "studies/all.h"
 #include "studies/lab/report.h"
 #include "train/step/interruption.h"
 

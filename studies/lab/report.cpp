@@ -28,13 +28,6 @@ std::string padded(std::string text, std::size_t width) {
   return text;
 }
 
-std::string seconds_text(double seconds) {
-  if (seconds < 1) return "under 1 s";
-  char text[32];
-  std::snprintf(text, sizeof text, seconds < 90 ? "%.0f s" : "%.1f min", seconds < 90 ? seconds : seconds / 60);
-  return text;
-}
-
 /// "2 claims"
 std::string counted(long count, const std::string& noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
@@ -80,8 +73,6 @@ std::string verdict(const Report& report) {
   return name + "FAIL, " + std::to_string(failed) + " of " + counted(claims, "claim");
 }
 
-std::string verdict_of(long failed) { return failed == 0 ? "pass" : "FAIL, " + counted(failed, "claim"); }
-
 std::string page_of(const Report& report) {
   train::Page page{.title = "study", .subject = report.study->name, .about = report.study->question};
   std::vector<std::vector<std::string>> rows{{"figure", "found", "claim"}};
@@ -102,58 +93,16 @@ std::string page_of(const Report& report) {
   return page.html();
 }
 
-/// Those of one of all studies.
-LabOptions own_options(const Study& study, LabOptions options) {
-  options.folder += "/" + std::string(study.name);
-  return options;
-}
-
-/// Refuses to run all studies where that would hide what was found with other options, or what no study wrote.
-void refuse_others(const LabOptions& options) {
-  namespace fs = std::filesystem;
-  std::string names;
-  for (const Study* study : all_studies()) {
-    const LabOptions own = own_options(*study, options);
-    const bool is_stopped = fs::exists(own.folder + "/lock") && !fs::exists(own.folder + "/figures.json");
-    if (options.force || !fs::exists(own.folder) || is_stopped || finished(*study, own)) continue;
-    names += (names.empty() ? "" : ", ") + std::string(study->name);
-  }
-  const std::string shown = data::printable(options.folder), index = options.folder + "/index.html";
-  if (!names.empty()) {
-    throw autograd::Error(autograd::Fault::usage,
-                          shown + " holds figures of other options, or what no study wrote: " + names +
-                              "; choose another folder with -o, or let --force move "
-                              "them aside");
-  }
-  if (fs::exists(index) && !(fs::is_regular_file(index) && train::may_replace(index))) {
-    throw autograd::Error(autograd::Fault::usage,
-                          shown + "/index.html is no page of primer, and stays; choose another folder with -o");
-  }
-}
-
-void write_index(const LabOptions& options) {
-  train::Page page{.title = "studies", .about = "What is said of attention, and what small models show of it."};
-  std::string theme, items;
-  const auto finish = [&] {
-    if (!items.empty()) page.add(theme, "<ul>\n" + items + "</ul>\n");
-    items.clear();
-  };
-  for (const Study* study : all_studies()) {
-    if (theme != study->theme) finish();
-    theme = study->theme;
-    const auto found = finished(*study, own_options(*study, options));
-    const std::string name = train::escape_html(study->name);
-    const std::string said = !found          ? "not yet, " + short_number(study->minutes) + " min"
-                             : options.quick ? "quick"
-                                             : verdict_of(found->failed) + ", " + seconds_text(found->seconds);
-    items += "<li>" + (found ? "<a href=\"" + name + "/report.html\">" + name + "</a>" : name) + " (" + said +
-             "): " + train::escape_html(study->question) + "</li>\n";
-  }
-  finish();
-  data::write_file_atomically(options.folder + "/index.html", page.html());
-}
-
 }  // namespace
+
+std::string seconds_text(double seconds) {
+  if (seconds < 1) return "under 1 s";
+  char text[32];
+  std::snprintf(text, sizeof text, seconds < 90 ? "%.0f s" : "%.1f min", seconds < 90 ? seconds : seconds / 60);
+  return text;
+}
+
+std::string verdict_of(long failed) { return failed == 0 ? "pass" : "FAIL, " + counted(failed, "claim"); }
 
 long Report::claims() const {
   return std::count_if(findings.begin(), findings.end(), [](const Finding& f) { return f.is_claim; });
@@ -246,49 +195,6 @@ std::optional<Finished> finished(const Study& study, const LabOptions& options) 
     return json.contains(key) && json[key].is_number() ? json[key].get<double>() : 1;
   };
   return Finished{number("seconds"), static_cast<long>(number("failed"))};
-}
-
-bool run_all(const LabOptions& options, train::Interruption& interruption,
-             const std::function<void(const std::string&)>& say) {
-  std::error_code failed;
-  std::filesystem::create_directories(options.folder, failed);
-  if (failed) {
-    throw autograd::Error(autograd::Fault::io,
-                          "cannot create " + data::printable(options.folder) + ": " + failed.message());
-  }
-  refuse_others(options);
-  // One that cannot be run must not keep the others from it.
-  const auto run = [&](const Study& study, const LabOptions& own) -> std::optional<Finished> {
-    if (const auto before = options.force ? std::nullopt : finished(study, own)) return before;
-    try {
-      const Report report = run_study(study, own, interruption);
-      say(table_of(report) + "\n");
-      return Finished{report.seconds, report.failed()};
-    } catch (const StudyStopped&) {
-      write_index(options);
-      throw;
-    } catch (const autograd::Error& error) {
-      if (error.fault() == autograd::Fault::bug) throw;
-      train::say("primer: study " + std::string(study.name) + ": " + error.what() + "\n");
-      return {};
-    }
-  };
-  bool all_hold = true;
-  std::string summary = "\n";
-  for (const Study* study : all_studies()) {
-    LabOptions own = own_options(*study, options);
-    own.force = true;  // one that was stopped is moved aside
-    const auto found = run(*study, own);
-    write_index(options);
-    all_hold = all_hold && found && (options.quick || found->failed == 0);
-    summary += "  " + padded(study->name, 20) + padded(found ? seconds_text(found->seconds) : "", 10) +
-               (!found          ? "could not be run"
-                : options.quick ? "quick"
-                                : verdict_of(found->failed)) +
-               "\n";
-  }
-  say(summary);
-  return all_hold;
 }
 
 }  // namespace primer::studies

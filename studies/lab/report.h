@@ -1,8 +1,7 @@
-// What a study leaves: a table for people, figures.json for programs, report.html with its pictures, and an index of
-// all studies. And the running of one, or of all with what is finished left alone.
+// What a study leaves: a table for people, figures.json for programs, report.html with its pictures, and the
+// running of one.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,12 +49,7 @@ struct Finished {
 };
 std::optional<Finished> finished(const Study& study, const LabOptions& options);
 
-/// Runs all studies, each in options.folder/NAME, but for those that are finished unless `force`, and writes
-/// options.folder/index.html after each, and when one is stopped. What is there and was found with other options, or is
-/// no study's, is refused before (Fault::usage) unless `force` moves it aside. `say` gets the table of each that was
-/// run, and at the end a line each. One that cannot be run is said on standard error, and the others are. True if all
-/// could and every claim holds.
-bool run_all(const LabOptions& options, train::Interruption& interruption,
-             const std::function<void(const std::string&)>& say);
+std::string seconds_text(double seconds);    // "12 s", "1.5 min"
+std::string verdict_of(long failed_claims);  // "pass", "FAIL, 2 claims"
 
 }  // namespace primer::studies

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "autograd/error.h"
+#include "studies/all.h"
 #include "studies/lab/report.h"
 #include "tests/places.h"
 #include "tests/train/fresh_directory.h"
