@@ -216,7 +216,7 @@ TEST_CASE(
   CHECK(lines["kernels"] <= 1350);
 }
 
-TEST_CASE("studies stay small: all within 4,500 lines, the laboratory within 950, a study of circuits within 250") {
+TEST_CASE("studies stay small: all within 4,500 lines, the laboratory within 926, a study of circuits within 250") {
   long all = 0, laboratory = 0;
   for (const Source& s : sources()) {
     if (!s.in("studies")) continue;
@@ -228,7 +228,7 @@ TEST_CASE("studies stay small: all within 4,500 lines, the laboratory within 950
   MESSAGE("studies " << all << " lines, the laboratory " << laboratory);
   CHECK(all > 1000);
   CHECK(all <= 4500);
-  CHECK(laboratory <= 950);
+  CHECK(laboratory <= 926);
 }
 
 TEST_CASE("a file is read in one sitting: code within 320 lines, tests within 400") {
