@@ -42,13 +42,16 @@ Circuits circuits_of(const LoadedRun& run, const CircuitsOptions& options) {
     const auto file = open_tokens(run, run.paths.tokens());
     return read_circuits(run, own_text(*file), say_work);
   }
-  const data::ScratchFolder folder("circuits");
-  std::vector<std::string> files = options.files;
-  if (files.empty()) {
-    files.push_back(folder.path() + "/TEXT");
-    data::write_file_atomically(files[0], *options.text);
+  std::optional<TokensOfTexts> tokens;
+  if (options.text) {
+    const data::ScratchFolder folder("circuits");
+    const std::string path = folder.path() + "/TEXT";
+    data::write_file_atomically(path, *options.text);
+    tokens.emplace(run, std::vector{path});
+  } else {
+    tokens.emplace(run, options.files);
   }
-  return read_circuits(run, TokensOfTexts(run, files).file().train(), say_work);
+  return read_circuits(run, tokens->file().train(), say_work);
 }
 
 void run_circuits(const CircuitsOptions& options) {

@@ -6,6 +6,9 @@
 
 namespace primer::program {
 
+/// "0.1.0", and the commit it was built from where that is known: "0.1.0, commit 30268a5".
+std::string version();
+
 /// Adds a command with a one-line description and its examples, with which its help begins.
 CLI::App* add_command(CLI::App& root, const std::string& name, const std::string& description,
                       const std::string& examples);

@@ -19,7 +19,6 @@
 #include "data/bytes/utf8.h"
 #include "program/commands.h"
 #include "program/output.h"
-#include "program/version.h"
 #include "train/step/interruption.h"
 #include "train/step/machine.h"
 #include "train/step/progress.h"

@@ -38,9 +38,10 @@ std::unique_ptr<train::LoadedRun> RunChoice::open() const {
   return loaded;
 }
 
-TokensOfTexts::TokensOfTexts(const train::LoadedRun& run, const std::vector<std::string>& texts) : folder_("text") {
-  const data::Sources sources = data::collect_sources(texts, folder_.path() + "/text");
-  const std::string path = folder_.path() + "/tokens";
+TokensOfTexts::TokensOfTexts(const train::LoadedRun& run, const std::vector<std::string>& texts) {
+  const data::ScratchFolder folder("text");  // gone as soon as the tokens are open: a signal leaves nothing behind
+  const data::Sources sources = data::collect_sources(texts, folder.path() + "/text");
+  const std::string path = folder.path() + "/tokens";
   const data::TextReading reading = train::reading_of(run.config, *run.tokenizer, run.labels);
   data::TextFacts facts = data::survey(sources);
   data::EncodedText(path, sources, facts, reading).commit(0);

@@ -37,7 +37,7 @@ struct RunChoice {
   std::unique_ptr<train::LoadedRun> open() const;
 };
 
-/// Texts in tokens, as those of a run are; kept in a scratch file as long as this lives.
+/// Texts in tokens, as those of a run are; kept in a scratch file without a name.
 class TokensOfTexts {
  public:
   /// Texts are files, folders or "-". What collect_sources and EncodedText throw. Says what of lines is left out.
@@ -45,7 +45,6 @@ class TokensOfTexts {
   const data::TokenFile& file() const { return *file_; }
 
  private:
-  data::ScratchFolder folder_;
   std::optional<data::TokenFile> file_;
 };
 

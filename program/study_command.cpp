@@ -4,7 +4,6 @@
 #include "program/number_option.h"
 #include "program/output.h"
 #include "program/run_options.h"
-#include "program/version.h"
 #include "studies/all.h"
 #include "studies/lab/report.h"
 #include "train/step/interruption.h"

@@ -1,6 +1,6 @@
-#include "program/version.h"
+#include <program_commit.h>  // made by cmake/commit.cmake
 
-#include "program_commit.h"  // made by cmake/commit.cmake
+#include "program/commands.h"
 
 namespace primer::program {
 

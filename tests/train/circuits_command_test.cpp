@@ -183,3 +183,15 @@ TEST_CASE("what has no heads, or no text, is refused in one line") {
   check_refusal(here, "circuits flat --json", 3, "flat is a model without attention");
   CHECK(listing(here.path) == "flat gru run t.txt");
 }
+
+TEST_CASE("a signal leaves no temporary folder behind") {
+  const FreshDirectory here;
+  train(here, " --context 64");
+  Process process(here,
+                  "mkdir temporary && TMPDIR=temporary exec primer circuits run '" + prose(20'000) + "' -o x.html");
+  CHECK(process.until([&] { return process.err().find("heads") != std::string::npos; }));
+  CHECK(listing(here / "temporary").empty());
+  process.send(SIGINT);
+  process.wait();
+  CHECK(listing(here / "temporary").empty());
+}
