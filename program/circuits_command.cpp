@@ -1,3 +1,4 @@
+#include <chrono>
 #include <memory>
 #include <optional>
 
@@ -23,12 +24,28 @@ struct CircuitsOptions : RunChoice {
   bool json = false;
 };
 
-void say_work(const Circuits& circuits) {
-  const std::size_t heads = circuits.heads.size();
-  say("heads  " + std::to_string(heads) + ", each switched off on " + std::to_string(circuits.targets) + " " +
-      circuits.unit + "s in " + std::to_string(circuits.windows) + (circuits.windows == 1 ? " window" : " windows") +
-      " of the text\n");
-}
+/// Says what is read, and every ten seconds how far it has come.
+class Said {
+ public:
+  void operator()(const Circuits& circuits, long layers) {
+    const std::size_t heads = circuits.heads.size();
+    const auto now = std::chrono::steady_clock::now();
+    if (layers == 0) {
+      say("heads  " + std::to_string(heads) + ", each switched off on " + std::to_string(circuits.targets) + " " +
+          circuits.unit + (circuits.targets == 1 ? "" : "s") + " in " + std::to_string(circuits.windows) +
+          (circuits.windows == 1 ? " window" : " windows") + " of the text\n");
+    } else if (now - last_ > std::chrono::seconds(10)) {
+      say("heads  of " + std::to_string(layers) + " of " + std::to_string(circuits.shape.layers) +
+          " layers were switched off\n");
+    } else {
+      return;
+    }
+    last_ = now;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_;
+};
 
 /// The part of a run's own text that it was not trained on, if there is one.
 const data::TokenSequence& own_text(const data::TokenFile& file) {
@@ -40,7 +57,7 @@ const data::TokenSequence& own_text(const data::TokenFile& file) {
 Circuits circuits_of(const LoadedRun& run, const CircuitsOptions& options) {
   if (!options.text && options.files.empty()) {
     const auto file = open_tokens(run, run.paths.tokens());
-    return read_circuits(run, own_text(*file), say_work);
+    return read_circuits(run, own_text(*file), Said());
   }
   std::optional<TokensOfTexts> tokens;
   if (options.text) {
@@ -51,7 +68,7 @@ Circuits circuits_of(const LoadedRun& run, const CircuitsOptions& options) {
   } else {
     tokens.emplace(run, options.files);
   }
-  return read_circuits(run, tokens->file().train(), say_work);
+  return read_circuits(run, tokens->file().train(), Said());
 }
 
 void run_circuits(const CircuitsOptions& options) {

@@ -86,7 +86,7 @@ TEST_CASE("a head's scores are x W_QK x: queries are rows of W_Q x, and W_QK tur
   CHECK(largest_difference(soft(transposed(qk)), seen) > 1e-2);
 }
 
-TEST_CASE("copying is 1 where a token raises itself alone, and composition is of the sides that it names") {
+TEST_CASE("positivity by the small matrix is that of [V, V], and composition is of the sides that it names") {
   Net<double> net = attention_only(nn::Position::none, 8);
   auto& attention = dynamic_cast<nn::Transformer<double>&>(*net.model.body).blocks[1].attention;
   const long D = C / H;

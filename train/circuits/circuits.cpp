@@ -176,7 +176,7 @@ std::vector<std::string_view> HeadReport::names() const {
 }
 
 Circuits read_circuits(const LoadedRun& run, const data::TokenSequence& text,
-                       const std::function<void(const Circuits&)>& told) {
+                       const std::function<void(const Circuits&, long)>& told) {
   const nn::Model<float>& model = *run.network;
   const long layers = model.body->attention_layers();
   if (layers == 0) {
@@ -201,13 +201,14 @@ Circuits read_circuits(const LoadedRun& run, const data::TokenSequence& text,
   circuits.targets = static_cast<std::uint64_t>(has_tokens ? whole.tokens.targets : whole.labels.targets);
   circuits.loss = circuits.targets > 0 ? whole.loss() : none;
   if (circuits.targets > 0 && !std::isfinite(circuits.loss)) broken();
-  if (told) told(circuits);
+  if (told) told(circuits, 0);
   look(circuits, run, windows, tokens);
   circuits.notes = left_out(model, circuits.repeated, *run.tokenizer);
   weigh(circuits, run, tokens);
   for (HeadReport& report : circuits.heads) {
     WithoutHeads<float> without(model, {report.head});
     report.added_loss = circuits.targets > 0 ? windows.scores(model, &without).loss() - circuits.loss : none;
+    if (told && report.head.head == circuits.shape.heads - 1) told(circuits, report.head.layer + 1);
   }
   return circuits;
 }

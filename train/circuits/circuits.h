@@ -15,7 +15,7 @@
 namespace primer::train {
 
 /// A head whose score on repeated random tokens is above this has a name. One that looks everywhere alike has 0.05 on
-/// sequences of 100 tokens and 0.15 on the shortest, and one that does nothing else 1.
+/// sequences of 100 tokens and at most 0.2 on the shortest, and one that does nothing else 1.
 inline constexpr double name_threshold = 0.3;
 
 /// What looking at one token adds to the logit of another, above the mean over the tokens that are compared.
@@ -64,10 +64,11 @@ struct Circuits {
 };
 
 /// Reads the heads of a run's model, on a text in tokens as the run's own are: on so many windows of it, spread evenly,
-/// that a model of 124 million parameters takes minutes. `told` is called before what takes longest. A model without
-/// attention, a text without examples: Fault::input; weights that are no numbers: Fault::checkpoint.
+/// that a model of 124 million parameters takes minutes. `told` is called before what takes longest, with 0, and behind
+/// each layer whose heads were switched off, with how many are done. A model without attention, a text without
+/// examples: Fault::input; weights that are no numbers: Fault::checkpoint.
 Circuits read_circuits(const LoadedRun& run, const data::TokenSequence& text,
-                       const std::function<void(const Circuits&)>& told = {});
+                       const std::function<void(const Circuits&, long)>& told = {});
 
 /// As one JSON object in one line, with a line feed. Numbers that there are none of are null.
 std::string circuits_json(const Circuits& circuits);
