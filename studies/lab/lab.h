@@ -5,7 +5,7 @@
 //     Tally right;
 //     for (const std::uint64_t seed : lab.seeds()) {
 //       Net<float> net(config, seed);
-//       fit(net.parameters, {.steps = lab.steps(1000)}, loss, lab.interruption);
+//       fit<float>(net, {.steps = lab.steps(1000), .seed = seed}, batches, lab.interruption);
 //       right.add(accuracies(net));
 //     }
 //     lab.claim("what is right", right.estimate(), at_least(0.95));

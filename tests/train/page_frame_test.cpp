@@ -53,7 +53,7 @@ TEST_CASE("a figure has its picture, its caption, and all its numbers as a table
   CHECK(html.find(picture.svg) != html.npos);
   CHECK(html.find("<figcaption><p>what &lt;to&gt; see</p>") != html.npos);
   CHECK(html.find("<tr><th>curve</th><th>step</th><th>loss</th></tr>") != html.npos);
-  CHECK(html.find("<tr><td>a\\x09b</td><td>2</td><td>nan</td></tr>") != html.npos);
+  CHECK(html.find("<tr><td>a\\x09b</td><td>2</td><td></td></tr>") != html.npos);
   CHECK(between(html, "<td>", "</td>").size() == 6);
 }
 
