@@ -208,9 +208,8 @@ void run(Lab& lab) {
   lab.figure("adding: attention to the numbers of the sum, best heads", mean_of(added, "seeds"));
   lab.figure("a guess that reads nothing", exact(Sums::blind_guess()));
   lab.note(
-      "Six sums of two-digit numbers a text, digit by digit. A tenth of the pairs of numbers, either way round, is "
-      "kept "
-      "from training, and all tests are made of them. An answer is right if its three digits are.");
+      "Six sums of two-digit numbers a text, digit by digit. A tenth of the pairs of numbers is kept from training, "
+      "either way round, and all tests are made of them. An answer is right if its three digits are.");
   lab.note(
       "The model that copies reads three sums twice, in every second batch with wrong answers; its targets are what "
       "stood there before. The one that adds reads six sums, none twice; its targets are the answers.");
