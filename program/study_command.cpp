@@ -1,4 +1,5 @@
 #include <memory>
+#include <optional>
 
 #include "program/commands.h"
 #include "program/number_option.h"
@@ -15,7 +16,7 @@ using namespace train;
 namespace {
 
 struct StudyOptions {
-  std::string name;
+  std::optional<std::string> name;
   studies::LabOptions lab;
   long threads = 0;
   bool json = false;
@@ -39,18 +40,19 @@ std::string list() {
 }
 
 void run_study(StudyOptions& options) {
-  if (options.name.empty()) {
+  if (!options.name) {
     put(list());
     return;
   }
   use_threads(options.threads);
   options.lab.style = Progress::style_for(false);
-  const bool all = options.name == "all";
-  const studies::Study* const study = all ? nullptr : &studies::study_named(options.name);
+  const std::string& name = *options.name;
+  const bool all = name == "all";
+  const studies::Study* const study = all ? nullptr : &studies::study_named(name);
   if (all && options.json)
     throw autograd::Error(autograd::Fault::usage, "--json is of one study; each folder has its figures.json");
   if (study && !options.lab.text.empty() && !study->reads_text) {
-    throw autograd::Error(autograd::Fault::usage, "--text is of studies about a text; " + options.name + " reads none");
+    throw autograd::Error(autograd::Fault::usage, "--text is of studies about a text; " + name + " reads none");
   }
   if (options.lab.folder.empty()) options.lab.folder = studies::folder_of(study, options.lab.quick);
   options.lab.version = version();

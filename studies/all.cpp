@@ -73,6 +73,7 @@ void write_index(const LabOptions& options) {
 
 bool run_all(const LabOptions& options, train::Interruption& interruption,
              const std::function<void(const std::string&)>& say) {
+  if (!options.text.empty()) Lab(options, interruption).text();  // refused before the first study, not at the third
   std::error_code failed;
   std::filesystem::create_directories(options.folder, failed);
   if (failed) {

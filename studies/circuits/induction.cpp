@@ -19,21 +19,13 @@ namespace {
 
 using train::Head, train::Look, train::look_scores, train::patterns_of, train::WithoutHeads;
 
-constexpr long heads = 4, channels = 64, head_size = 32;
+constexpr long heads = 4, head_size = 32;
 const Periodic data_of;
 
 nn::ModelConfig shape(long layers) {
-  return {.vocabulary = data_of.vocabulary(),
-          .context = data_of.length,
-          .layers = layers,
-          .heads = heads,
-          .head_size = head_size,
-          .channels = channels,
-          .ffn_channels = -1,
-          .position = nn::Position::qk,
-          .norm = nn::NormPlace::none,
-          .deviation = 0.1,
-          .output = {.tie = false}};
+  nn::ModelConfig config = attention_only(data_of.vocabulary(), data_of.length, layers);
+  config.head_size = head_size;
+  return config;
 }
 
 /// One layer whose keys are mixed with those before them. Olsson et al. 2022, "Smeared keys".

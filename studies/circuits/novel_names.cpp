@@ -5,6 +5,7 @@
 #include <cmath>
 #include <set>
 
+#include "studies/circuits/paths.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"
 
@@ -147,17 +148,7 @@ void run(Lab& lab) {
       for (const long layers : {1L, 2L}) {
         lab.at(std::string(in_syllables ? "names of syllables, " : "names, ") + std::to_string(layers) +
                " layers, seed " + std::to_string(seed));
-        Net<float> net({.vocabulary = People::vocabulary,
-                        .context = People::length,
-                        .layers = layers,
-                        .heads = 4,
-                        .channels = 64,
-                        .ffn_channels = -1,
-                        .position = nn::Position::qk,
-                        .norm = nn::NormPlace::none,
-                        .deviation = 0.1,
-                        .output = {.tie = false}},
-                       seed);
+        Net<float> net(attention_only(People::vocabulary, People::length, layers), seed);
         fit<float>(
             net, {.steps = lab.steps(in_syllables ? 5000 : 2000), .seed = seed},
             [&](long step) { return training.documents(seed, step, 64); }, lab.interruption);

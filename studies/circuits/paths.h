@@ -11,6 +11,21 @@
 
 namespace primer::studies {
 
+/// A model of attention alone, with 4 heads and 64 channels, without norms and biases. Learned positions reach queries
+/// and keys only, so that tokens alone are copied.
+inline nn::ModelConfig attention_only(long vocabulary, long context, long layers) {
+  return {.vocabulary = vocabulary,
+          .context = context,
+          .layers = layers,
+          .heads = 4,
+          .channels = 64,
+          .ffn_channels = -1,
+          .position = nn::Position::qk,
+          .norm = nn::NormPlace::none,
+          .deviation = 0.1,
+          .output = {.tie = false}};
+}
+
 template <class T>
 class Paths {
  public:

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 
+#include "studies/circuits/paths.h"
 #include "studies/circuits/probes.h"
 #include "studies/circuits/texts/doctor.h"
 #include "studies/lab/fit.h"
@@ -23,17 +24,7 @@ constexpr int destinations[]{Doctor::title, Doctor::title + 3, Doctor::in, Docto
 
 Net<float> trained(Lab& lab, long layers, std::uint64_t seed) {
   lab.at(std::to_string(layers) + (layers == 1 ? " layer, seed " : " layers, seed ") + std::to_string(seed));
-  Net<float> net({.vocabulary = V,
-                  .context = Doctor::length,
-                  .layers = layers,
-                  .heads = heads,
-                  .channels = 64,
-                  .ffn_channels = -1,
-                  .position = nn::Position::qk,
-                  .norm = nn::NormPlace::none,
-                  .deviation = 0.1,
-                  .output = {.tie = false}},
-                 seed);
+  Net<float> net(attention_only(V, Doctor::length, layers), seed);
   fit<float>(
       net, {.steps = lab.steps(2000), .seed = seed}, [&](long step) { return Doctor::documents(seed, step, 64); },
       lab.interruption);

@@ -108,17 +108,7 @@ void run(Lab& lab) {
                 : cut == Cut::values ? ", without virtual heads"
                                      : ", without K-composition") +
                ", seed " + std::to_string(seed));
-        Net<float> net({.vocabulary = data.vocabulary,
-                        .context = length,
-                        .layers = 2,
-                        .heads = heads,
-                        .channels = 64,
-                        .ffn_channels = -1,
-                        .position = nn::Position::qk,
-                        .norm = nn::NormPlace::none,
-                        .deviation = 0.1,
-                        .output = {.tie = false}},
-                       seed);
+        Net<float> net(attention_only(data.vocabulary, length, 2), seed);
         FromTokens from_tokens(net.model, cut == Cut::keys ? "k" : "v");
         FromTokens* const watching = cut == Cut::none ? nullptr : &from_tokens;
         data::Batch batch;

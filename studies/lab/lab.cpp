@@ -5,6 +5,7 @@
 
 #include "autograd/error.h"
 #include "data/bytes/file.h"
+#include "data/bytes/utf8.h"
 
 namespace primer::studies {
 
@@ -21,7 +22,9 @@ std::string Lab::text() const {
                                                       ", which is not here; go to the folder of primer's sources, or "
                                                       "give another text: --text FILE");
   }
-  return data::read_file(path, 1 << 28);
+  std::string text = data::read_file(path, 1 << 28);
+  if (text.empty()) throw autograd::Error(autograd::Fault::input, data::printable(path) + " is empty");
+  return text;
 }
 
 void Lab::at(const std::string& what) const {
@@ -52,7 +55,8 @@ const Study& study_named(const std::string& name) {
     if (name == study->name) return *study;
     names += std::string(names.empty() ? "" : ", ") + study->name;
   }
-  throw autograd::Error(autograd::Fault::usage, "no study is called " + name + "; there are " + names);
+  throw autograd::Error(autograd::Fault::usage,
+                        "no study is called '" + data::printable(name) + "'; there are " + names);
 }
 
 }  // namespace primer::studies

@@ -25,16 +25,6 @@ void train(const FreshDirectory& here, const std::string& options, const std::st
   REQUIRE(outcome.code == 0);
 }
 
-void check_refusal(const FreshDirectory& here, const std::string& arguments, int code, const std::string& part) {
-  CAPTURE(arguments);
-  const Outcome result = run_primer(here, arguments);
-  CAPTURE(result.err);
-  CHECK(result.code == code);
-  CHECK(result.out.empty());
-  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
-  CHECK(result.err.find(part) != std::string::npos);
-}
-
 /// Sees all patterns of a model.
 struct Watcher : primer::autograd::Observer<float> {
   std::map<std::string, std::vector<float>> seen;

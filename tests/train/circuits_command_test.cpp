@@ -33,16 +33,6 @@ json circuits(const FreshDirectory& here, const std::string& options = "") {
   return json::parse(outcome.out);
 }
 
-void check_refusal(const FreshDirectory& here, const std::string& arguments, int code, const std::string& part) {
-  CAPTURE(arguments);
-  const Outcome result = run_primer(here, arguments);
-  CAPTURE(result.err);
-  CHECK(result.code == code);
-  CHECK(result.out.empty());
-  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
-  CHECK(result.err.find(part) != std::string::npos);
-}
-
 }  // namespace
 
 TEST_CASE("the JSON of a run has every head, with the figures of its model, and one that has learned nothing no name") {

@@ -156,6 +156,20 @@ inline Outcome run_primer(const FreshDirectory& here, const std::string& argumen
   return Process(here, before + " primer " + arguments).wait();
 }
 
+/// `primer ARGUMENTS` is refused: this exit code, nothing on standard output, and one clear line with `part` in it,
+/// which holds nothing that could command a terminal.
+inline void check_refusal(const FreshDirectory& here, const std::string& arguments, int code, const std::string& part) {
+  CAPTURE(arguments);
+  const Outcome result = run_primer(here, arguments);
+  CAPTURE(result.err);
+  CHECK(result.code == code);
+  CHECK(result.out.empty());
+  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+  CHECK(result.err.starts_with("primer: error: "));
+  CHECK(result.err.find(part) != std::string::npos);
+  CHECK(result.err.find('\x1b') == std::string::npos);
+}
+
 /// Until the end of the scope new directories are in memory, where the machine offers that: a process that is killed
 /// loses nothing there either, and a sync takes no time.
 class InMemory {

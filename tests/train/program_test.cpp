@@ -15,19 +15,6 @@ using Json = nlohmann::json;
 
 namespace {
 
-// One clear line, and nothing that could command a terminal.
-void check_refusal(const FreshDirectory& here, const std::string& arguments, int code, const std::string& part) {
-  CAPTURE(arguments);
-  const Outcome result = run_primer(here, arguments);
-  CAPTURE(result.err);
-  CHECK(result.code == code);
-  CHECK(result.out.empty());
-  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
-  CHECK(result.err.starts_with("primer: error: "));
-  CHECK(result.err.find(part) != std::string::npos);
-  CHECK(result.err.find('\x1b') == std::string::npos);
-}
-
 const std::string tiny = " --layers 1 --channels 16 --heads 2 --context 16 --batch 4 --steps 4 ";
 
 std::vector<Json> lines_of(const std::string& path) {

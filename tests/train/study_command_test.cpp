@@ -6,20 +6,6 @@
 
 #include "tests/train/process.h"
 
-namespace {
-
-void check_refusal(const FreshDirectory& here, const std::string& arguments, int code, const std::string& part) {
-  CAPTURE(arguments);
-  const Outcome result = run_primer(here, arguments);
-  CAPTURE(result.err);
-  CHECK(result.code == code);
-  CHECK(result.out.empty());
-  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
-  CHECK(result.err.find(part) != std::string::npos);
-}
-
-}  // namespace
-
 TEST_CASE("options of a study without its name, a text for one that reads none, and a text that is not there") {
   const FreshDirectory here;
   for (const std::string option : {"--json", "--quick", "--force", "--seeds 2", "--text t.txt", "-o here"}) {
@@ -31,7 +17,11 @@ TEST_CASE("options of a study without its name, a text for one that reads none, 
   check_refusal(here, "study bigram --text missing.txt", 3, "missing.txt");
   check_refusal(here, "study all --quick -o t.txt", 5, "t.txt");
   check_refusal(here, "study chasm", 2, "constructed-circuit");
-  CHECK(listing(here.path) == "t.txt");
+  check_refusal(here, "study ''", 2, "no study is called ''");
+  here.write("empty.txt", "");
+  check_refusal(here, "study all --text empty.txt -o all", 3, "empty.txt is empty");
+  check_refusal(here, "study constructed-circuit -o /proc/x", 5, "cannot create /proc/x");
+  CHECK(listing(here.path) == "empty.txt t.txt");
 }
 
 TEST_CASE("the list of studies is a table: every question begins in the same column") {

@@ -12,16 +12,6 @@ namespace {
 
 const std::string tiny = " --layers 1 --channels 16 --heads 2 --context 16 --batch 4 --steps 6 ";
 
-void check_refusal(const FreshDirectory& here, const std::string& arguments, int code, const std::string& part) {
-  CAPTURE(arguments);
-  const Outcome result = run_primer(here, arguments);
-  CAPTURE(result.err);
-  CHECK(result.code == code);
-  CHECK(result.out.empty());
-  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
-  CHECK(result.err.find(part) != std::string::npos);
-}
-
 }  // namespace
 
 TEST_CASE("a tokenizer is learned, encodes, decodes and counts from the command line") {

@@ -10,15 +10,6 @@ using Json = nlohmann::json;
 
 namespace {
 
-void check_refusal(const FreshDirectory& here, const std::string& arguments, int code, const std::string& part) {
-  const Outcome outcome = run_primer(here, arguments);
-  CAPTURE(arguments);
-  CAPTURE(outcome.err);
-  CHECK(outcome.code == code);
-  CHECK(outcome.err.find(part) != std::string::npos);
-  CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
-}
-
 Json last_line(const std::string& path) {
   const std::string text = file_bytes(path);
   return Json::parse(text.substr(text.rfind('\n', text.size() - 2) + 1));

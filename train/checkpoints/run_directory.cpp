@@ -164,7 +164,7 @@ const RunPaths& NewRun::staging() {
     const int result = data::system_disk().make_folder(directory);
     if (result == -EEXIST && attempt < 100) continue;  // of a process with our number, on another machine perhaps
     if (result < 0) {
-      throw Error(Fault::io, "cannot create a run at " + printable(path_) + ": " + data::reason(-result));
+      throw Error(Fault::io, "cannot create " + printable(path_) + ": " + data::reason(-result));
     }
     try {
       lock_.emplace(RunPaths{directory}.lock());
@@ -193,7 +193,7 @@ RunPaths NewRun::publish(std::string* moved_to) {
   const int result = data::system_disk().rename(staging_.directory, path_);
   if (result == -EEXIST || result == -ENOTEMPTY || result == -ENOTDIR) refuse_existing();
   if (result < 0) {
-    throw Error(Fault::io, "cannot create a run at " + printable(path_) + ": " + data::reason(-result));
+    throw Error(Fault::io, "cannot create " + printable(path_) + ": " + data::reason(-result));
   }
   published_ = true;
   data::sync_folder(data::folder_of(path_));
