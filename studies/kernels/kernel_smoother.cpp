@@ -90,7 +90,8 @@ void run(Lab& lab) {
   std::vector<double> without, off, moved_by, spread;
   const Symbols text(lab.text());
   for (const std::uint64_t seed : lab.seeds()) {
-    const Matrix q = normal_rows(N, D, 3 * seed), k = normal_rows(N, D, 3 * seed + 1), v = normal_rows(N, D, 3 * seed + 2);
+    const Matrix q = normal_rows(N, D, 3 * seed), k = normal_rows(N, D, 3 * seed + 1),
+                 v = normal_rows(N, D, 3 * seed + 2);
     const Matrix pattern = pattern_of(q, k), weights = smoother_weights(q, k, t, key_prior(k, t));
     with_prior = std::max(with_prior, furthest(pattern, weights));
     output = std::max(output, furthest(attention_of(q, k, v), product(weights, v)));

@@ -5,7 +5,7 @@
 
 namespace primer::studies {
 
-data::Batch Brackets::batch(std::uint64_t seed, long step, long sequences) {
+data::Batch Brackets::batch(std::uint64_t seed, long step, long sequences) const {
   const autograd::Random random(seed, autograd::hash("brackets"), static_cast<std::uint64_t>(step));
   data::Batch batch = empty_batch(sequences, length + 1);
   std::uint64_t drawn = 0;
@@ -16,12 +16,12 @@ data::Batch Brackets::batch(std::uint64_t seed, long step, long sequences) {
     for (long s = 1; s <= length; ++s) {
       const long depth = static_cast<long>(opened.size()), left = length + 1 - s;
       const bool must_open = depth == 0, must_close = depth == deepest || depth == left;
-      const auto bits = random.below(4, drawn++);
-      if (must_open || (!must_close && bits < 2)) {
-        opened.push_back(static_cast<int>(bits % kinds));
+      const auto chosen = static_cast<int>(random.below(2 * static_cast<std::uint64_t>(kinds), drawn++));
+      if (must_open || (!must_close && chosen < kinds)) {
+        opened.push_back(chosen % kinds);
         x[s] = open + opened.back();
       } else {
-        x[s] = y[s - 1] = close + opened.back();
+        x[s] = y[s - 1] = close() + opened.back();
         opened.pop_back();
       }
     }
@@ -29,10 +29,10 @@ data::Batch Brackets::batch(std::uint64_t seed, long step, long sequences) {
   return batch;
 }
 
-std::vector<long> Brackets::matches(std::span<const int> tokens) {
+std::vector<long> Brackets::matches(std::span<const int> tokens) const {
   std::vector<long> found(tokens.size(), -1), opened;
   for (std::size_t s = 0; s < tokens.size(); ++s) {
-    if (tokens[s] >= close) {
+    if (tokens[s] >= close()) {
       found[s] = opened.back();
       opened.pop_back();
     } else if (tokens[s] >= open) {

@@ -21,7 +21,9 @@ data::Batch Company::batch(std::uint64_t seed, long step, long sequences, Kind k
   const autograd::Random random(seed, autograd::hash("company"), static_cast<std::uint64_t>(step));
   data::Batch batch = empty_batch(sequences, length);
   std::uint64_t drawn = 0;
-  const auto below = [&](long most) { return static_cast<int>(random.below(static_cast<std::uint64_t>(most), drawn++)); };
+  const auto below = [&](long most) {
+    return static_cast<int>(random.below(static_cast<std::uint64_t>(most), drawn++));
+  };
   for (long b = 0; b < sequences; ++b) {
     drawn = static_cast<std::uint64_t>(b) * 4096;
     const auto begin = batch.tokens.begin() + b * length, end = begin + length;
@@ -106,7 +108,9 @@ Weights regressed(const std::vector<double>& y, const std::vector<double>& a, co
     return x;
   };
   const std::vector<double> ys = centred(y), as = centred(a), bs = centred(b);
-  const auto product = [](const auto& p, const auto& q) { return std::inner_product(p.begin(), p.end(), q.begin(), 0.0); };
+  const auto product = [](const auto& p, const auto& q) {
+    return std::inner_product(p.begin(), p.end(), q.begin(), 0.0);
+  };
   const auto correlation = [&](const auto& p, const auto& q) {
     return product(p, q) / std::sqrt(product(p, p) * product(q, q));
   };

@@ -53,8 +53,8 @@ train::Matrix neighbours(const data::Batch& batch, long vocabulary);
 /// before and behind them. Bullinaria & Levy 2007. [V, V]; a word that stands nowhere is like none.
 train::Matrix likeness(const train::Matrix& neighbours);
 
-/// The weights of y on a and b in the least squares fit of all three made to mean 0 and variance 1: of equal sizes, a and
-/// b not proportional.
+/// The weights of y on a and b in the least squares fit of all three made to mean 0 and variance 1: of equal sizes, a
+/// and b not proportional.
 struct Weights {
   double a, b;
 };

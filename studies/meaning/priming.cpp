@@ -161,7 +161,8 @@ void run(Lab& lab) {
   lab.figure("weight of standing side by side in cosines", mean_of(by_neighbours[1], "seeds"));
   std::vector<train::Bar> bars;
   for (int kind = 0; kind < Company::kinds; ++kind) {
-    for (const auto& [name, found] : {std::pair{"similar, ", similar(nats[kind])}, {"associated, ", associated(nats[kind])}}) {
+    for (const auto& [name, found] :
+         {std::pair{"similar, ", similar(nats[kind])}, {"associated, ", associated(nats[kind])}}) {
       bars.push_back({std::string(name) + texts[kind], found.mean, found.low, found.high});
     }
   }

@@ -42,7 +42,8 @@ TEST_CASE("attention with scores ln W is a step of the walk, D^-1 W, to 1e-12, a
   }
 }
 
-TEST_CASE("layers with a residual are the walk word by word, and ((1 - r) + r A)^n, to 1e-12; the walk backward is not") {
+TEST_CASE(
+    "layers with a residual are the walk word by word, and ((1 - r) + r A)^n, to 1e-12; the walk backward is not") {
   for (const double rate : {0.3, 1.0}) {
     Matrix one = attend_along(graph, identity(5));
     for (double& x : one.values) x *= rate;
@@ -88,7 +89,8 @@ TEST_CASE("a step of retrieval is X softmax(beta X' xi), to 1e-12, and its energ
       for (std::size_t i = 0; i < before.size(); ++i) CHECK(after[i] <= before[i] + 1e-12);
       states = then;
     }
-    const auto rest = energies(patterns, states, beta), moved = energies(patterns, retrieved(other, states, beta), beta);
+    const auto rest = energies(patterns, states, beta),
+               moved = energies(patterns, retrieved(other, states, beta), beta);
     for (std::size_t i = 0; i < rest.size(); ++i) CHECK(moved[i] > rest[i]);
   }
 }
@@ -99,7 +101,8 @@ TEST_CASE("cosines are those of rows") {
   CHECK(found[1] == doctest::Approx(0));
 }
 
-TEST_CASE("similar nouns are never side by side and share their frames, associated words are, and all are as frequent") {
+TEST_CASE(
+    "similar nouns are never side by side and share their frames, associated words are, and all are as frequent") {
   const Batch batch = Company::batch(3, 5, 2000);
   CHECK(batch.tokens == Company::batch(3, 5, 2000).tokens);
   const Matrix beside = neighbours(batch, Company::vocabulary);
@@ -179,11 +182,12 @@ TEST_CASE("words are alike that keep the same company, those that stand side by 
   }
   CHECK(std::ranges::min(found[Relation::similar]) > std::ranges::max(found[Relation::unrelated_noun]));
   CHECK(std::ranges::min(found[Relation::similar]) > std::ranges::max(found[Relation::associated]));
-  // a and b are followed by c, a also by d: rows (0, 0, x, y) and (0, 0, x', 0)
-  Matrix counts = primer::train::zeros(4, 4);
-  counts(0, 2) = 1, counts(1, 2) = 2, counts(0, 3) = 3;
-  const double ac = std::max(0.0, std::log(1 * 6.0 / (4 * 3))), ad = std::log(3 * 6.0 / (4 * 3));
+  // Word 0 is followed by 2 and 3, word 1 by 2 alone.
+  Matrix counts = primer::train::zeros(5, 5);
+  counts(0, 2) = 3, counts(1, 2) = 2, counts(0, 3) = 3, counts(4, 4) = 5;
+  const double ac = std::log(3 * 13.0 / (6 * 5)), ad = std::log(3 * 13.0 / (6 * 3));
   CHECK(likeness(counts)(0, 1) == doctest::Approx(ac / std::hypot(ac, ad)));
+  CHECK(likeness(transposed(counts))(0, 1) == doctest::Approx(ac / std::hypot(ac, ad)));  // what stands before
 }
 
 TEST_CASE("regression weights: of a sum of two correlated series each has its own") {
@@ -201,43 +205,48 @@ TEST_CASE("regression weights: of a sum of two correlated series each has its ow
   CHECK(std::abs(found.b + 0.5 * deviation(b) / deviation(y)) < 1e-10);
 }
 
-TEST_CASE("brackets are closed in order, six deep at most, and what is asked is the kind of each that is closed") {
-  const Batch batch = Brackets::batch(2, 3, 300);
-  CHECK(batch.tokens == Brackets::batch(2, 3, 300).tokens);
-  CHECK(batch.tokens != Brackets::batch(2, 4, 300).tokens);
-  long deepest = 0, far = 0, square = 0, all = 0;
-  for (long b = 0; b < batch.sequences; ++b) {
-    const std::vector<int> x(batch.tokens.begin() + b * batch.length, batch.tokens.begin() + (b + 1) * batch.length);
-    const std::vector<long> matches = Brackets::matches(x);
-    CHECK(x[0] == Brackets::mark);
-    std::string text;
-    for (std::size_t s = 1; s < x.size(); ++s) text += "|([)]"[x[s]];
-    long depth = 0;
-    for (std::size_t s = 1; s < x.size(); ++s) {
-      const bool closes = x[s] >= Brackets::close;
-      depth += closes ? -1 : 1;
-      deepest = std::max(deepest, depth);
-      CHECK(depth >= 0);
-      const auto place = static_cast<std::size_t>(b * batch.length) + s;
-      CHECK(batch.targets[place - 1] == (closes ? x[s] : -1));
-      CHECK((matches[s] >= 0) == closes);
-      if (!closes) continue;
-      // what stands between is whole, and the two are of one kind
-      const auto from = static_cast<std::size_t>(matches[s]);
-      CHECK(x[s] - Brackets::close == x[from] - Brackets::open);
-      std::string between = text.substr(from, s - from - 1);
-      for (std::size_t at; (at = std::min(between.find("()"), between.find("[]"))) != std::string::npos;) {
-        between.erase(at, 2);
+TEST_CASE(
+    "brackets are closed in order, never deeper than said, and what is asked is the kind of each that is closed") {
+  for (const Brackets& brackets : {Brackets{}, Brackets{16, 8, 40}}) {
+    const Batch batch = brackets.batch(2, 3, 300);
+    CHECK(batch.tokens == brackets.batch(2, 3, 300).tokens);
+    CHECK(batch.tokens != brackets.batch(2, 4, 300).tokens);
+    long deepest = 0, far = 0, all = 0;
+    std::map<int, long> closed;
+    for (long b = 0; b < batch.sequences; ++b) {
+      const std::vector<int> x(batch.tokens.begin() + b * batch.length, batch.tokens.begin() + (b + 1) * batch.length);
+      const std::vector<long> matches = brackets.matches(x);
+      CHECK(x[0] == Brackets::mark);
+      long depth = 0;
+      for (std::size_t s = 1; s < x.size(); ++s) {
+        const bool closes = x[s] >= brackets.close();
+        depth += closes ? -1 : 1;
+        deepest = std::max(deepest, depth);
+        CHECK(depth >= 0);
+        CHECK(batch.targets[static_cast<std::size_t>(b * batch.length) + s - 1] == (closes ? x[s] : -1));
+        CHECK((matches[s] >= 0) == closes);
+        if (!closes) continue;
+        const auto from = static_cast<std::size_t>(matches[s]);
+        CHECK(x[s] - brackets.close() == x[from] - Brackets::open);
+        std::vector<int> between(x.begin() + matches[s] + 1, x.begin() + static_cast<long>(s));  // is whole:
+        for (std::size_t i = 0; i + 1 < between.size();) {  // a pair side by side leaves, as long as there is one
+          const bool pair = between[i] < brackets.close() && between[i + 1] == between[i] + brackets.kinds;
+          if (pair) between.erase(between.begin() + static_cast<long>(i), between.begin() + static_cast<long>(i) + 2);
+          i = pair ? 0 : i + 1;
+        }
+        CHECK(between.empty());
+        far += s - from > 20;
+        ++closed[x[s] - brackets.close()];
+        ++all;
       }
-      CHECK(between.empty());
-      far += s - from > 20;
-      square += x[s] == Brackets::close + 1;
-      ++all;
+      CHECK(depth == 0);
     }
-    CHECK(depth == 0);
+    CHECK(deepest == brackets.deepest);
+    CHECK(all == 300 * brackets.length / 2);
+    CHECK(far > all / 50);
+    CHECK(static_cast<int>(closed.size()) == brackets.kinds);
+    for (const auto& [kind, count] : closed) {
+      CHECK(std::abs(static_cast<double>(count * brackets.kinds) / static_cast<double>(all) - 1) < 0.25);
+    }
   }
-  CHECK(deepest == Brackets::deepest);
-  CHECK(all == 300 * 24);
-  CHECK(far > all / 50);
-  CHECK(std::abs(static_cast<double>(square) / static_cast<double>(all) - 0.5) < 0.03);
 }
