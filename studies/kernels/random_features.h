@@ -7,8 +7,8 @@ namespace primer::studies {
 
 enum class FeatureKind { positive, trigonometric };
 
-/// Directions w [count, D], standard normal, a pure function of the seed; if wanted every D of them are orthogonal, each
-/// as long as before.
+/// Directions w [count, D], standard normal, a pure function of the seed; if wanted every D of them are orthogonal,
+/// each as long as before.
 train::Matrix directions(long count, long D, std::uint64_t seed, bool orthogonal = false);
 
 /// The engine's features (nn/feature_map.h) of rows x [R, D], every one multiplied by its factor: [R, M], M = count for
