@@ -50,13 +50,6 @@ struct Shape {
     return s;
   }
 
-  /// The same shape without its last extent. Rank 1 or more.
-  Shape without_last() const {
-    Shape s = *this;
-    s.extents[--s.rank] = 0;
-    return s;
-  }
-
   void append(long extent) {
     if (extent < 0) refuse("shape", "expected extents of 0 or more, got " + std::to_string(extent));
     if (rank == 4) refuse("shape", "expected rank 4 or less; reshape to fewer axes");

@@ -165,9 +165,9 @@ Tensor<T> SelfAttention<T>::operator()(Tensor<T> residual, Tensor<T> x, std::spa
     case AttentionKind::favor:
     case AttentionKind::rfa: z = kernel_attention(*this, x, at, options, cache, shown); break;
     case AttentionKind::nystrom: {
-      const NystromPattern<T> factors = nystrom_pattern(at.q, at.k, options, landmarks);
-      if (shown) z = attention_apply(tape.watch(factors.whole(), path, "pattern"), at.v, options);
-      else z = factors.apply(at.v, options);
+      const auto [to, inverse, from] = nystrom_factors(at.q, at.k, options, landmarks);
+      if (shown) z = attention_apply(tape.watch(matmul(to, matmul(inverse, from)), path, "pattern"), at.v, options);
+      else z = join_heads(matmul(to, matmul(inverse, matmul(from, split_key_heads(at.v, options)))));
     }
   }
   return output.add_to(residual, tape.watch(z, path, "z"), residual_dropout);

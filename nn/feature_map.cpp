@@ -6,6 +6,7 @@
 
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/elementwise.h"
+#include "autograd/ops/gather.h"
 #include "autograd/ops/linear.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/softmax.h"
@@ -20,9 +21,10 @@ static Tensor<T> log_factor(Tensor<T> x, double factor, long count) {
 
 template <class T>
 Features<T> positive_features(Tensor<T> x, Tensor<T> w, bool weighted) {
-  const Tensor<T> h = linear(x, w);  // [R, M]; e^h = softmax(h) e^log_sum_exp(h)
-  if (!weighted) return {softmax(h), {}};
-  return {softmax(h), add(log_sum_exp(h), log_factor(x, -0.5, w.shape[0]))};
+  const Tensor<T> h = linear(x, w), map = softmax(h);  // [R, M]; h - ln(map) is one number a row
+  if (!weighted) return {map, {}};
+  const Tensor<T> rest = subtract(pick_largest(h), log(pick_largest(map)));
+  return {map, add(rest, log_factor(x, -0.5, w.shape[0]))};
 }
 
 template <class T>

@@ -30,11 +30,7 @@ Tensor<T> iterative_inverse(Tensor<T> a, int rounds) {
   for (long i = 0; i < N * m; ++i) one[i * m + i % m] = 1;
   const Tensor<T> I = tape.constant(a.shape, one);
   const Tensor<T> columns = reshape(sum_last(permute(a, {0, 2, 1})), {N, m});
-  std::vector<int> largest(N, 0);
-  for (long i = 0; i < N && tape.computes(); ++i)
-    largest[i] = static_cast<int>(std::max_element(columns.data() + i * m, columns.data() + (i + 1) * m) -
-                                  columns.data() - i * m);
-  Tensor<T> z = divide(permute(a, {0, 2, 1}), spread(spread(pick<T>(columns, largest), m), m));
+  Tensor<T> z = divide(permute(a, {0, 2, 1}), spread(spread(pick_largest(columns), m), m));
   for (int i = 0; i < rounds; ++i) {
     const Tensor<T> az = matmul(a, z);
     const auto less = [&](double factor, Tensor<T> x) { return subtract(scale(I, factor), x); };
@@ -44,17 +40,7 @@ Tensor<T> iterative_inverse(Tensor<T> a, int rounds) {
 }
 
 template <class T>
-Tensor<T> NystromPattern<T>::whole() const {
-  return matmul(to_landmarks, matmul(inverse, from_landmarks));
-}
-
-template <class T>
-Tensor<T> NystromPattern<T>::apply(Tensor<T> v, const AttentionOptions& options) const {
-  return join_heads(matmul(to_landmarks, matmul(inverse, matmul(from_landmarks, split_key_heads(v, options)))));
-}
-
-template <class T>
-NystromPattern<T> nystrom_pattern(Tensor<T> q, Tensor<T> k, const AttentionOptions& options, long landmarks) {
+std::array<Tensor<T>, 3> nystrom_factors(Tensor<T> q, Tensor<T> k, const AttentionOptions& options, long landmarks) {
   const long m = std::min(landmarks, q.shape[1]), B = q.shape[0], H = options.heads;
   AttentionOptions all = options;  // every landmark is there
   all.lengths = {};
@@ -64,13 +50,11 @@ NystromPattern<T> nystrom_pattern(Tensor<T> q, Tensor<T> k, const AttentionOptio
           attention_pattern(ql, k, options)};
 }
 
-template struct NystromPattern<float>;
-template struct NystromPattern<double>;
-template Tensor<float> landmark_means(Tensor<float>, long, std::span<const int>);
-template Tensor<double> landmark_means(Tensor<double>, long, std::span<const int>);
-template Tensor<float> iterative_inverse(Tensor<float>, int);
-template Tensor<double> iterative_inverse(Tensor<double>, int);
-template NystromPattern<float> nystrom_pattern(Tensor<float>, Tensor<float>, const AttentionOptions&, long);
-template NystromPattern<double> nystrom_pattern(Tensor<double>, Tensor<double>, const AttentionOptions&, long);
+#define PRIMER_INSTANTIATE(T)                                               \
+  template Tensor<T> landmark_means(Tensor<T>, long, std::span<const int>); \
+  template Tensor<T> iterative_inverse(Tensor<T>, int);                     \
+  template std::array<Tensor<T>, 3> nystrom_factors(Tensor<T>, Tensor<T>, const AttentionOptions&, long);
+PRIMER_INSTANTIATE(float)
+PRIMER_INSTANTIATE(double)
 
 }  // namespace primer::nn

@@ -1,6 +1,7 @@
 // Softmax attention through landmarks, the means of parts of a sequence: Xiong et al. 2021, Nystromformer.
 #pragma once
 
+#include <array>
 #include <span>
 
 #include "nn/linear.h"
@@ -22,18 +23,11 @@ Tensor<T> landmark_means(Tensor<T> x, long count, std::span<const int> lengths =
 template <class T>
 Tensor<T> iterative_inverse(Tensor<T> a, int rounds = 6);
 
-/// The pattern in three factors F Z B: softmax of queries and landmarks of keys, the inverse of landmarks of both,
-/// softmax of landmarks of queries and keys.
+/// F [B, H, T, m], Z [B, H, m, m] and B [B, H, m, T] of the pattern F Z B: queries look at landmarks of keys, the
+/// inverse of landmarks that look at landmarks, landmarks of queries look at keys. q [B, T, H D], k [B, T, K D]; so
+/// many landmarks, or T if that is less. Not causal.
 template <class T>
-struct NystromPattern {
-  Tensor<T> to_landmarks, inverse, from_landmarks;  // [B, H, T, m], [B, H, m, m], [B, H, m, T]
-
-  Tensor<T> whole() const;                                                        // [B, H, T, T]
-  Tensor<T> apply(Tensor<T> v, const autograd::AttentionOptions& options) const;  // v [B, T, K D] -> [B, T, H D]
-};
-
-/// Of q [B, T, H D] and k [B, T, K D], by so many landmarks, or T if that is less. Not causal.
-template <class T>
-NystromPattern<T> nystrom_pattern(Tensor<T> q, Tensor<T> k, const autograd::AttentionOptions& options, long landmarks);
+std::array<Tensor<T>, 3> nystrom_factors(Tensor<T> q, Tensor<T> k, const autograd::AttentionOptions& options,
+                                         long landmarks);
 
 }  // namespace primer::nn

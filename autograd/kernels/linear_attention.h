@@ -17,6 +17,7 @@ struct StateRows {
   long stride;
 
   T* operator[](long t) const { return data + t * stride; }
+  operator StateRows<const T>() const { return {data, stride}; }
 };
 
 /// One vector of columns of walk_state, `count` steps at once, so that the state is read and written once for all.
@@ -61,6 +62,19 @@ void walk_state(long steps, long n, long m, StateRows<const T> fade, StateRows<c
       for (long k = 0; k < count; ++k) std::copy_n(reinterpret_cast<T*>(&y[k]), some, out[t + k] + j);
       t += count;
     }
+}
+
+/// The share p of each key in the weights up to it, and `total`, the logarithm of their sum, carried on:
+/// total' = ln(e^(total + decay) + e^weight), p = e^(weight - total'). weight and decay: a number a step, or null for
+/// 0.
+template <class T>
+void shares_of_keys(long steps, const T* weight, const T* decay, long stride, double& total, T* share) {
+  for (long t = 0; t < steps; ++t) {
+    const double own = weight ? weight[t * stride] : 0, before = total + (decay ? decay[t * stride] : 0);
+    const double largest = std::max(own, before);
+    total = largest + std::log(std::exp(own - largest) + std::exp(before - largest));
+    share[t] = static_cast<T>(std::exp(own - total));
+  }
 }
 
 /// Where a head's gradients go: rows as in LinearHead, each assigned or added to; null where none is wanted. e [steps],

@@ -23,22 +23,30 @@ struct LinearState {
   long past = 0;
 };
 
-/// The share p of each key in the weights up to it, and `total`, the logarithm of their sum, carried on:
-/// total' = ln(e^(total + decay) + e^weight), p = e^(weight - total'). weight and decay: a number a step, or null for
-/// 0.
+/// max(z, least)
 template <class T>
-void shares_of_keys(long steps, const T* weight, const T* decay, long stride, double& total, T* share) {
-  for (long t = 0; t < steps; ++t) {
-    const double own = weight ? weight[t * stride] : 0, before = total + (decay ? decay[t * stride] : 0);
-    const double largest = std::max(own, before);
-    total = largest + std::log(std::exp(own - largest) + std::exp(before - largest));
-    share[t] = static_cast<T>(std::exp(own - total));
-  }
+Tensor<T> at_least(Tensor<T> z, double least) {
+  return scale(relu(scale(z, 1, -least)), 1, least);
 }
 
+/// The way of what is not causal: y = q (k^T [v, 1]), the first D columns divided by the last.
 template <class T>
 Tensor<T> linear_attention_whole(Tensor<T> q, Tensor<T> k, Tensor<T> v, const AttentionOptions& options,
-                                 Tensor<T> weight, double least);
+                                 Tensor<T> weight, double least) {
+  const long B = q.shape[0], steps = q.shape[1], H = options.heads, K = options.key_heads();
+  const long M = q.shape[2] / H, D = v.shape[2] / K;
+  const auto filled = [&](Shape shape, T value) {
+    return q.tape->constant(shape, std::vector<T>(shape.size(), value));
+  };
+  const Tensor<T> w = weight ? permute(weight, {0, 2, 1}) : filled({B, K, steps}, 0);
+  const Tensor<T> shares = reshape(softmax(hide(reshape(w, {B, K, 1, steps}), options)), {B, K, steps});
+  const Tensor<T> counted = multiply(split_heads(k, K), spread(shares, M));                     // [B, K, T, M]
+  const Tensor<T> values = concat(split_heads(v, K), filled({B, K, steps, 1}, 1), 3);           // [B, K, T, D + 1]
+  const Tensor<T> state = read_heads(matmul(permute(counted, {0, 1, 3, 2}), values), options);  // [B, H, M, D + 1]
+  const Tensor<T> n = matmul(split_heads(q, H), state);                                         // [B, H, T, D + 1]
+  const Tensor<T> z = at_least(reshape(slice(n, 3, D, 1), {B, H, steps}), least);
+  return join_heads(divide(slice(n, 3, 0, D), spread(z, D)));
+}
 
 /// y[t] = sum over s <= t of w(t, s) (q[t] k[s]) v[s] / max(sum of w(t, s) (q[t] k[s]), least sum of w(t, s)), with w
 /// as KeyWeights says; q [B, T, H M] and k [B, T, K M] are features, v [B, T, K D], y [B, T, H D]. Heads and their
@@ -67,26 +75,18 @@ Tensor<T> linear_attention(Tensor<T> q, Tensor<T> k, Tensor<T> v, const Attentio
     return linear_attention_whole(q, k, v, options, weights.weight, least);
   }
   Tensor<T> y = tape.output({B, steps, H * D}, {q, k, v, weights.weight, weights.decay});
-  T* const share = tape.template keep<T>(B * K * steps);       // [B, K, T]
-  T* const normaliser = tape.template keep<T>(B * H * steps);  // [B, H, T]
+  T* const share = tape.template keep<T>(B * K * steps);                      // [B, K, T]
+  T* const normaliser = tape.template keep<T>(B * H * steps);                 // [B, H, T]
+  const auto rows = [=](auto* x, long b, long n, long heads, long columns) {  // of head n of sequence b
+    return StateRows{x ? x + (b * steps * heads + n) * columns : nullptr, heads * columns};
+  };
+  const long cost = 4 * steps * M * (D + 1), group = H / K, size = M * (D + 1) + 1;
   const auto head = [=](long b, long n) {
-    const auto rows = [=](Tensor<T> x, long columns, long at) {
-      const long stride = x.shape[2];
-      return StateRows<const T>{x.data() + b * steps * stride + at * columns, stride};
-    };
-    return LinearHead<T>{rows(q, M, n),
-                         rows(k, M, n * K / H),
-                         rows(v, D, n * K / H),
-                         steps,
-                         M,
-                         D,
-                         share + (b * K + n * K / H) * steps,
-                         static_cast<T>(least)};
+    const long at = n / group;
+    return LinearHead<T>{
+        rows(q.data(), b, n, H, M),   rows(k.data(), b, at, K, M), rows(v.data(), b, at, K, D), steps, M, D,
+        share + (b * K + at) * steps, static_cast<T>(least)};
   };
-  const auto rows_of = [=](T* x, long b, long n, long columns, long all) {
-    return StateRows<T>{x ? x + (b * steps * all + n) * columns : nullptr, all * columns};
-  };
-  const long cost = 4 * steps * M * (D + 1), group = H / K;
   const double sums = static_cast<double>(B * K), reads = static_cast<double>(B * H);
   tape.multiplier.count({M, D + 1, steps, true, false, sums});    // k^T [v, 1]
   tape.multiplier.count({steps, D + 1, M, false, false, reads});  // q of that
@@ -95,26 +95,26 @@ Tensor<T> linear_attention(Tensor<T> q, Tensor<T> k, Tensor<T> v, const Attentio
     const auto scratch = tape.scratch(threads() * each_scratch);
     if (tape.computes())
       each_unequal(B * K, cost * group, [=, s = scratch.data()](long i, int thread) {
-        const long b = i / K, first = i % K * group, size = M * (D + 1) + 1;
+        const long b = i / K, last = i % K * group + group - 1;  // of the heads that read one head of keys, in turn
         T* const saved = state.numbers ? state.numbers + i * size : nullptr;
         const auto numbers = [=](Tensor<T> w) { return w ? w.data() + b * steps * K + i % K : nullptr; };
         double total = state.past > 0 ? saved[size - 1] : -std::numeric_limits<double>::infinity();
         shares_of_keys<T>(steps, numbers(weights.weight), numbers(weights.decay), K, total, share + i * steps);
-        for (long n = first; n < first + group; ++n)
-          head(b, n).forward(rows_of(y.data(), b, n, D, H), normaliser + (b * H + n) * steps, saved, state.past,
-                             saved && n == first + group - 1, s + thread * each_scratch);
+        for (long n = last + 1 - group; n <= last; ++n)
+          head(b, n).forward(rows(y.data(), b, n, H, D), normaliser + (b * H + n) * steps, saved, state.past,
+                             saved && n == last, s + thread * each_scratch);
         if (saved) saved[size - 1] = static_cast<T>(total);
       });
   }
   return tape.record("linear_attention", y, [=, t = &tape](const T* dy) {
-    const auto dq = t->grad(q), dk = t->grad(k), dv = t->grad(v), dw = t->grad(weights.weight),
-               dd = t->grad(weights.decay);
+    const auto dq = t->grad(q), dk = t->grad(k), dv = t->grad(v);
+    const auto dw = t->grad(weights.weight), dd = t->grad(weights.decay);
     Multiplier& counter = t->multiplier;
     counter.count({M, D + 1, steps, true, false, reads});                     // q^T d[N, z]
     if (dq) counter.count({steps, M, D + 1, false, true, reads});             // dq
     if (dk || dw || dd) counter.count({steps, M, D + 1, false, true, sums});  // dk
     if (dv) counter.count({steps, D, M, false, false, sums});                 // dv
-    const long each_scratch = head(0, 0).scratch() + steps * (D + 2);
+    const long each_scratch = head(0, 0).scratch() + steps;
     const auto scratch = t->scratch(threads() * each_scratch);
     if (t->computes())
       each_unequal(B * K, 3 * cost * group, [=, s = scratch.data()](long i, int thread) {
@@ -122,16 +122,15 @@ Tensor<T> linear_attention(Tensor<T> q, Tensor<T> k, Tensor<T> v, const Attentio
         T *const e = s + thread * each_scratch, *const own = e + steps;
         std::fill_n(e, steps, T(0));
         for (long n = first; n < first + group; ++n) {
-          const LinearHeadGradient<T> to{rows_of(dq.data, b, n, M, H),
-                                         rows_of(dk.data, b, i % K, M, K),
-                                         rows_of(dv.data, b, i % K, D, K),
+          const LinearHeadGradient<T> to{rows(dq.data, b, n, H, M),
+                                         rows(dk.data, b, i % K, K, M),
+                                         rows(dv.data, b, i % K, K, D),
                                          dq.add,
                                          dk.add || n > first,
                                          dv.add || n > first,
                                          e};
-          const StateRows<T> out = rows_of(y.data(), b, n, D, H);
-          head(b, n).backward({out.data, out.stride}, {dy + (out.data - y.data()), out.stride},
-                              normaliser + (b * H + n) * steps, to, own);
+          head(b, n).backward(rows(y.data(), b, n, H, D), rows(dy, b, n, H, D), normaliser + (b * H + n) * steps, to,
+                              own);
         }
         T rest = 0;  // decay[t] weighs all keys before t: sum over s >= t of -e[s]
         for (long j = steps - 1; j >= 0; --j) {
@@ -145,12 +144,6 @@ Tensor<T> linear_attention(Tensor<T> q, Tensor<T> k, Tensor<T> v, const Attentio
 }
 
 // ---- the same from primitives ---------------------------------------------------------------------------------------
-
-/// max(z, least)
-template <class T>
-Tensor<T> at_least(Tensor<T> z, double least) {
-  return scale(relu(scale(z, 1, -least)), 1, least);
-}
 
 /// The similarities q[t] k[s], times what share of the weights that t sees key s has: [B, H, T, S].
 template <class T>
@@ -174,36 +167,13 @@ Tensor<T> linear_attention_pattern(Tensor<T> scores, double least) {
   return divide(scores, spread(at_least(sum_last(scores), least), scores.shape[3]));
 }
 
-/// The way of what is not causal: y = q (k^T [v, 1]), the first D columns divided by the last.
-template <class T>
-Tensor<T> linear_attention_whole(Tensor<T> q, Tensor<T> k, Tensor<T> v, const AttentionOptions& options,
-                                 Tensor<T> weight, double least) {
-  const long B = q.shape[0], steps = q.shape[1], H = options.heads, K = options.key_heads();
-  const long M = q.shape[2] / H, D = v.shape[2] / K;
-  const auto filled = [&](Shape shape, T value) {
-    return q.tape->constant(shape, std::vector<T>(shape.size(), value));
-  };
-  const Tensor<T> w = weight ? permute(weight, {0, 2, 1}) : filled({B, K, steps}, 0);
-  const Tensor<T> shares = reshape(softmax(hide(reshape(w, {B, K, 1, steps}), options)), {B, K, steps});
-  const Tensor<T> counted = multiply(split_heads(k, K), spread(shares, M));                     // [B, K, T, M]
-  const Tensor<T> values = concat(split_heads(v, K), filled({B, K, steps, 1}, 1), 3);           // [B, K, T, D + 1]
-  const Tensor<T> state = read_heads(matmul(permute(counted, {0, 1, 3, 2}), values), options);  // [B, H, M, D + 1]
-  const Tensor<T> n = matmul(split_heads(q, H), state);                                         // [B, H, T, D + 1]
-  const Tensor<T> z = at_least(reshape(slice(n, 3, D, 1), {B, H, steps}), least);
-  return join_heads(divide(slice(n, 3, 0, D), spread(z, D)));
-}
-
-/// linear_attention from primitives.
-template <class T>
-Tensor<T> linear_attention_textbook(Tensor<T> q, Tensor<T> k, Tensor<T> v, const AttentionOptions& options,
-                                    KeyWeights<T> weights = {}, double least = 0) {
-  const Tensor<T> scores = linear_attention_scores(q, k, options, weights);
-  return attention_apply(linear_attention_pattern(scores, least), v, options);
-}
-
 template <class Table>
 void linear_attention_examples(Table& table) {
   static constexpr int lengths[] = {3, 2};
+  const auto textbook = []<class T>(const std::vector<Tensor<T>>& in, const AttentionOptions& o, KeyWeights<T> w,
+                                    double least) {
+    return attention_apply(linear_attention_pattern(linear_attention_scores(in[0], in[1], o, w), least), in[2], o);
+  };
   const AttentionOptions causal{2, true}, grouped{4, true, {}, {}, 2}, both_ways{2, false},
       padded{4, false, lengths, {}, 2};
   for (const AttentionOptions& o : {causal, grouped, both_ways, padded})
@@ -231,11 +201,11 @@ void linear_attention_examples(Table& table) {
            0.1,
            1.5},
           [=](auto& in) { return linear_attention(in[0], in[1], in[2], o, weights(in), least); },
-          [=](auto& in) { return linear_attention_textbook(in[0], in[1], in[2], o, weights(in), least); });
+          [=](auto& in) { return textbook(in, o, weights(in), least); });
       table.add(
           {"linear_attention", {{{2, 7, H * 3}, {2, 7, K * 3}, {2, 7, K * 2}}}, {}, 0.1, 1.5},
           [=](auto& in) { return linear_attention(in[0], in[1], in[2], o, {}, least); },
-          [=](auto& in) { return linear_attention_textbook(in[0], in[1], in[2], o, {}, least); });
+          [=](auto& in) { return textbook(in, o, {}, least); });
     }
 }
 

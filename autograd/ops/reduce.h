@@ -26,7 +26,10 @@ template <class T>
 Tensor<T> sum_last(Tensor<T> x) {
   expect_rank("sum_last", x, 1);
   Tape<T>& tape = tape_of("sum_last", {x});
-  Tensor<T> y = tape.output(x.shape.without_last(), {x});
+  Shape shape = x.shape;
+  shape.rank -= 1;
+  shape.extents[shape.rank] = 0;
+  Tensor<T> y = tape.output(shape, {x});
   const long n = x.shape.last();
   tape.split(y.size(), n, [=, p = x.data(), r = y.data()](long begin, long end, int) {
     for (long row = begin; row < end; ++row) {

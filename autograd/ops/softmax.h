@@ -1,4 +1,4 @@
-// softmax, log_softmax and log_sum_exp over the last axis.
+// softmax and log_softmax over the last axis.
 #pragma once
 
 #include "autograd/example.h"
@@ -60,31 +60,11 @@ Tensor<T> log_softmax(Tensor<T> x) {
   });
 }
 
-/// y[r] = ln(sum over c of e^x[r, c]); the last axis goes, which has one element or more. Rank 1 or more.
-template <class T>
-Tensor<T> log_sum_exp(Tensor<T> x) {
-  if (x.shape.last() < 1 || x.shape.rank < 1)
-    refuse("log_sum_exp", "expected rows of 1 or more, got " + x.shape.text());
-  Tape<T>& tape = tape_of("log_sum_exp", {x});
-  Tensor<T> y = tape.output(x.shape.without_last(), {x});
-  const long n = x.shape.last();
-  tape.split(y.size(), 10 * n, [=, p = x.data(), r = y.data()](long begin, long end, int) {
-    for (long row = begin; row < end; ++row) r[row] = log_sum_exp_row(p + row * n, n);
-  });
-  return tape.record("log_sum_exp", y, [t = &tape, x, y, n](const T* dy) {
-    if (auto dx = t->grad(x))  // dx[c] = dy e^(x[c] - y)
-      dx.each_element(x.size(),
-                      [=, p = x.data(), r = y.data()](long i) { return dy[i / n] * fast::exp(p[i] - r[i / n]); });
-  });
-}
-
 template <class Table>
 void softmax_examples(Table& table) {
   const std::vector<std::vector<Shape>> shapes = {{{3, 5}}, {{1, 1}}, {{0, 4}}, {{37}}, {{2, 2, 3, 17}}};
   table.add({"softmax", shapes, {{{}}}}, [](auto& in) { return softmax(in[0]); });
   table.add({"log_softmax", shapes, {{{}}}}, [](auto& in) { return log_softmax(in[0]); });
-  table.add({"log_sum_exp", {{{3, 5}}, {{1, 1}}, {{0, 4}}, {{37}}, {{2, 2, 3, 17}}}, {{{}}, {{3, 0}}}},
-            [](auto& in) { return log_sum_exp(in[0]); });
 }
 
 }  // namespace primer::autograd::PRIMER_COMPILED

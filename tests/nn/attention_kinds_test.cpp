@@ -205,17 +205,12 @@ TEST_CASE("landmarks as many as tokens give softmax attention back; the error fa
   const auto exact = attention(q, k, v, options);
   double before = 1e9;
   for (const long m : {2L, 4L, 8L}) {
-    auto factors = nystrom_pattern(q, k, options, m);
-    factors.inverse =
-        reshape(iterative_inverse(
-                    reshape(attention_pattern(landmark_means(q, m), landmark_means(k, m), options), {B * H, m, m}), 40),
-                {B, H, m, m});
-    const auto y = factors.apply(v, options), same = attention_apply(factors.whole(), v, options);
+    auto [to, inverse, from] = nystrom_factors(q, k, options, m);
+    const auto among = attention_pattern(landmark_means(q, m), landmark_means(k, m), options);
+    inverse = reshape(iterative_inverse(reshape(among, {B * H, m, m}), 40), among.shape);
+    const auto y = attention_apply(matmul(to, matmul(inverse, from)), v, options);
     double error = 0;
-    for (long i = 0; i < y.size(); ++i) {
-      error = std::max(error, std::abs(y.data()[i] - exact.data()[i]));
-      CHECK(y.data()[i] == doctest::Approx(same.data()[i]).epsilon(1e-9));
-    }
+    for (long i = 0; i < y.size(); ++i) error = std::max(error, std::abs(y.data()[i] - exact.data()[i]));
     CHECK(error < before);
     before = error;
   }
