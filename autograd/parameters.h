@@ -23,6 +23,8 @@ struct Init {
   double deviation = 0;
   double mean = 0;
   long from = 0, to = std::numeric_limits<long>::max();  // elements from ... to - 1 have that mean, the others 0
+  bool fixed = false;                                    // it is never trained
+  bool orthogonal = false;  // of its rows [n, D] every D are then made orthogonal: orthogonalise()
 };
 
 /// A flat array on huge pages, zero at first.
@@ -57,19 +59,21 @@ class Parameters {
     if (values_) refuse("parameters", path + " is declared after build()", Fault::bug);
     for (const Entry& e : entries_)
       if (e.path == path) refuse("parameters", path + " is declared twice", Fault::bug);
-    entries_.push_back({path, shape, init, decay});
+    entries_.push_back({path, shape, init, decay, init.fixed});
     Node<T>& node = nodes_.emplace_back();
     node.size = shape.size();
-    node.needs_grad = node.parameter = true;
+    node.parameter = true;
+    node.needs_grad = !init.fixed;
     return {nullptr, &node, shape};
   }
 
-  /// Only the parameters whose path `trains` accepts will be trained. Before build(): Error(bug).
+  /// Only the parameters whose path `trains` accepts will be trained, and of these what is not fixed. Before build():
+  /// Error(bug).
   template <class Predicate>
   void train_only(Predicate trains) {
     if (values_) refuse("parameters", "what is trained is chosen after build()", Fault::bug);
     for (std::size_t i = 0; i < entries_.size(); ++i) {
-      entries_[i].frozen = !trains(entries_[i].path);
+      entries_[i].frozen = entries_[i].init.fixed || !trains(entries_[i].path);
       nodes_[i].needs_grad = !entries_[i].frozen;
     }
   }
@@ -115,6 +119,7 @@ class Parameters {
           out[k] = static_cast<T>((k >= e.init.from && k < e.init.to ? e.init.mean : 0) +
                                   (e.init.deviation > 0 ? e.init.deviation * random.normal(k) : 0));
       });
+      if (e.init.orthogonal) orthogonalise(values() + e.offset, e.shape.rows(), e.shape.last());
     }
   }
 

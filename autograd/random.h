@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <numbers>
+#include <numeric>
 #include <string_view>
 
 namespace primer::autograd {
@@ -103,5 +104,23 @@ class Random {
   std::array<std::uint32_t, 2> key_;
   std::uint64_t step_;
 };
+
+/// Makes the rows of every block of D rows orthogonal to each other; each keeps its length. rows [count, D], row by
+/// row. Of Gaussian rows every one stays Gaussian, since its length says nothing of its direction: orthogonal random
+/// features. Gram and Schmidt; Choromanski et al. 2021, Performers, section 2.4.
+template <class T>
+void orthogonalise(T* rows, long count, long D) {
+  const auto dot = [=](const T* x, const T* y) { return std::inner_product(x, x + D, y, 0.0); };
+  for (long i = 0; i < count; ++i) {
+    T* const x = rows + i * D;
+    const double before = dot(x, x);
+    for (const T* y = rows + i / D * D * D; y < x; y += D) {
+      const double share = dot(x, y) / dot(y, y);
+      for (long d = 0; d < D; ++d) x[d] -= static_cast<T>(share * y[d]);
+    }
+    const double factor = std::sqrt(before / dot(x, x));
+    for (long d = 0; d < D; ++d) x[d] = static_cast<T>(factor * x[d]);
+  }
+}
 
 }  // namespace primer::autograd

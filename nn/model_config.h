@@ -26,6 +26,16 @@ constexpr auto words(BodyKind) { return word_list("transformer", "rnn", "gru", "
 enum class Position { learned, sinusoidal, rotary, qk, none };
 constexpr auto words(Position) { return word_list("learned", "sinusoidal", "rotary", "qk", "none"); }
 
+/// What a query makes of the keys: softmax(q k / sqrt(D)) (Vaswani et al. 2017), or phi(q) phi(k) over its sum, with a
+/// state that does not grow: linear, phi = elu + 1 (Katharopoulos et al. 2020); favor, positive orthogonal random
+/// features of e^(q k / sqrt(D)) (Choromanski et al. 2021); rfa, trigonometric ones of unit vectors, and a gate that
+/// forgets (Peng et al. 2021). nystrom: softmax through landmarks, in both directions (Xiong et al. 2021).
+enum class AttentionKind { softmax, linear, favor, rfa, nystrom };
+constexpr auto words(AttentionKind) { return word_list("softmax", "linear", "favor", "rfa", "nystrom"); }
+
+/// Attention by random features.
+constexpr bool is_random(AttentionKind kind) { return kind == AttentionKind::favor || kind == AttentionKind::rfa; }
+
 enum class NormPlace { pre, post, none };  // before a sublayer, or after its sum with the residual
 constexpr auto words(NormPlace) { return word_list("pre", "post", "none"); }
 
@@ -59,12 +69,15 @@ struct OutputConfig {
 
 struct ModelConfig {
   BodyKind body = BodyKind::transformer;
-  long vocabulary = 0;    // V, distinct tokens
-  long context = 0;       // T, the longest sequence
-  long layers = 4;        // blocks; of a recurrent body layers of cells
-  long heads = 4;         // H, attention heads in each block
-  long kv_heads = 0;      // K, of keys and values, a divisor of H; 0: H
-  long head_size = 0;     // D, channels of a head; 0: C / H, and C is a multiple
+  long vocabulary = 0;  // V, distinct tokens
+  long context = 0;     // T, the longest sequence
+  long layers = 4;      // blocks; of a recurrent body layers of cells
+  long heads = 4;       // H, attention heads in each block
+  long kv_heads = 0;    // K, of keys and values, a divisor of H; 0: H
+  long head_size = 0;   // D, channels of a head; 0: C / H, and C is a multiple
+  AttentionKind attention = AttentionKind::softmax;
+  long features = 0;      // M, random features of a query or key; 0: 4 D
+  long landmarks = 32;    // of a sequence, at most; for nystrom
   long channels = 128;    // C, width of the residual stream
   long ffn_channels = 0;  // F, hidden width of the feed-forward part; 0: 4 C (8/3 C beside a gate), -1: no such part
   double dropout = 0;     // probability of zeroing, in [0, 1)
@@ -98,6 +111,19 @@ struct ModelConfig {
   long head_channels() const { return head_size > 0 ? head_size : channels / heads; }        // D
   long key_channels() const { return (kv_heads > 0 ? kv_heads : heads) * head_channels(); }  // K D
 
+  /// M: of linear attention D.
+  long feature_count() const {
+    return !is_random(attention) ? head_channels() : features > 0 ? features : 4 * head_channels();
+  }
+
+  /// What a layer keeps of a sequence that goes on, [rows, width]: keys and values of each place, or for each head of
+  /// keys the sums of linear attention.
+  long kept_rows() const { return attention == AttentionKind::softmax ? context : 1; }
+  long kept_width() const {
+    if (attention == AttentionKind::softmax) return 2 * key_channels();
+    return key_channels() / head_channels() * (feature_count() * (head_channels() + 1) + 1);
+  }
+
   /// Throws Error(usage) on a shape that makes no model.
   void check() const {
     const auto need = [](bool holds, const char* what, long value) {
@@ -114,6 +140,10 @@ struct ModelConfig {
            kv_heads);
       need(position != Position::rotary || head_channels() % 2 == 0, "an even head size for rotary positions",
            head_channels());
+      need(attention != AttentionKind::rfa || causal, "one direction, causal, for attention with a gate", causal);
+      need(attention != AttentionKind::nystrom || !causal, "both directions for attention by landmarks", causal);
+      need(features >= 0 && (attention != AttentionKind::rfa || features % 2 == 0), "pairs of features", features);
+      need(landmarks > 0, "1 landmark or more", landmarks);
     } else {
       need(causal, "a recurrent body that reads in one direction, causal", causal);
     }

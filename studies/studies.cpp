@@ -3,9 +3,23 @@
 namespace primer::studies {
 
 const std::vector<const Study*>& all_studies() {
-  static const std::vector<const Study*> studies{
-      &bigram,          &skip_trigrams, &constructed_study, &induction, &novel_names,
-      &term_importance, &repeated_sum,  &natural_text,      &parts,     &gap};
+  static const std::vector<const Study*> studies{&bigram,
+                                                 &skip_trigrams,
+                                                 &constructed_study,
+                                                 &induction,
+                                                 &novel_names,
+                                                 &term_importance,
+                                                 &repeated_sum,
+                                                 &natural_text,
+                                                 &parts,
+                                                 &gap,
+                                                 &kernel_smoother,
+                                                 &random_features,
+                                                 &nystrom,
+                                                 &linear_attention_study,
+                                                 &priming,
+                                                 &spreading,
+                                                 &structure};
   return studies;
 }
 

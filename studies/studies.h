@@ -6,7 +6,9 @@
 namespace primer::studies {
 
 extern const Study bigram, constructed_study, induction, natural_text, novel_names, parts, repeated_sum, skip_trigrams,
-    term_importance;     // studies/circuits/
-extern const Study gap;  // studies/
+    term_importance;                                                                   // studies/circuits/
+extern const Study kernel_smoother, linear_attention_study, nystrom, random_features;  // studies/kernels/
+extern const Study priming, spreading, structure;                                      // studies/meaning/
+extern const Study gap;                                                                // studies/
 
 }  // namespace primer::studies

@@ -161,32 +161,51 @@ Tensor<T> split_heads(Tensor<T> x, long heads) {
   return permute(reshape(x, {x.shape[0], x.shape[1], heads, x.shape[2] / heads}), {0, 2, 1, 3});
 }
 
+/// Heads of keys or values [B, K, ...], each as often as it is read: [B, H, ...].
+template <class T>
+Tensor<T> read_heads(Tensor<T> x, const AttentionOptions& options) {
+  const long H = options.heads, K = options.key_heads(), B = x.shape[0];
+  if (K == H) return x;
+  std::vector<int> read;  // [B, H]
+  for (long i = 0; i < B * H; ++i) read.push_back(static_cast<int>(i * K / H));
+  const Tensor<T> rows = reshape(x, {B * K, x.shape.trailing(2)});
+  return reshape(gather<T>(*x.tape, rows, read), {B, H, x.shape[2], x.shape[3]});
+}
+
 /// The same of keys or values [B, S, K D], each head as often as it is read: [B, H, S, D].
 template <class T>
 Tensor<T> split_key_heads(Tensor<T> x, const AttentionOptions& options) {
-  const long H = options.heads, K = options.key_heads(), B = x.shape[0], S = x.shape[1], D = x.shape[2] / K;
-  const Tensor<T> heads = split_heads(x, K);  // [B, K, S, D]
-  if (K == H) return heads;
-  std::vector<int> read;  // [B, H]
-  for (long i = 0; i < B * H; ++i) read.push_back(static_cast<int>(i * K / H));
-  return reshape(gather<T>(*x.tape, reshape(heads, {B * K, S * D}), read), {B, H, S, D});
+  return read_heads(split_heads(x, options.key_heads()), options);
+}
+
+/// Heads side by side again: [B, H, T, D] -> [B, T, H D].
+template <class T>
+Tensor<T> join_heads(Tensor<T> x) {
+  return reshape(permute(x, {0, 2, 1, 3}), {x.shape[0], x.shape[2], x.shape[1] * x.shape[3]});
+}
+
+/// Scores [B, H, T, S] with -inf where a query may not look.
+template <class T>
+Tensor<T> hide(Tensor<T> scores, const AttentionOptions& options) {
+  if (!options.causal && options.lengths.empty()) return scores;
+  const long H = scores.shape[1], queries = scores.shape[2], keys = scores.shape[3];
+  std::vector<T> mask(scores.size(), T(0));
+  for (long i = 0; i < scores.size(); ++i) {
+    const long j = i % keys, query = i / keys % queries, b = i / (keys * queries * H);
+    const bool hidden =
+        (options.causal && j > query + keys - queries) || (!options.lengths.empty() && j >= options.lengths[b]);
+    if (hidden) mask[i] = -std::numeric_limits<T>::infinity();
+  }
+  return add(scores, scores.tape->constant(scores.shape, mask));
 }
 
 /// The scores q k^T / sqrt(D), with -inf where a query may not look: [B, H, T, S].
 template <class T>
 Tensor<T> attention_scores(Tensor<T> q, Tensor<T> k, const AttentionOptions& options) {
   const AttentionLayout<T> at = attention_layout(q, k, k, options);
-  const Tensor<T> scores = scale(matmul(split_heads(q, at.H), permute(split_key_heads(k, options), {0, 1, 3, 2})),
-                                 1 / std::sqrt(static_cast<double>(at.D)));
-  if (!options.causal && options.lengths.empty()) return scores;
-  std::vector<T> mask(scores.size(), T(0));
-  for (long i = 0; i < scores.size(); ++i) {
-    const long j = i % at.keys, query = i / at.keys % at.queries, b = i / (at.keys * at.queries * at.H);
-    const bool hidden =
-        (options.causal && j > query + at.keys - at.queries) || (!options.lengths.empty() && j >= options.lengths[b]);
-    if (hidden) mask[i] = -std::numeric_limits<T>::infinity();
-  }
-  return add(scores, scores.tape->constant(scores.shape, mask));
+  return hide(scale(matmul(split_heads(q, at.H), permute(split_key_heads(k, options), {0, 1, 3, 2})),
+                    1 / std::sqrt(static_cast<double>(at.D))),
+              options);
 }
 
 /// Who looks at whom: pattern [B, H, T, S], every row a distribution over keys.
@@ -198,8 +217,7 @@ Tensor<T> attention_pattern(Tensor<T> q, Tensor<T> k, const AttentionOptions& op
 /// What the heads bring home along a pattern [B, H, T, S]: [B, T, H D] from v [B, S, K D].
 template <class T>
 Tensor<T> attention_apply(Tensor<T> pattern, Tensor<T> v, const AttentionOptions& options) {
-  const Tensor<T> z = matmul(dropout(pattern, options.dropout), split_key_heads(v, options));
-  return reshape(permute(z, {0, 2, 1, 3}), {z.shape[0], z.shape[2], z.shape[1] * z.shape[3]});
+  return join_heads(matmul(dropout(pattern, options.dropout), split_key_heads(v, options)));
 }
 
 template <class Table>

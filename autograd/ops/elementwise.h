@@ -1,4 +1,4 @@
-// exp, log, sqrt, tanh, sigmoid, erf, relu: functions of one number.
+// exp, log, sqrt, sin, tanh, sigmoid, erf, relu, elu_plus_one: functions of one number.
 #pragma once
 
 #include "autograd/example.h"
@@ -39,6 +39,13 @@ Tensor<T> sqrt(Tensor<T> x) {
       "sqrt", x, [](T v) { return std::sqrt(v); }, [](T, T y) { return T(0.5) / y; });
 }
 
+/// y = sin x, dy/dx = cos x
+template <class T>
+Tensor<T> sin(Tensor<T> x) {
+  return elementwise(
+      "sin", x, [](T v) { return std::sin(v); }, [](T v, T) { return std::cos(v); });
+}
+
 /// y = tanh x, dy/dx = 1 - y^2
 template <class T>
 Tensor<T> tanh(Tensor<T> x) {
@@ -68,16 +75,25 @@ Tensor<T> relu(Tensor<T> x) {
       "relu", x, [](T v) { return v < 0 ? T(0) : v; }, [](T v, T) { return v > 0 ? T(1) : T(0); });
 }
 
+/// y = elu(x) + 1 = x + 1 for x > 0, else e^x: positive everywhere; dy/dx = 1 for x > 0, else y.
+template <class T>
+Tensor<T> elu_plus_one(Tensor<T> x) {
+  return elementwise(
+      "elu_plus_one", x, [](T v) { return v > 0 ? v + 1 : fast::exp(v); }, [](T v, T y) { return v > 0 ? T(1) : y; });
+}
+
 template <class Table>
 void elementwise_examples(Table& table) {
   const std::vector<std::vector<Shape>> shapes = {{{3, 5}}, {{1}}, {{0, 3}}, {{2, 67}}};
   table.add(of_any_shape("exp", shapes), [](auto& in) { return exp(in[0]); });
   table.add(of_any_shape("log", shapes, 0.5, 2), [](auto& in) { return log(in[0]); });
   table.add(of_any_shape("sqrt", shapes, 0.5, 2), [](auto& in) { return sqrt(in[0]); });
+  table.add(of_any_shape("sin", shapes), [](auto& in) { return sin(in[0]); });
   table.add(of_any_shape("tanh", shapes), [](auto& in) { return tanh(in[0]); });
   table.add(of_any_shape("sigmoid", shapes), [](auto& in) { return sigmoid(in[0]); });
   table.add(of_any_shape("erf", shapes), [](auto& in) { return erf(in[0]); });
   table.add(of_any_shape("relu", shapes), [](auto& in) { return relu(in[0]); });
+  table.add(of_any_shape("elu_plus_one", shapes), [](auto& in) { return elu_plus_one(in[0]); });
 }
 
 }  // namespace primer::autograd::PRIMER_COMPILED

@@ -49,6 +49,18 @@ Tensor<T> pick(Tensor<T> x, std::span<const int> ids) {
   });
 }
 
+/// The first largest element of each row of x [R, V], V > 0: [R]. Its gradient goes to that one.
+template <class T>
+Tensor<T> pick_largest(Tensor<T> x) {
+  const long R = x.shape.rows(), V = x.shape.last();
+  std::vector<int> at(R, 0);
+  for (long r = 0; r < R && x.tape->computes(); ++r) {
+    const T* row = x.data() + r * V;
+    at[r] = static_cast<int>(std::max_element(row, row + V) - row);
+  }
+  return pick<T>(x, at);
+}
+
 template <class Table>
 void gather_examples(Table& table) {
   table.add({"gather", {{{5, 3}}, {{7, 1}}, {{5, 0}}}, {{{3, 5}}, {{5}}}}, [](auto& in) {

@@ -40,8 +40,8 @@ void Lab::figure(const std::string& what, const Estimate& found) {
   findings.push_back({what, found, between(0, 0), false});
 }
 
-Estimate Tally::estimate() const {
-  if (seeds_.size() == 1) return bootstrap(seeds_.front(), "sequences");
+Estimate Tally::estimate(const std::string& of) const {
+  if (seeds_.size() == 1) return bootstrap(seeds_.front(), of);
   std::vector<double> means;
   for (const std::vector<double>& items : seeds_) {
     means.push_back(std::accumulate(items.begin(), items.end(), 0.0) / static_cast<double>(items.size()));

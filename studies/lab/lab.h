@@ -96,7 +96,7 @@ class Lab {
 class Tally {
  public:
   void add(std::vector<double> items) { seeds_.push_back(std::move(items)); }
-  Estimate estimate() const;
+  Estimate estimate(const std::string& of = "sequences") const;  // with one seed
 
  private:
   std::vector<std::vector<double>> seeds_;

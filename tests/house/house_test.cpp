@@ -199,8 +199,8 @@ static long lines_without_examples(const Source& s) {
 }
 
 TEST_CASE(
-    "the core stays small: autograd, nn and optim within 4,740 lines without kernels and examples, kernels "
-    "within 1,350") {
+    "the core stays small: autograd, nn and optim within 5,270 lines without kernels and examples, kernels "
+    "within 1,530") {
   const std::set<std::string> kernels{"autograd/vector_math.h", "autograd/blas.h", "autograd/blas.cpp",
                                       "autograd/product.h", "autograd/product.cpp"};
   std::map<std::string, long> lines;
@@ -212,8 +212,8 @@ TEST_CASE(
   MESSAGE("autograd " << lines["autograd"] << ", nn " << lines["nn"] << ", optim " << lines["optim"] << ": " << total
                       << " lines, and kernels " << lines["kernels"]);
   CHECK(total > 1000);
-  CHECK(total <= 4740);
-  CHECK(lines["kernels"] <= 1350);
+  CHECK(total <= 5270);
+  CHECK(lines["kernels"] <= 1530);
 }
 
 TEST_CASE("studies stay small: all within 6,900 lines, the laboratory 930, the gap 830, a study 250") {
@@ -224,7 +224,7 @@ TEST_CASE("studies stay small: all within 6,900 lines, the laboratory 930, the g
     if (s.in("studies/lab")) laboratory += s.lines();
     if (s.path.starts_with("studies/gap")) gap += s.lines();
     CAPTURE(s.path);
-    if (s.in("studies/circuits")) CHECK(s.lines() <= 250);
+    if (!s.in("studies/lab") && s.path.find("/gap") == std::string::npos) CHECK(s.lines() <= 250);
   }
   MESSAGE("studies " << all << " lines, the laboratory " << laboratory << ", the gap " << gap);
   CHECK(all > 1000);

@@ -49,6 +49,13 @@ std::vector<Variant> variants() {
       [](ModelConfig& c) { c.position = Position::rotary, c.heads = 3, c.kv_heads = 1, c.head_size = 14; });
   add("positions of queries and keys",
       [](ModelConfig& c) { c.position = Position::qk, c.heads = 4, c.kv_heads = 2, c.bias = true; });
+  using primer::nn::AttentionKind;
+  for (const AttentionKind kind : {AttentionKind::linear, AttentionKind::favor, AttentionKind::rfa}) {
+    add(std::string(name(kind)), [=](ModelConfig& c) { c.attention = kind; });
+    add(std::string(name(kind)) + ", rotary, two heads of keys, few features", [=](ModelConfig& c) {
+      c.attention = kind, c.position = Position::rotary, c.heads = 6, c.kv_heads = 2, c.features = 6;
+    });
+  }
   add("five layers", [](ModelConfig& c) { c.layers = 5; });
   add("no layers", [](ModelConfig& c) { c.layers = 0; });
   add("dropout, which decoding leaves out", [](ModelConfig& c) { c.dropout = 0.3; });

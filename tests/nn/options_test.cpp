@@ -180,6 +180,11 @@ TEST_CASE("every option builds a model that learns") {
   learns("positions of queries and keys", [](ModelConfig& c) { c.position = Position::qk; });
   learns("few heads of keys", [](ModelConfig& c) { c.heads = 4, c.kv_heads = 1; });
   learns("normed queries and keys", [](ModelConfig& c) { c.qk_norm = true, c.head_size = 12; });
+  using primer::nn::AttentionKind;
+  learns("linear attention", [](ModelConfig& c) { c.attention = AttentionKind::linear; });
+  learns("positive features", [](ModelConfig& c) { c.attention = AttentionKind::favor; });
+  learns("trigonometric features", [](ModelConfig& c) { c.attention = AttentionKind::rfa; });
+  learns("landmarks", [](ModelConfig& c) { c.attention = AttentionKind::nystrom, c.causal = false; });
   learns("post-norm", [](ModelConfig& c) { c.norm = NormPlace::post; });
   learns("untied", [](ModelConfig& c) { c.output.tie = false; });
   learns("relu", [](ModelConfig& c) { c.activation = primer::nn::Activation::relu; });
@@ -274,6 +279,12 @@ TEST_CASE("a configuration that makes no model is refused") {
   refused([](ModelConfig& c) { c.head_size = -1; });
   refused([](ModelConfig& c) { c.position = Position::rotary, c.head_size = 5; });
   refused([](ModelConfig& c) { c.position = Position::rotary, c.heads = 16; });
+  using primer::nn::AttentionKind;
+  refused([](ModelConfig& c) { c.attention = AttentionKind::rfa, c.causal = false; });
+  refused([](ModelConfig& c) { c.attention = AttentionKind::rfa, c.features = 7; });
+  refused([](ModelConfig& c) { c.attention = AttentionKind::favor, c.features = -1; });
+  refused([](ModelConfig& c) { c.attention = AttentionKind::nystrom; });
+  refused([](ModelConfig& c) { c.attention = AttentionKind::nystrom, c.causal = false, c.landmarks = 0; });
   refused([](ModelConfig& c) { c.vocabulary = 0; });
   refused([](ModelConfig& c) { c.context = 0; });
   refused([](ModelConfig& c) { c.layers = -1; });

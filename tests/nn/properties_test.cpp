@@ -48,12 +48,17 @@ std::vector<ModelConfig> every_body() {
 
 TEST_CASE_TEMPLATE("a future token changes no earlier logit, bit for bit, be it NaN or infinite", T, float, double) {
   constexpr long V = 17, batch = 2;
-  constexpr int special = V - 1;          // its embedding is spoilt; nobody else uses it
-  for (const int count : {1, 2, 3, 4}) {  // threads; and each time another body
-    const Threads scope(std::min(count, 2));
-    ModelConfig config = small_config();
-    config.body = bodies[count - 1];
+  constexpr int special = V - 1;  // its embedding is spoilt; nobody else uses it
+  std::vector<ModelConfig> configs(7, small_config());
+  for (long i = 0; i < 7; ++i) {
+    if (i < 4) configs[i].body = bodies[i];
+    else configs[i].attention = static_cast<primer::nn::AttentionKind>(i - 3);  // linear, favor, rfa
+  }
+  for (std::size_t i = 0; i < configs.size(); ++i) {
+    const Threads scope(i == 0 ? 1 : 2);
+    const ModelConfig& config = configs[i];
     CAPTURE(name(config.body));
+    CAPTURE(name(config.attention));
     SmallModel<T> model(config);
     model.stir();
     T* row = model.parameters.at("token.weight").data() + special * model.gpt.config().channels;

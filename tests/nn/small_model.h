@@ -100,7 +100,7 @@ struct SmallModel {
     return loss;
   }
 
-  std::vector<T> gradients() const { return {parameters.grads(), parameters.grads() + parameters.size()}; }
+  std::vector<T> gradients() const { return {parameters.grads(), parameters.grads() + parameters.trained()}; }
 };
 
 /// Two blocks with everything that a GPT-2 has, and an untied head.

@@ -1,5 +1,5 @@
-// Runs of transformers with other seats in their attention, as Llama and Qwen3 have: cut and resumed, on other numbers
-// of threads, begun from, sampled and shown.
+// Runs of transformers with other seats in their attention, as Llama and Qwen3 have, or another attention altogether:
+// cut and resumed, on other numbers of threads, begun from, sampled and shown.
 #include <doctest/doctest.h>
 
 #include <map>
@@ -25,7 +25,10 @@ Options with(Options more) {
 const std::map<std::string, Options> shapes = {
     {"llama", llama},
     {"qwen3", with({{"qk_norm", "true"}, {"head_size", "10"}, {"rope_theta", "1000000"}, {"norm_epsilon", "1e-6"}})},
-    {"shortformer", {{"position", "qk"}, {"channels", "24"}, {"heads", "4"}, {"kv_heads", "1"}}}};
+    {"shortformer", {{"position", "qk"}, {"channels", "24"}, {"heads", "4"}, {"kv_heads", "1"}}},
+    {"linear", {{"attention", "linear"}, {"kv_heads", "1"}}},
+    {"favor", {{"attention", "favor"}, {"features", "5"}, {"dropout", "0.2"}}},
+    {"rfa", {{"attention", "rfa"}, {"position", "rotary"}}}};
 
 Options small_shape(const Options& shape) {
   Options options = small({{"steps", "20"}});
@@ -42,7 +45,7 @@ std::string arguments(const Options& options) {
 
 }  // namespace
 
-TEST_CASE("a run with Llama's or Qwen3's attention that is cut ends as the unbroken one, byte for byte") {
+TEST_CASE("a run with another attention than GPT-2's that is cut ends as the unbroken one, byte for byte") {
   const Threads threads(1);
   for (const auto& [name, shape] : shapes) {
     CAPTURE(name);
@@ -58,7 +61,7 @@ TEST_CASE("a run with Llama's or Qwen3's attention that is cut ends as the unbro
   }
 }
 
-TEST_CASE("shared heads of keys have the same bits on any number of threads") {
+TEST_CASE("another attention than GPT-2's has the same bits on any number of threads") {
   for (const auto& [name, shape] : shapes) {
     CAPTURE(name);
     Options options = small_shape(shape);
@@ -75,7 +78,7 @@ TEST_CASE("shared heads of keys have the same bits on any number of threads") {
   }
 }
 
-TEST_CASE("runs with Llama's or Qwen3's attention are sampled, evaluated, shown and begun from") {
+TEST_CASE("runs with another attention than GPT-2's are sampled, evaluated, shown and begun from") {
   const FreshDirectory here;
   here.write("t.txt", prose(3000));
   for (const auto& [name, shape] : shapes) {
@@ -108,4 +111,44 @@ TEST_CASE("runs with Llama's or Qwen3's attention are sampled, evaluated, shown 
     CHECK(run_primer(here, "train t.txt --config " + name + "/config.json --dry-run").code == 0);
   }
   CHECK(run_primer(here, "train t.txt -o preset --preset llama --kv-heads 2 --steps 2 -q").code == 0);
+}
+
+TEST_CASE("a BERT with landmarks or a kernel that is cut ends as the unbroken one, byte for byte") {
+  const Threads threads(1);
+  for (const char* kind : {"nystrom", "linear", "favor"}) {
+    CAPTURE(kind);
+    const Options options = small_shape({{"objective", "mlm"}, {"attention", kind}, {"context", "12"}});
+    const TrainedRun whole(prose(900), options), cut(prose(900), options);
+    REQUIRE(whole.train().step == 20);
+    RaiseAt signal(17, SIGTERM);
+    REQUIRE(cut.train(signal).signal == SIGTERM);
+    cut.train();
+    CHECK(essence(cut, 20) == essence(whole, 20));
+  }
+}
+
+TEST_CASE("an attention that an objective cannot have, or an option that it does not use, is refused in one line") {
+  const auto refusal = [](const Options& options) {
+    try {
+      check_choices(wishes(options), false);
+    } catch (const primer::autograd::Error& error) {
+      CHECK(error.fault() == primer::autograd::Fault::usage);
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  CHECK(refusal({{"attention", "nystrom"}}) ==
+        "--attention nystrom reads in both directions, and --objective lm in one: take softmax, linear or favor");
+  for (const char* objective : {"mlm", "classify"})
+    CHECK(refusal({{"attention", "rfa"}, {"objective", objective}}) ==
+          "--attention rfa reads in one direction, and --objective " + std::string(objective) +
+              " in both: take softmax, linear or favor");
+  CHECK(refusal({{"features", "64"}}) == "--features goes with --attention favor or rfa");
+  CHECK(refusal({{"attention", "linear"}, {"features", "64"}}) == "--features goes with --attention favor or rfa");
+  CHECK(refusal({{"attention", "favor"}, {"landmarks", "8"}}) == "--landmarks goes with --attention nystrom");
+  CHECK(refusal({{"attention", "rfa"}, {"features", "7"}}) ==
+        "--features 7: a sine and a cosine of each direction make an even number; try --features 8");
+  CHECK(refusal({{"body", "lstm"}, {"attention", "linear"}}) ==
+        "--body lstm has no attention and no blocks: leave out --attention");
+  for (const char* kind : {"softmax", "linear", "favor", "rfa"}) CHECK(refusal({{"attention", kind}}) == "");
 }

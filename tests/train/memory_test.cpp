@@ -106,17 +106,30 @@ const std::string primer_program = "exec '" + std::string(binary_directory()) + 
 TEST_CASE("what a step takes is known before it is made, to the byte and the operation, for every task and shape") {
   const Options size = {{"layers", "3"}, {"channels", "48"}, {"context", "40"}, {"batch", "8"}};
   for (const Options& more :
-       {Options{}, Options{{"layers", "12"}, {"heads", "6"}}, Options{{"objective", "mlm"}},
+       {Options{},
+        Options{{"layers", "12"}, {"heads", "6"}},
+        Options{{"objective", "mlm"}},
         Options{{"objective", "mlm"}, {"next_sentence", "true"}},
         Options{{"objective", "classify"}, {"norm", "post"}, {"pooling", "mean"}},
-        Options{{"objective", "classify"}, {"freeze", "true"}}, Options{{"dropout", "0.2"}}, Options{{"norm", "post"}},
-        Options{{"norm", "none"}}, Options{{"ffn_channels", "-1"}}, Options{{"position", "sinusoidal"}},
+        Options{{"objective", "classify"}, {"freeze", "true"}},
+        Options{{"dropout", "0.2"}},
+        Options{{"norm", "post"}},
+        Options{{"norm", "none"}},
+        Options{{"ffn_channels", "-1"}},
+        Options{{"position", "sinusoidal"}},
         Options{{"activation", "swiglu"}, {"norm_kind", "rms"}, {"dropout", "0.1"}},
         Options{{"position", "rotary"}, {"kv_heads", "2"}, {"objective", "mlm"}},
         Options{{"qk_norm", "true"}, {"kv_heads", "1"}, {"head_size", "20"}, {"position", "rotary"}},
         Options{{"position", "qk"}, {"kv_heads", "2"}},
-        Options{{"position", "none"}, {"bias", "true"}, {"tie", "false"}}, Options{{"body", "rnn"}},
-        Options{{"body", "gru"}, {"bias", "true"}}, Options{{"body", "lstm"}, {"dropout", "0.2"}, {"tie", "false"}}}) {
+        Options{{"attention", "linear"}},
+        Options{{"attention", "favor"}, {"kv_heads", "2"}},
+        Options{{"attention", "rfa"}, {"features", "10"}},
+        Options{{"attention", "nystrom"}, {"objective", "mlm"}, {"landmarks", "7"}},
+        Options{{"attention", "favor"}, {"objective", "classify"}},
+        Options{{"position", "none"}, {"bias", "true"}, {"tie", "false"}},
+        Options{{"body", "rnn"}},
+        Options{{"body", "gru"}, {"bias", "true"}},
+        Options{{"body", "lstm"}, {"dropout", "0.2"}, {"tie", "false"}}}) {
     Options all = size;
     all.insert(all.end(), more.begin(), more.end());
     const Planned model(all, 65, 3);

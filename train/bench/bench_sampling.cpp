@@ -40,8 +40,9 @@ std::vector<BenchResult> run_sampling(const BenchCase& bench, long sequences) {
       number(parameters.count() - model.body->position_count() - (config.tie ? 0 : model.body->token_rows().size()));
   const double seen = number(length) + number(count) / 2;  // positions, on average
   const bool attends = model.body->attention_layers() > 0;
-  // A sequence keeps keys and values of each position; or the state h of each layer, and an LSTM's c.
-  const double row = attends ? 2 * seen * number(model.config().key_channels())
+  // A sequence keeps keys and values of each position, or sums; or the state h of each layer, and an LSTM's c.
+  const double places = std::min(seen, number(model.config().kept_rows()));
+  const double row = attends ? places * number(model.config().kept_width())
                              : number(config.channels) * (config.body == nn::BodyKind::lstm ? 2 : 1);
   const double kept = number(config.layers) * row;
   const std::string ending = "-" + std::to_string(sequences);

@@ -74,6 +74,9 @@ std::vector<std::string> left_out(const nn::Model<float>& model, const Repeated&
   note(body && std::any_of(body->blocks.begin(), body->blocks.end(),
                            [](const auto& block) { return bool(block.attention.smear); }),
        "Keys are mixed with those before them: W_K is that of a key alone.");
+  note(c.attention != nn::AttentionKind::softmax,
+       "Attention is not the softmax of q k: W_QK says which tokens' queries and keys are alike, and not how much of a "
+       "pattern that makes.");
   note(c.hidden() > 0,
        "Feed-forward parts read what heads write and write themselves: OV and composition follow the direct ways "
        "alone, and only the loss without a head holds everything.");

@@ -48,6 +48,10 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
           "heads of keys and values, which several heads share; 0: as many")                                           \
   INTEGER(head_size, 0, 0, 65536, FIXED, "Transformer", "channels of a head; 0: channels / heads")                     \
   SWITCH(qk_norm, false, FIXED, "Transformer", "RMS norm of queries and keys, head by head")                           \
+  WORD(attention, nn::AttentionKind::softmax, FIXED, "Transformer",                                                    \
+       "how queries look at keys: softmax; a kernel, whose state does not grow: linear, favor, rfa; nystrom: mlm's")   \
+  INTEGER(features, 0, 0, 65536, FIXED, "Transformer", "random features of favor and rfa; 0: 4 x a head's channels")   \
+  INTEGER(landmarks, 32, 1, 65536, FIXED, "Transformer", "parts of a sequence that nystrom looks through")             \
   INTEGER(channels, 128, 1, 65536, FITS, "Model", "width of the model")                                                \
   INTEGER(context, 128, 1, 1048576, FITS, "Model",                                                                     \
           "tokens that the model sees at once, or a recurrent one is trained on at once")                              \

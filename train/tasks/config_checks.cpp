@@ -42,8 +42,13 @@ Config inherit_model(const Config& wishes, const Config& source, std::string_vie
   return config;
 }
 
-// A recurrent body reads from left to right, and has nothing of a transformer. What a file says may be what is so
-// anyway.
+// Somebody wants it so. What a file says may be what is so anyway.
+static bool is_chosen(const Config& config, const Field& field) {
+  const ChosenBy by = source_of(config, field);
+  return by > ChosenBy::file || (by == ChosenBy::file && value_text(config, field) != value_text(Config{}, field));
+}
+
+// A recurrent body reads from left to right, and has nothing of a transformer.
 static void check_body(const Config& config) {
   if (config.body == nn::BodyKind::transformer) return;
   const std::string body = "--body " + std::string(autograd::name(config.body));
@@ -53,16 +58,38 @@ static void check_body(const Config& config) {
   }
   std::string foreign;
   for (const Field& field : fields()) {
-    const ChosenBy by = source_of(config, field);
-    const bool differs = value_text(config, field) != value_text(Config{}, field);
-    if (field.group != transformer_group || by < ChosenBy::file || (by == ChosenBy::file && !differs)) continue;
+    if (field.group != transformer_group || !is_chosen(config, field)) continue;
     foreign += (foreign.empty() ? "--" : ", --") + field.option();
   }
   if (!foreign.empty()) throw Error(Fault::usage, body + " has no attention and no blocks: leave out " + foreign);
 }
 
+static void check_attention(const Config& config) {
+  const nn::AttentionKind kind = config.attention;
+  const std::string wish = "--attention " + std::string(autograd::name(kind));
+  const bool causal = config.objective->causal();
+  if (kind == (causal ? nn::AttentionKind::nystrom : nn::AttentionKind::rfa)) {
+    throw Error(Fault::usage, wish + " reads in " + (causal ? "both directions" : "one direction") +
+                                  ", and --objective " + std::string(config.objective->name()) + " in " +
+                                  (causal ? "one" : "both") + ": take softmax, linear or favor");
+  }
+  const auto goes_with = [&](long Config::*member, bool used, const char* kinds) {
+    const Field& field = field_at(config, &(config.*member));
+    if (!used && is_chosen(config, field))
+      throw Error(Fault::usage, "--" + field.option() + " goes with --attention " + kinds);
+  };
+  goes_with(&Config::features, nn::is_random(kind), "favor or rfa");
+  goes_with(&Config::landmarks, kind == nn::AttentionKind::nystrom, "nystrom");
+  if (kind == nn::AttentionKind::rfa && config.features % 2 != 0) {
+    throw Error(Fault::usage, "--features " + std::to_string(config.features) +
+                                  ": a sine and a cosine of each direction make an even number; try --features " +
+                                  std::to_string(config.features + 1));
+  }
+}
+
 void check_choices(const Config& config, bool has_source) {
   check_body(config);
+  check_attention(config);
   if (!config.validation.empty() && source_of(config, &Config::val_fraction) == ChosenBy::flag) {
     throw Error(Fault::usage, "--val-fraction divides the text, and --validation leaves it whole: give one of the two");
   }

@@ -1,0 +1,138 @@
+// What one more token costs: softmax attention reads all keys and values again, linear attention a sum of one size.
+#include <algorithm>
+#include <cmath>
+
+#include "autograd/random.h"
+#include "studies/lab/fit.h"
+#include "studies/studies.h"
+#include "train/step/stopwatch.h"
+
+namespace primer::studies {
+
+using nn::AttentionKind;
+
+namespace {
+
+constexpr long layers = 2, vocabulary = 64, shortest = 128, longest = 4096;
+
+nn::ModelConfig shape(AttentionKind kind, long context) {
+  return {.vocabulary = vocabulary,
+          .context = context,
+          .layers = layers,
+          .heads = 4,
+          .attention = kind,
+          .channels = 64,
+          .position = nn::Position::rotary};
+}
+
+std::vector<int> text_of(long length) {
+  const autograd::Random random(1, autograd::hash("cost of a token"));
+  std::vector<int> tokens;
+  for (long i = 0; i < length; ++i)
+    tokens.push_back(static_cast<int>(random.below(vocabulary, static_cast<std::uint64_t>(i))));
+  return tokens;
+}
+
+/// Of one more token behind `read` ones: operations of products, as the tape counts them, what is kept of those that
+/// were read, in bytes, and the time.
+struct Cost {
+  double operations = 0, bytes = 0, seconds = INFINITY;
+
+  Cost(AttentionKind kind, long read, long tokens) {
+    const Net<float> net(shape(kind, read + tokens), 1);
+    autograd::Tape<float> tape;
+    const auto pause = tape.pause();
+    const auto state = net.model.body->state(1);
+    const std::vector<int> text = text_of(read + tokens);
+    net.model.decode(tape, *state, std::span(text).first(static_cast<std::size_t>(read)));
+    for (long i = 0; i < tokens; ++i) {
+      tape.multiplier.work = {};
+      const train::Stopwatch watch;
+      net.model.decode(tape, *state, std::span(text).subspan(static_cast<std::size_t>(read + i), 1));
+      seconds = std::min(seconds, watch.seconds());  // the least disturbed
+      if (i == 0) operations = tape.multiplier.work.flop;
+    }
+    const nn::ModelConfig& c = net.model.config();
+    bytes = static_cast<double>(layers * std::min(read, c.kept_rows()) * c.kept_width()) * sizeof(float);
+  }
+};
+
+/// The most that logits of a text, read a token at a time, differ from those of the text read at once.
+double apart(AttentionKind kind, long length) {
+  nn::ModelConfig config = shape(kind, length);
+  config.deviation = 0.3;  // attention matters
+  const Net<double> net(config, 2);
+  data::Batch batch = empty_batch(1, length);
+  batch.tokens = text_of(length);
+  const std::vector<double> whole = logits_of(net.model, batch);  // [T, V]
+  autograd::Tape<double> tape;
+  const auto pause = tape.pause();
+  const auto state = net.model.body->state(1);
+  double most = 0;
+  for (long s = 0; s < length; ++s) {
+    const auto row = net.model.decode(tape, *state, std::span(batch.tokens).subspan(static_cast<std::size_t>(s), 1));
+    for (long v = 0; v < vocabulary; ++v) {
+      most = std::max(most, std::abs(row.data()[v] - whole[static_cast<std::size_t>(s * vocabulary + v)]));
+    }
+  }
+  return most;
+}
+
+void run(Lab& lab) {
+  const AttentionKind kinds[]{AttentionKind::softmax, AttentionKind::linear, AttentionKind::favor, AttentionKind::rfa};
+  std::vector<train::Curve> operations, bytes, times;
+  for (const AttentionKind kind : kinds) {
+    const std::string name(words(kind)[static_cast<std::size_t>(kind)]);
+    lab.at(name);
+    train::Curve curve{name, {}, {}, {}, {}}, kept = curve, time = curve;
+    for (long read = shortest; read <= lab.size(longest, 4 * shortest); read *= 2) {
+      const Cost one(kind, read, lab.size(64, 2));
+      curve.x.push_back(static_cast<double>(read));
+      curve.y.push_back(one.operations);
+      kept.y.push_back(one.bytes);
+      time.y.push_back(1e6 * one.seconds);
+    }
+    kept.x = time.x = curve.x;
+    const bool grows = kind == AttentionKind::softmax;
+    // Of what a place adds: softmax multiplies a query with its key and its weight with its value, 4 C in each layer.
+    const std::size_t last = curve.y.size() - 1;
+    const double added = (curve.y[last] - curve.y[0]) / (curve.x[last] - curve.x[0]);
+    const double wanted = grows ? 4.0 * layers * 64 : 0;
+    lab.claim(name + ": operations that every token read adds to the next", exact(added), between(wanted, wanted));
+    lab.claim(name + ": bytes kept, the longest text over the shortest", exact(kept.y[last] / kept.y[0]),
+              grows ? at_least(curve.x[last] / curve.x[0]) : between(1, 1));
+    lab.figure(name + ": operations of a token behind the shortest text", exact(curve.y[0]));
+    lab.figure(name + ": bytes kept of the longest text", exact(kept.y[last]));
+    lab.figure(name + ": time of a token, the longest text over the shortest", exact(time.y[last] / time.y[0]));
+    lab.claim(name + ": a token at a time from all at once, at most", exact(apart(kind, lab.size(64, 16))),
+              at_most(1e-10));
+    operations.push_back(std::move(curve));
+    bytes.push_back(std::move(kept));
+    times.push_back(std::move(time));
+  }
+  const train::Axis read{.name = "tokens that were read", .log = true};
+  lab.picture(
+      train::line_chart({"Operations of one more token",
+                         "Products of a small model, as the tape counts them. With linear attention they do not "
+                         "depend on what was read; they depend on the number of features."},
+                        read, {.name = "operations", .log = true}, operations));
+  lab.picture(train::line_chart({"What is kept of a text", "Keys and values of every token, or sums of one size."},
+                                read, {.name = "bytes", .log = true}, bytes));
+  lab.picture(train::line_chart(
+      {"Time of one more token", "The shortest of 64 tokens on this machine: nothing is claimed of it."}, read,
+      {.name = "microseconds", .log = true}, times));
+  lab.note(
+      "A model of two layers, four heads and 64 channels with random weights, which cost what trained ones do; favor "
+      "and rfa have 64 features a head, linear 16.");
+}
+
+}  // namespace
+
+const Study linear_attention_study{"linear-attention",
+                                   "kernels",
+                                   "With linear attention a token costs the same however long the text is.",
+                                   "Katharopoulos et al. 2020; Choromanski et al. 2021; Peng et al. 2021",
+                                   0.1,
+                                   run};
+
+}  // namespace primer::studies

@@ -1,0 +1,151 @@
+// Attention through landmarks: exact where every token is one, and the better the more there are, if neighbours are
+// alike. The inverse that it needs is found by an iteration, in as many rounds as the landmarks are alike.
+#include "studies/kernels/nystrom.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "nn/nystrom.h"
+#include "studies/circuits/paths.h"
+#include "studies/lab/lab.h"
+#include "studies/studies.h"
+
+namespace primer::studies {
+
+using train::Matrix;
+
+namespace {
+
+Matrix of(const autograd::Tensor<double>& x, long rows) {
+  return {rows, x.size() / rows, {x.data(), x.data() + x.size()}};
+}
+
+Matrix means_of(const Matrix& x, long count) {
+  autograd::Tape<double> tape;
+  return of(nn::landmark_means(tape.constant({1, x.rows, x.columns}, x.values), count), count);
+}
+
+}  // namespace
+
+Matrix inverse_by(const Matrix& a, int rounds) {
+  autograd::Tape<double> tape;
+  return of(nn::iterative_inverse(tape.constant({1, a.rows, a.rows}, a.values), rounds), a.rows);
+}
+
+double residual(const Matrix& a, const Matrix& z) {
+  return frobenius_norm(sum(product(a, product(z, a)), a, -1)) / frobenius_norm(a);
+}
+
+Matrix nystrom_of(const Matrix& q, const Matrix& k, long landmarks, int rounds) {
+  const Matrix ql = means_of(q, landmarks), kl = means_of(k, landmarks);
+  return product(pattern_of(q, kl), product(inverse_by(pattern_of(ql, kl), rounds), pattern_of(ql, k)));
+}
+
+Matrix slow_rows(long rows, long columns, double share, std::uint64_t seed) {
+  Matrix x = normal_rows(rows, columns, seed);
+  for (long i = 1; i < rows; ++i) {
+    for (long d = 0; d < columns; ++d) x(i, d) = share * x(i - 1, d) + std::sqrt(1 - share * share) * x(i, d);
+  }
+  return x;
+}
+
+namespace {
+
+constexpr long N = 64, D = 16, draws = 20;
+constexpr int usual = 6, many = 40;  // rounds
+
+/// A half of the identity and a half of a random pattern.
+Matrix well_conditioned(std::uint64_t seed) {
+  Matrix a = pattern_of(normal_rows(N, D, seed), normal_rows(N, D, seed + 1));
+  for (double& x : a.values) x /= 2;
+  for (long i = 0; i < N; ++i) a(i, i) += 0.5;
+  return a;
+}
+
+void run(Lab& lab) {
+  std::vector<double> all, six, fifteen, twice, all_six, rises, apart, worse, left;
+  for (const std::uint64_t seed : lab.seeds()) {
+    lab.at("seed " + std::to_string(seed));
+    const Matrix q = slow_rows(N, D, 0.9, seed), k = slow_rows(N, D, 0.9, seed + 1'000), pattern = pattern_of(q, k);
+    all.push_back(furthest(nystrom_of(q, k, N, many), pattern));
+    all_six.push_back(furthest(nystrom_of(q, k, N, usual), pattern));
+    const Matrix good = well_conditioned(seed + 2'000);
+    six.push_back(residual(good, inverse_by(good, usual)));
+    fifteen.push_back(residual(good, inverse_by(good, 15)));
+    Matrix repeated = good;  // two landmarks that are the same: rows and columns alike
+    std::copy_n(repeated.values.begin(), N, repeated.values.begin() + N);
+    twice.push_back(frobenius_norm(sum(train::identity(N), product(repeated, inverse_by(repeated, 15)), -1)));
+
+    std::vector<train::Curve> rounds{{"half identity"}, {"pattern of slow tokens"}, {"of independent tokens"}};
+    const Matrix fast = pattern_of(normal_rows(N, D, seed + 3'000), normal_rows(N, D, seed + 4'000));
+    for (int n = 1; n <= lab.size(24, 2); ++n) {
+      const Matrix* const matrices[]{&good, &pattern, &fast};
+      for (std::size_t i = 0; i < rounds.size(); ++i) {
+        rounds[i].x.push_back(n);
+        rounds[i].y.push_back(residual(*matrices[i], inverse_by(*matrices[i], n)));
+      }
+    }
+    double most_left = 0;  // of the residual of full inverses
+    std::vector<train::Curve> errors{{"slow tokens"}, {"independent tokens"}, {"slow tokens, full inverse"}};
+    for (long m = 4; m <= lab.size(N, 8); m *= 2) {
+      double sums[3]{};
+      for (std::uint64_t i = 0; i < draws; ++i) {
+        const std::uint64_t own = seed * 10'000 + 2 * i;
+        for (const std::size_t kind : {0, 1, 2}) {
+          const double share = kind == 1 ? 0 : 0.9;
+          const Matrix qs = slow_rows(N, D, share, own), ks = slow_rows(N, D, share, own + 1),
+                       exact_one = pattern_of(qs, ks);
+          const Matrix off = sum(nystrom_of(qs, ks, m, kind == 2 ? many : usual), exact_one, -1);
+          if (kind == 2) {
+            const Matrix among = pattern_of(means_of(qs, m), means_of(ks, m));
+            most_left = std::max(most_left, residual(among, inverse_by(among, many)));
+          }
+          sums[kind] += frobenius_norm(off) / frobenius_norm(exact_one) / draws;
+        }
+      }
+      for (std::size_t i = 0; i < errors.size(); ++i) {
+        errors[i].x.push_back(static_cast<double>(m));
+        errors[i].y.push_back(sums[i]);
+      }
+    }
+    left.push_back(most_left);
+    double rise = 0;
+    for (std::size_t i = 1; i < errors[0].y.size(); ++i) rise = std::max(rise, errors[0].y[i] / errors[0].y[i - 1]);
+    rises.push_back(rise);
+    apart.push_back(errors[1].y[1] / errors[0].y[1]);
+    worse.push_back(errors[2].y[errors[2].y.size() / 2] / errors[0].y[errors[0].y.size() / 2]);
+    if (seed > 1) continue;
+    lab.picture(train::line_chart({"Error over landmarks",
+                                   "Where neighbours are alike their means stand for them. The full inverse is exact "
+                                   "with all tokens, and far off before; six rounds stop short of it."},
+                                  {.name = "landmarks of 64 tokens", .log = true},
+                                  {.name = "relative error", .log = true, .low = 0.01}, errors));
+    lab.picture(train::line_chart(
+        {"The iteration for the inverse", "|A Z A - A| over |A|. The more alike the landmarks, the more rounds."},
+        {.name = "rounds"}, {.name = "residual", .log = true}, rounds));
+  }
+  lab.claim("as many landmarks as tokens: from softmax attention, at most", mean_of(all, "seeds"), at_most(1e-6));
+  lab.figure("the same after six rounds", mean_of(all_six, "seeds"));
+  lab.claim("residual of the inverse after 6 rounds, half identity", mean_of(six, "seeds"), at_most(1e-3));
+  lab.claim("after 15 rounds", mean_of(fifteen, "seeds"), at_most(1e-5));
+  lab.claim("after 40 rounds, landmarks of slow tokens, at most", mean_of(left, "seeds"), at_most(1e-6));
+  lab.claim("|I - A Z| after 15 rounds where a landmark is there twice", mean_of(twice, "seeds"), at_least(0.5));
+  lab.claim("error with twice the landmarks over that with half, at most", mean_of(rises, "seeds"), at_most(0.999));
+  lab.claim("8 landmarks: error of independent tokens over slow ones'", mean_of(apart, "seeds"), at_least(1.2));
+  lab.claim("16 landmarks: error with the full inverse over that of six rounds", mean_of(worse, "seeds"), at_least(2));
+  lab.note(
+      "64 tokens of 16 channels. Slow ones are 0.9 of the one before and the rest new; errors are Frobenius norms of "
+      "differences of patterns over those of the pattern, mean over 20 draws. The full inverse is that of 40 rounds, "
+      "the usual one of six.");
+}
+
+}  // namespace
+
+const Study nystrom{"nystrom",
+                    "kernels",
+                    "Landmarks stand for tokens where neighbours are alike; all of them are softmax attention.",
+                    "Xiong et al. 2021; Razavi et al. 2014",
+                    0.2,
+                    run};
+
+}  // namespace primer::studies

@@ -1,0 +1,121 @@
+#include "studies/meaning/company.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "autograd/random.h"
+#include "studies/lab/fit.h"
+
+namespace primer::studies {
+
+using train::Matrix;
+
+Company::Relation Company::relation(int prime, int target) {
+  if (!is_noun(prime)) return prime == adjective_of(target) ? Relation::associated : Relation::unrelated_adjective;
+  return category(prime) == category(target) ? Relation::similar : Relation::unrelated_noun;
+}
+
+data::Batch Company::batch(std::uint64_t seed, long step, long sequences, Kind kind) {
+  const autograd::Random random(seed, autograd::hash("company"), static_cast<std::uint64_t>(step));
+  data::Batch batch = empty_batch(sequences, length);
+  std::uint64_t drawn = 0;
+  const auto below = [&](long most) {
+    return static_cast<int>(random.below(static_cast<std::uint64_t>(most), drawn++));
+  };
+  for (long b = 0; b < sequences; ++b) {
+    drawn = static_cast<std::uint64_t>(b) * 4096;
+    const auto begin = batch.tokens.begin() + b * length, end = begin + length;
+    auto next = begin;
+    const auto write = [&](int word) {
+      if (next != end) *next++ = word;
+    };
+    write(mark);
+    const int topic = below(categories);
+    for (int before = -1; next != end;) {
+      const int of = kind != Kind::no_topics && below(5) < 4 ? topic : below(categories);
+      const int noun = first_noun + of * members + below(members);
+      if (noun == before) continue;
+      before = noun;
+      if (below(2) == 0) write(adjective_of(noun));
+      write(noun);
+      for (int i = 0; i < 2; ++i) write(first_frame + of * frames + below(frames));
+      write(comma);
+    }
+    if (kind == Kind::shuffled_within) {
+      for (long i = 1; i + 1 < length; ++i) std::swap(begin[i], begin[i + below(length - i)]);
+    }
+  }
+  if (kind == Kind::shuffled_over_all) {  // marks stay where they are
+    drawn = static_cast<std::uint64_t>(sequences) * 4096;
+    std::vector<int*> words;
+    for (int& word : batch.tokens) {
+      if (word != mark) words.push_back(&word);
+    }
+    const long count = static_cast<long>(words.size());
+    for (long i = 0; i + 1 < count; ++i) std::swap(*words[i], *words[i + below(count - i)]);
+  }
+  for (std::size_t i = 0; i + 1 < batch.tokens.size(); ++i) {
+    if (batch.tokens[i + 1] != mark) batch.targets[i] = batch.tokens[i + 1];
+  }
+  return batch;
+}
+
+Matrix neighbours(const data::Batch& batch, long vocabulary) {
+  Matrix counts = train::zeros(vocabulary, vocabulary);
+  for (long b = 0; b < batch.sequences; ++b) {
+    const int* x = batch.tokens.data() + b * batch.length;
+    for (long s = 0; s + 1 < batch.length; ++s) ++counts(x[s], x[s + 1]);
+  }
+  return counts;
+}
+
+Matrix likeness(const Matrix& neighbours) {
+  const long V = neighbours.rows;
+  double all = 0;
+  std::vector<double> first(static_cast<std::size_t>(V), 0), second(first);
+  for (long a = 0; a < V; ++a) {
+    for (long b = 0; b < V; ++b) {
+      const double n = neighbours(a, b);
+      all += n, first[static_cast<std::size_t>(a)] += n, second[static_cast<std::size_t>(b)] += n;
+    }
+  }
+  Matrix company = train::zeros(V, 2 * V);  // of each word, those behind it and those before
+  for (long a = 0; a < V; ++a) {
+    for (long b = 0; b < V; ++b) {
+      if (neighbours(a, b) == 0) continue;
+      const double expected = first[static_cast<std::size_t>(a)] * second[static_cast<std::size_t>(b)] / all;
+      company(a, b) = company(b, V + a) = std::max(0.0, std::log(neighbours(a, b) / expected));
+    }
+  }
+  Matrix alike = product(company, transposed(company));
+  std::vector<double> lengths;
+  for (long a = 0; a < V; ++a) lengths.push_back(std::sqrt(alike(a, a)));
+  for (long a = 0; a < V; ++a) {
+    for (long b = 0; b < V; ++b) {
+      const double both = lengths[static_cast<std::size_t>(a)] * lengths[static_cast<std::size_t>(b)];
+      alike(a, b) = both > 0 ? alike(a, b) / both : 0;
+    }
+  }
+  return alike;
+}
+
+Weights regressed(const std::vector<double>& y, const std::vector<double>& a, const std::vector<double>& b) {
+  const auto centred = [](std::vector<double> x) {
+    const double mean = std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
+    for (double& value : x) value -= mean;
+    return x;
+  };
+  const std::vector<double> ys = centred(y), as = centred(a), bs = centred(b);
+  const auto product = [](const auto& p, const auto& q) {
+    return std::inner_product(p.begin(), p.end(), q.begin(), 0.0);
+  };
+  const auto correlation = [&](const auto& p, const auto& q) {
+    return product(p, q) / std::sqrt(product(p, p) * product(q, q));
+  };
+  const double ya = correlation(ys, as), yb = correlation(ys, bs), ab = correlation(as, bs);
+  return {(ya - yb * ab) / (1 - ab * ab), (yb - ya * ab) / (1 - ab * ab)};
+}
+
+}  // namespace primer::studies
