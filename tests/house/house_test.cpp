@@ -216,7 +216,7 @@ TEST_CASE(
   CHECK(lines["kernels"] <= 1350);
 }
 
-TEST_CASE("studies stay small: all within 4,620 lines, the laboratory 926, the gap 830, a study of circuits 250") {
+TEST_CASE("studies stay small: all within 5,300 lines, the laboratory 926, the gap 830, a study 250") {
   long all = 0, laboratory = 0, gap = 0;
   for (const Source& s : sources()) {
     if (!s.in("studies")) continue;
@@ -224,11 +224,11 @@ TEST_CASE("studies stay small: all within 4,620 lines, the laboratory 926, the g
     if (s.in("studies/lab")) laboratory += s.lines();
     if (s.path.starts_with("studies/gap")) gap += s.lines();
     CAPTURE(s.path);
-    if (s.in("studies/circuits")) CHECK(s.lines() <= 250);
+    if (s.in("studies/circuits") || s.in("studies/context")) CHECK(s.lines() <= 250);
   }
   MESSAGE("studies " << all << " lines, the laboratory " << laboratory << ", the gap " << gap);
   CHECK(all > 1000);
-  CHECK(all <= 4620);
+  CHECK(all <= 5300);
   CHECK(laboratory <= 926);
   CHECK(gap > 500);
   CHECK(gap <= 830);
