@@ -216,7 +216,7 @@ TEST_CASE(
   CHECK(lines["kernels"] <= 1350);
 }
 
-TEST_CASE("studies stay small: all within 5,300 lines, the laboratory 926, the gap 830, a study 250") {
+TEST_CASE("studies stay small: all within 6,160 lines, the laboratory 926, the gap 830, a study 250") {
   long all = 0, laboratory = 0, gap = 0;
   for (const Source& s : sources()) {
     if (!s.in("studies")) continue;
@@ -228,7 +228,7 @@ TEST_CASE("studies stay small: all within 5,300 lines, the laboratory 926, the g
   }
   MESSAGE("studies " << all << " lines, the laboratory " << laboratory << ", the gap " << gap);
   CHECK(all > 1000);
-  CHECK(all <= 5300);
+  CHECK(all <= 6160);
   CHECK(laboratory <= 926);
   CHECK(gap > 500);
   CHECK(gap <= 830);
