@@ -3,23 +3,15 @@
 namespace primer::studies {
 
 const std::vector<const Study*>& all_studies() {
-  static const std::vector<const Study*> studies{&bigram,
-                                                 &skip_trigrams,
-                                                 &constructed_study,
-                                                 &induction,
-                                                 &novel_names,
-                                                 &term_importance,
-                                                 &repeated_sum,
-                                                 &natural_text,
-                                                 &parts,
-                                                 &gap,
-                                                 &kernel_smoother,
-                                                 &random_features,
-                                                 &nystrom,
-                                                 &linear_attention_study,
-                                                 &priming,
-                                                 &spreading,
-                                                 &structure};
+  static const std::vector<const Study*> studies{// circuits
+                                                 &bigram, &skip_trigrams, &constructed_study, &induction, &novel_names,
+                                                 &term_importance, &repeated_sum, &natural_text, &parts,
+                                                 // context
+                                                 &one_step_study, &dual_form, &contrast, &gap,
+                                                 // kernels
+                                                 &kernel_smoother, &random_features, &nystrom, &linear_attention_study,
+                                                 // meaning
+                                                 &priming, &spreading, &structure};
   return studies;
 }
 

@@ -5,10 +5,16 @@
 
 namespace primer::studies {
 
+// studies/circuits/
 extern const Study bigram, constructed_study, induction, natural_text, novel_names, parts, repeated_sum, skip_trigrams,
-    term_importance;                                                                   // studies/circuits/
-extern const Study kernel_smoother, linear_attention_study, nystrom, random_features;  // studies/kernels/
-extern const Study priming, spreading, structure;                                      // studies/meaning/
-extern const Study gap;                                                                // studies/
+    term_importance;
+// studies/context/
+extern const Study contrast, dual_form, one_step_study;
+// studies/kernels/
+extern const Study kernel_smoother, linear_attention_study, nystrom, random_features;
+// studies/meaning/
+extern const Study priming, spreading, structure;
+// studies/
+extern const Study gap;
 
 }  // namespace primer::studies

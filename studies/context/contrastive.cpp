@@ -1,0 +1,193 @@
+// Attention is a step of gradient descent on a loss that draws two views of each example together. Changes of that loss
+// are changes of attention: which of them helps a layer that is trained on regression?
+#include <cmath>
+#include <numeric>
+
+#include "autograd/ops/arithmetic.h"
+#include "autograd/ops/layout.h"
+#include "autograd/ops/reduce.h"
+#include "studies/context/contrast.h"
+#include "studies/context/regression_tasks.h"
+#include "studies/lab/fit.h"
+#include "studies/studies.h"
+
+namespace primer::studies {
+
+namespace {
+
+using autograd::Tape, autograd::Tensor;
+
+constexpr long d = 10, N = 15, D = d + 1;  // inputs, examples, channels of a token (x, y)
+const Regression source{.inputs = d, .points = N + 1, .range = 1};
+
+struct Variant {
+  const char* name;
+  Changes changes;
+};
+const std::vector<Variant> variants{{"attention", {}},
+                                    {"norm of W, alpha 0.5", {.alpha = 0.5}},
+                                    {"views of keys, c 0.2", {.keys = 0.2}},
+                                    {"views of values, c 0.2", {.values = 0.2}},
+                                    {"negatives, beta 0.5, share 0.3", {.beta = 0.5}},
+                                    {"negatives, beta 0.5, share 0.7", {.beta = 0.5, .share = 0.7}},
+                                    {"negatives, beta 0.9, share 1", {.beta = 0.9, .share = 1}},
+                                    {"as many weights behind", {.behind = 0.2}}};
+enum : std::size_t { plain, norm, keys, values, few, most, all_others, behind };
+
+/// A layer with a learned read-out of one number.
+struct Model {
+  autograd::Parameters<float> parameters;
+  ContrastAttention<float> attention;
+  nn::Linear<float> out;  // [1, D]
+
+  Model(const Changes& changes, std::uint64_t seed)
+      : attention(parameters, D, changes, 0.2), out(parameters, "out", {D, 1, false, 0.2}) {
+    parameters.build(seed);
+  }
+
+  /// What is said of the last y, less it: [B, 1].
+  Tensor<float> off(Tape<float>& tape, const Tasks& tasks) const {
+    const Tensor<float> brought = reshape(attention(pair_tokens(tape, tasks)), {tasks.count, D});
+    return subtract(out(brought), last_y(tape, tasks));
+  }
+
+  /// Half the squared error of each task.
+  std::vector<double> losses(const Tasks& tasks) const {
+    Tape<float> tape;
+    const auto pause = tape.pause();
+    const Tensor<float> apart = off(tape, tasks);
+    std::vector<double> all;
+    for (long b = 0; b < tasks.count; ++b) all.push_back(std::pow(static_cast<double>(apart.data()[b]), 2) / 2);
+    return all;
+  }
+};
+
+/// How a variant is learned: its loss on the test's tasks on the way [points], and of each task at the end.
+struct Course {
+  std::vector<double> steps, losses, last;
+
+  /// The share of all steps after which the loss is at most this; 1 if it never is.
+  double reaches(double loss) const {
+    for (std::size_t i = 0; i < losses.size(); ++i) {
+      if (losses[i] <= loss) return steps[i] / steps.back();
+    }
+    return 1;
+  }
+};
+
+Course trained(Lab& lab, const Variant& variant, const Tasks& test, std::uint64_t seed) {
+  lab.at(std::string(variant.name) + ", seed " + std::to_string(seed));
+  Model model(variant.changes, seed);
+  Course course;
+  Fit how{.steps = lab.steps(1000), .lr = 5e-3, .weight_decay = 0, .seed = seed};
+  how.after = [&, every = std::max(1L, how.steps / 30)](long step) {
+    if (step % every != 0) return;
+    course.last = model.losses(test);
+    course.steps.push_back(static_cast<double>(step));
+    course.losses.push_back(mean_of(course.last, "tasks").mean);
+  };
+  const auto loss = [&](Tape<float>& tape, long step) {
+    const Tensor<float> off = model.off(tape, source.draw(seed, step, 256));
+    return scale(sum(multiply(off, off)), 0.5 / static_cast<double>(off.size()));
+  };
+  fit<float>(model.parameters, how, loss, lab.interruption);
+  return course;
+}
+
+/// |f_W(q) - attention's output| after 0, 1, ... N steps on one example each: of random keys, values and a query.
+std::vector<double> approach(std::uint64_t seed) {
+  std::uint64_t drawn = 0;
+  const autograd::Random random(seed, autograd::hash("contrast"));
+  const auto normals = [&](long rows, long columns) {
+    train::Matrix all = train::zeros(rows, columns);
+    for (double& one : all.values) one = 0.6 * random.normal(drawn++);
+    return all;
+  };
+  const Views views{normals(N, D), normals(N, D), normals(1, D), normals(1, D), normals(1, D).values};
+  const std::vector<double> wanted = attended(views);
+  DualModel dual(views);
+  std::vector<double> apart;
+  for (long i = 0; i <= N; ++i) {
+    const std::vector<double> found = dual.answer();
+    double squares = 0;
+    for (std::size_t c = 0; c < found.size(); ++c) squares += std::pow(found[c] - wanted[c], 2);
+    apart.push_back(std::sqrt(squares));
+    if (i < N) dual.step(std::vector{i}, 1);
+  }
+  return apart;
+}
+
+void draw(Lab& lab, const std::vector<double>& apart, const std::vector<train::Curve>& curves) {
+  std::vector<double> steps(apart.size());
+  std::iota(steps.begin(), steps.end(), 0);
+  lab.picture(train::line_chart({"The dual model comes to attention's output",
+                                 "Each step is one of gradient descent on one example. The distance need not fall with "
+                                 "each; after the last it is 0."},
+                                {.name = "steps"}, {.name = "distance", .low = 0},
+                                {{"dual model", steps, apart, {}, {}}}));
+  lab.picture(train::line_chart({"Attention and its changes, trained on regression",
+                                 "Negatives end lower, and come sooner to where attention ends. "
+                                 "As many weights behind attention change nothing."},
+                                {.name = "step"}, {.name = "half the mean squared error", .low = 0.6}, curves));
+}
+
+void run(Lab& lab) {
+  std::vector<double> start, end;
+  std::vector<std::vector<double>> last(variants.size()), sooner(variants.size());  // [variants][seeds]
+  std::vector<Tally> above(variants.size());                                        // the loss less attention's
+  for (const std::uint64_t seed : lab.seeds()) {
+    const std::vector<double> apart = approach(seed);
+    start.push_back(apart.front()), end.push_back(apart.back());
+    const Tasks test = source.draw(seed + 1'000'000, 0, lab.size(4000, 16));
+    std::vector<Course> courses;
+    std::vector<train::Curve> curves;
+    for (std::size_t i = 0; i < variants.size(); ++i) {
+      const Course& course = courses.emplace_back(trained(lab, variants[i], test, seed));
+      last[i].push_back(course.losses.back());
+      sooner[i].push_back(course.reaches(courses[plain].losses.back()));
+      std::vector<double> less = course.last;
+      for (std::size_t b = 0; b < less.size(); ++b) less[b] -= courses[plain].last[b];
+      above[i].add(less);
+      if (i == plain || i == keys || i == few || i == all_others || i == behind)
+        curves.push_back({variants[i].name, course.steps, course.losses, {}, {}});
+    }
+    if (seed == 1) draw(lab, apart, curves);
+  }
+  const auto seeds = [](const std::vector<double>& of) { return mean_of(of, "seeds"); };
+  lab.figure("from the dual model to attention's output, before the first step", seeds(start));
+  lab.claim("after a step on each example", seeds(end), at_most(1e-10));
+  for (std::size_t i = 0; i < variants.size(); ++i) {
+    lab.figure(std::string("loss: ") + variants[i].name, seeds(last[i]));
+  }
+  lab.figure("loss of saying 0", exact(d / 6.0));  // E (w'x)^2 / 2 = d / 3 / 2
+  lab.figure("loss of one step of gradient descent, which needs no softmax", exact(best_step(source, N).loss));
+  const auto named = [](std::size_t i, const char* what) { return std::string(variants[i].name) + ": " + what; };
+  for (const std::size_t i : {few, most, all_others}) {
+    lab.claim(named(i, "loss less attention's"), above[i].estimate(), at_most(0));
+    lab.claim(named(i, "steps to attention's last loss, of all"), seeds(sooner[i]), at_most(0.8));
+  }
+  lab.figure(named(keys, "loss less attention's"), above[keys].estimate());
+  lab.figure(named(keys, "steps to attention's last loss, of all"), seeds(sooner[keys]));
+  for (const std::size_t i : {norm, values, behind}) {
+    lab.claim(named(i, "loss less attention's"), above[i].estimate(), between(-0.01, 0.01));
+  }
+  lab.note(
+      "Fifteen examples of y = w'x, x uniform within 1 in ten dimensions, as tokens (x, y); the query (x, 0) looks at "
+      "them and at itself through one head of softmax attention. Losses are half the mean squared error.");
+  lab.note(
+      "Other views are g(u) = u + c W_2 GELU(W_1 u), with learned weights. Negatives of an example are the share of "
+      "the "
+      "others whose keys are least like its own; beta times the mean of their values is taken from its value.");
+}
+
+}  // namespace
+
+const Study contrast{
+    "contrast",
+    "context",
+    "Attention is one step of contrastive learning on its context; changes of that loss change what it can learn.",
+    "Ren & Liu 2024, Towards Understanding How Transformers Learn In-context; arXiv 2310.13220",
+    1,
+    run};
+
+}  // namespace primer::studies
