@@ -216,7 +216,7 @@ TEST_CASE(
   CHECK(lines["kernels"] <= 1530);
 }
 
-TEST_CASE("studies stay small: all within 6,390 lines, the laboratory 926, the gap 830, a study 250") {
+TEST_CASE("studies stay small: all within 6,400 lines, the laboratory 926, the gap 830, a study 250") {
   long all = 0, laboratory = 0, gap = 0;
   for (const Source& s : sources()) {
     if (!s.in("studies")) continue;
@@ -228,7 +228,7 @@ TEST_CASE("studies stay small: all within 6,390 lines, the laboratory 926, the g
   }
   MESSAGE("studies " << all << " lines, the laboratory " << laboratory << ", the gap " << gap);
   CHECK(all > 1000);
-  CHECK(all <= 6390);
+  CHECK(all <= 6400);
   CHECK(laboratory <= 926);
   CHECK(gap > 500);
   CHECK(gap <= 830);
