@@ -171,8 +171,7 @@ TEST_CASE_TEMPLATE("an observer sees the pattern of new tokens, and watching cha
   CHECK(apart(decode(model, cache, columns(tokens, B, past + n, 1)), at_position(whole, B, past + n)) < tolerance<T>);
 }
 
-TEST_CASE("sequences go on alone from a common beginning, and the others stay when one is dropped") {
-  const ModelConfig config{.vocabulary = V, .context = context, .layers = 3, .heads = 2, .channels = 24};
+static void check_sequences_alone(const ModelConfig& config) {
   SmallModel<double> model(config);
   model.stir();
   const Ids prompt = random_ids(7, V, "prompt");
@@ -215,6 +214,16 @@ TEST_CASE("sequences go on alone from a common beginning, and the others stay wh
   cache.clear(3);
   texts.assign(3, {});
   go_on(5);
+}
+
+TEST_CASE("sequences go on alone from a common beginning, and the others stay when one is dropped") {
+  using primer::nn::AttentionKind;
+  ModelConfig config{.vocabulary = V, .context = context, .layers = 3, .heads = 2, .channels = 24};
+  for (const AttentionKind kind : {AttentionKind::softmax, AttentionKind::favor, AttentionKind::rfa}) {
+    CAPTURE(name(kind));
+    config.attention = kind;
+    check_sequences_alone(config);
+  }
 }
 
 TEST_CASE("an infinite number reaches the tokens after it and none before it") {
