@@ -87,21 +87,24 @@ void run(Lab& lab) {
     }
     double most_left = 0;  // of the residual of full inverses
     std::vector<train::Curve> errors{{"slow tokens"}, {"independent tokens"}, {"slow tokens, full inverse"}};
+    double further = 0;  // share of draws in which 16 landmarks do worse with the full inverse
     for (long m = 4; m <= lab.size(N, 8); m *= 2) {
       double sums[3]{};
       for (std::uint64_t i = 0; i < draws; ++i) {
-        const std::uint64_t own = seed * 10'000 + 2 * i;
+        double off[3];
         for (const std::size_t kind : {0, 1, 2}) {
+          const std::uint64_t own = seed * 10'000 + 2 * i;
           const double share = kind == 1 ? 0 : 0.9;
           const Matrix qs = slow_rows(N, D, share, own), ks = slow_rows(N, D, share, own + 1),
-                       exact_one = pattern_of(qs, ks);
-          const Matrix off = sum(nystrom_of(qs, ks, m, kind == 2 ? many : usual), exact_one, -1);
-          if (kind == 2) {
-            const Matrix among = pattern_of(means_of(qs, m), means_of(ks, m));
-            most_left = std::max(most_left, residual(among, inverse_by(among, many)));
-          }
-          sums[kind] += frobenius_norm(off) / frobenius_norm(exact_one) / draws;
+                       whole = pattern_of(qs, ks);
+          const Matrix estimate = nystrom_of(qs, ks, m, kind == 2 ? many : usual);
+          off[kind] = frobenius_norm(sum(estimate, whole, -1)) / frobenius_norm(whole);
+          sums[kind] += off[kind] / draws;
+          if (kind < 2) continue;
+          const Matrix among = pattern_of(means_of(qs, m), means_of(ks, m));
+          most_left = std::max(most_left, residual(among, inverse_by(among, many)));
         }
+        if (m == 16 && off[2] > off[0]) further += 1.0 / draws;
       }
       for (std::size_t i = 0; i < errors.size(); ++i) {
         errors[i].x.push_back(static_cast<double>(m));
@@ -113,7 +116,7 @@ void run(Lab& lab) {
     for (std::size_t i = 1; i < errors[0].y.size(); ++i) rise = std::max(rise, errors[0].y[i] / errors[0].y[i - 1]);
     rises.push_back(rise);
     apart.push_back(errors[1].y[1] / errors[0].y[1]);
-    worse.push_back(errors[2].y[errors[2].y.size() / 2] / errors[0].y[errors[0].y.size() / 2]);
+    worse.push_back(further);
     if (seed > 1) continue;
     lab.picture(train::line_chart({"Error over landmarks",
                                    "Where neighbours are alike their means stand for them. The full inverse is exact "
@@ -132,7 +135,7 @@ void run(Lab& lab) {
   lab.claim("|I - A Z| after 15 rounds where a landmark is there twice", mean_of(twice, "seeds"), at_least(0.5));
   lab.claim("error with twice the landmarks over that with half, at most", mean_of(rises, "seeds"), at_most(0.999));
   lab.claim("8 landmarks: error of independent tokens over slow ones'", mean_of(apart, "seeds"), at_least(1.2));
-  lab.claim("16 landmarks: error with the full inverse over that of six rounds", mean_of(worse, "seeds"), at_least(2));
+  lab.claim("16 landmarks: draws in which the full inverse is further off", mean_of(worse, "seeds"), at_least(0.5));
   lab.note(
       "64 tokens of 16 channels. Slow ones are 0.9 of the one before and the rest new; errors are Frobenius norms of "
       "differences of patterns over those of the pattern, mean over 20 draws. The full inverse is that of 40 rounds, "

@@ -22,7 +22,8 @@ TEST_CASE("six rounds are what the engine's nystrom attention makes, to 1e-12") 
   const Matrix q = normal_rows(12, 6, 3), k = normal_rows(12, 6, 4);
   primer::autograd::Tape<double> tape;
   const auto on_tape = [&](const Matrix& x) { return tape.constant({1, x.rows, x.columns}, x.values); };
-  const auto whole = primer::nn::nystrom_pattern(on_tape(q), on_tape(k), {.heads = 1}, 4).whole();
+  const auto [f, z, b] = primer::nn::nystrom_factors(on_tape(q), on_tape(k), {.heads = 1}, 4);
+  const auto whole = matmul(f, matmul(z, b));
   CHECK(furthest(nystrom_of(q, k, 4, 6), {12, 12, {whole.data(), whole.data() + whole.size()}}) < 1e-12);
 }
 
