@@ -3,10 +3,9 @@
 namespace primer::studies {
 
 const std::vector<const Study*>& all_studies() {
-  static const std::vector<const Study*> studies{&bigram,      &skip_trigrams,   &constructed_study, &induction,
-                                                 &novel_names, &term_importance, &repeated_sum,      &natural_text,
-                                                 &parts,       &one_step_study,  &dual_form,         &contrast,
-                                                 &gap};
+  static const std::vector<const Study*> studies{
+      &bigram,       &skip_trigrams, &constructed_study, &induction, &novel_names, &term_importance, &repeated_sum,
+      &natural_text, &parts,         &one_step_study,    &dual_form, &contrast,    &regression,      &gap};
   return studies;
 }
 
