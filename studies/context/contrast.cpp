@@ -7,12 +7,11 @@
 #include "autograd/ops/attention.h"
 #include "autograd/ops/linear.h"
 #include "autograd/ops/reduce.h"
+#include "studies/context/regression_tasks.h"
 
 namespace primer::studies {
 
 using autograd::Parameters, autograd::Tape, autograd::Tensor, train::Matrix;
-
-static double inner(const double* a, const double* b, long n) { return std::inner_product(a, a + n, b, 0.0); }
 
 /// a, then b, row by row.
 static Matrix stacked(Matrix a, const Matrix& b) {
@@ -27,7 +26,7 @@ std::vector<double> attended(const Views& views) {
   double total = 0;
   for (long i = 0; i < keys.rows; ++i) {
     const double weight =
-        std::exp(inner(&keys.values[static_cast<std::size_t>(i * keys.columns)], views.query.data(), keys.columns));
+        std::exp(dot(&keys.values[static_cast<std::size_t>(i * keys.columns)], views.query.data(), keys.columns));
     for (long c = 0; c < values.columns; ++c) found[static_cast<std::size_t>(c)] += weight * values(i, c);
     total += weight;
   }

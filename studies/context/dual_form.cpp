@@ -168,7 +168,7 @@ const Study dual_form{
     "context",
     "Examples in the context change what attention brings as training on them does, in part.",
     "Dai et al. 2023, Why Can GPT Learn In-Context? Language Models Implicitly Perform Gradient Descent",
-    1,
+    0.7,
     run};
 
 }  // namespace primer::studies

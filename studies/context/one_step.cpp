@@ -167,7 +167,7 @@ void run(Lab& lab) {
     std::vector<double> above = step.half_squares(test);
     for (double& one : above) one -= best.loss;
     closed_form.add(above);
-    train::Curve once_course{"one layer", {}, {}, {}, {}}, twice_course{"the same layer twice", {}, {}, {}, {}};
+    train::Curve once_course{"one layer", {}, {}, {}, {}}, twice_course{"used twice", {}, {}, {}, {}};
 
     const Model once = trained(lab, seed, 1, 1200, once_course);
     const Likeness alike(once.answers(test), step);
@@ -244,7 +244,7 @@ const Study one_step_study{
     "context",
     "A layer of linear attention, trained on regression, makes one step of gradient descent on its context.",
     "von Oswald et al. 2023, Transformers Learn In-Context by Gradient Descent",
-    1,
+    0.5,
     run};
 
 }  // namespace primer::studies
