@@ -12,14 +12,14 @@ const std::vector<const Study*>& all_studies() {
                                                  &repeated_sum,
                                                  &natural_text,
                                                  &parts,
-                                                 &gap,
                                                  &kernel_smoother,
                                                  &random_features,
                                                  &nystrom,
                                                  &linear_attention_study,
                                                  &priming,
                                                  &spreading,
-                                                 &structure};
+                                                 &structure,
+                                                 &gap};
   return studies;
 }
 
