@@ -8,12 +8,12 @@ const std::vector<const Study*>& all_studies() {
                                                  &term_importance, &repeated_sum, &natural_text, &parts,
                                                  // context
                                                  &one_step_study, &dual_form, &contrast, &regression,
-                                                 // pretraining
-                                                 &gap,
                                                  // kernels
                                                  &kernel_smoother, &random_features, &nystrom, &linear_attention_study,
                                                  // meaning
-                                                 &priming, &spreading, &structure};
+                                                 &priming, &spreading, &structure,
+                                                 // pretraining
+                                                 &gap};
   return studies;
 }
 
