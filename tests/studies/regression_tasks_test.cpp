@@ -152,3 +152,22 @@ TEST_CASE("a task as pairs hides the last y, and gives it apart") {
     CHECK(last_y(tape, tasks).data()[b] == tasks.y_of(b, 2));
   }
 }
+
+TEST_CASE(
+    "tasks that are scaled keep y = w'x, a part is its points, and strangers' examples leave the last point as it is") {
+  const Tasks tasks = Regression{.inputs = 2, .points = 3}.draw(8, 0, 4), larger = tasks.scaled(2, 0.5);
+  const Tasks part = tasks.part(2, 1, 2), mixed = tasks.with_others_examples();
+  CHECK(larger.x[5] == 2 * tasks.x[5]);
+  CHECK(larger.w[3] == 0.5 * tasks.w[3]);
+  for (long b = 0; b < 4; ++b) {
+    for (long i = 0; i < 3; ++i) {
+      CHECK(larger.y_of(b, i) == Approx(larger.exact(b, i)).epsilon(1e-12));
+      CHECK(mixed.y_of(b, i) == tasks.y_of(i < 2 ? (b + 1) % 4 : b, i));
+    }
+  }
+  CHECK(mixed.x == tasks.x);
+  for (long i = 0; i < 2; ++i) {
+    CHECK(part.y_of(0, i) == tasks.y_of(2, i + 1));
+    CHECK(part.exact(0, i) == tasks.exact(2, i + 1));
+  }
+}
