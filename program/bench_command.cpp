@@ -220,8 +220,9 @@ void add_bench(CLI::App& root) {
                                         "  primer bench --json >before.json\n"
                                         "  primer bench --check before.json");
   command
-      ->add_option("--cases", options->cases,
-                   "of A, B, C, D, each with -masked too, B-dropout, LSTM and GRU; A,B unless given")
+      ->add_option(
+          "--cases", options->cases,
+          "of A, B, C, D, each with -masked too, B-dropout, LSTM, GRU, A-linear, A-favor and A-rfa; A,B unless given")
       ->delimiter(',');
   command
       ->add_option("--parts", options->parts,

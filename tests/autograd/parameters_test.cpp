@@ -95,6 +95,20 @@ TEST_CASE("what is frozen lies behind what is trained, starts with the same numb
   CHECK(fault_of([&] { half.train_only([](const std::string&) { return true; }); }) == Fault::bug);
 }
 
+TEST_CASE("what is fixed is drawn like the rest and never trained, whichever paths are chosen") {
+  for (const bool chosen : {false, true}) {
+    Parameters<double> parameters;
+    parameters.declare("fixed", {4, 3}, {.deviation = 1, .fixed = true}, false);
+    parameters.declare("free", {4, 3}, {.deviation = 1}, false);
+    if (chosen) parameters.train_only([](const std::string&) { return true; });
+    parameters.build(1);
+    CHECK(parameters.trained() == parameters.size() / 2);
+    CHECK(parameters.at("fixed").grad() == nullptr);
+    CHECK(parameters.at("free").grad() != nullptr);
+    CHECK(values_of(parameters, "fixed")[0] != 0);
+  }
+}
+
 TEST_CASE("a parameter's start is a function of seed and path alone") {
   const auto build = [](std::uint64_t seed, std::vector<std::string> order) {
     auto parameters = std::make_unique<Parameters<double>>();

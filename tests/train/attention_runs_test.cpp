@@ -28,7 +28,7 @@ const std::map<std::string, Options> shapes = {
     {"shortformer", {{"position", "qk"}, {"channels", "24"}, {"heads", "4"}, {"kv_heads", "1"}}},
     {"linear", {{"attention", "linear"}, {"kv_heads", "1"}}},
     {"favor", {{"attention", "favor"}, {"features", "5"}, {"dropout", "0.2"}}},
-    {"rfa", {{"attention", "rfa"}, {"position", "rotary"}}}};
+    {"rfa", {{"attention", "rfa"}, {"position", "rotary"}, {"features", "2"}, {"lr", "0.1"}}}};  // some weights below 0
 
 Options small_shape(const Options& shape) {
   Options options = small({{"steps", "20"}});

@@ -66,8 +66,8 @@ TEST_CASE("shares are read from what bench --json writes, and from nothing else"
   }
 }
 
-TEST_CASE("a training step and sampling are measured, of a recurrent body too") {
-  for (const char* name : {"A", "LSTM", "GRU"}) {
+TEST_CASE("a training step and sampling are measured, of a recurrent body and of linear attention too") {
+  for (const char* name : {"A", "A-favor", "LSTM", "GRU"}) {
     CAPTURE(name);
     const std::vector<BenchCase> all = bench_cases();
     BenchCase small = *std::find_if(all.begin(), all.end(), [=](const BenchCase& b) { return b.name == name; });

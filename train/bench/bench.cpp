@@ -40,6 +40,12 @@ std::vector<BenchCase> bench_cases() {
   }
   cases.push_back({"LSTM", lstm, 65, 30});
   cases.push_back({"GRU", gru, 65, 30});
+  for (const nn::AttentionKind kind : {nn::AttentionKind::linear, nn::AttentionKind::favor, nn::AttentionKind::rfa}) {
+    BenchCase other = cases[0];
+    other.name += "-" + std::string(autograd::name(kind));
+    other.config.attention = kind;
+    cases.push_back(other);
+  }
   return cases;
 }
 

@@ -51,7 +51,9 @@ std::string plan_text(const Plan& plan) {
     out += "learns " + text(plan.answer_tokens) + " of them, the answers of " + text(plan.lines) + " lines\n";
   }
   const bool attends = c.body == nn::BodyKind::transformer;
-  out += "model  " + (attends ? "" : std::string(autograd::name(c.body)) + ", ") + text(c.layers) + " layers, " +
+  const bool is_usual = attends && c.attention == nn::AttentionKind::softmax;
+  const std::string kind(attends ? autograd::name(c.attention) : autograd::name(c.body));
+  out += "model  " + (is_usual ? "" : kind + (attends ? " attention, " : ", ")) + text(c.layers) + " layers, " +
          (attends ? text(c.heads) + " heads, " : "") + text(c.channels) + " channels, context " + text(c.context) +
          ": " + text(plan.parameters) + " parameters (" + text(plan.parameters_without_positions) +
          " without positions), about " + short_number(static_cast<double>(plan.memory_bytes)) + "B of memory\n";

@@ -49,7 +49,7 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
   INTEGER(head_size, 0, 0, 65536, FIXED, "Transformer", "channels of a head; 0: channels / heads")                     \
   SWITCH(qk_norm, false, FIXED, "Transformer", "RMS norm of queries and keys, head by head")                           \
   WORD(attention, nn::AttentionKind::softmax, FIXED, "Transformer",                                                    \
-       "how queries look at keys: softmax; a kernel, whose state does not grow: linear, favor, rfa; nystrom: mlm's")   \
+       "softmax; with a state that does not grow: linear, favor, rfa; through landmarks, in a BERT: nystrom")          \
   INTEGER(features, 0, 0, 65536, FIXED, "Transformer", "random features of favor and rfa; 0: 4 x a head's channels")   \
   INTEGER(landmarks, 32, 1, 65536, FIXED, "Transformer", "parts of a sequence that nystrom looks through")             \
   INTEGER(channels, 128, 1, 65536, FITS, "Model", "width of the model")                                                \

@@ -1,6 +1,7 @@
 #include "train/use/attend.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "autograd/error.h"
@@ -19,11 +20,14 @@ namespace {
 // Keeps the patterns [1, H, T, T] of all layers, in their order.
 struct PatternKeeper final : autograd::Observer<float> {
   std::vector<float> weights;  // [layers, H, T, T]
+  // Estimates of a pattern, rfa's and nystrom's, may lie outside of 0 ... 1, and are shown as the nearer end.
+  bool estimates = false;
 
   bool wants(std::string_view, std::string_view leaf) override { return leaf == "pattern"; }
   autograd::Tensor<float> see(std::string_view path, std::string_view, autograd::Tensor<float> pattern) override {
     for (long i = 0; i < pattern.size(); ++i) {
-      const float weight = pattern.data()[i];
+      float weight = pattern.data()[i];
+      if (estimates && std::isfinite(weight)) weight = std::clamp(weight, 0.0f, 1.0f);
       if (!(weight >= 0 && weight < 1.001f)) {
         throw Error(Fault::checkpoint,
                     std::string(path) + " has weights that are no numbers from 0 to 1: the parameters are broken");
@@ -62,6 +66,8 @@ std::vector<float> patterns(const nn::Model<float>& model, const Reading& readin
   autograd::Tape<float> tape;
   const auto pause = tape.pause();
   PatternKeeper keeper;
+  const nn::AttentionKind kind = model.config().attention;
+  keeper.estimates = kind == nn::AttentionKind::rfa || kind == nn::AttentionKind::nystrom;
   tape.observer = &keeper;
   model.hidden(tape, {.tokens = reading.ids,
                       .batch = 1,
