@@ -75,7 +75,6 @@ TEST_CASE("two trainings in one process, one by tiles and one by BLAS, have the 
     by_tiles.push_back(tiles->step().loss);
     by_blas.push_back(blas->step().loss);
   }
-  CHECK(by_tiles == alone(true));
+  CHECK(by_tiles == alone(true));  // where BLAS's kernels add in the order of the tiles all four are equal
   CHECK(by_blas == alone(false));
-  CHECK(by_tiles != by_blas);
 }
