@@ -153,7 +153,8 @@ void run(Lab& lab) {
     std::vector<train::Curve> curves, outputs;
     for (Way& way : ways) {
       lab.at(std::string(way.name) + ", seed " + std::to_string(seed));
-      train::Curve curve{way.name, {}, {}, {}, {}}, brought = curve;
+      const char* const in_short = way.kind == positive ? "positive, orth." : "trigon., orth.";
+      train::Curve curve{way.orthogonal ? in_short : way.name, {}, {}, {}, {}}, brought = curve;
       for (long m = 16; m <= lab.size(2048, 128); m *= 2) {
         curve.x.push_back(static_cast<double>(m));
         curve.y.push_back(error_of(way, qs, ks, m, false));
@@ -172,10 +173,11 @@ void run(Lab& lab) {
                        (error_of(ways[0], qs, ks, 64, false) / frobenius_norm(pattern)));
     if (seed > 1) continue;
     const train::Axis features{.name = "features", .log = true}, error{.name = "root mean square error", .log = true};
-    lab.picture(train::line_chart({"Error of the pattern",
-                                   "Twice the features, 1 / sqrt(2) of the error. Orthogonal directions do better "
-                                   "where there are few."},
-                                  features, error, curves));
+    lab.picture(
+        train::line_chart({"Error of the pattern",
+                           "Twice the features, 1 / sqrt(2) of the error. Orthogonal directions (orth.) do better "
+                           "where there are few."},
+                          features, error, curves));
     lab.picture(train::line_chart({"Error of what attention brings", "The same, of pattern times values."}, features,
                                   error, outputs));
     draw(lab, qs, ks, seed);

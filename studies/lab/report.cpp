@@ -77,7 +77,7 @@ std::string page_of(const Report& report) {
   train::Page page{.title = "study", .subject = report.study->name, .about = report.study->question};
   std::vector<std::vector<std::string>> rows{{"figure", "found", "claim"}};
   for (const Finding& f : report.findings) rows.push_back({f.what, found_text(f), judged(report, f)});
-  page.add("What was found", train::table_html(rows) + train::paragraphs_html(verdict(report)));
+  page.add("What was found", train::table_html(rows, true) + train::paragraphs_html(verdict(report)));
   for (const train::Picture& picture : report.pictures) page.add("", train::figure_html(picture));
   std::string how;
   for (const std::string& sentence : report.notes) how += sentence + "\n\n";

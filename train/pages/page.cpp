@@ -85,8 +85,9 @@ std::string paragraphs_html(std::string_view text) {
   return html;
 }
 
-std::string table_html(const std::vector<std::vector<std::string>>& rows) {
-  std::string html = "<div class=\"scrolled\" tabindex=\"0\"><table class=\"rows\">\n";
+std::string table_html(const std::vector<std::vector<std::string>>& rows, bool whole) {
+  std::string html =
+      "<div class=\"scrolled" + std::string(whole ? " whole" : "") + "\" tabindex=\"0\"><table class=\"rows\">\n";
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].size() != rows[0].size()) {
       autograd::refuse("table_html", "expected " + std::to_string(rows[0].size()) + " cells in row " +

@@ -37,8 +37,9 @@ bool may_replace(const std::string& path);
 /// Text as paragraphs. An empty line begins a new one.
 std::string paragraphs_html(std::string_view text);
 
-/// Text as a table, all rows as long as the first, which is the heading; else Fault::usage.
-std::string table_html(const std::vector<std::vector<std::string>>& rows);
+/// Text as a table, all rows as long as the first, which is the heading; else Fault::usage. A long one is scrolled, and
+/// its cells are lines; a `whole` one is shown with all rows, and its cells are broken where the page ends.
+std::string table_html(const std::vector<std::vector<std::string>>& rows, bool whole = false);
 
 /// A picture with its caption, and its numbers as a table that opens.
 std::string figure_html(const Picture& picture);
