@@ -16,7 +16,7 @@ struct SelfAttentionOptions {
   long channels = 0, heads = 1;      // C, H
   long kv_heads = 0, head_size = 0;  // K, which divides H, and D; 0: H, and C / H
   AttentionKind kind = AttentionKind::softmax;
-  long features = 0, landmarks = 0;  // M, and of nystrom
+  long features = 0, landmarks = 0;  // M, of random features; of nystrom
   bool causal = true, bias = true;
   bool qk_norm = false;                                // RMS norm of every query and key, before they are turned
   double norm_epsilon = 1e-5;                          // of that norm
@@ -53,7 +53,8 @@ struct SelfAttention {
   /// Under `path` can be watched q [B, T, H D], k and v [B, T, K D] of these tokens, as they are multiplied, and z
   /// [B, T, H D], what the heads bring. The fused op never makes its scores and pattern [B, H, T, S], S = T and the
   /// past: if somebody watches these, the layer goes the textbook way: the same numbers, more memory. The scores of a
-  /// kernel are phi(q) phi(k) times the key's share, and its pattern is these over their sum; nystrom has no scores.
+  /// kernel are phi(q) phi(k) times the key's share, and its pattern is these over their sum, of rfa over a
+  /// hundredth of the similarity of equal vectors at least; nystrom has no scores.
   Tensor<T> operator()(Tensor<T> residual, Tensor<T> x, std::span<const int> lengths, LayerCache<T> cache = {}) const;
 };
 

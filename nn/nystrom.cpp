@@ -10,13 +10,24 @@ namespace primer::nn {
 
 using autograd::AttentionOptions;
 
+// How many parts each sequence has, [B]: as many as real tokens where these are fewer than `count`; none: all have
+// these.
+static std::vector<int> parts_of(std::span<const int> lengths, long count) {
+  std::vector<int> parts(lengths.begin(), lengths.end());
+  for (int& real : parts) real = static_cast<int>(std::min<long>(real, count));
+  return parts;
+}
+
 template <class T>
 Tensor<T> landmark_means(Tensor<T> x, long count, std::span<const int> lengths) {
   const long B = x.shape[0], places = x.shape[1];
+  const std::vector<int> parts = parts_of(lengths, count);
   std::vector<T> share(B * count * places, T(0));  // [B, count, T], 1 / size within a part
   for (long i = 0; i < B * count; ++i) {
-    const long real = lengths.empty() ? places : lengths[i / count], part = i % count;
-    const long begin = part * real / count, size = std::max((part + 1) * real / count - begin, 1L);
+    const long b = i / count, part = i % count;
+    const long real = lengths.empty() ? places : lengths[b], all = lengths.empty() ? count : parts[b];
+    if (part >= all) continue;
+    const long begin = part * real / all, size = (part + 1) * real / all - begin;
     std::fill_n(share.begin() + i * places + begin, size, T(1) / static_cast<T>(size));
   }
   return matmul(x.tape->constant({B, count, places}, share), x);
@@ -42,11 +53,18 @@ Tensor<T> iterative_inverse(Tensor<T> a, int rounds) {
 template <class T>
 std::array<Tensor<T>, 3> nystrom_factors(Tensor<T> q, Tensor<T> k, const AttentionOptions& options, long landmarks) {
   const long m = std::min(landmarks, q.shape[1]), B = q.shape[0], H = options.heads;
-  AttentionOptions all = options;  // every landmark is there
-  all.lengths = {};
+  const std::vector<int> parts = parts_of(options.lengths, m);
+  AttentionOptions landmark = options;  // keys are landmarks
+  landmark.lengths = parts;
   const Tensor<T> ql = landmark_means(q, m, options.lengths), kl = landmark_means(k, m, options.lengths);
-  const Tensor<T> among = reshape(attention_pattern(ql, kl, all), {B * H, m, m});
-  return {attention_pattern(q, kl, all), reshape(iterative_inverse(among), {B, H, m, m}),
+  Tensor<T> among = attention_pattern(ql, kl, landmark);
+  if (!parts
+           .empty()) {  // rows of landmarks that are not there are 0, as their columns are: so are those of the inverse
+    std::vector<T> there(among.size(), T(0));
+    for (long i = 0; i < among.size(); ++i) there[i] = i / m % m < parts[i / (H * m * m)] ? T(1) : T(0);
+    among = multiply(among, q.tape->constant(among.shape, there));
+  }
+  return {attention_pattern(q, kl, landmark), reshape(iterative_inverse(reshape(among, {B * H, m, m})), {B, H, m, m}),
           attention_pattern(ql, k, options)};
 }
 

@@ -13,7 +13,8 @@ struct AttentionOptions;
 namespace primer::nn {
 
 /// The means of `count` parts, of one size but for rounding, of each sequence's real tokens: x [B, T, C] ->
-/// [B, count, C]. lengths [B], none: all are real. A sequence with fewer tokens than parts has tokens in several.
+/// [B, count, C]. lengths [B], none: all are real. A sequence with fewer real tokens than `count` has a part for each
+/// of them, and rows of 0 behind.
 template <class T>
 Tensor<T> landmark_means(Tensor<T> x, long count, std::span<const int> lengths = {});
 
@@ -25,7 +26,7 @@ Tensor<T> iterative_inverse(Tensor<T> a, int rounds = 6);
 
 /// F [B, H, T, m], Z [B, H, m, m] and B [B, H, m, T] of the pattern F Z B: queries look at landmarks of keys, the
 /// inverse of landmarks that look at landmarks, landmarks of queries look at keys. q [B, T, H D], k [B, T, K D]; so
-/// many landmarks, or T if that is less. Not causal.
+/// many landmarks, or a sequence's real tokens if these are fewer, so that padding changes nothing. Not causal.
 template <class T>
 std::array<Tensor<T>, 3> nystrom_factors(Tensor<T> q, Tensor<T> k, const autograd::AttentionOptions& options,
                                          long landmarks);

@@ -23,9 +23,10 @@ struct LinearState {
   long past = 0;
 };
 
-/// max(z, least)
+/// max(z, least), and never 0: what is divided by it is 0 where z is
 template <class T>
 Tensor<T> at_least(Tensor<T> z, double least) {
+  least = std::max(least, static_cast<double>(std::numeric_limits<T>::min()));
   return scale(relu(scale(z, 1, -least)), 1, least);
 }
 
@@ -53,7 +54,7 @@ Tensor<T> linear_attention_whole(Tensor<T> q, Tensor<T> k, Tensor<T> v, const At
 /// sharing as in attention. Katharopoulos et al. 2020, Transformers are RNNs, equations 9, 18 and 19. Needs no memory
 /// of T x T, nor of T x M x D. `least` is for features whose products may be negative; a sum of 0 gives 0. With a state
 /// the tape must be paused. Not causal: every t sees all s, those beyond options.lengths excepted, and keys do not
-/// decay.
+/// decay. Causal: lengths hide nothing, since what is padded stands behind. There is no dropout.
 template <class T>
 Tensor<T> linear_attention(Tensor<T> q, Tensor<T> k, Tensor<T> v, const AttentionOptions& options,
                            KeyWeights<T> weights = {}, double least = 0, LinearState<T> state = {}) {
@@ -69,6 +70,11 @@ Tensor<T> linear_attention(Tensor<T> q, Tensor<T> k, Tensor<T> v, const Attentio
   for (const Tensor<T>& w : {weights.weight, weights.decay})
     if (w) expect_shape("linear_attention", "weights", w, {B, steps, K});
   Tape<T>& tape = tape_of("linear_attention", {q, k, v, weights.weight, weights.decay});
+  if (options.dropout.probability > 0) refuse("linear_attention", "expected no dropout: there is no pattern to drop");
+  if (!options.lengths.empty()) {
+    expect_count("linear_attention", "lengths", options.lengths.size(), B);
+    expect_ids("linear_attention", options.lengths, steps + 1);
+  }
   if (state.numbers && tape.recording()) refuse("linear_attention", "expected a paused tape: a state has no gradient");
   if (!options.causal) {
     if (weights.decay) refuse("linear_attention", "expected causal attention where keys decay");

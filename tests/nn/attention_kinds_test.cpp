@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "autograd/ops/attention.h"
+#include "autograd/ops/linear_attention.h"
 #include "autograd/ops/reduce.h"
 #include "nn/attention.h"
 #include "nn/feature_map.h"
@@ -247,5 +247,49 @@ TEST_CASE("landmarks are means of parts of the real tokens, each token in one pa
   const std::vector<double> expected{1.5, 3.5, 6, 8, 9, 10};
   for (long i = 0; i < 6; ++i) CHECK(means.data()[i] == doctest::Approx(expected[i]));
   const auto few = landmark_means(tape.constant({2, 7, 1}, x), 5, lengths);  // the second one has three tokens
-  for (long i = 5; i < 10; ++i) CHECK((few.data()[i] >= 8 && few.data()[i] <= 10));
+  const std::vector<double> alone{8, 9, 10, 0, 0};
+  for (long i = 0; i < 5; ++i) CHECK(few.data()[5 + i] == alone[i]);
+}
+
+TEST_CASE("what landmarks make of a sequence does not depend on how far it is padded") {
+  constexpr long real = 5, C = 4;
+  Tape<double> tape;
+  const auto factors_of = [&](long steps) {
+    const auto rows = [&](const char* name) {  // the same real ones, whatever stands behind
+      std::vector<double> x = normal_numbers(real * C, name);
+      x.resize(steps * C, 7.0);
+      return tape.constant({1, steps, C}, x);
+    };
+    const Ids lengths{real};
+    const AttentionOptions options{.heads = 2, .lengths = lengths};
+    auto [to, inverse, from] = nystrom_factors(rows("q"), rows("k"), options, 8);
+    return attention_apply(matmul(to, matmul(inverse, from)), rows("v"), options);
+  };
+  const auto alone = factors_of(real);
+  for (const long steps : {6L, 7L, 12L, 40L}) {
+    const auto padded = factors_of(steps);
+    for (long i = 0; i < real * C; ++i) CHECK(padded.data()[i] == doctest::Approx(alone.data()[i]).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("where features have no similarity at all linear attention brings 0, one way and both ways") {
+  Tape<double> tape;
+  const auto rows = [&](double value) { return tape.constant({1, 3, 2}, std::vector<double>(6, value)); };
+  for (const bool causal : {true, false}) {
+    const AttentionOptions options{1, causal};
+    for (const auto& y :
+         {linear_attention(rows(0), rows(1), rows(5), options),
+          attention_apply(linear_attention_pattern(linear_attention_scores(rows(0), rows(1), options, {}), 0), rows(5),
+                          options)})
+      for (long i = 0; i < 6; ++i) CHECK(y.data()[i] == 0);
+  }
+}
+
+TEST_CASE("linear attention refuses dropout and lengths that are none") {
+  Tape<double> tape;
+  const auto x = tape.constant({2, 3, 2}, std::vector<double>(12, 0.5));
+  const Ids one{3}, longer{3, 4};
+  for (const AttentionOptions& options :
+       {AttentionOptions{1, true, {}, {0.5, 1}}, {1, false, one}, {1, false, longer}, {1, true, longer}})
+    CHECK_THROWS_AS(linear_attention(x, x, x, options), primer::autograd::Error);
 }
