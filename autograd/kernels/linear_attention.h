@@ -94,7 +94,7 @@ struct LinearHead {
   StateRows<const T> q, k, v;
   long steps, M, D;
   const T* share;  // [steps], p
-  T least;
+  T least;         // above 0
 
   long state() const { return std::max(M * Tile<T>::whole_vectors(D + 1), (D + 1) * Tile<T>::whole_vectors(M)); }
   long scratch() const { return state() + (steps + 1) + steps * (2 * (D + 1) + std::max(M, D + 1)); }
@@ -108,7 +108,7 @@ struct LinearHead {
     walk_state<T>(steps, M, D + 1, {at.fade, 1}, k, {at.values, D + 1}, q, at.state, {at.rows, D + 1});
     for (long t = 0; t < steps; ++t) {
       const T *mean = at.rows + t * (D + 1), z = normaliser[t] = std::max(mean[D], least);
-      for (long d = 0; d < D; ++d) y[t][d] = z == 0 ? T(0) : mean[d] / z;
+      for (long d = 0; d < D; ++d) y[t][d] = mean[d] / z;
     }
     for (long i = 0; leave && i < M; ++i) std::copy_n(at.state + i * wide, D + 1, saved + i * (D + 1));
   }
@@ -123,7 +123,7 @@ struct LinearHead {
     const long E = D + 1, last = steps - 1;
     T* const slopes = at.rows + steps * std::max(M, E);  // g [steps, E]
     for (long t = 0; t < steps; ++t) {
-      T *g = slopes + t * E, z = normaliser[t], inverse = z == 0 ? T(0) : 1 / z;
+      T *g = slopes + t * E, z = normaliser[t], inverse = 1 / z;
       for (long d = 0; d < D; ++d) g[d] = dy[t][d] * inverse;
       g[D] = z == least ? T(0) : -dot_row(dy[t], y[t], D) * inverse;
     }

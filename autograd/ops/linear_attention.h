@@ -23,11 +23,16 @@ struct LinearState {
   long past = 0;
 };
 
-/// max(z, least), and never 0: what is divided by it is 0 where z is
+/// The least sum that is divided by. Below sqrt of the smallest number a quotient's gradient would leave T's range.
+template <class T>
+double least_sum(double least) {
+  return std::max(least, std::sqrt(static_cast<double>(std::numeric_limits<T>::min())));
+}
+
+/// max(z, least)
 template <class T>
 Tensor<T> at_least(Tensor<T> z, double least) {
-  least = std::max(least, static_cast<double>(std::numeric_limits<T>::min()));
-  return scale(relu(scale(z, 1, -least)), 1, least);
+  return scale(relu(scale(z, 1, -least_sum<T>(least))), 1, least_sum<T>(least));
 }
 
 /// The way of what is not causal: y = q (k^T [v, 1]), the first D columns divided by the last.
@@ -52,7 +57,8 @@ Tensor<T> linear_attention_whole(Tensor<T> q, Tensor<T> k, Tensor<T> v, const At
 /// y[t] = sum over s <= t of w(t, s) (q[t] k[s]) v[s] / max(sum of w(t, s) (q[t] k[s]), least sum of w(t, s)), with w
 /// as KeyWeights says; q [B, T, H M] and k [B, T, K M] are features, v [B, T, K D], y [B, T, H D]. Heads and their
 /// sharing as in attention. Katharopoulos et al. 2020, Transformers are RNNs, equations 9, 18 and 19. Needs no memory
-/// of T x T, nor of T x M x D. `least` is for features whose products may be negative; a sum of 0 gives 0. With a state
+/// of T x T, nor of T x M x D. `least` is for features whose products may be negative; it is 1e-19 at least (double:
+/// 1e-154), so that a sum of 0 gives 0. With a state
 /// the tape must be paused. Not causal: every t sees all s, those beyond options.lengths excepted, and keys do not
 /// decay. Causal: lengths hide nothing, since what is padded stands behind. There is no dropout.
 template <class T>
@@ -90,8 +96,8 @@ Tensor<T> linear_attention(Tensor<T> q, Tensor<T> k, Tensor<T> v, const Attentio
   const auto head = [=](long b, long n) {
     const long at = n / group;
     return LinearHead<T>{
-        rows(q.data(), b, n, H, M),   rows(k.data(), b, at, K, M), rows(v.data(), b, at, K, D), steps, M, D,
-        share + (b * K + at) * steps, static_cast<T>(least)};
+        rows(q.data(), b, n, H, M),   rows(k.data(), b, at, K, M),        rows(v.data(), b, at, K, D), steps, M, D,
+        share + (b * K + at) * steps, static_cast<T>(least_sum<T>(least))};
   };
   const double sums = static_cast<double>(B * K), reads = static_cast<double>(B * H);
   tape.multiplier.count({M, D + 1, steps, true, false, sums});    // k^T [v, 1]

@@ -168,7 +168,15 @@ Report run_study(const Study& study, const LabOptions& options, train::Interrupt
   const std::string folder = made.publish(&moved_to).directory + "/";
   if (!moved_to.empty()) train::say("note   what was there is now " + moved_to + "\n");
 
-  study.run(lab);
+  try {
+    study.run(lab);
+  } catch (const autograd::Error& error) {
+    namespace fs = std::filesystem;
+    const bool empty = std::all_of(fs::directory_iterator(folder), fs::directory_iterator(),
+                                   [](const fs::directory_entry& file) { return file.path().filename() == "lock"; });
+    if (error.fault() == autograd::Fault::input && empty) fs::remove_all(folder);  // a text that the study refuses
+    throw;
+  }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
   Report report{&study, options, lab.findings, lab.pictures, lab.notes, seconds.count()};
   for (std::size_t i = 0; i < report.pictures.size(); ++i) {

@@ -90,5 +90,5 @@ TEST_CASE("a study that cannot be run does not keep the others from it, and the 
                       [&](const std::string& text) { said += text; }));
   CHECK(said.find("study novel-names: quick") != std::string::npos);
   CHECK(said.find("could not be run\n") != std::string::npos);
-  CHECK_FALSE(std::filesystem::exists(here / "all/bigram/figures.json"));
+  CHECK_FALSE(std::filesystem::exists(here / "all/bigram"));
 }

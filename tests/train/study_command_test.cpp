@@ -20,8 +20,11 @@ TEST_CASE("options of a study without its name, a text for one that reads none, 
   check_refusal(here, "study ''", 2, "no study is called ''");
   here.write("empty.txt", "");
   check_refusal(here, "study all --text empty.txt -o all", 3, "empty.txt is empty");
+  here.write("short.txt", std::string(1999, 'a'));
+  check_refusal(here, "study bigram --text short.txt -o short", 3, "2000 bytes");
+  CHECK_FALSE(std::filesystem::exists(here / "short"));
   check_refusal(here, "study constructed-circuit -o /proc/x", 5, "cannot create /proc/x");
-  CHECK(listing(here.path) == "empty.txt t.txt");
+  CHECK(listing(here.path) == "empty.txt short.txt t.txt");
 }
 
 TEST_CASE("the list of studies is a table: every question begins in the same column") {

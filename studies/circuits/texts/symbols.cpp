@@ -10,9 +10,9 @@
 namespace primer::studies {
 
 Symbols::Symbols(const std::string& text) {
-  if (text.size() < 1000) {
-    throw autograd::Error(autograd::Fault::input,
-                          "a study needs a text of 1000 bytes or more, got " + std::to_string(text.size()));
+  if (static_cast<long>(text.size()) < least_bytes) {
+    throw autograd::Error(autograd::Fault::input, "a study needs a text of " + std::to_string(least_bytes) +
+                                                      " bytes or more, got " + std::to_string(text.size()));
   }
   std::map<unsigned char, int> number;
   for (const char c : text) number.emplace(static_cast<unsigned char>(c), 0);
@@ -25,6 +25,11 @@ Symbols::Symbols(const std::string& text) {
 
 data::Batch Symbols::windows(std::uint64_t seed, long step, long sequences, long length, std::size_t begin,
                              std::size_t end) const {
+  if (static_cast<long>(end - begin) <= length) {
+    throw autograd::Error(autograd::Fault::input, "windows of " + std::to_string(length) +
+                                                      " bytes and one more do not fit into " +
+                                                      std::to_string(end - begin) + "; take a longer text");
+  }
   const autograd::Random random(seed, autograd::hash("windows"), static_cast<std::uint64_t>(step));
   data::Batch batch = empty_batch(sequences, length);
   const std::size_t starts = end - begin - static_cast<std::size_t>(length);
