@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "autograd/random.h"
+#include "nn/kv_cache.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"
 #include "train/step/stopwatch.h"
@@ -33,8 +34,8 @@ std::vector<int> text_of(long length) {
   return tokens;
 }
 
-/// Of one more token behind `read` ones: operations of products, as the tape counts them, what is kept of those that
-/// were read, in bytes, and the time.
+/// Of one more token behind `read` ones: operations of products, as the tape counts them, the bytes of the state that
+/// those which were read have filled, and the time.
 struct Cost {
   double operations = 0, bytes = 0, seconds = INFINITY;
 
@@ -45,6 +46,12 @@ struct Cost {
     const auto state = net.model.body->state(1);
     const std::vector<int> text = text_of(read + tokens);
     net.model.decode(tape, *state, std::span(text).first(static_cast<std::size_t>(read)));
+    auto& cache = dynamic_cast<nn::KvCache<float>&>(*state);
+    for (long i = 0; i < layers; ++i) {  // reserved for the whole context, and 0 where nothing was written
+      const auto rows = cache.layer(i).rows;
+      const auto empty = std::count(rows.data(), rows.data() + rows.size(), 0.f);
+      bytes += sizeof(float) * static_cast<double>(rows.size() - empty);
+    }
     for (long i = 0; i < tokens; ++i) {
       tape.multiplier.work = {};
       const train::Stopwatch watch;
@@ -52,8 +59,6 @@ struct Cost {
       seconds = std::min(seconds, watch.seconds());  // the least disturbed
       if (i == 0) operations = tape.multiplier.work.flop;
     }
-    const nn::ModelConfig& c = net.model.config();
-    bytes = static_cast<double>(layers * std::min(read, c.kept_rows()) * c.kept_width()) * sizeof(float);
   }
 };
 

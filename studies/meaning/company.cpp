@@ -13,7 +13,14 @@ namespace primer::studies {
 using train::Matrix;
 
 Company::Relation Company::relation(int prime, int target) {
-  if (!is_noun(prime)) return prime == adjective_of(target) ? Relation::associated : Relation::unrelated_adjective;
+  if (!is_noun(prime)) {
+    if (prime == adjective_of(target)) return Relation::associated;
+    const int mate = first_noun + category(target) * members;
+    for (int i = 0; i < members; ++i) {
+      if (prime == adjective_of(mate + i)) return Relation::mates_adjective;
+    }
+    return Relation::unrelated_adjective;
+  }
   return category(prime) == category(target) ? Relation::similar : Relation::unrelated_noun;
 }
 

@@ -1,5 +1,7 @@
-// Texts in which two relations of words are kept apart. Words that are *similar* take each other's place in the same
-// frames and are never side by side; words that are *associated* stand side by side and have different frames.
+// Texts of words in two relations. Nouns that are *similar* take each other's place in the same frames and are never
+// side by side; a noun and an adjective that are *associated* stand side by side, and the adjective has no frames. Both
+// relations tell the topic: a noun surely, an adjective to a quarter. Only against an adjective that tells as much of
+// the topic, that of another noun of the category, is association kept apart from it.
 //
 // Ten categories of four nouns, ten adjectives, three frame words for each category. A text has a topic, which is a
 // category, and is a mark and then clauses
@@ -33,8 +35,9 @@ struct Company {
   }
   static bool is_noun(int word) { return word >= first_noun && word < first_adjective; }
 
-  /// What a word is to the target, a noun.
-  enum class Relation { similar, associated, unrelated_noun, unrelated_adjective };
+  /// What a word is to the target, a noun. A mate's adjective is that of another noun of the same category: it tells as
+  /// much of the topic as the target's own.
+  enum class Relation { similar, associated, mates_adjective, unrelated_noun, unrelated_adjective };
   static Relation relation(int prime, int target);
 
   /// As above; every noun of any category, so that similar ones meet in a text no more often than others; and with the

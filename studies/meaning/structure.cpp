@@ -1,5 +1,6 @@
 // Which bracket does this one close? The answer may stand forty places before, and only the structure between tells
-// which it is. Attention looks at it; a recurrent net has to carry all that is open in its state.
+// which it is. Attention looks at it; a recurrent net has to carry all that is open in its state. Of 16 kinds, eight
+// deep, it has not learned to in as many steps; of two kinds, six deep, it has.
 #include <algorithm>
 #include <cmath>
 
@@ -111,7 +112,7 @@ void run(Lab& lab) {
                                 {"LSTM, 16 kinds", BodyKind::lstm, 60, sixteen},
                                 {"attention, 2 kinds", BodyKind::transformer, 48, two},
                                 {"tanh, 2 kinds", BodyKind::rnn, 120, two}};
-  std::vector<double> best;
+  std::vector<double> best, other;
   Tally without_one, without_second, without_first;
   for (const std::uint64_t seed : lab.seeds()) {
     for (Learner& learner : learners) {
@@ -138,6 +139,7 @@ void run(Lab& lab) {
       const std::vector<double> spent = looks(patterns, asked);
       const long head = std::max_element(spent.begin(), spent.end()) - spent.begin();
       best.push_back(spent[static_cast<std::size_t>(head)]);
+      other.push_back(spent[static_cast<std::size_t>(head ^ 1)]);     // of its layer, which has two
       const auto without = [&](const std::set<train::Head>& taken) {  // all look where they looked
         train::WithoutHeads<float> cut(net.model, taken, &patterns);
         return right(judge(net.model, test, &cut), asked, true);
@@ -167,11 +169,12 @@ void run(Lab& lab) {
     curves.push_back(std::move(curve));
   }
   lab.claim("attention to the partner, best head, 16 kinds", mean_of(best, "seeds"), at_least(0.6));
+  lab.figure("the same, the other head of its layer", mean_of(other, "seeds"));
   lab.claim("right without what the second layer's heads bring", without_second.estimate("brackets"), at_most(0.5));
   lab.figure("without what the best head brings", without_one.estimate("brackets"));
   lab.figure("without what the first layer's heads bring", without_first.estimate("brackets"));
   lab.picture(train::line_chart({"How far back a bracket's partner is found",
-                                 "16 kinds of brackets. What a state has to carry is forgotten with the distance; "
+                                 "Of 16 kinds, in as many steps: what a state has to carry is lost with the distance, "
                                  "what is looked at is not."},
                                 {.name = "places between"}, {.name = "right", .low = 0, .high = 1}, curves));
   lab.note(
@@ -182,11 +185,12 @@ void run(Lab& lab) {
 
 }  // namespace
 
-const Study structure{"structure",
-                      "meaning",
-                      "Which bracket is closed is found by looking at it; a state that must carry it loses it.",
-                      "Hewitt et al. 2020; Ebrahimi et al. 2020; Yao et al. 2021",
-                      3,
-                      run};
+const Study structure{
+    "structure",
+    "meaning",
+    "Attention learns which of 16 kinds of bracket is closed; a recurrent net, in as many steps, does not.",
+    "Hewitt et al. 2020; Ebrahimi et al. 2020; Yao et al. 2021",
+    3,
+    run};
 
 }  // namespace primer::studies

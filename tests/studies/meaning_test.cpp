@@ -124,6 +124,12 @@ TEST_CASE(
     std::set<int> categories;
     for (const int noun : nouns) categories.insert(Company::category(noun));
     CHECK((nouns.size() == 4 && categories.size() == 4));
+    for (int noun = Company::first_noun; noun < Company::first_adjective; ++noun) {
+      const Relation wanted = nouns.contains(noun)                           ? Relation::associated
+                              : categories.contains(Company::category(noun)) ? Relation::mates_adjective
+                                                                             : Relation::unrelated_adjective;
+      CHECK(Company::relation(adjective, noun) == wanted);
+    }
   }
   std::map<int, long> count;
   for (const int word : batch.tokens) ++count[word];
