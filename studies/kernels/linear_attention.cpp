@@ -62,27 +62,6 @@ struct Cost {
   }
 };
 
-/// The most that logits of a text, read a token at a time, differ from those of the text read at once.
-double apart(AttentionKind kind, long length) {
-  nn::ModelConfig config = shape(kind, length);
-  config.deviation = 0.3;  // attention matters
-  const Net<double> net(config, 2);
-  data::Batch batch = empty_batch(1, length);
-  batch.tokens = text_of(length);
-  const std::vector<double> whole = logits_of(net.model, batch);  // [T, V]
-  autograd::Tape<double> tape;
-  const auto pause = tape.pause();
-  const auto state = net.model.body->state(1);
-  double most = 0;
-  for (long s = 0; s < length; ++s) {
-    const auto row = net.model.decode(tape, *state, std::span(batch.tokens).subspan(static_cast<std::size_t>(s), 1));
-    for (long v = 0; v < vocabulary; ++v) {
-      most = std::max(most, std::abs(row.data()[v] - whole[static_cast<std::size_t>(s * vocabulary + v)]));
-    }
-  }
-  return most;
-}
-
 void run(Lab& lab) {
   const AttentionKind kinds[]{AttentionKind::softmax, AttentionKind::linear, AttentionKind::favor, AttentionKind::rfa};
   std::vector<train::Curve> operations, bytes, times;
@@ -109,8 +88,6 @@ void run(Lab& lab) {
     lab.figure(name + ": operations of a token behind the shortest text", exact(curve.y[0]));
     lab.figure(name + ": bytes kept of the longest text", exact(kept.y[last]));
     lab.figure(name + ": time of a token, the longest text over the shortest", exact(time.y[last] / time.y[0]));
-    lab.claim(name + ": a token at a time from all at once, at most", exact(apart(kind, lab.size(64, 16))),
-              at_most(1e-10));
     operations.push_back(std::move(curve));
     bytes.push_back(std::move(kept));
     times.push_back(std::move(time));
