@@ -149,9 +149,9 @@ void run(Lab& lab) {
     bars.push_back({text + ", associated", associated.mean, associated.low, associated.high});
     if (has_topics) {
       const Estimate gap = nats[kind].gap.estimate("nouns");
-      lab.claim("lower end of that interval", exact(associated.low), at_least(0));
-      lab.figure("similar less associated", gap);
-      lab.claim("lower end of that interval", exact(gap.low), at_least(0));
+      lab.claim(text + ": behind its adjective, lower end of the interval", exact(associated.low), at_least(0));
+      lab.figure(text + ": similar less associated", gap);
+      lab.claim(text + ": similar less associated, lower end of the interval", exact(gap.low), at_least(0));
     }
   }
   for (int kind = 0; kind < Company::kinds; ++kind) {
