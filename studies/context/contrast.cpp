@@ -7,6 +7,7 @@
 #include "autograd/ops/attention.h"
 #include "autograd/ops/linear.h"
 #include "autograd/ops/reduce.h"
+#include "autograd/random.h"
 #include "studies/context/regression_tasks.h"
 
 namespace primer::studies {
@@ -83,7 +84,6 @@ ContrastAttention<T>::ContrastAttention(Parameters<T>& parameters, long D, const
       .channels = D, .hidden = 4 * D, .bias = false, .deviation = 0.3, .residual_deviation = 0.3};
   if (changes.keys) key_view.emplace(parameters, "key_view", options);
   if (changes.values) value_view.emplace(parameters, "value_view", options);
-  if (changes.behind) behind.emplace(parameters, "behind", options);
 }
 
 /// u + c W_2 GELU(W_1 u)
@@ -92,18 +92,23 @@ static Tensor<T> viewed(const nn::FeedForward<T>& g, Tensor<T> u, double c) {
   return add(u, scale(g({}, u), c));
 }
 
-/// M [B, N, N]: row i has 1 / |N(i)| at each negative j of example i, those with the least k_i'k_j; k [B, N, D].
+/// M [B, N, N]: row i has 1 / |N(i)| at each negative j of example i, those with the least k_i'k_j, or with the least
+/// of one number drawn for each i and j; k [B, N, D].
 template <class T>
-static Tensor<T> negatives(Tensor<T> k, double share) {
+static Tensor<T> negatives(Tensor<T> k, const Changes& changes) {
   const long B = k.shape[0], N = k.shape[1], D = k.shape[2];
-  const long count = std::clamp(std::lround(share * static_cast<double>(N)), 1L, N - 1);
+  const long count = std::clamp(std::lround(changes.share * static_cast<double>(N)), 1L, N - 1);
   std::vector<T> mean(static_cast<std::size_t>(B * N * N), 0);
   std::vector<std::pair<T, long>> others;
+  const autograd::Random random(1, autograd::hash("negatives"));
   for (long i = 0; i < B * N; ++i) {
     others.clear();
     for (long j = 0; j < N; ++j) {
+      if (j == i % N) continue;
       const T *a = k.data() + i * D, *b = k.data() + (i / N * N + j) * D;
-      if (j != i % N) others.emplace_back(std::inner_product(a, a + D, b, T(0)), j);
+      const auto number = static_cast<std::uint64_t>(i * N + j);
+      others.emplace_back(
+          changes.drawn ? static_cast<T>(random.uniform(number)) : std::inner_product(a, a + D, b, T(0)), j);
     }
     std::nth_element(others.begin(), others.begin() + count - 1, others.end());
     for (long n = 0; n < count; ++n)
@@ -119,15 +124,14 @@ Tensor<T> ContrastAttention<T>::operator()(Tensor<T> tokens) const {
   Tensor<T> k = key(examples), v = value(examples);
   if (key_view) k = viewed(*key_view, k, *changes.keys);
   if (value_view) v = viewed(*value_view, v, *changes.values);
-  if (changes.beta) v = subtract(v, scale(matmul(negatives(k, changes.share), v), *changes.beta));
+  if (changes.beta) v = subtract(v, scale(matmul(negatives(k, changes), v), *changes.beta));
   Tensor<T> pattern = attention_pattern(query(own), concat(k, key(own), 1), {});  // [B, 1, 1, N + 1]
   if (changes.alpha) {
     std::vector<T> counts(static_cast<std::size_t>(B * (N + 1)), 1);
     for (long b = 0; b < B; ++b) counts[static_cast<std::size_t>(b * (N + 1) + N)] -= static_cast<T>(*changes.alpha);
     pattern = multiply(pattern, tokens.tape->constant(pattern.shape, counts));
   }
-  const Tensor<T> brought = attention_apply(pattern, concat(v, value(own), 1), {});
-  return behind ? viewed(*behind, brought, *changes.behind) : brought;
+  return attention_apply(pattern, concat(v, value(own), 1), {});
 }
 
 template struct ContrastAttention<float>;

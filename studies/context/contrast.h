@@ -58,7 +58,7 @@ struct Changes {
   std::optional<double> keys = {}, values = {};  // c of other views, g(u) = u + c W_2 GELU(W_1 u)
   std::optional<double> beta = {};               // v_i - beta times the mean of the values of its negatives,
   double share = 0.3;                            // which are so many of all examples: those with the least k_i'k_j
-  std::optional<double> behind = {};             // no change of the loss, a control: g of what attention brings
+  bool drawn = false;                            // as a control, as many that are drawn, whatever their keys
 };
 
 /// Softmax attention of one head, from the last token to all tokens [B, N + 1, D]: what it brings, [B, 1, D].
@@ -66,7 +66,7 @@ template <class T>
 struct ContrastAttention {
   Changes changes;
   nn::Linear<T> query, key, value;  // [D, D]
-  std::optional<nn::FeedForward<T>> key_view, value_view, behind;
+  std::optional<nn::FeedForward<T>> key_view, value_view;
 
   ContrastAttention(autograd::Parameters<T>& parameters, long D, const Changes& changes, double deviation);
   autograd::Tensor<T> operator()(autograd::Tensor<T> tokens) const;

@@ -130,7 +130,7 @@ void run(Lab& lab) {
     bars.push_back({text + ", mate's adjective", topic.mean, topic.low, topic.high});
     bars.push_back({text + ", associated", associated.mean, associated.low, associated.high});
     if (has_topics) {
-      lab.claim("lower end of the interval of mates' adjectives", exact(topic.low), at_least(0));
+      lab.claim(text + ": behind a mate's adjective, lower end of the interval", exact(topic.low), at_least(0));
     }
   }
   lab.figure("weight of likeness in a regression", mean_of(by_likeness, "seeds"));
