@@ -22,24 +22,24 @@ template <class T>
 Tensor<T> landmark_means(Tensor<T> x, long count, std::span<const int> lengths) {
   const long B = x.shape[0], places = x.shape[1];
   const std::vector<int> parts = parts_of(lengths, count);
-  std::vector<T> share(B * count * places, T(0));  // [B, count, T], 1 / size within a part
-  for (long i = 0; i < B * count; ++i) {
+  const Tensor<T> share = x.tape->output({B, count, places}, {});  // 1 / size within a part
+  x.tape->each(B * count, [&](long i) {
     const long b = i / count, part = i % count;
     const long real = lengths.empty() ? places : lengths[b], all = lengths.empty() ? count : parts[b];
-    if (part >= all) continue;
+    T* const row = std::fill_n(share.data() + i * places, places, T(0)) - places;
+    if (part >= all) return;
     const long begin = part * real / all, size = (part + 1) * real / all - begin;
-    std::fill_n(share.begin() + i * places + begin, size, T(1) / static_cast<T>(size));
-  }
-  return matmul(x.tape->constant({B, count, places}, share), x);
+    std::fill_n(row + begin, size, T(1) / static_cast<T>(size));
+  });
+  return matmul(share, x);
 }
 
 template <class T>
 Tensor<T> iterative_inverse(Tensor<T> a, int rounds) {
   Tape<T>& tape = *a.tape;
   const long N = a.shape[0], m = a.shape[1];
-  std::vector<T> one(a.size(), T(0));
-  for (long i = 0; i < N * m; ++i) one[i * m + i % m] = 1;
-  const Tensor<T> I = tape.constant(a.shape, one);
+  const Tensor<T> I = tape.output(a.shape, {});
+  tape.each(a.size(), [=](long i) { I.data()[i] = i % m == i / m % m ? T(1) : T(0); });
   const Tensor<T> columns = reshape(sum_last(permute(a, {0, 2, 1})), {N, m});
   Tensor<T> z = divide(permute(a, {0, 2, 1}), spread(spread(pick_largest(columns), m), m));
   for (int i = 0; i < rounds; ++i) {
@@ -58,11 +58,10 @@ std::array<Tensor<T>, 3> nystrom_factors(Tensor<T> q, Tensor<T> k, const Attenti
   landmark.lengths = parts;
   const Tensor<T> ql = landmark_means(q, m, options.lengths), kl = landmark_means(k, m, options.lengths);
   Tensor<T> among = attention_pattern(ql, kl, landmark);
-  if (!parts
-           .empty()) {  // rows of landmarks that are not there are 0, as their columns are: so are those of the inverse
-    std::vector<T> there(among.size(), T(0));
-    for (long i = 0; i < among.size(); ++i) there[i] = i / m % m < parts[i / (H * m * m)] ? T(1) : T(0);
-    among = multiply(among, q.tape->constant(among.shape, there));
+  if (!parts.empty()) {  // rows of landmarks that are not there are 0, as their columns are: so are the inverse's
+    const Tensor<T> there = q.tape->output(among.shape, {});
+    q.tape->each(among.size(), [&](long i) { there.data()[i] = i / m % m < parts[i / (H * m * m)] ? T(1) : T(0); });
+    among = multiply(among, there);
   }
   return {attention_pattern(q, kl, landmark), reshape(iterative_inverse(reshape(among, {B * H, m, m})), {B, H, m, m}),
           attention_pattern(ql, k, options)};

@@ -189,14 +189,14 @@ template <class T>
 Tensor<T> hide(Tensor<T> scores, const AttentionOptions& options) {
   if (!options.causal && options.lengths.empty()) return scores;
   const long H = scores.shape[1], queries = scores.shape[2], keys = scores.shape[3];
-  std::vector<T> mask(scores.size(), T(0));
-  for (long i = 0; i < scores.size(); ++i) {
+  const Tensor<T> mask = scores.tape->output(scores.shape, {});
+  scores.tape->each(scores.size(), [&](long i) {
     const long j = i % keys, query = i / keys % queries, b = i / (keys * queries * H);
     const bool hidden =
         (options.causal && j > query + keys - queries) || (!options.lengths.empty() && j >= options.lengths[b]);
-    if (hidden) mask[i] = -std::numeric_limits<T>::infinity();
-  }
-  return add(scores, scores.tape->constant(scores.shape, mask));
+    mask.data()[i] = hidden ? -std::numeric_limits<T>::infinity() : T(0);
+  });
+  return add(scores, mask);
 }
 
 /// The scores q k^T / sqrt(D), with -inf where a query may not look: [B, H, T, S].
