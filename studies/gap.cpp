@@ -36,11 +36,7 @@ struct Trainings {
   std::vector<double> points = {};  // the share of each seed in the test
 
   void add(const std::string& run, const std::string& folder) {
-    const auto right = [&](const char* file) {
-      std::vector<double> mirrored, lines = labelled_right(run, folder + file);
-      for (std::size_t i = 0; i + 1 < lines.size(); i += 2) mirrored.push_back((lines[i] + lines[i + 1]) / 2);
-      return mirrored;
-    };
+    const auto right = [&](const char* file) { return means_of_pairs(labelled_right(run, folder + file)); };
     training.add(right("training.tsv"));
     test.add(right("test.tsv"));
     points.push_back(mean_of(right("test.tsv"), "seeds").mean);
@@ -81,16 +77,16 @@ void run(Lab& lab) {
   const std::string head_only = " lr 0.01 pooling mean freeze true steps " + text(2 * size.tuning);
   Trainings tuned{"fine-tuned", paired_run, whole_model}, unpaired{"without-pairs", unpaired_run, whole_model},
       scratch{"scratch", "", whole_model + shape}, probe{"probe", paired_run, head_only};
-  for (const std::uint64_t seed : lab.seeds()) {
+  lab.each_seed([&](std::uint64_t seed) {
     for (Trainings* each : {&tuned, &unpaired, &scratch, &probe}) {
-      lab.at(each->name + ", seed " + text(seed));
+      lab.at(each->name);
       const std::string run = folder + each->name + "-" + text(seed);
       train_new_run(run, folder + "training.tsv",
                     options(labels + text(seed) + each->options, each == &scratch ? vocabulary : RunOptions{}),
                     each->source, train::Progress::Style::quiet, lab.interruption);
       each->add(run, folder);
     }
-  }
+  });
 
   lab.at("the model beside the oracle");
   const auto pretrained = train::load_run(paired_run, {train::Choice::Kind::last, 0});
@@ -104,8 +100,8 @@ void run(Lab& lab) {
   const auto claim = [&](const std::string& what, const Estimate& found, Bound wanted, const char* bar,
                          std::vector<double> points = {}) {
     lab.claim(what, found, wanted);
-    const double most = std::isfinite(wanted.high) ? wanted.high : NAN;  // the chart's word for no bound
-    bars.push_back({bar, found.mean, found.low, found.high, std::move(points), wanted.low, most});
+    bars.push_back(bar_of(bar, found, wanted));
+    bars.back().points = std::move(points);
   };
   claim("fine-tuned, words that no label showed", tuned.test.estimate(), at_least(0.9), "fine-tuned", tuned.points);
   claim("from scratch, the same", scratch.test.estimate(), between(0.4, 0.6), "from scratch", scratch.points);

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "autograd/error.h"
-#include "autograd/random.h"
 #include "data/examples/permutation.h"
+#include "studies/circuits/texts/draws.h"
 
 namespace primer::studies {
 
@@ -47,24 +47,13 @@ clever comfortable cozy dazzling divine enchanting exquisite fabulous faithful f
 glorious happy harmonious helpful honest impressive inspiring joyful kind lively merry noble outstanding perfect
 precious radiant refreshing stunning sublime tasty)";
 
-/// Even numbers below a count, one after the other.
-class Draws {
- public:
-  Draws(std::uint64_t seed, std::string_view purpose, std::uint64_t index)
-      : random_(seed, autograd::hash(purpose), index) {}
-  int operator()(std::size_t count) { return static_cast<int>(random_.below(count, next_++)); }
-
- private:
-  autograd::Random random_;
-  std::uint64_t next_ = 0;
-};
-
-Sentence sentence(Draws& draw, const GapLanguage& language, int theme, std::span<const int> adjectives) {
+Sentence sentence(Draws& draws, const GapLanguage& language, int theme, std::span<const int> adjectives) {
   Sentence words;
-  for (const char letter : language.templates[static_cast<std::size_t>(draw(language.templates.size()))]) {
+  for (const char letter : language.templates[draws.below(language.templates.size())]) {
     const WordRange range = language.range(letter, theme);
-    if (letter == 'a') words.push_back(range.first + adjectives[static_cast<std::size_t>(draw(adjectives.size()))]);
-    else words.push_back(range.first + draw(static_cast<std::size_t>(range.count)));
+    const bool is_adjective = letter == 'a';
+    words.push_back(range.first +
+                    (is_adjective ? adjectives[draws.below(adjectives.size())] : draws.below(range.count)));
   }
   return words;
 }
@@ -117,11 +106,11 @@ GapCorpus::GapCorpus(GapLanguage language, std::uint64_t seed, int seen)
 }
 
 Document GapCorpus::document(std::uint64_t index) const {
-  Draws draw(seed_, "studies.gap.document", index);
-  Document document{draw(static_cast<std::size_t>(language_.themes())), {}};
-  const int sentences = fewest_sentences + draw(most_sentences - fewest_sentences + 1);
+  Draws draws("studies.gap.document", seed_, index);
+  Document document{draws.below(language_.themes()), {}};
+  const int sentences = fewest_sentences + draws.below(most_sentences - fewest_sentences + 1);
   for (int i = 0; i < sentences; ++i) {
-    document.sentences.push_back(sentence(draw, language_, document.theme, adjectives_));
+    document.sentences.push_back(sentence(draws, language_, document.theme, adjectives_));
   }
   return document;
 }
@@ -131,9 +120,9 @@ std::vector<LabelledSentence> GapCorpus::labelled(Purpose purpose, std::uint64_t
   const std::span<const int> all(adjectives_);
   std::vector<LabelledSentence> sentences;
   for (std::uint64_t i = 0; i < mirrored; ++i) {
-    Draws draw(seed_, training ? "studies.gap.labelled" : "studies.gap.labelled.test", i);
-    const int theme = language_.theme(draw(static_cast<std::size_t>(language_.topics)), 1);
-    const Sentence words = sentence(draw, language_, theme, training ? all.first(seen_) : all.subspan(seen_));
+    Draws draws(training ? "studies.gap.labelled" : "studies.gap.labelled.test", seed_, i);
+    const int theme = language_.theme(draws.below(language_.topics), 1);
+    const Sentence words = sentence(draws, language_, theme, training ? all.first(seen_) : all.subspan(seen_));
     sentences.push_back({1, words});
     sentences.push_back({0, mirror(words)});
   }
@@ -152,7 +141,7 @@ Sentence GapCorpus::mirror(const Sentence& sentence) const {
 
 std::string GapCorpus::text(const Sentence& sentence) const {
   std::string line;
-  for (const int word : sentence) line += (line.empty() ? "" : " ") + language_.words[static_cast<std::size_t>(word)];
+  for (const int word : sentence) line += (line.empty() ? "" : " ") + language_.words[word];
   return line;
 }
 

@@ -144,33 +144,41 @@ Belief GapOracle::belief(const ShownPair& pair) const {
 }
 
 GapScore score(const GapOracle& oracle, std::span<const AnsweredPair> pairs) {
-  GroupedMean loss, best_loss, excess, share_right, next, next_best;
-  GapScore found;
+  std::vector<double> counts, nats, best_nats, excess, right, expected_right, ones, next, next_best;  // [pairs] each
+  long hidden = 0;
   for (const AnsweredPair& pair : pairs) {
     const Belief belief = oracle.belief(pair.shown);
     check(pair.hidden.size() == belief.hidden.size(), std::to_string(belief.hidden.size()) + " words are hidden, " +
                                                           std::to_string(pair.hidden.size()) + " answers given");
-    double nats = 0, expected_right = 0;
+    double best = 0, expected = 0;
     for (std::size_t i = 0; i < belief.hidden.size(); ++i) {
       const std::vector<double>& p = belief.hidden[i];  // [words]
-      const auto answer = static_cast<std::size_t>(pair.hidden[i]);
+      const std::size_t answer = pair.hidden[i];
       check(answer < p.size(), "the answer " + std::to_string(pair.hidden[i]) + " is no word");
-      nats -= std::log(p[answer]);
-      expected_right += *std::max_element(p.begin(), p.end());
+      best -= std::log(p[answer]);
+      expected += *std::max_element(p.begin(), p.end());
     }
-    const auto count = static_cast<double>(belief.hidden.size());
-    loss.add(pair.nats, count);
-    best_loss.add(nats, count);
-    excess.add(pair.nats - nats, count);
-    share_right.add(pair.right, expected_right);  // a ratio of two sums over pairs, and its error is that
-    next.add(pair.next_right, 1);
-    next_best.add(std::max(belief.continues, 1 - belief.continues), 1);
-    found.hidden += static_cast<long>(count);
+    hidden += static_cast<long>(belief.hidden.size());
+    counts.push_back(belief.hidden.size());
+    nats.push_back(pair.nats);
+    best_nats.push_back(best);
+    excess.push_back(pair.nats - best);
+    right.push_back(pair.right);
+    expected_right.push_back(expected);
+    ones.push_back(1);
+    next.push_back(pair.next_right);
+    next_best.push_back(std::max(belief.continues, 1 - belief.continues));
   }
-  check(found.hidden > 0, "no pair hides a word");
+  check(hidden > 0, "no pair hides a word");
   return {
-      static_cast<long>(pairs.size()), found.hidden,    loss.estimate(),     best_loss.estimate(), excess.estimate(),
-      share_right.estimate(),          next.estimate(), next_best.estimate()};
+      .pairs = static_cast<long>(pairs.size()),
+      .hidden = hidden,
+      .loss = mean_of_groups(nats, counts),
+      .best_loss = mean_of_groups(best_nats, counts),
+      .excess = mean_of_groups(excess, counts),
+      .share_right = mean_of_groups(right, expected_right),  // a ratio of two sums over pairs, and its error is that
+      .next_accuracy = mean_of_groups(next, ones),
+      .next_best_accuracy = mean_of_groups(next_best, ones)};
 }
 
 double next_sentence_ceiling(const GapLanguage& language) { return 1 - 0.5 / language.themes(); }

@@ -13,11 +13,9 @@ namespace {
 
 /// [V, V], of the first n symbols.
 std::vector<double> pairs_of(const Symbols& text, std::size_t n) {
-  const auto V = static_cast<std::size_t>(text.size());
+  const long V = text.size();
   std::vector<double> pairs(V * V, 0);
-  for (std::size_t i = 0; i + 1 < n; ++i) {
-    ++pairs[static_cast<std::size_t>(text.ids[i]) * V + static_cast<std::size_t>(text.ids[i + 1])];
-  }
+  for (std::size_t i = 0; i + 1 < n; ++i) ++pairs[text.ids[i] * V + text.ids[i + 1]];
   return pairs;
 }
 
@@ -34,9 +32,9 @@ double mean_nats(const std::vector<double>& pairs, F nats) {
 
 /// H(b | a) = -sum of n(a, b) ln(n(a, b) / n(a)) / N: no model that sees only a can be better on these pairs.
 double entropy_of(const std::vector<double>& pairs, long V) {
-  std::vector<double> rows(static_cast<std::size_t>(V), 0);
-  for (std::size_t i = 0; i < pairs.size(); ++i) rows[i / static_cast<std::size_t>(V)] += pairs[i];
-  return mean_nats(pairs, [&](std::size_t i) { return -std::log(pairs[i] / rows[i / static_cast<std::size_t>(V)]); });
+  std::vector<double> rows(V, 0);
+  for (std::size_t i = 0; i < pairs.size(); ++i) rows[i / V] += pairs[i];
+  return mean_nats(pairs, [&](std::size_t i) { return -std::log(pairs[i] / rows[i / V]); });
 }
 
 /// What the model says of every pair: -ln p(b | a), [V, V].
@@ -44,7 +42,7 @@ std::vector<double> nats_of(const nn::Model<float>& model) {
   const long V = model.config().vocabulary;
   data::Batch each = empty_batch(V, 1);
   std::vector<double> nats;
-  for (int a = 0; a < V; ++a) each.tokens[static_cast<std::size_t>(a)] = a;
+  for (int a = 0; a < V; ++a) each.tokens[a] = a;
   const std::vector<float> logits = logits_of(model, each);  // [V, 1, V]
   for (long a = 0; a < V; ++a) {
     const float* row = logits.data() + a * V;
@@ -69,11 +67,11 @@ void run(Lab& lab) {
   const double entropy = entropy_of(pairs, V);
   lab.figure("entropy of the pairs, nats", exact(entropy));
 
-  std::vector<double> wide, narrow;
   std::vector<train::Curve> curves;
-  for (const std::uint64_t seed : lab.seeds()) {
+  lab.each_seed([&](std::uint64_t seed) {
+    double above[2];  // as many channels as symbols, and fewer
     for (const long channels : {V, narrow_width}) {
-      lab.at("a model of " + std::to_string(channels) + " channels, seed " + std::to_string(seed));
+      lab.at("a model of " + std::to_string(channels) + " channels");
       Net<float> net({.vocabulary = V,
                       .context = length,
                       .layers = 0,
@@ -83,25 +81,23 @@ void run(Lab& lab) {
                       .norm = nn::NormPlace::none,
                       .output = {.tie = false}},
                      seed);
-      train::Curve curve{std::to_string(channels) + " channels", {}, {}, {}, {}};
+      train::Curve curve{std::to_string(channels) + " channels"};
       Fit how{.steps = lab.steps(1500), .lr = 1e-2, .weight_decay = 0, .seed = seed};
       how.after = [&](long step) {
         if (step % 25 != 0 && step != how.steps) return;
         const std::vector<double> nats = nats_of(net.model);
-        curve.x.push_back(static_cast<double>(step));
-        curve.y.push_back(mean_nats(pairs, [&](std::size_t i) { return nats[i]; }));
+        curve.add(step, mean_nats(pairs, [&](std::size_t i) { return nats[i]; }));
       };
-      fit<float>(
-          net, how, [&](long step) { return text.windows(seed, step, sequences, length, 0, trained); },
-          lab.interruption);
-      (channels == V ? wide : narrow).push_back(curve.y.back() - entropy);
+      fit<float>(net, how, lab.interruption,
+                 [&](long step) { return text.windows(seed, step, sequences, length, 0, trained); });
+      above[channels == V ? 0 : 1] = curve.y.back() - entropy;
       if (seed == 1) curves.push_back(std::move(curve));
     }
-  }
-  lab.claim("above it, as many channels as symbols", mean_of(wide, "seeds"), between(-1e-6, 0.02));
-  lab.figure("above it, 8 channels", mean_of(narrow, "seeds"));
-  lab.claim("what 8 channels cannot hold", paired(narrow, wide, "seeds"), at_least(0.02));
-  curves.push_back({"entropy", {curves.front().x.front(), curves.front().x.back()}, {entropy, entropy}, {}, {}});
+    lab.claim("above it, as many channels as symbols", above[0], between(-1e-6, 0.02));
+    lab.figure("above it, 8 channels", above[1]);
+    lab.claim("what 8 channels cannot hold", above[1] - above[0], at_least(0.02));
+  });
+  curves.push_back({"entropy", {curves.front().x.front(), curves.front().x.back()}, {entropy, entropy}});
   lab.picture(train::line_chart({"A model without layers becomes a table of pairs",
                                  "Its loss falls to the entropy of the text's pairs, and stays there; with fewer "
                                  "channels than symbols the table does not fit."},

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "nn/transformer.h"
+#include "studies/circuits/texts/draws.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"
 #include "train/circuits/head_weights.h"
@@ -21,61 +23,44 @@ constexpr double strength = 50;  // beta of both heads, and the gain of what is 
 /// A block of `period` distinct tokens twice, behind a mark or not. Targets count where the block repeats.
 data::Batch twice(const ConstructedSize& size, std::uint64_t seed, bool marked, long sequences) {
   data::Batch batch = empty_batch(sequences, size.length(marked));
-  const autograd::Random random(seed, autograd::hash("constructed"));
   for (long b = 0; b < sequences; ++b) {
-    std::vector<int> block(static_cast<std::size_t>(size.symbols));
-    for (std::size_t i = 0; i < block.size(); ++i) block[i] = static_cast<int>(i) + 1;
-    for (std::size_t i = 0; i < static_cast<std::size_t>(size.period); ++i) {
-      std::swap(block[i], block[i + random.below(block.size() - i, static_cast<std::uint64_t>(b) * 1000 + i)]);
-    }
+    std::vector<int> block(size.symbols);
+    std::iota(block.begin(), block.end(), 1);
+    Draws("constructed", seed, 0, b * 1000).shuffle(std::span(block), size.period);
     const long begin = marked ? 1 : 0;
     int *x = batch.tokens.data() + b * batch.length, *y = batch.targets.data() + b * batch.length;
-    for (long t = begin; t < batch.length; ++t) x[t] = block[static_cast<std::size_t>((t - begin) % size.period)];
+    for (long t = begin; t < batch.length; ++t) x[t] = block[(t - begin) % size.period];
     for (long t = begin + size.period; t + 1 < batch.length; ++t) y[t] = x[t + 1];
   }
   return batch;
 }
 
-double largest_miss(const nn::Model<double>& model, const data::Batch& batch) {
-  double most = 0;
-  for (const Judged& one : judge(model, batch)) {
-    const double missed = -std::expm1(-one.nll);  // 1 - p
-    if (!(missed <= most)) most = missed;         // a NaN stays
-  }
-  return most;
-}
-
 void run(Lab& lab) {
   const ConstructedSize size;
   Net<double> net = constructed_circuit(size);
-  std::vector<double> missed, attended, first;
-  for (const std::uint64_t seed : lab.seeds()) {
+  double missed = 0, elsewhere = 0;  // the largest 1 - p, and 1 - attention to what followed before
+  std::vector<double> first;
+  const auto raise = [](double& most, double value) {
+    if (!(value <= most) && !std::isnan(most)) most = value;
+  };
+  lab.each_seed([&](std::uint64_t seed) {
     const data::Batch batch = twice(size, seed, true, lab.size(200, 4));
-    missed.push_back(largest_miss(net.model, batch));
-    const auto patterns = patterns_of(net.model, batch);
-    double least = 1;
+    for (const Judged& one : judge(net.model, batch)) raise(missed, -std::expm1(-one.nll));
+    const std::vector<double> pattern = patterns_of(net.model, batch)[1];  // [B, T, T]
     for (long b = 0; b < batch.sequences; ++b) {
       for (long t = size.period + 1; t < batch.length; ++t) {
-        const auto row = static_cast<std::size_t>((b * batch.length + t) * batch.length);
-        const double looks = patterns[1][row + static_cast<std::size_t>(t - size.period + 1)];
-        if (!(looks >= least)) least = looks;
+        raise(elsewhere, 1 - pattern[(b * batch.length + t) * batch.length + t - size.period + 1]);
       }
     }
-    attended.push_back(1 - least);
     // Without a mark the first token looks at itself: it stands before itself, as it seems, and before the second one.
     const data::Batch bare = twice(size, seed, false, lab.size(200, 4));
     for (const Judged& one : judge(net.model, bare)) {
       if (one.place % bare.length == size.period) first.push_back(std::exp(-one.nll));
     }
-  }
-  const auto most = [](const std::vector<double>& values) {
-    double found = values.front();
-    for (const double value : values) found = value <= found ? found : value;
-    return found;
-  };
+  });
   const auto [least_first, most_first] = std::minmax_element(first.begin(), first.end());
-  lab.claim("largest 1 - p where the block repeats", exact(most(missed)), at_most(1e-12));
-  lab.claim("largest 1 - attention to what followed before", exact(most(attended)), at_most(1e-12));
+  lab.claim("largest 1 - p where the block repeats", exact(missed), at_most(1e-12));
+  lab.claim("largest 1 - attention to what followed before", exact(elsewhere), at_most(1e-12));
   lab.claim("p of the first repeated token's successor without a mark", exact(*least_first),
             between(0.499999, 0.500001));
   lab.claim("the same, where it is largest", exact(*most_first), between(0.499999, 0.500001));
@@ -87,13 +72,12 @@ void run(Lab& lab) {
   const data::Batch shown = twice(size, 1, true, 1);
   const auto patterns = patterns_of(net.model, shown);
   std::vector<std::string> names;
-  for (long t = 0; t < size.length(true); ++t)
-    names.push_back(t == 0 ? "mark" : std::to_string(shown.tokens[static_cast<std::size_t>(t)]));
+  for (long t = 0; t < size.length(true); ++t) names.push_back(t == 0 ? "mark" : std::to_string(shown.tokens[t]));
   for (const long layer : {0L, 1L}) {
     lab.picture(
         train::heat_map({layer == 0 ? "The first head looks at the token before" : "The second one at what followed",
                          "A row is a token that looks, a column one that is looked at."},
-                        {names, names, patterns[static_cast<std::size_t>(layer)]}, 0, 1));
+                        {names, names, patterns[layer]}, 0, 1));
   }
   lab.note(
       "The residual stream has parts for the token, its place, the token before, and what comes next. The first "

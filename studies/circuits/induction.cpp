@@ -42,7 +42,7 @@ double gained(const nn::Model<float>& model, const data::Batch& test, autograd::
   double sum = 0;
   const std::vector<Judged> places = judge(model, test, observer);
   for (const Judged& one : places) sum += one.nll;
-  return std::log(static_cast<double>(data_of.symbols)) - sum / static_cast<double>(places.size());
+  return std::log(data_of.symbols) - sum / places.size();
 }
 
 /// What is seen of a model on the way, [evaluations] each; `last_looks` is [evaluations, H, T]: where each head of the
@@ -70,10 +70,10 @@ void draw(Lab& lab, const Course& course, const Course& single, const data::Batc
                                  "Accuracy where the block repeats, the best prefix-matching score of the second layer "
                                  "and the best previous-token score of the first rise together; one layer stays."},
                                 {.name = "step"}, {.name = "share", .low = 0, .high = 1},
-                                {{"accuracy", course.steps, course.accuracy, {}, {}},
-                                 {"prefix matching", course.steps, course.prefix, {}, {}},
-                                 {"previous token", course.steps, course.previous, {}, {}},
-                                 {"accuracy, one layer", single.steps, single.accuracy, {}, {}}}));
+                                {{"accuracy", course.steps, course.accuracy},
+                                 {"prefix matching", course.steps, course.prefix},
+                                 {"previous token", course.steps, course.previous},
+                                 {"accuracy, one layer", single.steps, single.accuracy}}));
   train::Table looks;  // [evaluations, T]
   for (long t = 0; t < probe.length; ++t) looks.columns.push_back(std::to_string(probe.tokens.data()[t]));
   for (std::size_t i = 0; i < course.steps.size(); ++i) {
@@ -88,10 +88,7 @@ void draw(Lab& lab, const Course& course, const Course& single, const data::Batc
 }
 
 void run(Lab& lab) {
-  Tally two, one, smeared, cut, without_induction, without_others, swap_two, swap_one;
-  std::vector<double> loss, prefix, previous, positive, selves, phase, prefix_apart, loss_apart;
-  std::vector<double> keys, keys_over_others, key_positivity, lost, lost_others;
-  for (const std::uint64_t seed : lab.seeds()) {
+  lab.each_seed([&](std::uint64_t seed) {
     const data::Batch test = data_of.batch(seed + 1'000'000, 0, lab.size(256, 4));
     const data::Batch probe = data_of.batch(seed + 2'000'000, 0, lab.size(32, 2));
     const auto batches = [&](long step) { return data_of.batch(seed, step, 64); };
@@ -103,16 +100,20 @@ void run(Lab& lab) {
       };
       return with;
     };
-    const std::string of_seed = ", seed " + std::to_string(seed);
-
-    lab.at("two layers" + of_seed);
-    Net<float> net(shape(2), seed);
     Course course, single_course;
-    fit<float>(net, watched(net, course), batches, lab.interruption);
-    two.add(correct(net.model, test));
-    swap_two.add(swapped(net.model, seed, lab.size(4000, 4)));
-    const double gain = gained(net.model, test);
-    loss.push_back(std::log(static_cast<double>(data_of.symbols)) - gain);
+    lab.at("two layers");
+    Net<float> net(shape(2), seed);
+    fit<float>(net, watched(net, course), lab.interruption, batches);
+    lab.at("one layer");
+    Net<float> single(shape(1), seed);
+    fit<float>(single, watched(single, single_course), lab.interruption, batches);
+    lab.at("one layer with smeared keys");
+    Net<float> smeared(smeared_body, seed);
+    fit<float>(smeared, how, lab.interruption, batches);
+    lab.at("two layers, the second one's keys made of tokens");
+    Net<float> tokens(shape(2), seed);
+    FromTokens from_tokens(tokens.model, "k");
+    fit<float>(tokens, how, lab.interruption, batches, &from_tokens);
 
     // Which heads look for what followed, and which look one token back.
     const auto patterns = patterns_of(net.model, test);
@@ -120,20 +121,13 @@ void run(Lab& lab) {
     const std::vector<double> before = look_scores(Look::previous_token, patterns[0], test, heads);
     const auto best = std::max_element(matching.begin(), matching.end()) - matching.begin();
     const auto earlier = std::max_element(before.begin(), before.end()) - before.begin();
-    prefix.push_back(most(matching));
-    previous.push_back(std::accumulate(before.begin(), before.end(), 0.0));
-    positive.push_back(train::ov_positivity(net.model, {1, best}));
-    selves.push_back(raise_themselves(net.model, {1, best}));
     const Found found = found_by(net.model, {1, best}, written_by(net.model, 0, before));
-    keys.push_back(found.over_chance);
-    key_positivity.push_back(found.positivity);
     const train::Composition pair = train::composition_of(net.model, {1, best}, {0, earlier});
-    keys_over_others.push_back(pair.k / std::max(pair.q, pair.v));
 
     // What is lost without heads, while all look where they looked.
     std::set<Head> induction_heads, others;
     for (long h = 0; h < heads; ++h) {
-      if (matching[static_cast<std::size_t>(h)] > 0.3) induction_heads.insert({1, h});
+      if (matching[h] > 0.3) induction_heads.insert({1, h});
     }
     for (const long layer : {1L, 0L}) {
       for (long h = 0; h < heads && others.size() < induction_heads.size(); ++h) {
@@ -141,64 +135,43 @@ void run(Lab& lab) {
       }
     }
     WithoutHeads<float> cut_off(net.model, induction_heads, &patterns), control(net.model, others, &patterns);
-    without_induction.add(correct(net.model, test, &cut_off));
-    without_others.add(correct(net.model, test, &control));
-    lost.push_back(1 - gained(net.model, test, &cut_off) / gain);
-    lost_others.push_back(1 - gained(net.model, test, &control) / gain);
+    const double gain = gained(net.model, test);
+    const auto lost = [&](WithoutHeads<float>& without) { return 1 - gained(net.model, test, &without) / gain; };
 
-    lab.at("one layer" + of_seed);
-    Net<float> single(shape(1), seed);
-    fit<float>(single, watched(single, single_course), batches, lab.interruption);
-    one.add(correct(single.model, test));
-    swap_one.add(swapped(single.model, seed, lab.size(4000, 4)));
     const std::size_t window = std::max<std::size_t>(1, course.accuracy.size() / 5);
     const Rise rise = steepest(course.accuracy, window);
-    std::vector<double> lead;
-    for (std::size_t i = 0; i < course.loss.size(); ++i) lead.push_back(single_course.loss[i] - course.loss[i]);
-    phase.push_back(rise.share);
-    prefix_apart.push_back(std::abs(rise.middle - steepest(course.prefix, window).middle));
-    loss_apart.push_back(std::abs(rise.middle - steepest(lead, window).middle));
-
-    lab.at("one layer with smeared keys" + of_seed);
-    Net<float> smear(smeared_body, seed);
-    fit<float>(smear, how, batches, lab.interruption);
-    smeared.add(correct(smear.model, test));
-    lab.at("two layers, the second one's keys made of tokens" + of_seed);
-    Net<float> tokens(shape(2), seed);
-    FromTokens from_tokens(tokens.model, "k");
-    data::Batch batch;
-    fit<float>(
-        tokens.parameters, how,
-        [&](autograd::Tape<float>& tape, long step) {
-          tape.observer = &from_tokens;
-          batch = batches(step);
-          return batch_loss(tokens.model, tape, batch);
-        },
-        lab.interruption);
-    cut.add(correct(tokens.model, test, &from_tokens));
+    const auto from_rise = [&](const std::vector<double>& series) {
+      return std::abs(rise.middle - steepest(series, window).middle);
+    };
+    lab.claim("two layers, accuracy where the block repeats", correct(net.model, test), at_least(0.95));
+    lab.claim("their loss there, nats", std::log(data_of.symbols) - gain, at_most(0.25));
+    lab.claim("one layer", correct(single.model, test), at_most(0.15));
+    lab.claim("one layer with smeared keys", correct(smeared.model, test), at_least(0.90));
+    lab.claim("two layers without K-composition", correct(tokens.model, test, &from_tokens), at_most(0.20));
+    lab.claim("best prefix-matching score of the second layer", most(matching), at_least(0.6));
+    lab.claim("previous-token scores of the first layer's heads, their sum",
+              std::accumulate(before.begin(), before.end(), 0.0), at_least(0.5));
+    lab.claim("positivity of the induction head's OV circuit", train::ov_positivity(net.model, {1, best}),
+              at_least(0.8));
+    lab.claim("tokens that it raises most when it looks at them", raise_themselves(net.model, {1, best}),
+              at_least(0.9));
+    lab.figure("its K-composition with previous-token heads, over chance", found.over_chance);
+    lab.claim("over its Q- and V-composition with the best of them", pair.k / std::max(pair.q, pair.v), at_least(2));
+    lab.claim("positivity of its QK circuit through them", found.positivity, at_least(0.8));
+    lab.claim("accuracy without the induction heads", correct(net.model, test, &cut_off), at_most(0.15));
+    lab.claim("share of what the context brings that goes with them", lost(cut_off), at_least(0.8));
+    lab.claim("accuracy without as many others, of the second layer first", correct(net.model, test, &control),
+              at_least(0.8));
+    lab.claim("share of what the context brings that goes with those", lost(control), at_most(0.2));
+    lab.claim("share of the rise within a fifth of the steps", rise.share, at_least(0.6));
+    lab.claim("from it to the rise of prefix matching, of all steps", from_rise(course.prefix), at_most(0.1));
+    lab.claim("to where the loss leaves one layer's, of all steps",
+              from_rise(difference(single_course.loss, course.loss)), at_most(0.1));
+    lab.claim("change of log odds by the swap, two layers", swapped(net.model, seed, lab.size(4000, 4)), at_least(3));
+    lab.claim("change of log odds by the swap, one layer", swapped(single.model, seed, lab.size(4000, 4)),
+              between(-0.1, 0.1));
     if (seed == 1) draw(lab, course, single_course, probe, best);
-  }
-  lab.claim("two layers, accuracy where the block repeats", two.estimate(), at_least(0.95));
-  lab.claim("their loss there, nats", mean_of(loss, "seeds"), at_most(0.25));
-  lab.claim("one layer", one.estimate(), at_most(0.15));
-  lab.claim("one layer with smeared keys", smeared.estimate(), at_least(0.90));
-  lab.claim("two layers without K-composition", cut.estimate(), at_most(0.20));
-  lab.claim("best prefix-matching score of the second layer", mean_of(prefix, "seeds"), at_least(0.6));
-  lab.claim("previous-token scores of the first layer's heads, their sum", mean_of(previous, "seeds"), at_least(0.5));
-  lab.claim("positivity of the induction head's OV circuit", mean_of(positive, "seeds"), at_least(0.8));
-  lab.claim("tokens that it raises most when it looks at them", mean_of(selves, "seeds"), at_least(0.9));
-  lab.figure("its K-composition with previous-token heads, over chance", mean_of(keys, "seeds"));
-  lab.claim("over its Q- and V-composition with the best of them", mean_of(keys_over_others, "seeds"), at_least(2));
-  lab.claim("positivity of its QK circuit through them", mean_of(key_positivity, "seeds"), at_least(0.8));
-  lab.claim("accuracy without the induction heads", without_induction.estimate(), at_most(0.15));
-  lab.claim("share of what the context brings that goes with them", mean_of(lost, "seeds"), at_least(0.8));
-  lab.claim("accuracy without as many others, of the second layer first", without_others.estimate(), at_least(0.8));
-  lab.claim("share of what the context brings that goes with those", mean_of(lost_others, "seeds"), at_most(0.2));
-  lab.claim("share of the rise within a fifth of the steps", mean_of(phase, "seeds"), at_least(0.6));
-  lab.claim("from it to the rise of prefix matching, of all steps", mean_of(prefix_apart, "seeds"), at_most(0.1));
-  lab.claim("to where the loss leaves one layer's, of all steps", mean_of(loss_apart, "seeds"), at_most(0.1));
-  lab.claim("change of log odds by the swap, two layers", swap_two.estimate(), at_least(3));
-  lab.claim("change of log odds by the swap, one layer", swap_one.estimate(), between(-0.1, 0.1));
+  });
   lab.note(
       "Blocks of 16 to 32 distinct tokens of 64 are repeated to fill 64 places. What is learned and counted are "
       "the places whose token stood before: there copying is right every time, and any guess once in 64.");

@@ -3,9 +3,9 @@
 // find the one behind the same title takes a second layer.
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 #include "studies/circuits/paths.h"
+#include "studies/circuits/texts/draws.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"
 
@@ -35,17 +35,14 @@ struct People {
   };
 
   /// Three people of different titles and names; of the first one, who is asked for, the name is kept or not.
-  std::vector<Person> three(const autograd::Random& random, std::uint64_t& drawn) const {
-    const auto below = [&](int count) {
-      return static_cast<int>(random.below(static_cast<std::uint64_t>(count), drawn++));
-    };
+  std::vector<Person> three(Draws& draws) const {
     std::vector<Person> people;
     while (people.size() < 3) {
-      Person one{below(titles), {}};
+      Person one{draws.below(titles), {}};
       if (cut_into_syllables) {
-        for (int i = 0; i < 3; ++i) one.name.push_back(first_syllable + below(syllables));
+        for (int i = 0; i < 3; ++i) one.name.push_back(first_syllable + draws.below(syllables));
       } else {
-        one.name = {first_name + below(single)};
+        one.name = {first_name + draws.below(single)};
       }
       const bool wanted = novel && people.empty();
       if (is_kept(one.title, one.name) != wanted) continue;
@@ -59,49 +56,41 @@ struct People {
 
   /// Training: sentences about any of the three until the text is full. Names are learned; words follow by chance.
   data::Batch documents(std::uint64_t seed, long step, long sequences) const {
-    const autograd::Random random(seed, autograd::hash("people"), static_cast<std::uint64_t>(step));
     data::Batch batch = empty_batch(sequences, length);
     for (long b = 0; b < sequences; ++b) {
-      std::uint64_t drawn = static_cast<std::uint64_t>(b) * 4096;
-      const std::vector<Person> people = three(random, drawn);
+      Draws draws("people", seed, step, b * 4096);
+      const std::vector<Person> people = three(draws);
       std::vector<int> text{mark};
-      while (text.size() < length + 1) sentence(people[random.below(3, drawn++)], random, drawn, text);
+      while (text.size() < length + 1) sentence(people[draws.below(3)], draws, text);
       std::copy_n(text.begin(), length, batch.tokens.begin() + b * length);
       for (long t = 0; t < length; ++t) {
-        const int next = text[static_cast<std::size_t>(t + 1)];
-        if (next >= first_name) batch.targets[static_cast<std::size_t>(b * length + t)] = next;
+        if (text[t + 1] >= first_name) batch.targets[b * length + t] = text[t + 1];
       }
     }
     return batch;
   }
 
-  static void sentence(const Person& who, const autograd::Random& random, std::uint64_t& drawn,
-                       std::vector<int>& text) {
+  static void sentence(const Person& who, Draws& draws, std::vector<int>& text) {
     text.push_back(1 + who.title);
     text.insert(text.end(), who.name.begin(), who.name.end());
-    for (std::uint64_t n = 2 + random.below(3, drawn++); n > 0; --n) {
-      text.push_back(first_word + static_cast<int>(random.below(words, drawn++)));
-    }
+    for (int n = 2 + draws.below(3); n > 0; --n) text.push_back(first_word + draws.below(words));
   }
 
   /// One sentence about each, in any order, then the first one's title, and its name but for the last token: what comes
   /// next is the name. Returns the other two's names' first tokens too, [sequences, 3]: whose is whose.
   data::Batch questions(std::uint64_t seed, long sequences, std::vector<std::vector<int>>& names) const {
-    const autograd::Random random(seed, autograd::hash("questions"));
     data::Batch batch = empty_batch(sequences, length);
     for (long b = 0; b < sequences; ++b) {
-      std::uint64_t drawn = static_cast<std::uint64_t>(b) * 4096;
-      const std::vector<Person> people = three(random, drawn);
+      Draws draws("questions", seed, 0, b * 4096);
+      const std::vector<Person> people = three(draws);
       std::vector<std::size_t> order{0, 1, 2};
-      std::swap(order[0], order[random.below(3, drawn++)]);
+      draws.shuffle(std::span(order), 1);
       std::vector<int> text{mark};
-      for (const std::size_t i : order) sentence(people[i], random, drawn, text);
+      for (const std::size_t i : order) sentence(people[i], draws, text);
       const std::size_t asked = text.size();
       text.push_back(1 + people[0].title);
       text.insert(text.end(), people[0].name.begin(), people[0].name.end());
-      for (std::size_t t = asked; t + 1 < text.size(); ++t) {
-        batch.targets[static_cast<std::size_t>(b * length) + t] = text[t + 1];
-      }
+      for (std::size_t t = asked; t + 1 < text.size(); ++t) batch.targets[b * length + t] = text[t + 1];
       std::copy(text.begin(), text.end(), batch.tokens.begin() + b * length);
       names.push_back({people[0].name[0], people[1].name[0], people[2].name[0]});
     }
@@ -130,10 +119,10 @@ Completed complete(const nn::Model<float>& model, const People& people, std::uin
     }
     before = b;
     const float* row = logits.data() + one.place * People::vocabulary;
-    const auto& three = names[static_cast<std::size_t>(b)];
+    const auto& three = names[b];
     found.right.push_back(row[three[0]] > row[three[1]] && row[three[0]] > row[three[2]] ? 1 : 0);
     found.first.push_back(std::exp(-one.nll));
-    found.lift.push_back(static_cast<double>(row[three[0]] - (row[three[1]] + row[three[2]]) / 2));
+    found.lift.push_back(row[three[0]] - (row[three[1]] + row[three[2]]) / 2);
   }
   return found;
 }
@@ -142,42 +131,32 @@ void run(Lab& lab) {
   for (const bool in_syllables : {false, true}) {
     const People training{.cut_into_syllables = in_syllables};
     const People asked{.cut_into_syllables = in_syllables, .novel = true};
-    Tally right[2], first[2], later[2], lift[2], beyond, familiar;
-    for (const std::uint64_t seed : lab.seeds()) {
-      std::vector<double> less;  // one layer's less a quarter of two layers', question by question
+    lab.each_seed([&](std::uint64_t seed) {
+      Completed found[2], familiar;  // of one layer and two; of two, names of the training
       for (const long layers : {1L, 2L}) {
-        lab.at(std::string(in_syllables ? "names of syllables, " : "names, ") + std::to_string(layers) +
-               " layers, seed " + std::to_string(seed));
+        lab.at(std::string(in_syllables ? "names of syllables, " : "names, ") + std::to_string(layers) + " layers");
         Net<float> net(attention_only(People::vocabulary, People::length, layers), seed);
-        fit<float>(
-            net, {.steps = lab.steps(in_syllables ? 5000 : 2000), .seed = seed},
-            [&](long step) { return training.documents(seed, step, 64); }, lab.interruption);
-        const Completed found = complete(net.model, asked, seed, lab.size(1000, 4));
-        right[layers - 1].add(found.right);
-        first[layers - 1].add(found.first);
-        later[layers - 1].add(found.later);
-        lift[layers - 1].add(found.lift);
-        if (layers == 1) less = found.lift;
-        for (std::size_t i = 0; layers == 2 && i < less.size(); ++i) less[i] -= found.lift[i] / 4;
-        if (layers == 2) familiar.add(complete(net.model, training, seed, lab.size(1000, 4)).first);
+        fit<float>(net, {.steps = lab.steps(in_syllables ? 5000 : 2000), .seed = seed}, lab.interruption,
+                   [&](long step) { return training.documents(seed, step, 64); });
+        found[layers - 1] = complete(net.model, asked, seed, lab.size(1000, 4));
+        if (layers == 2) familiar = complete(net.model, training, seed, lab.size(1000, 4));
       }
-      beyond.add(less);
-    }
-    if (in_syllables) {
-      lab.claim("never seen: its later syllables, two layers", later[1].estimate(), at_least(0.8));
-      lab.claim("the same, one layer", later[0].estimate(), at_most(0.3));
-    } else {
-      lab.claim("never with this title: right of three, two layers", right[1].estimate(), at_least(0.9));
-      lab.claim("the same, one layer", right[0].estimate(), at_most(0.45));
-      lab.claim("log odds against the other two, two layers", lift[1].estimate(), at_least(3));
-      lab.claim("one layer's log odds less a quarter of these", beyond.estimate(), at_most(0));
-    }
-    const std::string names = in_syllables ? "never seen" : "never with this title";
-    lab.figure(names + ": p of its first token, two layers", first[1].estimate());
-    lab.figure(names + ": p of its first token, one layer", first[0].estimate());
-    lab.figure(
-        std::string(in_syllables ? "seen in training" : "seen with this title") + ": p of the first token, two layers",
-        familiar.estimate());
+      const auto& [one, two] = found;
+      if (in_syllables) {
+        lab.claim("never seen: its later syllables, two layers", two.later, at_least(0.8));
+        lab.claim("the same, one layer", one.later, at_most(0.3));
+      } else {
+        lab.claim("never with this title: right of three, two layers", two.right, at_least(0.9));
+        lab.claim("the same, one layer", one.right, at_most(0.45));
+        lab.claim("log odds against the other two, two layers", two.lift, at_least(3));
+        lab.claim("one layer's log odds less a quarter of these", difference(one.lift, two.lift, 0.25), at_most(0));
+      }
+      const std::string names = in_syllables ? "never seen" : "never with this title";
+      const std::string seen = in_syllables ? "seen in training" : "seen with this title";
+      lab.figure(names + ": p of its first token, two layers", two.first);
+      lab.figure(names + ": p of its first token, one layer", one.first);
+      lab.figure(seen + ": p of the first token, two layers", familiar.first);
+    });
   }
   lab.note(
       "Documents of 64 tokens about three people, a sentence each time one is named. Every test has two others "

@@ -17,6 +17,7 @@
 #include <cmath>
 
 #include "nn/transformer.h"
+#include "studies/circuits/texts/draws.h"
 #include "studies/circuits/texts/part_tasks.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"
@@ -35,13 +36,13 @@ constexpr long words = 512, channels = 16, wide = 48;  // V, C, F
 
 /// All words with their labels, each a sequence of its own, behind a mark if wanted.
 data::Batch labelled(std::uint64_t seed, bool marked) {
-  const autograd::Random random(seed, autograd::hash("labels of words"));
+  Draws draws("labels of words", seed);
   const long length = marked ? 2 : 1;
   data::Batch batch = empty_batch(words, length);
-  for (long v = 0; v < words; ++v) {
-    batch.tokens[static_cast<std::size_t>(v * length)] = static_cast<int>(words);
-    batch.tokens[static_cast<std::size_t>((v + 1) * length - 1)] = static_cast<int>(v);
-    batch.labels.push_back(static_cast<int>(random.below(2, static_cast<std::uint64_t>(v))));
+  for (int v = 0; v < words; ++v) {
+    batch.tokens[v * length] = words;
+    batch.tokens[(v + 1) * length - 1] = v;
+    batch.labels.push_back(draws.below(2));
   }
   return batch;
 }
@@ -128,27 +129,20 @@ void label(Lab& lab) {
   std::vector<train::Bar> bars;
   std::vector<double> weights;
   for (const Kind& kind : kinds) {
-    Tally right;
-    for (const std::uint64_t seed : lab.seeds()) {
-      lab.at(std::string("labels, ") + kind.name + ", seed " + std::to_string(seed));
+    lab.each_seed([&](std::uint64_t seed) {
+      lab.at(std::string("labels, ") + kind.name);
       Net<float> net = net_of(kind, seed);
-      if (seed == 1 && !kind.marked) weights.push_back(static_cast<double>(net.parameters.count()));
+      if (seed == 1 && !kind.marked) weights.push_back(net.parameters.count());
       const data::Batch batch = labelled(seed, kind.marked);
       Linear linear(net.model);
       autograd::Observer<float>* const observer = kind.linear ? &linear : nullptr;
       fit<float>(
-          net.parameters, {.steps = lab.steps(1000), .lr = 1e-2, .weight_decay = 0, .seed = seed},
-          [&](autograd::Tape<float>& tape, long) {
-            tape.observer = observer;
-            nn::Scores scores;
-            return train::loss_of(net.model, tape, train::part_of(batch, 0, words), 0, 1.0 / words, scores);
-          },
-          lab.interruption);
-      right.add(right_labels(net.model, batch, observer));
-    }
-    const Estimate found = right.estimate();
-    lab.claim(std::string("labels that are right: ") + kind.name, found, kind.wanted);
-    bars.push_back({kind.name, found.mean, found.low, found.high, {}, kind.wanted.low, kind.wanted.high});
+          net, {.steps = lab.steps(1000), .lr = 1e-2, .weight_decay = 0, .seed = seed}, lab.interruption,
+          [&](long) { return batch; }, observer);
+      lab.claim(std::string("labels that are right: ") + kind.name, right_labels(net.model, batch, observer),
+                kind.wanted);
+    });
+    bars.push_back(bar_of(kind.name, lab.findings.back().found, kind.wanted));
   }
   const auto [fewest, most] = std::minmax_element(weights.begin(), weights.end());
   lab.claim("weights, the fewest over the most", exact(*fewest / *most), between(1, 1));
@@ -162,13 +156,6 @@ void label(Lab& lab) {
 
 // 2. Order of words.
 
-/// How many of each pair of texts are right, of two.
-std::vector<double> pairs_of(const std::vector<double>& right) {
-  std::vector<double> pairs;
-  for (std::size_t i = 0; i + 1 < right.size(); i += 2) pairs.push_back((right[i] + right[i + 1]) / 2);
-  return pairs;
-}
-
 void order(Lab& lab) {
   struct Case {
     const char* name;
@@ -181,9 +168,9 @@ void order(Lab& lab) {
                         {"learned", Position::learned, false},
                         {"rotary", Position::rotary, false},
                         {"none, in one direction", Position::none, true}}) {
-    Tally seen, longer;
-    for (const std::uint64_t seed : lab.seeds()) {
-      lab.at(std::string("order, positions ") + c.name + ", seed " + std::to_string(seed));
+    const Bound wanted = c.position != Position::none ? at_least(0.95) : c.causal ? at_least(0.9) : between(0.49, 0.51);
+    lab.each_seed([&](std::uint64_t seed) {
+      lab.at(std::string("order, positions ") + c.name);
       Net<float> net({.vocabulary = Order::vocabulary,
                       .context = Order::longer + 1,
                       .layers = 2,
@@ -195,25 +182,19 @@ void order(Lab& lab) {
                       .output = {.tie = false}},
                      seed);
       const autograd::Random lengths(seed, autograd::hash("lengths"));
-      fit<float>(
-          net, {.steps = lab.steps(1500), .seed = seed},
-          [&](long step) {
-            const auto more = lengths.below(Order::most - Order::least + 1, static_cast<std::uint64_t>(step));
-            return Order::batch(seed, step, 32, Order::least + static_cast<long>(more));
-          },
-          lab.interruption);
+      fit<float>(net, {.steps = lab.steps(1500), .seed = seed}, lab.interruption, [&](long step) {
+        const auto more = lengths.below(Order::most - Order::least + 1, step);
+        return Order::batch(seed, step, 32, Order::least + static_cast<long>(more));
+      });
       const auto right = [&](long length) {
-        return pairs_of(correct(net.model, Order::batch(seed + 1'000'000, length, lab.size(500, 4), length)));
+        return means_of_pairs(correct(net.model, Order::batch(seed + 1'000'000, length, lab.size(500, 4), length)));
       };
-      seen.add(right(Order::most));
-      longer.add(right(Order::longer));
-    }
-    const Estimate found = seen.estimate(), beyond = longer.estimate();
-    const Bound wanted = c.position != Position::none ? at_least(0.95) : c.causal ? at_least(0.9) : between(0.49, 0.51);
-    lab.claim(std::string("order that is right, positions: ") + c.name, found, wanted);
-    lab.figure("the same of texts twice as long", beyond);
-    bars.push_back({c.name, found.mean, found.low, found.high, {}, wanted.low, wanted.high});
-    bars.push_back({std::string(c.name) + ", twice as long", beyond.mean, beyond.low, beyond.high});
+      lab.claim(std::string("order that is right, positions: ") + c.name, right(Order::most), wanted);
+      lab.figure("the same of texts twice as long", right(Order::longer));
+    });
+    const auto beyond = lab.findings.rbegin(), found = beyond + 1;
+    bars.push_back(bar_of(c.name, found->found, wanted));
+    bars.push_back(bar_of(std::string(c.name) + ", twice as long", beyond->found));
   }
   lab.picture(train::bar_chart({"Which of two words comes first",
                                 "Without positions a model that reads in both directions gets half right, exactly; "

@@ -23,7 +23,7 @@ template <class T>
 Matrix Paths<T>::written(Head head, const Matrix& x) const {
   const auto weights = train::weights_of(model_, head);
   const Matrix values = product(x, transposed(weights.v));  // [B T, D]
-  const std::vector<T>& pattern = patterns_[static_cast<std::size_t>(head.layer)];
+  const std::vector<T>& pattern = patterns_[head.layer];
   const long L = batch_.length, H = model_.config().heads, D = values.columns;
   Matrix brought = train::zeros(values.rows, D);  // z_t = sum over s of A(t, s) v_s
   for (long b = 0; b < batch_.sequences; ++b)
@@ -50,9 +50,9 @@ std::vector<double> Paths<T>::nats(const Matrix& x) const {
   const Matrix logits = product(x, unembedding_);  // [B T, V]
   std::vector<double> all;
   for (long i = 0; i < logits.rows; ++i) {
-    const int target = batch_.targets[static_cast<std::size_t>(i)];
+    const int target = batch_.targets[i];
     if (target < 0) continue;
-    const double* row = logits.values.data() + i * logits.columns;
+    const double* row = logits.row(i);
     const double most = *std::max_element(row, row + logits.columns);
     double total = 0;
     for (long v = 0; v < logits.columns; ++v) total += std::exp(row[v] - most);
@@ -70,11 +70,6 @@ autograd::Tensor<float> FromTokens::see(std::string_view, std::string_view leaf,
   if (leaf == "v" || !attention_.positions) return made;
   const auto places = linear(slice(on(tape, attention_.positions), 0, 0, x.shape[1]), weight);
   return add(made, reshape(repeat(places, x.shape[0]), x.shape));
-}
-
-Matrix sum(Matrix a, const Matrix& b, double factor) {
-  for (std::size_t i = 0; i < a.values.size(); ++i) a.values[i] += factor * b.values[i];
-  return a;
 }
 
 template class Paths<float>;

@@ -71,7 +71,4 @@ class FromTokens : public autograd::Observer<float> {
   autograd::Tensor<float> tokens_;
 };
 
-/// a + factor b, of one size.
-train::Matrix sum(train::Matrix a, const train::Matrix& b, double factor = 1);
-
 }  // namespace primer::studies

@@ -38,12 +38,12 @@ std::vector<double> swapped(const nn::Model<T>& model, std::uint64_t seed, long 
 }
 
 Rise steepest(const std::vector<double>& series, std::size_t window) {
-  const double whole = series.back() - series.front(), points = static_cast<double>(series.size());
+  const double whole = series.back() - series.front();
   if (!(whole > 0)) return {NAN, NAN};
   Rise most{0, 0};
   for (std::size_t i = 0; i + window < series.size(); ++i) {
     const double rise = (series[i + window] - series[i]) / whole;
-    if (rise > most.share) most = {rise, (static_cast<double>(i) + static_cast<double>(window) / 2) / points};
+    if (rise > most.share) most = {rise, (i + window / 2.0) / series.size()};
   }
   return most;
 }
@@ -51,13 +51,12 @@ Rise steepest(const std::vector<double>& series, std::size_t window) {
 template <class T>
 Matrix written_by(const nn::Model<T>& model, long layer, std::span<const double> weights) {
   const long C = model.config().channels;
-  Matrix sum = train::zeros(C, C);
+  Matrix all = train::zeros(C, C);
   for (std::size_t h = 0; h < weights.size(); ++h) {
     const HeadWeights head = weights_of(model, Head{layer, static_cast<long>(h)});
-    const Matrix ov = product(head.o, head.v);
-    for (std::size_t i = 0; i < ov.values.size(); ++i) sum.values[i] += weights[h] * ov.values[i];
+    all = sum(std::move(all), product(head.o, head.v), weights[h]);
   }
-  return sum;
+  return all;
 }
 
 template <class T>
@@ -66,8 +65,7 @@ Found found_by(const nn::Model<T>& model, Head head, const Matrix& written) {
   const Matrix qk = product(transposed(weights.q), weights.k), by_keys = product(qk, written);  // [C, C]
   const double score = frobenius_norm(by_keys) / (frobenius_norm(qk) * frobenius_norm(written));
   // The eigenvalues of E M E^T [V, V] that are not zero are those of M E^T E [C, C].
-  return {score * std::sqrt(static_cast<double>(qk.rows)),
-          train::positivity(product(by_keys, train::token_sums_of(model).seen))};
+  return {score * std::sqrt(qk.rows), train::positivity(product(by_keys, train::token_sums_of(model).seen))};
 }
 
 template <class T>
@@ -82,10 +80,10 @@ double raise_themselves(const nn::Model<T>& model, Head head) {
   const Matrix raised = raised_by(model, head);
   double most = 0;
   for (long i = 0; i < raised.rows; ++i) {
-    const double* row = raised.values.data() + i * raised.columns;
-    most += std::max_element(row, row + raised.columns) == row + i ? 1 : 0;
+    const double* row = raised.row(i);
+    most += std::max_element(row, row + raised.columns) == row + i;
   }
-  return most / static_cast<double>(raised.rows);
+  return most / raised.rows;
 }
 
 #define PRIMER_PROBES(T)                                                          \

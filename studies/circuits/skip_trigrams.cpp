@@ -23,11 +23,10 @@ constexpr int V = Doctor::vocabulary, town = Doctor::bay + 1;  // a noun that ne
 constexpr int destinations[]{Doctor::title, Doctor::title + 3, Doctor::in, Doctor::at};
 
 Net<float> trained(Lab& lab, long layers, std::uint64_t seed) {
-  lab.at(std::to_string(layers) + (layers == 1 ? " layer, seed " : " layers, seed ") + std::to_string(seed));
+  lab.at(std::to_string(layers) + (layers == 1 ? " layer" : " layers"));
   Net<float> net(attention_only(V, Doctor::length, layers), seed);
-  fit<float>(
-      net, {.steps = lab.steps(2000), .seed = seed}, [&](long step) { return Doctor::documents(seed, step, 64); },
-      lab.interruption);
+  fit<float>(net, {.steps = lab.steps(2000), .seed = seed}, lab.interruption,
+             [&](long step) { return Doctor::documents(seed, step, 64); });
   return net;
 }
 
@@ -43,17 +42,12 @@ std::vector<double> p_of(std::vector<double> logs) {
   return logs;
 }
 
-std::vector<double> less(std::vector<double> a, const std::vector<double>& b, double factor = 1) {
-  for (std::size_t i = 0; i < a.size(); ++i) a[i] -= factor * b[i];
-  return a;
-}
-
 /// ln p(X | X had this title) - ln p(X | X had another's): what it brings that the name stood behind the title.
 std::vector<double> lifts(const nn::Model<float>& model, std::uint64_t seed, long count) {
   const auto asked = [&](bool swapped) {
     return log_p(model, Doctor::questions(Doctor::Asked::unseen, seed, count, swapped));
   };
-  return less(asked(false), asked(true));
+  return difference(asked(false), asked(true));
 }
 
 /// ln p of what follows keep ... in, and keep ... at: the noun that belongs there, the other one's, or one that never
@@ -77,8 +71,7 @@ std::vector<double> kept(const nn::Model<float>& model, Noun noun, std::uint64_t
 double log_unigram(std::uint64_t seed, long count) {
   const data::Batch text = Doctor::documents(seed + 1'000'000, 0, count);
   const auto of = [&](int token) { return std::count(text.targets.begin(), text.targets.end(), token); };
-  return std::log(static_cast<double>(of(Doctor::mind) + of(Doctor::bay)) / 2 /
-                  static_cast<double>(text.target_count()));
+  return std::log((of(Doctor::mind) + of(Doctor::bay)) / 2.0 / text.target_count());
 }
 
 /// What each head adds by looking at keep from the preposition, above what it adds to the nouns that keep never has:
@@ -89,21 +82,19 @@ std::array<Added, heads> added_by(const nn::Model<float>& model, int preposition
   const auto pattern = train::patterns_of(model, batch)[0];  // [B, H, T, T]
   const int right = preposition == Doctor::in ? Doctor::mind : Doctor::bay;
   const int mistaken = right == Doctor::mind ? Doctor::bay : Doctor::mind;
-  const auto sequences = static_cast<double>(batch.sequences);
   std::array<Added, heads> added;
   for (long h = 0; h < heads; ++h) {
     double look = 0;  // mean of A(t, s): keep stands at s = t - 2
     for (long place = 0; place < batch.sequences * batch.length; ++place) {
-      if (batch.targets[static_cast<std::size_t>(place)] < 0) continue;
+      if (batch.targets[place] < 0) continue;
       const long b = place / batch.length, t = place % batch.length;
-      const long row = (b * heads + h) * batch.length + t;
-      look += static_cast<double>(pattern[static_cast<std::size_t>(row * batch.length + t - 2)]) / sequences;
+      const double looks = pattern[((b * heads + h) * batch.length + t) * batch.length + t - 2];
+      look += looks / batch.sequences;
     }
     const Matrix ov = raised_by(model, {0, h});
     double others = 0;  // mean
     for (int noun = town; noun < Doctor::way; ++noun) others += ov(Doctor::keep, noun) / (Doctor::nouns - 2);
-    added[static_cast<std::size_t>(h)] = {look * (ov(Doctor::keep, right) - others),
-                                          look * (ov(Doctor::keep, mistaken) - others)};
+    added[h] = {look * (ov(Doctor::keep, right) - others), look * (ov(Doctor::keep, mistaken) - others)};
   }
   return added;
 }
@@ -113,7 +104,7 @@ Matrix looks_of(const nn::Model<float>& model, Head head) {
   const train::HeadWeights weights = weights_of(model, head);
   const Matrix rows = train::token_rows_of(model);
   Matrix scores = product(product(rows, transposed(weights.q)), transposed(product(rows, transposed(weights.k))));
-  for (double& one : scores.values) one /= std::sqrt(static_cast<double>(weights.q.rows));
+  for (double& one : scores.values) one /= std::sqrt(weights.q.rows);
   return scores;
 }
 
@@ -122,7 +113,7 @@ Matrix above_mean(Matrix table) {
   for (long i = 0; i < table.rows; ++i) {
     double sum = 0;
     for (long j = 0; j < table.columns; ++j) sum += table(i, j);
-    for (long j = 0; j < table.columns; ++j) table(i, j) -= sum / static_cast<double>(table.columns);
+    for (long j = 0; j < table.columns; ++j) table(i, j) -= sum / table.columns;
   }
   return table;
 }
@@ -136,7 +127,7 @@ std::string strongest(const Matrix& looks, const Matrix& raised, std::size_t cou
       if (looks(from, source) < 0) continue;
       const auto [first, last] =
           from < Doctor::name ? std::pair{Doctor::name, Doctor::verb} : std::pair{Doctor::noun, Doctor::way};
-      const double* row = raised.values.data() + source * V;
+      const double* row = raised.row(source);
       const auto out = std::max_element(row + first, row + last);
       found.emplace_back(-looks(from, source) * *out, Doctor::word(source) + " ... " + Doctor::word(from) + " -> " +
                                                           Doctor::word(static_cast<int>(out - row)));
@@ -180,47 +171,39 @@ void draw(Lab& lab, const nn::Model<float>& model) {
 }
 
 void run(Lab& lab) {
-  Tally own, any, right, mistaken, mistaken_two, other, beyond, lift_one, lift_two;
-  std::vector<double> copying, same_head;
   const long count = lab.size(1000, 4);
-  for (const std::uint64_t seed : lab.seeds()) {
+  lab.each_seed([&](std::uint64_t seed) {
     const Net<float> one = trained(lab, 1, seed), two = trained(lab, 2, seed);
-    own.add(p_of(log_p(one.model, Doctor::questions(Doctor::Asked::own, seed, count))));
-    any.add(p_of(log_p(one.model, Doctor::questions(Doctor::Asked::any, seed, count))));
-
-    double copies = 0;
-    for (long h = 0; h < heads; ++h) copies += train::ov_positivity(one.model, {0, h}) > 0.5 ? 1.0 / heads : 0;
-    copying.push_back(copies);
-
-    const std::vector<double> unigram(static_cast<std::size_t>(2 * count), log_unigram(seed, lab.size(1000, 50)));
-    right.add(p_of(kept(one.model, Noun::right, seed, count)));
-    mistaken.add(less(kept(one.model, Noun::mistaken, seed, count), unigram));
-    mistaken_two.add(less(kept(two.model, Noun::mistaken, seed, count), unigram));
-    other.add(less(kept(one.model, Noun::other, seed, count), unigram));
+    const auto p_of_name = [&](Doctor::Asked asked) {
+      return p_of(log_p(one.model, Doctor::questions(asked, seed, count)));
+    };
+    double copying = 0;
+    for (long h = 0; h < heads; ++h) copying += train::ov_positivity(one.model, {0, h}) > 0.5 ? 1.0 / heads : 0;
+    const std::vector<double> unigram(2 * count, log_unigram(seed, lab.size(1000, 50)));
+    const auto above_unigram = [&](const Net<float>& net, Noun noun) {
+      return difference(kept(net.model, noun, seed, count), unigram);
+    };
     double least = INFINITY;  // of in and at: what the head that adds most to the right noun adds to the mistaken one
     for (const int preposition : {Doctor::in, Doctor::at}) {
       const auto added = added_by(one.model, preposition, seed, lab.size(100, 4));
       least = std::min(least, std::max_element(added.begin(), added.end())->second);
     }
-    same_head.push_back(least);
-
     const std::vector<double> by_one = lifts(one.model, seed, count), by_two = lifts(two.model, seed, count);
-    lift_one.add(by_one);
-    lift_two.add(by_two);
-    beyond.add(less(by_one, by_two, 0.25));
+    lab.claim("p of a Doctor's own name after the second Doctor", p_of_name(Doctor::Asked::own), at_least(0.5));
+    lab.figure("p of a name that goes with any title, seen with this one", p_of_name(Doctor::Asked::any));
+    lab.claim("share of heads with OV positivity above 0.5", copying, at_least(0.5));
+    lab.claim("p of mind after keep ... in, of bay after keep ... at", p_of(kept(one.model, Noun::right, seed, count)),
+              at_least(0.5));
+    lab.claim("ln p of bay after keep ... in over its share of the text", above_unigram(one, Noun::mistaken),
+              at_least(0));
+    lab.claim("what the head that adds most to mind adds to bay", least, at_least(0));
+    lab.claim("ln p of town there, a noun that keep never has", above_unigram(one, Noun::other), at_most(0));
+    lab.claim("ln p of bay there, two layers", above_unigram(two, Noun::mistaken), at_most(0));
+    lab.claim("lift of a name new with its title, two layers", by_two, at_least(3));
+    lab.figure("lift, one layer", by_one);
+    lab.claim("lift of one layer less a quarter of two layers'", difference(by_one, by_two, 0.25), at_most(0));
     if (seed == 1) draw(lab, one.model);
-  }
-  lab.claim("p of a Doctor's own name after the second Doctor", own.estimate(), at_least(0.5));
-  lab.figure("p of a name that goes with any title, seen with this one", any.estimate());
-  lab.claim("share of heads with OV positivity above 0.5", mean_of(copying, "seeds"), at_least(0.5));
-  lab.claim("p of mind after keep ... in, of bay after keep ... at", right.estimate(), at_least(0.5));
-  lab.claim("ln p of bay after keep ... in over its share of the text", mistaken.estimate(), at_least(0));
-  lab.claim("what the head that adds most to mind adds to bay", mean_of(same_head, "seeds"), at_least(0));
-  lab.claim("ln p of town there, a noun that keep never has", other.estimate(), at_most(0));
-  lab.claim("ln p of bay there, two layers", mistaken_two.estimate(), at_most(0));
-  lab.claim("lift of a name new with its title, two layers", lift_two.estimate(), at_least(3));
-  lab.figure("lift, one layer", lift_one.estimate());
-  lab.claim("lift of one layer less a quarter of two layers'", beyond.estimate(), at_most(0));
+  });
   lab.note(
       "Documents of 64 tokens about three people of four titles and 200 names, with sentences about what is kept in "
       "mind and at bay among them. Names and the nouns behind in and at are learned. Lift: ln p of the name where it "

@@ -41,6 +41,12 @@ std::vector<Data> all_data(const std::string& book) {
 
 double mean(const std::vector<double>& values) { return mean_of(values, "targets").mean; }
 
+double loss_of(const nn::Model<float>& model, const data::Batch& test, autograd::Observer<float>* observer) {
+  std::vector<double> nats;
+  for (const Judged& one : judge(model, test, observer)) nats.push_back(one.nll);
+  return mean(nats);
+}
+
 /// Mean -ln p with paths of some kinds, nats.
 struct Losses {
   double uniform, direct, first, second, single, all;  // first, second: order 1 through heads of this layer alone
@@ -94,54 +100,36 @@ void draw(Lab& lab, const std::string& name, const Losses& found) {
                               table));
 }
 
-/// The whole, or the second layer's values or keys made of tokens alone.
-enum class Cut { none, values, keys };
-
 void run(Lab& lab) {
   for (const Data& data : all_data(lab.text())) {
-    std::vector<double> direct, individual, virtual_heads, share, loss[3];
-    for (const std::uint64_t seed : lab.seeds()) {
+    lab.each_seed([&](std::uint64_t seed) {
       const data::Batch test = data.test(seed + 1'000'000, 0, lab.size(64, 2));
-      for (const Cut cut : {Cut::none, Cut::values, Cut::keys}) {
-        lab.at(data.name +
-               (cut == Cut::none     ? ""
-                : cut == Cut::values ? ", without virtual heads"
-                                     : ", without K-composition") +
-               ", seed " + std::to_string(seed));
-        Net<float> net(attention_only(data.vocabulary, length, 2), seed);
-        FromTokens from_tokens(net.model, cut == Cut::keys ? "k" : "v");
-        FromTokens* const watching = cut == Cut::none ? nullptr : &from_tokens;
-        data::Batch batch;
+      const auto learn = [&](Net<float>& net, const std::string& how, FromTokens* cut) {
+        lab.at(data.name + how);
         fit<float>(
-            net.parameters, {.steps = lab.steps(data.steps), .seed = seed},
-            [&](autograd::Tape<float>& tape, long step) {
-              tape.observer = watching;
-              batch = data.train(seed, step, lab.size(64, 8));
-              return batch_loss(net.model, tape, batch);
-            },
-            lab.interruption);
-        std::vector<double> nats;
-        for (const Judged& one : judge<float>(net.model, test, watching)) nats.push_back(one.nll);
-        loss[static_cast<std::size_t>(cut)].push_back(mean(nats));
-        if (cut != Cut::none) continue;
-        const Losses found = losses_of(net.model, test);
-        direct.push_back(found.uniform - found.direct);
-        individual.push_back(found.individual());
-        virtual_heads.push_back(found.virtual_heads());
-        share.push_back(found.virtual_heads() / found.individual());
-        if (seed == 1) draw(lab, data.name, found);
-      }
-    }
-    lab.figure(data.name + ": direct path, nats below uniform", mean_of(direct, "seeds"));
-    lab.figure(data.name + ": individual heads, nats below that", mean_of(individual, "seeds"));
-    lab.figure(data.name + ": virtual heads, nats below these", mean_of(virtual_heads, "seeds"));
-    lab.claim(data.name + ": virtual heads over individual ones", mean_of(share, "seeds"), at_least(0.1));
-    lab.figure(data.name + ": loss of the whole model", mean_of(loss[0], "seeds"));
-    lab.claim(data.name + ": more if trained without virtual heads", paired(loss[1], loss[0], "seeds"), at_most(0.05));
-    const std::string keys = data.name + ": more if trained without K-composition";
-    const Estimate more = paired(loss[2], loss[0], "seeds");
-    if (data.copies) lab.claim(keys, more, at_least(1));
-    else lab.figure(keys, more);
+            net, {.steps = lab.steps(data.steps), .seed = seed}, lab.interruption,
+            [&](long step) { return data.train(seed, step, lab.size(64, 8)); }, cut);
+        return loss_of(net.model, test, cut);
+      };
+      const nn::ModelConfig shape = attention_only(data.vocabulary, length, 2);
+      Net<float> net(shape, seed), no_virtual(shape, seed), no_composition(shape, seed);
+      FromTokens values(no_virtual.model, "v"), keys(no_composition.model, "k");
+      const double loss = learn(net, "", nullptr);
+      const Losses found = losses_of(net.model, test);
+      lab.figure(data.name + ": direct path, nats below uniform", found.uniform - found.direct);
+      lab.figure(data.name + ": individual heads, nats below that", found.individual());
+      lab.figure(data.name + ": virtual heads, nats below these", found.virtual_heads());
+      lab.claim(data.name + ": virtual heads over individual ones", found.virtual_heads() / found.individual(),
+                at_least(0.1));
+      lab.figure(data.name + ": loss of the whole model", loss);
+      lab.claim(data.name + ": more if trained without virtual heads",
+                learn(no_virtual, ", without virtual heads", &values) - loss, at_most(0.05));
+      const double more = learn(no_composition, ", without K-composition", &keys) - loss;
+      const std::string without_keys = data.name + ": more if trained without K-composition";
+      if (data.copies) lab.claim(without_keys, more, at_least(1));
+      else lab.figure(without_keys, more);
+      if (seed == 1) draw(lab, data.name, found);
+    });
   }
   lab.note(
       "Two layers of four heads. The book is read by bytes, its last tenth is the test; the blocks are those of the "

@@ -8,7 +8,6 @@
 #include "autograd/ops/linear.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/random.h"
-#include "studies/context/regression_tasks.h"
 
 namespace primer::studies {
 
@@ -23,12 +22,11 @@ static Matrix stacked(Matrix a, const Matrix& b) {
 
 std::vector<double> attended(const Views& views) {
   const Matrix keys = stacked(views.keys, views.own_keys), values = stacked(views.values, views.own_values);
-  std::vector<double> found(static_cast<std::size_t>(values.columns), 0);
+  std::vector<double> found(values.columns, 0);
   double total = 0;
   for (long i = 0; i < keys.rows; ++i) {
-    const double weight =
-        std::exp(dot(&keys.values[static_cast<std::size_t>(i * keys.columns)], views.query.data(), keys.columns));
-    for (long c = 0; c < values.columns; ++c) found[static_cast<std::size_t>(c)] += weight * values(i, c);
+    const double weight = std::exp(train::dot(keys.row(i), views.query.data(), keys.columns));
+    for (long c = 0; c < values.columns; ++c) found[c] += weight * values(i, c);
     total += weight;
   }
   for (double& one : found) one /= total;
@@ -59,8 +57,8 @@ Matrix DualModel::gradient(std::span<const long> examples, double eta, double al
   const long R = features_.columns, E = weights_.rows, n = static_cast<long>(examples.size());
   std::vector<double> phi, v;  // [n, R], [n, E]
   for (const long i : examples) {
-    phi.insert(phi.end(), features_.values.begin() + i * R, features_.values.begin() + (i + 1) * R);
-    v.insert(v.end(), views_.values.values.begin() + i * E, views_.values.values.begin() + (i + 1) * E);
+    phi.insert(phi.end(), features_.row(i), features_.row(i) + R);
+    v.insert(v.end(), views_.values.row(i), views_.values.row(i) + E);
   }
   Tape<double> tape;
   const Tensor<double> w = tape.input({E, R}, weights_.values);
@@ -70,8 +68,7 @@ Matrix DualModel::gradient(std::span<const long> examples, double eta, double al
 }
 
 void DualModel::step(std::span<const long> examples, double eta, double alpha) {
-  const Matrix slope = gradient(examples, eta, alpha);
-  for (std::size_t i = 0; i < slope.values.size(); ++i) weights_.values[i] -= eta * slope.values[i];
+  weights_ = sum(weights_, gradient(examples, eta, alpha), -eta);
 }
 
 template <class T>
@@ -97,8 +94,8 @@ static Tensor<T> viewed(const nn::FeedForward<T>& g, Tensor<T> u, double c) {
 template <class T>
 static Tensor<T> negatives(Tensor<T> k, const Changes& changes) {
   const long B = k.shape[0], N = k.shape[1], D = k.shape[2];
-  const long count = std::clamp(std::lround(changes.share * static_cast<double>(N)), 1L, N - 1);
-  std::vector<T> mean(static_cast<std::size_t>(B * N * N), 0);
+  const long count = std::clamp(std::lround(changes.share * N), 1L, N - 1);
+  std::vector<T> mean(B * N * N, 0);
   std::vector<std::pair<T, long>> others;
   const autograd::Random random(1, autograd::hash("negatives"));
   for (long i = 0; i < B * N; ++i) {
@@ -106,13 +103,11 @@ static Tensor<T> negatives(Tensor<T> k, const Changes& changes) {
     for (long j = 0; j < N; ++j) {
       if (j == i % N) continue;
       const T *a = k.data() + i * D, *b = k.data() + (i / N * N + j) * D;
-      const auto number = static_cast<std::uint64_t>(i * N + j);
-      others.emplace_back(
-          changes.drawn ? static_cast<T>(random.uniform(number)) : std::inner_product(a, a + D, b, T(0)), j);
+      const T least = changes.drawn ? T(random.uniform(i * N + j)) : std::inner_product(a, a + D, b, T(0));
+      others.emplace_back(least, j);
     }
     std::nth_element(others.begin(), others.begin() + count - 1, others.end());
-    for (long n = 0; n < count; ++n)
-      mean[static_cast<std::size_t>(i * N + others[static_cast<std::size_t>(n)].second)] = T(1) / static_cast<T>(count);
+    for (long n = 0; n < count; ++n) mean[i * N + others[n].second] = T(1) / static_cast<T>(count);
   }
   return k.tape->constant({B, N, N}, mean);
 }
@@ -127,8 +122,8 @@ Tensor<T> ContrastAttention<T>::operator()(Tensor<T> tokens) const {
   if (changes.beta) v = subtract(v, scale(matmul(negatives(k, changes), v), *changes.beta));
   Tensor<T> pattern = attention_pattern(query(own), concat(k, key(own), 1), {});  // [B, 1, 1, N + 1]
   if (changes.alpha) {
-    std::vector<T> counts(static_cast<std::size_t>(B * (N + 1)), 1);
-    for (long b = 0; b < B; ++b) counts[static_cast<std::size_t>(b * (N + 1) + N)] -= static_cast<T>(*changes.alpha);
+    std::vector<T> counts(B * (N + 1), 1);
+    for (long b = 0; b < B; ++b) counts[b * (N + 1) + N] -= static_cast<T>(*changes.alpha);
     pattern = multiply(pattern, tokens.tape->constant(pattern.shape, counts));
   }
   return attention_apply(pattern, concat(v, value(own), 1), {});

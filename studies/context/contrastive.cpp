@@ -6,7 +6,7 @@
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/layout.h"
 #include "autograd/ops/reduce.h"
-#include "autograd/random.h"
+#include "studies/circuits/texts/draws.h"
 #include "studies/context/contrast.h"
 #include "studies/context/regression_tasks.h"
 #include "studies/lab/fit.h"
@@ -74,31 +74,30 @@ struct Course {
 };
 
 Course trained(Lab& lab, const Variant& variant, const Tasks& test, std::uint64_t seed) {
-  lab.at(std::string(variant.name) + ", seed " + std::to_string(seed));
+  lab.at(variant.name);
   Model model(variant.changes, seed);
   Course course;
   Fit how{.steps = lab.steps(4000), .lr = 5e-3, .weight_decay = 0, .seed = seed};
   how.after = [&, every = std::max(1L, how.steps / 30)](long step) {
     if (step % every != 0) return;
     course.last = model.losses(test);
-    course.steps.push_back(static_cast<double>(step));
+    course.steps.push_back(step);
     course.losses.push_back(mean_of(course.last, "tasks").mean);
   };
   const auto loss = [&](Tape<float>& tape, long step) {
     const Tensor<float> off = model.off(tape, source.draw(seed, step, 256));
-    return scale(sum(multiply(off, off)), 0.5 / static_cast<double>(off.size()));
+    return scale(sum(multiply(off, off)), 0.5 / off.size());
   };
-  fit<float>(model.parameters, how, loss, lab.interruption);
+  fit<float>(model.parameters, how, lab.interruption, loss);
   return course;
 }
 
 /// |f_W(q) - attention's output| after 0, 1, ... N steps on one example each: of random keys, values and a query.
 std::vector<double> approach(std::uint64_t seed) {
-  std::uint64_t drawn = 0;
-  const autograd::Random random(seed, autograd::hash("contrast"));
+  Draws draws("contrast", seed);
   const auto normals = [&](long rows, long columns) {
     train::Matrix all = train::zeros(rows, columns);
-    for (double& one : all.values) one = 0.6 * random.normal(drawn++);
+    for (double& one : all.values) one = 0.6 * draws.normal();
     return all;
   };
   const Views views{normals(N, D), normals(N, D), normals(1, D), normals(1, D), normals(1, D).values};
@@ -107,9 +106,8 @@ std::vector<double> approach(std::uint64_t seed) {
   std::vector<double> apart;
   for (long i = 0; i <= N; ++i) {
     const std::vector<double> found = dual.answer();
-    double squares = 0;
-    for (std::size_t c = 0; c < found.size(); ++c) squares += std::pow(found[c] - wanted[c], 2);
-    apart.push_back(std::sqrt(squares));
+    const std::vector<double> off = difference(found, wanted);
+    apart.push_back(std::sqrt(train::dot(off.data(), off.data(), D)));
     if (i < N) dual.step(std::vector{i}, 1);
   }
   return apart;
@@ -121,8 +119,7 @@ void draw(Lab& lab, const std::vector<double>& apart, const std::vector<train::C
   lab.picture(train::line_chart({"The dual model comes to attention's output",
                                  "Each step is one of gradient descent on one example. The distance need not fall with "
                                  "each; after the last it is 0."},
-                                {.name = "steps"}, {.name = "distance", .low = 0},
-                                {{"dual model", steps, apart, {}, {}}}));
+                                {.name = "steps"}, {.name = "distance", .low = 0}, {{"dual model", steps, apart}}));
   lab.picture(train::line_chart({"Attention and its changes, trained on regression",
                                  "To take values of other examples away ends lower, and comes sooner to where "
                                  "attention ends; it helps less with those that are least alike than with drawn ones."},
@@ -130,45 +127,34 @@ void draw(Lab& lab, const std::vector<double>& apart, const std::vector<train::C
 }
 
 void run(Lab& lab) {
-  std::vector<double> start, end;
-  std::vector<std::vector<double>> last(variants.size()), sooner(variants.size());  // [variants][seeds]
-  std::vector<Tally> above(variants.size());                                        // the loss less attention's
-  Tally choice;  // the loss with negatives least alike, less that with as many drawn
-  for (const std::uint64_t seed : lab.seeds()) {
+  lab.each_seed([&](std::uint64_t seed) {
     const std::vector<double> apart = approach(seed);
-    start.push_back(apart.front()), end.push_back(apart.back());
     const Tasks test = source.draw(seed + 1'000'000, 0, lab.size(4000, 16));
     std::vector<Course> courses;
     std::vector<train::Curve> curves;
-    for (std::size_t i = 0; i < variants.size(); ++i) {
-      const Course& course = courses.emplace_back(trained(lab, variants[i], test, seed));
-      last[i].push_back(course.losses.back());
-      const double reached = 1.01 * courses[plain].losses.back();
-      sooner[i].push_back(course.reaches(reached) / courses[plain].reaches(reached));
-      std::vector<double> less = course.last;
-      for (std::size_t b = 0; b < less.size(); ++b) less[b] -= courses[plain].last[b];
-      above[i].add(less);
-      curves.push_back({variants[i].curve, course.steps, course.losses, {}, {}});
+    for (const Variant& variant : variants) {
+      const Course& course = courses.emplace_back(trained(lab, variant, test, seed));
+      curves.push_back({variant.curve, course.steps, course.losses});
     }
-    std::vector<double> less = courses[few].last;
-    for (std::size_t b = 0; b < less.size(); ++b) less[b] -= courses[drawn].last[b];
-    choice.add(less);
     if (seed == 1) draw(lab, apart, curves);
-  }
-  const auto seeds = [](const std::vector<double>& of) { return mean_of(of, "seeds"); };
-  lab.figure("from the dual model to attention's output, before the first step", seeds(start));
-  lab.claim("after a step on each example", seeds(end), at_most(1e-10));
-  for (std::size_t i = 0; i < variants.size(); ++i) {
-    lab.figure(std::string("loss: ") + variants[i].name, seeds(last[i]));
-  }
-  lab.figure("loss of saying 0", exact(d / 6.0));  // E (w'x)^2 / 2 = d / 3 / 2
-  lab.figure("loss of one step of gradient descent, which needs no softmax", exact(best_step(source, N).loss));
-  const auto named = [](std::size_t i, const char* what) { return std::string(variants[i].name) + ": " + what; };
-  for (const std::size_t i : {few, drawn, all_others}) {
-    lab.claim(named(i, "loss less attention's"), above[i].estimate(), at_most(0));
-    lab.claim(named(i, "steps to 1 % above attention's last loss, over attention's"), seeds(sooner[i]), at_most(0.8));
-  }
-  lab.figure("beta 0.5: loss with the 0.3 least alike, less that with 0.3 drawn", choice.estimate());
+
+    lab.figure("from the dual model to attention's output, before the first step", apart.front());
+    lab.claim("after a step on each example", apart.back(), at_most(1e-10));
+    for (std::size_t i = 0; i < variants.size(); ++i) {
+      lab.figure(std::string("loss: ") + variants[i].name, courses[i].losses.back());
+    }
+    lab.figure("loss of saying 0", exact(d / 6.0));  // E (w'x)^2 / 2 = d / 3 / 2
+    lab.figure("loss of one step of gradient descent, which needs no softmax", exact(best_step(source, N).loss));
+    const double reached = 1.01 * courses[plain].losses.back();
+    for (const std::size_t i : {few, drawn, all_others}) {
+      const std::string name = variants[i].name;
+      lab.claim(name + ": loss less attention's", difference(courses[i].last, courses[plain].last), at_most(0));
+      lab.claim(name + ": steps to 1 % above attention's last loss, over attention's",
+                courses[i].reaches(reached) / courses[plain].reaches(reached), at_most(0.8));
+    }
+    lab.figure("beta 0.5: loss with the 0.3 least alike, less that with 0.3 drawn",
+               difference(courses[few].last, courses[drawn].last));
+  });
   lab.note(
       "Fifteen examples of y = w'x, x uniform within 1 in ten dimensions, as tokens (x, y); the query (x, 0) looks at "
       "them and at itself through one head of softmax attention. Losses are half the mean squared error.");

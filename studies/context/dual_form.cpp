@@ -4,11 +4,11 @@
 
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/reduce.h"
-#include "autograd/random.h"
-#include "studies/context/momentum.h"
+#include "studies/circuits/texts/draws.h"
 #include "studies/context/regressor.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"
+#include "train/circuits/linear_algebra.h"
 #include "train/circuits/observers.h"
 
 namespace primer::studies {
@@ -36,6 +36,8 @@ Seen seen(const Regressor<float>& model, const Tasks& task) {
   }
   return found;
 }
+
+using train::dot;
 
 double square(double x) { return x * x; }
 
@@ -65,22 +67,19 @@ Seen tuned(Regressor<float>& model, const Tasks& task, const Tasks& asked, doubl
 double alike(const Seen& a, const Seen& b, const Seen& base) {
   double sum = 0;
   for (std::size_t l = 0; l < layers; ++l) {
-    double ab = 0, aa = 0, bb = 0;
-    for (std::size_t c = 0; c < a.added[l].size(); ++c) {
-      const double p = a.added[l][c] - base.added[l][c], q = b.added[l][c] - base.added[l][c];
-      ab += p * q, aa += p * p, bb += q * q;
-    }
-    sum += ab / std::sqrt(aa * bb) / layers;
+    const long C = shape.channels;
+    const std::vector<double> p = difference(a.added[l], base.added[l]), q = difference(b.added[l], base.added[l]);
+    const double pq = dot(p.data(), q.data(), C), pp = dot(p.data(), p.data(), C), qq = dot(q.data(), q.data(), C);
+    sum += pq / std::sqrt(pp * qq) / layers;
   }
   return sum;
 }
 
 /// The base with a random change of each layer.
 Seen at_random(Seen base, std::uint64_t seed, long b) {
-  const autograd::Random random(seed, autograd::hash("dual-form"), static_cast<std::uint64_t>(b));
-  std::uint64_t i = 0;
+  Draws draws("dual-form", seed, b);
   for (auto& layer : base.added)
-    for (double& one : layer) one += random.normal(i++);
+    for (double& one : layer) one += draws.normal();
   return base;
 }
 
@@ -99,62 +98,52 @@ double best_rate(Regressor<float>& model, const Tasks& tasks) {
 }
 
 void run(Lab& lab) {
-  Tally own, others, turned, chance, beyond;  // likeness of the context's update to another, task by task; own - turned
-  Tally without, read_by, trained_by, moved;  // squared errors over d
-  std::vector<train::Bar> bars;
-  for (const std::uint64_t seed : lab.seeds()) {
-    const std::string of_seed = ", seed " + std::to_string(seed);
-    lab.at("a transformer that reads regression" + of_seed);
-    Regressor<float> model(shape, seed);
+  lab.each_seed([&](std::uint64_t seed) {
+    lab.at("a transformer that reads regression");
+    Regressor<float> model(shape, seed), with_momentum(shape, seed);
     learn(model, source, lab.steps(800), seed, lab);
-    lab.at("updates by the context and by training" + of_seed);
+    lab.at("updates by the context and by training");
     const double rate = best_rate(model, source.draw(seed + 2'000'000, 0, lab.size(100, 1)));
     const Tasks test = source.draw(seed + 1'000'000, 0, lab.size(400, 3));
-    std::vector<double> by_own, by_others, by_turned, by_chance, more, errors[4];
+    std::vector<double> own, others, turned, chance;                // likeness of the context's update to another
+    std::vector<double> without, read_by, trained_by, by_momentum;  // squared errors over d
     for (long b = 0; b < test.count; ++b) {
       const Tasks task = test.part(b, 0, k + 1), other = test.part((b + 1) % test.count, 0, k + 1);
       const Seen base = seen(model, task.part(0, k, 1)), read = seen(model, task);
-      const Seen trained = tuned(model, task, task, rate), strange = tuned(model, other, task, rate);
-      by_own.push_back(alike(read, trained, base));
-      by_others.push_back(alike(read, strange, base));
-      by_turned.push_back(std::copysign(1, (read.y - base.y) * (strange.y - base.y)) * by_others.back());
-      by_chance.push_back(alike(read, at_random(base, seed, b), base));
-      more.push_back(by_own.back() - by_turned.back());
+      const Seen trained = tuned(model, task, task, rate), trained_on_other = tuned(model, other, task, rate);
+      own.push_back(alike(read, trained, base));
+      others.push_back(alike(read, trained_on_other, base));
+      turned.push_back(std::copysign(1, (read.y - base.y) * (trained_on_other.y - base.y)) * others.back());
+      chance.push_back(alike(read, at_random(base, seed, b), base));
       const double y = task.y_of(0, k);
-      errors[0].push_back(square(base.y - y) / d);
-      errors[1].push_back(square(read.y - y) / d);
-      errors[2].push_back(square(trained.y - y) / d);
+      without.push_back(square(base.y - y) / d);
+      read_by.push_back(square(read.y - y) / d);
+      trained_by.push_back(square(trained.y - y) / d);
     }
-    own.add(by_own), others.add(by_others), turned.add(by_turned), chance.add(by_chance), beyond.add(more);
-    lab.at("the same with momentum" + of_seed);
+    lab.at("the same with momentum");
     Momentum<float> momentum(0.5);
-    Regressor<float> other_model(shape, seed);
-    learn(other_model, source, lab.steps(800), seed, lab, &momentum);
-    const std::vector<double> said = predictions(other_model, test, &momentum);
-    for (long b = 0; b < test.count; ++b) {
-      errors[3].push_back(square(said[static_cast<std::size_t>(b * (k + 1) + k)] - test.y_of(b, k)) / d);
-    }
-    moved.add(errors[3]);
-    without.add(errors[0]), read_by.add(errors[1]), trained_by.add(errors[2]);
-  }
-  const auto bar = [&](const char* name, const Tally& of) {
-    const Estimate found = of.estimate();
-    bars.push_back({name, found.mean, found.low, found.high, {}, NAN, NAN});
-  };
-  bar("the same examples", own), bar("another task's", others), bar("another's, sign of the answer", turned);
-  bar("a random change", chance);
-  lab.picture(train::bar_chart({"What training does to attention's output, and what reading does",
-                                "Cosines of the two changes, means over layers and tasks, by what was trained on."},
-                               {.name = "cosine"}, bars));
-  lab.figure("error without examples", without.estimate());
-  lab.figure("error with ten examples in the context", read_by.estimate());
-  lab.figure("the same of a model with momentum 0.5 in its attention", moved.estimate());
-  lab.figure("error after training on each once, keys and values alone", trained_by.estimate());
-  lab.figure("cosine of what the context and training change", own.estimate());
-  lab.claim("a random change", chance.estimate(), between(-0.02, 0.02));
-  lab.claim("training on another task's examples", others.estimate(), between(-0.06, 0.06));
-  lab.figure("the same, turned round where its answer moves the other way", turned.estimate());
-  lab.claim("training on the task's own examples, less on another's, turned round", beyond.estimate(), at_least(0));
+    learn(with_momentum, source, lab.steps(800), seed, lab, &momentum);
+    const std::vector<double> said = predictions(with_momentum, test, &momentum);
+    for (long b = 0; b < test.count; ++b) by_momentum.push_back(square(said[b * (k + 1) + k] - test.y_of(b, k)) / d);
+
+    lab.figure("error without examples", without);
+    lab.figure("error with ten examples in the context", read_by);
+    lab.figure("the same of a model with momentum 0.5 in its attention", by_momentum);
+    lab.figure("error after training on each once, keys and values alone", trained_by);
+    lab.figure("cosine of what the context and training change", own);
+    lab.claim("a random change", chance, between(-0.02, 0.02));
+    lab.claim("training on another task's examples", others, between(-0.06, 0.06));
+    lab.figure("the same, turned round where its answer moves the other way", turned);
+    lab.claim("training on the task's own examples, less on another's, turned round", difference(own, turned),
+              at_least(0));
+  });
+  lab.picture(train::bar_chart(
+      {"What training does to attention's output, and what reading does",
+       "Cosines of the two changes, means over layers and tasks, by what was trained on."},
+      {.name = "cosine"},
+      {bar_of("the same examples", lab.findings[4].found), bar_of("another task's", lab.findings[6].found),
+       bar_of("another's, sign of the answer", lab.findings[7].found),
+       bar_of("a random change", lab.findings[5].found)}));
   lab.note(
       "A transformer of two layers reads ten examples of a linear function and a new x. Compared is what its layers of "
       "attention add there: with the examples, and without them after a step of gradient descent on each, less what "

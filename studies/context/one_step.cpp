@@ -15,7 +15,7 @@ namespace primer::studies {
 
 namespace {
 
-using autograd::Tensor, autograd::Tape;
+using autograd::Tensor, autograd::Tape, train::dot;
 
 constexpr long d = 10, N = 10, D = d + 1;  // inputs, examples, channels of a token (x, y)
 const Regression source{.inputs = d, .points = N + 1, .range = 0.5};
@@ -26,9 +26,7 @@ struct Answers {
 
   std::vector<double> half_squares(const Tasks& tasks) const {
     std::vector<double> all;
-    for (long b = 0; b < tasks.count; ++b) {
-      all.push_back(std::pow(y[static_cast<std::size_t>(b)] - tasks.y_of(b, N), 2) / 2);
-    }
+    for (long b = 0; b < tasks.count; ++b) all.push_back(std::pow(y[b] - tasks.y_of(b, N), 2) / 2);
     return all;
   }
   double loss(const Tasks& tasks) const { return mean_of(half_squares(tasks), "tasks").mean; }
@@ -51,7 +49,7 @@ struct Likeness {
   double answers = 0;                        // |difference| of y
 
   Likeness(const Answers& a, const Answers& b) {
-    const auto count = static_cast<double>(a.y.size());
+    const double count = a.y.size();
     for (std::size_t i = 0; i < a.y.size(); ++i) {
       const double *p = a.slopes.data() + i * d, *q = b.slopes.data() + i * d;
       const double pq = dot(p, q, d), pp = dot(p, p, d), qq = dot(q, q, d);
@@ -122,21 +120,20 @@ struct TwoSteps {
 };
 
 Model trained(Lab& lab, std::uint64_t seed, long times, long steps, train::Curve& course) {
-  lab.at("a layer used " + std::string(times == 1 ? "once" : "twice") + ", seed " + std::to_string(seed));
+  lab.at("a layer used " + std::string(times == 1 ? "once" : "twice"));
   Model model(times, seed, 0.1);
   const Tasks probe = source.draw(seed + 2'000'000, 0, lab.size(2000, 8));
   Fit how{.steps = lab.steps(steps), .lr = 5e-3, .clip = 1e-3, .weight_decay = 0, .seed = seed};
   how.after = [&, every = std::max(1L, how.steps / 50)](long step) {
     if (step % every != 0) return;
-    course.x.push_back(static_cast<double>(step));
-    course.y.push_back(model.answers(probe).loss(probe));
+    course.add(step, model.answers(probe).loss(probe));
   };
   const auto loss = [&](Tape<float>& tape, long step) {
     const Tasks tasks = source.draw(seed, step, 512);
     const auto off = subtract(model(pair_tokens(tape, tasks)), last_y(tape, tasks));
-    return scale(sum(multiply(off, off)), 0.5 / static_cast<double>(tasks.count));
+    return scale(sum(multiply(off, off)), 0.5 / tasks.count);
   };
-  fit<float>(model.parameters, how, loss, lab.interruption);
+  fit<float>(model.parameters, how, lab.interruption, loss);
   return model;
 }
 
@@ -158,24 +155,15 @@ void draw(Lab& lab, const std::vector<train::Curve>& curves, const LayerProducts
 
 void run(Lab& lab) {
   const BestStep best = best_step(source, N);
-  Tally closed_form;
-  std::vector<double> ratio, cosine, apart, answers, product, off_diagonal, between_both, beyond, alien;
-  std::vector<double> twice, plain, shrunk, over_shrunk;
-  for (const std::uint64_t seed : lab.seeds()) {
+  lab.each_seed([&](std::uint64_t seed) {
     const Tasks test = source.draw(seed + 1'000'000, 0, lab.size(10'000, 64));
     const Answers step = descended(test, best.rate), nothing{std::vector<double>(test.y.size(), 0), {}};
     std::vector<double> above = step.half_squares(test);
     for (double& one : above) one -= best.loss;
-    closed_form.add(above);
-    train::Curve once_course{"one layer", {}, {}, {}, {}}, twice_course{"used twice", {}, {}, {}, {}};
-
-    const Model once = trained(lab, seed, 1, 1200, once_course);
-    const Likeness alike(once.answers(test), step);
-    ratio.push_back(once.answers(test).loss(test) / step.loss(test));
-    cosine.push_back(alike.cosine);
-    apart.push_back(alike.apart / alike.length);
-    answers.push_back(alike.answers);
-    alien.push_back(once.answers(test.with_others_examples()).loss(test) / nothing.loss(test));
+    train::Curve once_course{"one layer"}, twice_course{"used twice"};
+    const Model once = trained(lab, seed, 1, 1200, once_course), two = trained(lab, seed, 2, 2500, twice_course);
+    const Answers answers = once.answers(test);
+    const Likeness alike(answers, step);
 
     // Its weights, and those halfway to the ones written by hand.
     const LayerProducts found = with_unit_diagonal(products_of(once.layer), d), by_hand = step_of(best.rate);
@@ -188,9 +176,6 @@ void run(Lab& lab) {
         halfway.pv(i, j) = (found.pv(i, j) + by_hand.pv(i, j)) / 2;
       }
     }
-    product.push_back(found.pv(d, d));
-    off_diagonal.push_back(std::sqrt(squares / (D * D - d)));
-    between_both.push_back(Model(halfway).answers(test).loss(test) / step.loss(test));
 
     double most = 0;  // on inputs and weights of sizes that it was not trained on
     for (const double factor : {0.5, 0.75, 1.25, 1.5}) {
@@ -199,39 +184,37 @@ void run(Lab& lab) {
         most = std::max(most, std::abs(once.answers(tasks).loss(tasks) - wanted) / wanted);
       }
     }
-    beyond.push_back(most);
 
-    const Model two = trained(lab, seed, 2, 2500, twice_course);
     const TwoSteps steps(source.draw(seed + 2'000'000, 1, lab.size(1000, 8)), lab.size(12, 2));
-    twice.push_back(two.answers(test).loss(test));
-    plain.push_back(Model(steps.plain, 2).answers(test).loss(test));
-    shrunk.push_back(Model(steps.shrunk, 2).answers(test).loss(test));
-    over_shrunk.push_back(twice.back() / shrunk.back());
-    if (seed > 1) continue;
+    const double twice = two.answers(test).loss(test), plain = Model(steps.plain, 2).answers(test).loss(test),
+                 shrunk = Model(steps.shrunk, 2).answers(test).loss(test);
+    lab.figure("half the mean squared error of one step at the best rate", exact(best.loss));
+    lab.claim("the same of explicit steps, less that", above, between(-0.01, 0.01));
+    lab.claim("loss of a trained layer over the explicit step's", answers.loss(test) / step.loss(test),
+              between(0.985, 1.02));
+    lab.claim("cosine of their changes with the query's x", alike.cosine, at_least(0.99));
+    lab.claim("distance of these over their length", alike.apart / alike.length, at_most(0.1));
+    lab.claim("distance of their predictions", alike.answers, at_most(0.05));
+    lab.figure("minus eta / N of the best rate", exact(-best.rate / N));
+    lab.claim("the learned product of weights in its place", found.pv(d, d), between(-0.636, -0.576));
+    lab.claim("W_K' W_Q off its diagonal, over the diagonal", std::sqrt(squares / (D * D - d)), at_most(0.05));
+    lab.claim("loss of weights halfway to those by hand, over the step's",
+              Model(halfway).answers(test).loss(test) / step.loss(test), between(0.98, 1.02));
+    lab.claim("largest relative difference of losses, x or w 0.5 to 1.5 times", most, at_most(0.1));
+    lab.claim("loss with another task's examples, over that of saying 0",
+              once.answers(test.with_others_examples()).loss(test) / nothing.loss(test), at_least(1));
+    lab.claim("the layer used twice, trained so", twice, at_most(0.125));
+    lab.figure("two steps at their best rate", plain);
+    lab.figure("GD++ at its best rate and shrinkage", shrunk);
+    lab.claim("the layer used twice over GD++", twice / shrunk, between(0.95, 1.05));
+    if (seed > 1) return;
     std::vector<train::Curve> curves{once_course, twice_course};
     const auto level = [&](const char* name, double loss) {
-      curves.push_back({name, {once_course.x.front(), twice_course.x.back()}, {loss, loss}, {}, {}});
+      curves.push_back({name, {once_course.x.front(), twice_course.x.back()}, {loss, loss}});
     };
-    level("one step", best.loss), level("two steps", plain.back()), level("GD++", shrunk.back());
+    level("one step", best.loss), level("two steps", plain), level("GD++", shrunk);
     draw(lab, curves, found);
-  }
-  const auto seeds = [](const std::vector<double>& values) { return mean_of(values, "seeds"); };
-  lab.figure("half the mean squared error of one step at the best rate", exact(best.loss));
-  lab.claim("the same of explicit steps, less that", closed_form.estimate(), between(-0.01, 0.01));
-  lab.claim("loss of a trained layer over the explicit step's", seeds(ratio), between(0.985, 1.02));
-  lab.claim("cosine of their changes with the query's x", seeds(cosine), at_least(0.99));
-  lab.claim("distance of these over their length", seeds(apart), at_most(0.1));
-  lab.claim("distance of their predictions", seeds(answers), at_most(0.05));
-  lab.figure("minus eta / N of the best rate", exact(-best.rate / N));
-  lab.claim("the learned product of weights in its place", seeds(product), between(-0.636, -0.576));
-  lab.claim("W_K' W_Q off its diagonal, over the diagonal", seeds(off_diagonal), at_most(0.05));
-  lab.claim("loss of weights halfway to those by hand, over the step's", seeds(between_both), between(0.98, 1.02));
-  lab.claim("largest relative difference of losses, x or w 0.5 to 1.5 times", seeds(beyond), at_most(0.1));
-  lab.claim("loss with another task's examples, over that of saying 0", seeds(alien), at_least(1));
-  lab.claim("the layer used twice, trained so", seeds(twice), at_most(0.125));
-  lab.figure("two steps at their best rate", seeds(plain));
-  lab.figure("GD++ at its best rate and shrinkage", seeds(shrunk));
-  lab.claim("the layer used twice over GD++", seeds(over_shrunk), between(0.95, 1.05));
+  });
   lab.note(
       "Ten examples of y = w'x, x uniform within 0.5 in ten dimensions, as tokens (x, y); then the query (x, 0), which "
       "nothing looks at. Losses are half the mean squared error. Rates are tuned on tasks that are not tested.");

@@ -9,9 +9,7 @@
 
 namespace primer::studies {
 
-using train::Matrix;
-
-double dot(const double* a, const double* b, long n) { return std::inner_product(a, a + n, b, 0.0); }
+using train::dot, train::Matrix;
 
 double Tasks::exact(long b, long i) const { return dot(w.data() + b * inputs, x_of(b, i), inputs); }
 
@@ -31,20 +29,17 @@ Tasks Tasks::scaled(double of_x, double of_w) const {
 
 Tasks Tasks::with_others_examples() const {
   Tasks mixed = *this;
-  const auto n = static_cast<std::size_t>(points);
   std::rotate(mixed.y.begin(), mixed.y.begin() + points, mixed.y.end());
-  for (std::size_t i = n - 1; i < y.size(); i += n) mixed.y[i] = y[i];
+  for (std::size_t i = points - 1; i < y.size(); i += points) mixed.y[i] = y[i];
   return mixed;
 }
 
 Tasks Regression::draw(std::uint64_t seed, long step, long count) const {
   Tasks tasks{count, points, inputs};
-  const auto random = [&](const char* of) {
-    return autograd::Random(seed, autograd::hash(of), static_cast<std::uint64_t>(step));
-  };
+  const auto random = [&](const char* of) { return autograd::Random(seed, autograd::hash(of), step); };
   const autograd::Random of_x = random("regression.x"), of_w = random("regression.w"), of_y = random("regression.y");
-  tasks.x.resize(static_cast<std::size_t>(count * points * inputs));
-  tasks.w.resize(static_cast<std::size_t>(count * inputs));
+  tasks.x.resize(count * points * inputs);
+  tasks.w.resize(count * inputs);
   std::array<std::uint32_t, 4> words{};  // numbers 4 k ... 4 k + 3
   for (std::size_t i = 0; i < tasks.x.size(); ++i) {
     if (range > 0 && i % 4 == 0) words = of_x.block(i / 4);
@@ -53,8 +48,7 @@ Tasks Regression::draw(std::uint64_t seed, long step, long count) const {
   for (std::size_t i = 0; i < tasks.w.size(); ++i) tasks.w[i] = of_w.normal(i);
   for (long b = 0; b < count; ++b) {
     for (long i = 0; i < points; ++i) {
-      const double off = noise > 0 ? noise * of_y.normal(static_cast<std::uint64_t>(b * points + i)) : 0;
-      tasks.y.push_back(tasks.exact(b, i) + off);
+      tasks.y.push_back(tasks.exact(b, i) + (noise > 0 ? noise * of_y.normal(b * points + i) : 0));
     }
   }
   return tasks;
@@ -62,17 +56,17 @@ Tasks Regression::draw(std::uint64_t seed, long step, long count) const {
 
 BestStep best_step(const Regression& from, long N) {
   const double a2 = from.range * from.range, s = from.range > 0 ? a2 / 3 : 1, m = from.range > 0 ? a2 * a2 / 5 : 3;
-  const double d = static_cast<double>(from.inputs), n = static_cast<double>(N);
+  const double d = from.inputs, n = N;
   const double trace = (d * m + d * (d - 1) * s * s) / n + (1 - 1 / n) * d * s * s;
   const double rate = d * s / (trace + from.noise * from.noise * d * s / n);
   return {rate, s * (d - d * s * rate) / 2};
 }
 
 std::vector<double> one_step(const Tasks& tasks, long b, long k, double eta) {
-  std::vector<double> w(static_cast<std::size_t>(tasks.inputs), 0);
+  std::vector<double> w(tasks.inputs, 0);
   for (long i = 0; i < k; ++i) {
-    const double share = eta / static_cast<double>(k) * tasks.y_of(b, i);
-    for (long c = 0; c < tasks.inputs; ++c) w[static_cast<std::size_t>(c)] += share * tasks.x_of(b, i)[c];
+    const double share = eta / k * tasks.y_of(b, i);
+    for (long c = 0; c < tasks.inputs; ++c) w[c] += share * tasks.x_of(b, i)[c];
   }
   return w;
 }
@@ -83,7 +77,7 @@ std::vector<double> ridge(const Tasks& tasks, long b, long k, double lambda) {
   const long d = tasks.inputs, n = std::min(k, d);
   const bool by_examples = k < d;
   Matrix a = train::zeros(n, n);
-  std::vector<double> w(static_cast<std::size_t>(d), 0), z;
+  std::vector<double> w(d, 0), z;
   if (k == 0) return w;
   if (by_examples) {
     for (long i = 0; i < k; ++i) {
@@ -91,41 +85,26 @@ std::vector<double> ridge(const Tasks& tasks, long b, long k, double lambda) {
       for (long j = 0; j < k; ++j) a(i, j) = dot(tasks.x_of(b, i), tasks.x_of(b, j), d);
     }
   } else {
-    z = one_step(tasks, b, k, static_cast<double>(k));  // X'y
+    z = one_step(tasks, b, k, k);  // X'y
     for (long i = 0; i < k; ++i) {
       for (long c = 0; c < d * d; ++c) a(c / d, c % d) += tasks.x_of(b, i)[c / d] * tasks.x_of(b, i)[c % d];
     }
   }
   for (long i = 0; i < n; ++i) a(i, i) += lambda;
   const Matrix l = train::cholesky(a);
-  const auto at = [&](long i) -> double& { return z[static_cast<std::size_t>(i)]; };
   for (long i = 0; i < n; ++i) {  // L u = z
-    for (long j = 0; j < i; ++j) at(i) -= l(i, j) * at(j);
-    at(i) /= l(i, i);
+    for (long j = 0; j < i; ++j) z[i] -= l(i, j) * z[j];
+    z[i] /= l(i, i);
   }
   for (long i = n - 1; i >= 0; --i) {  // L'v = u
-    for (long j = i + 1; j < n; ++j) at(i) -= l(j, i) * at(j);
-    at(i) /= l(i, i);
+    for (long j = i + 1; j < n; ++j) z[i] -= l(j, i) * z[j];
+    z[i] /= l(i, i);
   }
   if (!by_examples) return z;
   for (long i = 0; i < k; ++i) {
-    for (long c = 0; c < d; ++c) w[static_cast<std::size_t>(c)] += at(i) * tasks.x_of(b, i)[c];
+    for (long c = 0; c < d; ++c) w[c] += z[i] * tasks.x_of(b, i)[c];
   }
   return w;
-}
-
-double three_nearest(const Tasks& tasks, long b, long k, const double* x) {
-  std::vector<std::pair<double, double>> by_distance;  // |x_i - x|^2, y_i
-  for (long i = 0; i < k; ++i) {
-    double apart = 0;
-    for (long c = 0; c < tasks.inputs; ++c) apart += std::pow(tasks.x_of(b, i)[c] - x[c], 2);
-    by_distance.emplace_back(apart, tasks.y_of(b, i));
-  }
-  const long n = std::min(3L, k);
-  std::partial_sort(by_distance.begin(), by_distance.begin() + n, by_distance.end());
-  double sum = 0;
-  for (long i = 0; i < n; ++i) sum += by_distance[static_cast<std::size_t>(i)].second;
-  return n > 0 ? sum / static_cast<double>(n) : 0;
 }
 
 template <class T>

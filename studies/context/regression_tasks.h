@@ -17,7 +17,7 @@ struct Tasks {
   std::vector<double> w = {};              // [B, d]
 
   const double* x_of(long b, long i) const { return x.data() + (b * points + i) * inputs; }
-  double y_of(long b, long i) const { return y[static_cast<std::size_t>(b * points + i)]; }
+  double y_of(long b, long i) const { return y[b * points + i]; }
   double exact(long b, long i) const;  // w'x, without noise
 
   /// One of them alone, with points first ... first + n - 1.
@@ -56,11 +56,6 @@ std::vector<double> one_step(const Tasks& tasks, long b, long k, double eta);
 /// w [d] with the least sum over i < k of (w'x_i - y_i)^2 + lambda |w|^2; with lambda = 0 least squares, and the
 /// shortest w where several fit. Ridge with lambda = noise^2 is the posterior mean: nothing is better.
 std::vector<double> ridge(const Tasks& tasks, long b, long k, double lambda);
-
-/// The mean of y over the three nearest x among the first k examples, fewer if there are fewer.
-double three_nearest(const Tasks& tasks, long b, long k, const double* x);
-
-double dot(const double* a, const double* b, long n);
 
 /// Each example as one token (x, y), the last one with 0 for its y: [B, n, d + 1]. An input of the tape, whose gradient
 /// is kept, or a constant.

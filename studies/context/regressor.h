@@ -3,6 +3,7 @@
 // has to bring x and y together, which takes many more steps to learn.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "nn/block.h"
@@ -37,5 +38,22 @@ std::vector<double> predictions(const Regressor<float>& model, const Tasks& task
 /// Learns from 64 new tasks a step: the mean of (prediction - y)^2 over all points.
 void learn(Regressor<float>& model, const Regression& source, long steps, std::uint64_t seed, Lab& lab,
            autograd::Observer<float>* observer = nullptr);
+
+/// While it watches, every layer of attention has momentum: z_t <- z_t + sum over i < t of eta^(t - i) v_i. Of models
+/// with as many heads of values as of queries; eta = 0 changes nothing, bit for bit. Dai et al. 2023, Why Can GPT Learn
+/// In-Context?, section 5.
+template <class T>
+class Momentum : public autograd::Observer<T> {
+ public:
+  explicit Momentum(double eta) : eta_(eta) {}
+  bool wants(std::string_view path, std::string_view leaf) override {
+    return path.ends_with(".attention") && (leaf == "v" || leaf == "z");
+  }
+  autograd::Tensor<T> see(std::string_view path, std::string_view leaf, autograd::Tensor<T> x) override;
+
+ private:
+  double eta_;
+  autograd::Tensor<T> values_;
+};
 
 }  // namespace primer::studies

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "autograd/random.h"
 #include "nn/kv_cache.h"
+#include "studies/circuits/texts/draws.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"
 #include "train/step/stopwatch.h"
@@ -27,10 +27,9 @@ nn::ModelConfig shape(AttentionKind kind, long context) {
 }
 
 std::vector<int> text_of(long length) {
-  const autograd::Random random(1, autograd::hash("cost of a token"));
+  Draws draws("cost of a token", 1);
   std::vector<int> tokens;
-  for (long i = 0; i < length; ++i)
-    tokens.push_back(static_cast<int>(random.below(vocabulary, static_cast<std::uint64_t>(i))));
+  for (long i = 0; i < length; ++i) tokens.push_back(draws.below(vocabulary));
   return tokens;
 }
 
@@ -45,17 +44,17 @@ struct Cost {
     const auto pause = tape.pause();
     const auto state = net.model.body->state(1);
     const std::vector<int> text = text_of(read + tokens);
-    net.model.decode(tape, *state, std::span(text).first(static_cast<std::size_t>(read)));
+    net.model.decode(tape, *state, std::span(text).first(read));
     auto& cache = dynamic_cast<nn::KvCache<float>&>(*state);
     for (long i = 0; i < layers; ++i) {  // reserved for the whole context, and 0 where nothing was written
       const auto rows = cache.layer(i).rows;
       const auto empty = std::count(rows.data(), rows.data() + rows.size(), 0.f);
-      bytes += sizeof(float) * static_cast<double>(rows.size() - empty);
+      bytes += sizeof(float) * (rows.size() - empty);
     }
     for (long i = 0; i < tokens; ++i) {
       tape.multiplier.work = {};
       const train::Stopwatch watch;
-      net.model.decode(tape, *state, std::span(text).subspan(static_cast<std::size_t>(read + i), 1));
+      net.model.decode(tape, *state, std::span(text).subspan(read + i, 1));
       seconds = std::min(seconds, watch.seconds());  // the least disturbed
       if (i == 0) operations = tape.multiplier.work.flop;
     }
@@ -68,15 +67,13 @@ void run(Lab& lab) {
   for (const AttentionKind kind : kinds) {
     const std::string name(words(kind)[static_cast<std::size_t>(kind)]);
     lab.at(name);
-    train::Curve curve{name, {}, {}, {}, {}}, kept = curve, time = curve;
+    train::Curve curve{name}, kept{name}, time{name};
     for (long read = shortest; read <= lab.size(longest, 4 * shortest); read *= 2) {
       const Cost one(kind, read, lab.size(64, 2));
-      curve.x.push_back(static_cast<double>(read));
-      curve.y.push_back(one.operations);
-      kept.y.push_back(one.bytes);
-      time.y.push_back(1e6 * one.seconds);
+      curve.add(read, one.operations);
+      kept.add(read, one.bytes);
+      time.add(read, 1e6 * one.seconds);
     }
-    kept.x = time.x = curve.x;
     const bool grows = kind == AttentionKind::softmax;
     // Of what a place adds: softmax multiplies a query with its key and its weight with its value, 4 C in each layer.
     const std::size_t last = curve.y.size() - 1;

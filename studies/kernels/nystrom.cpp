@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "nn/nystrom.h"
-#include "studies/circuits/paths.h"
 #include "studies/lab/lab.h"
 #include "studies/studies.h"
 
@@ -54,33 +53,15 @@ namespace {
 constexpr long N = 64, D = 16, draws = 20;
 constexpr int usual = 6, many = 40;  // rounds
 
-/// A half of the identity and a half of a random pattern.
-Matrix well_conditioned(std::uint64_t seed) {
-  Matrix a = pattern_of(normal_rows(N, D, seed), normal_rows(N, D, seed + 1));
-  for (double& x : a.values) x /= 2;
-  for (long i = 0; i < N; ++i) a(i, i) += 0.5;
-  return a;
-}
-
 void run(Lab& lab) {
-  std::vector<double> all, six, fifteen, all_six, rises, apart, worse, left;
-  for (const std::uint64_t seed : lab.seeds()) {
-    lab.at("seed " + std::to_string(seed));
+  lab.each_seed([&](std::uint64_t seed) {
+    lab.at("landmarks");
     const Matrix q = slow_rows(N, D, 0.9, seed), k = slow_rows(N, D, 0.9, seed + 1'000), pattern = pattern_of(q, k);
-    all.push_back(furthest(nystrom_of(q, k, N, many), pattern));
-    all_six.push_back(furthest(nystrom_of(q, k, N, usual), pattern));
-    const Matrix good = well_conditioned(seed + 2'000);
-    six.push_back(residual(good, inverse_by(good, usual)));
-    fifteen.push_back(residual(good, inverse_by(good, 15)));
-
-    std::vector<train::Curve> rounds{{"half identity"}, {"pattern of slow tokens"}, {"of independent tokens"}};
     const Matrix fast = pattern_of(normal_rows(N, D, seed + 3'000), normal_rows(N, D, seed + 4'000));
+    std::vector<train::Curve> rounds{{"pattern of slow tokens"}, {"of independent tokens"}};
     for (int n = 1; n <= lab.size(24, 2); ++n) {
-      const Matrix* const matrices[]{&good, &pattern, &fast};
-      for (std::size_t i = 0; i < rounds.size(); ++i) {
-        rounds[i].x.push_back(n);
-        rounds[i].y.push_back(residual(*matrices[i], inverse_by(*matrices[i], n)));
-      }
+      rounds[0].add(n, residual(pattern, inverse_by(pattern, n)));
+      rounds[1].add(n, residual(fast, inverse_by(fast, n)));
     }
     double most_left = 0;  // of the residual of full inverses
     std::vector<train::Curve> errors{{"slow tokens"}, {"independent tokens"}, {"slow tokens, full inverse"}};
@@ -89,7 +70,7 @@ void run(Lab& lab) {
       double sums[3]{};
       for (std::uint64_t i = 0; i < draws; ++i) {
         double off[3];
-        for (const std::size_t kind : {0, 1, 2}) {
+        for (const int kind : {0, 1, 2}) {
           const std::uint64_t own = seed * 10'000 + 2 * i;
           const double share = kind == 1 ? 0 : 0.9;
           const Matrix qs = slow_rows(N, D, share, own), ks = slow_rows(N, D, share, own + 1),
@@ -103,18 +84,19 @@ void run(Lab& lab) {
         }
         if (m == 16 && off[2] > off[0]) further += 1.0 / draws;
       }
-      for (std::size_t i = 0; i < errors.size(); ++i) {
-        errors[i].x.push_back(static_cast<double>(m));
-        errors[i].y.push_back(sums[i]);
-      }
+      for (std::size_t i = 0; i < errors.size(); ++i) errors[i].add(m, sums[i]);
     }
-    left.push_back(most_left);
     double rise = 0;
     for (std::size_t i = 1; i < errors[0].y.size(); ++i) rise = std::max(rise, errors[0].y[i] / errors[0].y[i - 1]);
-    rises.push_back(rise);
-    apart.push_back(errors[1].y[1] / errors[0].y[1]);
-    worse.push_back(further);
-    if (seed > 1) continue;
+    lab.claim("as many landmarks as tokens: from softmax attention, at most",
+              furthest(nystrom_of(q, k, N, many), pattern), at_most(1e-6));
+    lab.figure("the same after six rounds", furthest(nystrom_of(q, k, N, usual), pattern));
+    lab.claim("residual of the inverse after 40 rounds, landmarks of slow tokens, at most", most_left, at_most(1e-6));
+    lab.claim("error with twice the landmarks over that with half, at most", rise, at_most(0.999));
+    lab.claim("8 landmarks: error of independent tokens over slow ones'", errors[1].y[1] / errors[0].y[1],
+              at_least(1.2));
+    lab.claim("16 landmarks: draws in which the full inverse is further off", further, at_least(0.5));
+    if (seed > 1) return;
     lab.picture(train::line_chart({"Error over landmarks",
                                    "Where neighbours are alike their means stand for them. The full inverse is exact "
                                    "with all tokens, and far off before; six rounds stop short of it."},
@@ -123,15 +105,7 @@ void run(Lab& lab) {
     lab.picture(train::line_chart(
         {"The iteration for the inverse", "|A Z A - A| over |A|. The more alike the landmarks, the more rounds."},
         {.name = "rounds"}, {.name = "residual", .log = true}, rounds));
-  }
-  lab.claim("as many landmarks as tokens: from softmax attention, at most", mean_of(all, "seeds"), at_most(1e-6));
-  lab.figure("the same after six rounds", mean_of(all_six, "seeds"));
-  lab.claim("residual of the inverse after 6 rounds, half identity", mean_of(six, "seeds"), at_most(1e-3));
-  lab.claim("after 15 rounds", mean_of(fifteen, "seeds"), at_most(1e-5));
-  lab.claim("after 40 rounds, landmarks of slow tokens, at most", mean_of(left, "seeds"), at_most(1e-6));
-  lab.claim("error with twice the landmarks over that with half, at most", mean_of(rises, "seeds"), at_most(0.999));
-  lab.claim("8 landmarks: error of independent tokens over slow ones'", mean_of(apart, "seeds"), at_least(1.2));
-  lab.claim("16 landmarks: draws in which the full inverse is further off", mean_of(worse, "seeds"), at_least(0.5));
+  });
   lab.note(
       "64 tokens of 16 channels. Slow ones are 0.9 of the one before and the rest new; errors are Frobenius norms of "
       "differences of patterns over those of the pattern, mean over 20 draws. The full inverse is that of 40 rounds, "

@@ -3,24 +3,17 @@
 #include <algorithm>
 #include <cmath>
 
-#include "autograd/error.h"
 #include "autograd/ops/attention.h"
 #include "autograd/random.h"
 
 namespace primer::studies {
 
-using train::Matrix;
+using train::dot, train::Matrix;
 
 namespace {
 
 autograd::Tensor<double> on_tape(autograd::Tape<double>& tape, const Matrix& x) {
   return tape.constant({1, x.rows, x.columns}, x.values);
-}
-
-double squared_length(const double* x, long size) {
-  double sum = 0;
-  for (long d = 0; d < size; ++d) sum += x[d] * x[d];
-  return sum;
 }
 
 }  // namespace
@@ -40,45 +33,27 @@ Matrix attention_of(const Matrix& q, const Matrix& k, const Matrix& v, bool caus
 std::vector<double> key_prior(const Matrix& k, double t) {
   std::vector<double> prior;
   for (long j = 0; j < k.rows; ++j) {
-    prior.push_back(squared_length(k.values.data() + j * k.columns, k.columns) / (2 * t));
+    prior.push_back(dot(k.row(j), k.row(j), k.columns) / (2 * t));
   }
   return prior;
 }
 
 Matrix smoother_weights(const Matrix& q, const Matrix& k, double t, const std::vector<double>& prior, bool causal) {
   Matrix weights = train::zeros(q.rows, k.rows);
-  std::vector<double> logs(static_cast<std::size_t>(k.rows));
+  std::vector<double> logs(k.rows);
   for (long i = 0; i < q.rows; ++i) {
     const long keys = causal ? i + 1 : k.rows;
     for (long j = 0; j < keys; ++j) {
       double squared = 0;  // |q - k|^2
       for (long d = 0; d < q.columns; ++d) squared += (q(i, d) - k(j, d)) * (q(i, d) - k(j, d));
-      const auto key = static_cast<std::size_t>(j);
-      logs[key] = (prior.empty() ? 0 : prior[key]) - squared / (2 * t);
+      logs[j] = (prior.empty() ? 0 : prior[j]) - squared / (2 * t);
     }
     const double most = *std::max_element(logs.begin(), logs.begin() + keys);
     double sum = 0;
-    for (long j = 0; j < keys; ++j) sum += weights(i, j) = std::exp(logs[static_cast<std::size_t>(j)] - most);
+    for (long j = 0; j < keys; ++j) sum += weights(i, j) = std::exp(logs[j] - most);
     for (long j = 0; j < keys; ++j) weights(i, j) /= sum;
   }
   return weights;
-}
-
-Matrix gram_of(const Matrix& k, double t) {
-  Matrix gram = product(k, transposed(k));
-  for (double& x : gram.values) x = std::exp(x / t);
-  return gram;
-}
-
-double least_pivot(const Matrix& gram) {
-  try {
-    const Matrix l = train::cholesky(gram);
-    double least = INFINITY;
-    for (long i = 0; i < l.rows; ++i) least = std::min(least, l(i, i) * l(i, i));
-    return least;
-  } catch (const autograd::Error&) {
-    return 0;  // not positive definite
-  }
 }
 
 Matrix normal_rows(long rows, long columns, std::uint64_t seed) {
@@ -90,8 +65,8 @@ Matrix normal_rows(long rows, long columns, std::uint64_t seed) {
 
 Matrix of_length(Matrix rows, double length) {
   for (long i = 0; i < rows.rows; ++i) {
-    double* row = rows.values.data() + i * rows.columns;
-    const double factor = length / std::sqrt(squared_length(row, rows.columns));
+    double* row = rows.row(i);
+    const double factor = length / std::sqrt(dot(row, row, rows.columns));
     for (long d = 0; d < rows.columns; ++d) row[d] *= factor;
   }
   return rows;
@@ -103,10 +78,10 @@ double furthest(const Matrix& a, const Matrix& b) {
   return most;
 }
 
-double moved(const Matrix& a, const Matrix& b) {
+double total_variation(const Matrix& a, const Matrix& b) {
   double sum = 0;
   for (std::size_t i = 0; i < a.values.size(); ++i) sum += std::abs(a.values[i] - b.values[i]) / 2;
-  return sum / static_cast<double>(a.rows);
+  return sum / a.rows;
 }
 
 }  // namespace primer::studies

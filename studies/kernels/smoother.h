@@ -29,19 +29,13 @@ std::vector<double> key_prior(const train::Matrix& k, double t);
 train::Matrix smoother_weights(const train::Matrix& q, const train::Matrix& k, double t,
                                const std::vector<double>& prior, bool causal = false);
 
-/// The Gram matrix exp(k_i.k_j / t) [M, M] of keys: positive definite if they are distinct.
-train::Matrix gram_of(const train::Matrix& k, double t);
-
-/// The smallest pivot of the Cholesky factorisation, the least square on the diagonal of l; 0 where there is none.
-double least_pivot(const train::Matrix& gram);
-
 /// Independent standard normal numbers, a pure function of the seed; and rows divided by their lengths, times `length`.
 train::Matrix normal_rows(long rows, long columns, std::uint64_t seed);
 train::Matrix of_length(train::Matrix rows, double length = 1);
 
-/// The largest absolute difference of two matrices' values; and the mean over rows of half the sum of absolute
-/// differences: the share of a row's weight that lies elsewhere.
+/// The largest absolute difference of two matrices' values; and their total variation distance, half the sum of
+/// absolute differences of a row, mean over rows: the share of its weight that lies elsewhere.
 double furthest(const train::Matrix& a, const train::Matrix& b);
-double moved(const train::Matrix& a, const train::Matrix& b);
+double total_variation(const train::Matrix& a, const train::Matrix& b);
 
 }  // namespace primer::studies

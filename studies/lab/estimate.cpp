@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include "autograd/error.h"
@@ -17,11 +18,8 @@ namespace {
 constexpr double infinite = std::numeric_limits<double>::infinity();
 constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 
-double mean(std::span<const double> values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
-}
+double sum(std::span<const double> values) { return std::accumulate(values.begin(), values.end(), 0.0); }
+double mean(std::span<const double> values) { return sum(values) / values.size(); }
 
 Estimate around(double mean, double error, double reach, std::size_t count, std::string of) {
   return {mean, error, mean - reach * error, mean + reach * error, static_cast<long>(count), std::move(of)};
@@ -32,23 +30,25 @@ Estimate around(double mean, double error, double reach, std::size_t count, std:
 Estimate exact(double value) { return {value, 0, value, value, 1, "exact"}; }
 
 Estimate mean_of(std::span<const double> values, std::string of) {
-  const auto n = static_cast<double>(values.size());
-  const double center = mean(values);
-  if (values.size() < 2) return around(center, unknown, unknown, values.size(), std::move(of));
+  const double n = values.size(), center = mean(values);
   double squares = 0;
   for (const double value : values) squares += (value - center) * (value - center);
-  return around(center, std::sqrt(squares / (n - 1) / n), student_t(static_cast<long>(values.size()) - 1),
-                values.size(), std::move(of));
+  return around(center, std::sqrt(squares / (n - 1) / n), student_t(values.size() - 1), values.size(), std::move(of));
 }
 
-Estimate paired(std::span<const double> a, std::span<const double> b, std::string of) {
+std::vector<double> difference(std::vector<double> a, std::span<const double> b, double factor) {
   if (a.size() != b.size()) {
     autograd::refuse("estimate", "expected as many values on both sides, got " + std::to_string(a.size()) + " and " +
                                      std::to_string(b.size()));
   }
-  std::vector<double> differences(a.size());
-  std::transform(a.begin(), a.end(), b.begin(), differences.begin(), std::minus<>());
-  return mean_of(differences, std::move(of));
+  for (std::size_t i = 0; i < a.size(); ++i) a[i] -= factor * b[i];
+  return a;
+}
+
+std::vector<double> means_of_pairs(std::span<const double> values) {
+  std::vector<double> means;
+  for (std::size_t i = 0; i + 1 < values.size(); i += 2) means.push_back((values[i] + values[i + 1]) / 2);
+  return means;
 }
 
 Estimate bootstrap(std::span<const double> values, std::string of, std::uint64_t seed, long resamples) {
@@ -72,24 +72,18 @@ Estimate bootstrap(std::span<const double> values, std::string of, std::uint64_t
 double student_t(long degrees) {
   constexpr std::array first{12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281};
   if (degrees < 1) return unknown;
-  if (degrees <= static_cast<long>(first.size())) return first[static_cast<std::size_t>(degrees - 1)];
-  const double z = 1.959964, n = static_cast<double>(degrees);
+  if (degrees <= static_cast<long>(first.size())) return first[degrees - 1];
+  const double z = 1.959964, n = degrees;
   const double z3 = z * z * z, z5 = z3 * z * z;
   return z + (z3 + z) / (4 * n) + (5 * z5 + 16 * z3 + 3 * z) / (96 * n * n);
 }
 
-Estimate GroupedMean::estimate(std::string of) const {
-  double sum = 0, count = 0, squares = 0;
-  for (std::size_t i = 0; i < sums_.size(); ++i) {
-    sum += sums_[i];
-    count += counts_[i];
-  }
-  const double mean = sum / count;
-  for (std::size_t i = 0; i < sums_.size(); ++i) squares += std::pow(sums_[i] - mean * counts_[i], 2);
-  const auto n = static_cast<double>(sums_.size());
-  if (sums_.size() < 2) return around(mean, unknown, unknown, sums_.size(), std::move(of));
-  return around(mean, std::sqrt(n / (n - 1) * squares) / count, student_t(static_cast<long>(sums_.size()) - 1),
-                sums_.size(), std::move(of));
+Estimate mean_of_groups(std::span<const double> sums, std::span<const double> counts, std::string of) {
+  const double count = sum(counts), mean = sum(sums) / count, n = sums.size();
+  double squares = 0;
+  for (std::size_t i = 0; i < sums.size(); ++i) squares += std::pow(sums[i] - mean * counts[i], 2);
+  if (n < 2) return around(mean, unknown, unknown, sums.size(), std::move(of));
+  return around(mean, std::sqrt(n / (n - 1) * squares) / count, student_t(sums.size() - 1), sums.size(), std::move(of));
 }
 
 Bound at_least(double low) { return {low, infinite}; }

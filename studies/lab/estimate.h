@@ -24,8 +24,11 @@ Estimate exact(double value);
 /// None: NaN.
 Estimate mean_of(std::span<const double> values, std::string of);
 
-/// The mean of a[i] - b[i], of values that belong together. Sizes that differ: Fault::usage.
-Estimate paired(std::span<const double> a, std::span<const double> b, std::string of);
+/// a[i] - factor b[i], of values that belong together. Sizes that differ: Fault::usage.
+std::vector<double> difference(std::vector<double> a, std::span<const double> b, double factor = 1);
+
+/// The means of values 0 and 1, 2 and 3, and so on: of a text and its mirror image, as one.
+std::vector<double> means_of_pairs(std::span<const double> values);
 
 /// Mean and standard error as above; the interval runs from the 2.5th to the 97.5th percentile of the means of
 /// `resamples` samples drawn with repetition. Efron & Tibshirani: An Introduction to the Bootstrap (1993), chapter 13.
@@ -34,19 +37,10 @@ Estimate bootstrap(std::span<const double> values, std::string of, std::uint64_t
 /// The 97.5th percentile of Student's t with this many degrees of freedom, 1 or more: to 0.1 %.
 double student_t(long degrees);
 
-/// The mean of items that come in groups, such as the words of a text, which depend on each other; its error is that of
-/// a ratio of two sums over groups, of items and of counts. Cochran: Sampling Techniques (1977), section 2.11.
-class GroupedMean {
- public:
-  void add(double sum, double count) {
-    sums_.push_back(sum);
-    counts_.push_back(count);
-  }
-  Estimate estimate(std::string of = "groups") const;
-
- private:
-  std::vector<double> sums_, counts_;
-};
+/// The mean of items that come in groups, such as the words of a text, which depend on each other, from the sum and the
+/// count of each; its error is that of a ratio of two sums over groups. Cochran: Sampling Techniques (1977), section
+/// 2.11.
+Estimate mean_of_groups(std::span<const double> sums, std::span<const double> counts, std::string of = "groups");
 
 /// What a claim wants of a figure. A NaN is never wanted.
 struct Bound {

@@ -32,30 +32,26 @@ struct Net {
 
   Net(const nn::ModelConfig& config, std::uint64_t seed) : model(parameters, config) { parameters.build(seed); }
 
-  /// Of a body of one's own: make(parameters) declares it.
-  template <class Make>
-      Net(Make make, std::uint64_t seed) requires std::invocable < Make,
-      autograd::Parameters<T>
-  & > : model(parameters, make(parameters)) { parameters.build(seed); }
+  /// Of a body of one's own, which make(parameters) declares.
+  using Make = std::function<std::unique_ptr<nn::Body<T>>(autograd::Parameters<T>&)>;
+  Net(const Make& make, std::uint64_t seed) : model(parameters, make(parameters)) { parameters.build(seed); }
 };
 
-/// Trains the parameters: loss(tape, step) records the loss of a step, counted from 0, a single number. Returns the
-/// losses, [steps]. Throws StudyStopped at a signal, and Fault::usage when a loss is not finite.
+/// Trains the parameters: loss(tape, step) records the loss of a step, counted from 0, a single number. An observer may
+/// change what is computed. Returns the losses, [steps]. Throws StudyStopped at a signal, and Fault::usage when a loss
+/// is not finite.
 template <class T>
 using LossOf = std::function<autograd::Tensor<T>(autograd::Tape<T>&, long)>;
+using BatchOf = std::function<data::Batch(long)>;
 template <class T>
-std::vector<double> fit(autograd::Parameters<T>& parameters, const Fit& how, const LossOf<T>& loss,
-                        train::Interruption& interruption);
+std::vector<double> fit(autograd::Parameters<T>& parameters, const Fit& how, train::Interruption& interruption,
+                        const LossOf<T>& loss, autograd::Observer<T>* observer = nullptr);
 
-/// The same, of a model on batches of tokens: the mean over the targets that count.
+/// The same, of a model on batches of tokens: the mean of -ln p over the targets that count, and over labels if a batch
+/// has some.
 template <class T>
-std::vector<double> fit(Net<T>& net, const Fit& how, const std::function<data::Batch(long)>& batch_of,
-                        train::Interruption& interruption);
-
-/// The mean of -ln p over the targets of a batch, which must live as long as the tape's step. Adds to the scores.
-template <class T>
-autograd::Tensor<T> batch_loss(const nn::Model<T>& model, autograd::Tape<T>& tape, const data::Batch& batch,
-                               nn::Scores* scores = nullptr);
+std::vector<double> fit(Net<T>& net, const Fit& how, train::Interruption& interruption, const BatchOf& batch_of,
+                        autograd::Observer<T>* observer = nullptr);
 
 /// Room for B sequences of T tokens, all real: token 0, and no target counts.
 data::Batch empty_batch(long sequences, long length);

@@ -1,19 +1,12 @@
 #include "studies/lab/lab.h"
 
 #include <filesystem>
-#include <numeric>
 
 #include "autograd/error.h"
 #include "data/bytes/file.h"
 #include "data/bytes/utf8.h"
 
 namespace primer::studies {
-
-std::vector<std::uint64_t> Lab::seeds() const {
-  std::vector<std::uint64_t> all(static_cast<std::size_t>(options.seeds));
-  std::iota(all.begin(), all.end(), 1);
-  return all;
-}
 
 std::string Lab::text() const {
   const std::string path = options.text.empty() ? "docs/data/novel.txt" : options.text;
@@ -27,25 +20,36 @@ std::string Lab::text() const {
   return text;
 }
 
+void Lab::each_seed(const std::function<void(std::uint64_t seed)>& run) {
+  const std::size_t first = findings.size();
+  for (seed_ = 1; seed_ <= static_cast<std::uint64_t>(options.seeds); ++seed_) {
+    next_ = first;
+    run(seed_);
+    if (next_ < findings.size()) autograd::refuse("lab", "a seed finds less than the first", autograd::Fault::bug);
+  }
+  seed_ = 0;
+}
+
+void Lab::add(const std::string& what, const Measured& found, Bound wanted, bool is_claim) {
+  const bool is_new = next_ == findings.size();
+  if (is_new ? seed_ > 1 : findings[next_].what != what) {
+    autograd::refuse("lab", "what the first seed does not find there: " + what, autograd::Fault::bug);
+  }
+  if (is_new) findings.emplace_back(Finding{what, {}, wanted, is_claim});
+  Finding& place = findings[next_++];
+  place.by_seed.add(found.items);
+  place.found = found.estimate ? *found.estimate : place.by_seed.estimate(found.of);
+}
+
 void Lab::at(const std::string& what) const {
-  train::say("study  " + what + "\n");
+  train::say("study  " + what + (seed_ > 0 ? ", seed " + std::to_string(seed_) : "") + "\n");
   if (const int signal = interruption.stop()) throw StudyStopped{signal};
-}
-
-void Lab::claim(const std::string& what, const Estimate& found, Bound wanted) {
-  findings.push_back({what, found, wanted});
-}
-
-void Lab::figure(const std::string& what, const Estimate& found) {
-  findings.push_back({what, found, between(0, 0), false});
 }
 
 Estimate Tally::estimate(const std::string& of) const {
   if (seeds_.size() == 1) return bootstrap(seeds_.front(), of);
   std::vector<double> means;
-  for (const std::vector<double>& items : seeds_) {
-    means.push_back(std::accumulate(items.begin(), items.end(), 0.0) / static_cast<double>(items.size()));
-  }
+  for (const std::vector<double>& items : seeds_) means.push_back(mean_of(items, of).mean);
   return mean_of(means, "seeds");
 }
 

@@ -172,8 +172,7 @@ Report run_study(const Study& study, const LabOptions& options, train::Interrupt
     study.run(lab);
   } catch (const autograd::Error& error) {
     namespace fs = std::filesystem;
-    const bool empty = std::all_of(fs::directory_iterator(folder), fs::directory_iterator(),
-                                   [](const fs::directory_entry& file) { return file.path().filename() == "lock"; });
+    const bool empty = std::distance(fs::directory_iterator(folder), {}) == 1;     // but for the lock
     if (error.fault() == autograd::Fault::input && empty) fs::remove_all(folder);  // a text that the study refuses
     throw;
   }
@@ -193,12 +192,11 @@ std::optional<Finished> finished(const Study& study, const LabOptions& options) 
   if (!std::filesystem::exists(path)) return {};
   const auto json = nlohmann::json::parse(data::read_file(path, longest_figures), nullptr, false);
   const auto is = [&](const char* key, const nlohmann::json& value) {
-    return json.contains(key) && json[key] == value;
+    return json.value(key, nlohmann::json()) == value;
   };
   if (!json.is_object() || !is("study", study.name) || !is("quick", options.quick) || !is("seeds", options.seeds) ||
-      !is("text", text_of(study, options))) {
+      !is("text", text_of(study, options)))
     return {};
-  }
   const auto number = [&](const char* key) {
     return json.contains(key) && json[key].is_number() ? json[key].get<double>() : 1;
   };

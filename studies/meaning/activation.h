@@ -16,9 +16,6 @@ train::Matrix attend_along(const train::Matrix& weights, const train::Matrix& va
 /// word i with activation 1 has brought to each word. Collins & Loftus 1975; as a walk, Anderson 1983.
 train::Matrix spread(const train::Matrix& weights, double rate, long steps);
 
-/// The same of one word, a step after the other: a <- (1 - r) a + r A' a. [N]
-std::vector<double> walked(const train::Matrix& weights, double rate, long steps, long start);
-
 /// One step of a modern Hopfield network from every state, xi <- X softmax(beta X' xi): attention whose queries are the
 /// states [N, D], and whose keys and values are the patterns [M, D], the columns of X. Ramsauer et al. 2020, eq. 3.
 train::Matrix retrieved(const train::Matrix& patterns, const train::Matrix& states, double beta);

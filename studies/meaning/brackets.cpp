@@ -1,14 +1,13 @@
 #include "studies/meaning/brackets.h"
 
-#include "autograd/random.h"
+#include "studies/circuits/texts/draws.h"
 #include "studies/lab/fit.h"
 
 namespace primer::studies {
 
 data::Batch Brackets::batch(std::uint64_t seed, long step, long sequences) const {
-  const autograd::Random random(seed, autograd::hash("brackets"), static_cast<std::uint64_t>(step));
+  Draws draws("brackets", seed, step);
   data::Batch batch = empty_batch(sequences, length + 1);
-  std::uint64_t drawn = 0;
   for (long b = 0; b < sequences; ++b) {
     int *x = batch.tokens.data() + b * batch.length, *y = batch.targets.data() + b * batch.length;
     x[0] = mark;
@@ -16,7 +15,7 @@ data::Batch Brackets::batch(std::uint64_t seed, long step, long sequences) const
     for (long s = 1; s <= length; ++s) {
       const long depth = static_cast<long>(opened.size()), left = length + 1 - s;
       const bool must_open = depth == 0, must_close = depth == deepest || depth == left;
-      const auto chosen = static_cast<int>(random.below(2 * static_cast<std::uint64_t>(kinds), drawn++));
+      const int chosen = draws.below(2 * kinds);
       if (must_open || (!must_close && chosen < kinds)) {
         opened.push_back(chosen % kinds);
         x[s] = open + opened.back();

@@ -5,7 +5,7 @@
 #include <numeric>
 #include <utility>
 
-#include "autograd/random.h"
+#include "studies/circuits/texts/draws.h"
 #include "studies/lab/fit.h"
 
 namespace primer::studies {
@@ -25,43 +25,38 @@ Company::Relation Company::relation(int prime, int target) {
 }
 
 data::Batch Company::batch(std::uint64_t seed, long step, long sequences, Kind kind) {
-  const autograd::Random random(seed, autograd::hash("company"), static_cast<std::uint64_t>(step));
   data::Batch batch = empty_batch(sequences, length);
-  std::uint64_t drawn = 0;
-  const auto below = [&](long most) {
-    return static_cast<int>(random.below(static_cast<std::uint64_t>(most), drawn++));
-  };
   for (long b = 0; b < sequences; ++b) {
-    drawn = static_cast<std::uint64_t>(b) * 4096;
+    Draws draws("company", seed, step, b * 4096);
     const auto begin = batch.tokens.begin() + b * length, end = begin + length;
     auto next = begin;
     const auto write = [&](int word) {
       if (next != end) *next++ = word;
     };
     write(mark);
-    const int topic = below(categories);
+    const int topic = draws.below(categories);
     for (int before = -1; next != end;) {
-      const int of = kind != Kind::no_topics && below(5) < 4 ? topic : below(categories);
-      const int noun = first_noun + of * members + below(members);
+      const int of = kind != Kind::no_topics && draws.below(5) < 4 ? topic : draws.below(categories);
+      const int noun = first_noun + of * members + draws.below(members);
       if (noun == before) continue;
       before = noun;
-      if (below(2) == 0) write(adjective_of(noun));
+      if (draws.below(2) == 0) write(adjective_of(noun));
       write(noun);
-      for (int i = 0; i < 2; ++i) write(first_frame + of * frames + below(frames));
+      for (int i = 0; i < 2; ++i) write(first_frame + of * frames + draws.below(frames));
       write(comma);
     }
-    if (kind == Kind::shuffled_within) {
-      for (long i = 1; i + 1 < length; ++i) std::swap(begin[i], begin[i + below(length - i)]);
-    }
+    if (kind == Kind::shuffled_within) draws.shuffle(std::span(begin + 1, end), length - 1);
   }
   if (kind == Kind::shuffled_over_all) {  // marks stay where they are
-    drawn = static_cast<std::uint64_t>(sequences) * 4096;
-    std::vector<int*> words;
-    for (int& word : batch.tokens) {
-      if (word != mark) words.push_back(&word);
+    std::vector<int> words;
+    for (const int word : batch.tokens) {
+      if (word != mark) words.push_back(word);
     }
-    const long count = static_cast<long>(words.size());
-    for (long i = 0; i + 1 < count; ++i) std::swap(*words[i], *words[i + below(count - i)]);
+    Draws("company", seed, step, sequences * 4096).shuffle(std::span(words), words.size());
+    auto next = words.begin();
+    for (int& word : batch.tokens) {
+      if (word != mark) word = *next++;
+    }
   }
   for (std::size_t i = 0; i + 1 < batch.tokens.size(); ++i) {
     if (batch.tokens[i + 1] != mark) batch.targets[i] = batch.tokens[i + 1];
@@ -81,18 +76,18 @@ Matrix neighbours(const data::Batch& batch, long vocabulary) {
 Matrix likeness(const Matrix& neighbours) {
   const long V = neighbours.rows;
   double all = 0;
-  std::vector<double> first(static_cast<std::size_t>(V), 0), second(first);
+  std::vector<double> first(V, 0), second(first);
   for (long a = 0; a < V; ++a) {
     for (long b = 0; b < V; ++b) {
       const double n = neighbours(a, b);
-      all += n, first[static_cast<std::size_t>(a)] += n, second[static_cast<std::size_t>(b)] += n;
+      all += n, first[a] += n, second[b] += n;
     }
   }
   Matrix company = train::zeros(V, 2 * V);  // of each word, those behind it and those before
   for (long a = 0; a < V; ++a) {
     for (long b = 0; b < V; ++b) {
       if (neighbours(a, b) == 0) continue;
-      const double expected = first[static_cast<std::size_t>(a)] * second[static_cast<std::size_t>(b)] / all;
+      const double expected = first[a] * second[b] / all;
       company(a, b) = company(b, V + a) = std::max(0.0, std::log(neighbours(a, b) / expected));
     }
   }
@@ -101,7 +96,7 @@ Matrix likeness(const Matrix& neighbours) {
   for (long a = 0; a < V; ++a) lengths.push_back(std::sqrt(alike(a, a)));
   for (long a = 0; a < V; ++a) {
     for (long b = 0; b < V; ++b) {
-      const double both = lengths[static_cast<std::size_t>(a)] * lengths[static_cast<std::size_t>(b)];
+      const double both = lengths[a] * lengths[b];
       alike(a, b) = both > 0 ? alike(a, b) / both : 0;
     }
   }
@@ -110,7 +105,7 @@ Matrix likeness(const Matrix& neighbours) {
 
 Weights regressed(const std::vector<double>& y, const std::vector<double>& a, const std::vector<double>& b) {
   const auto centred = [](std::vector<double> x) {
-    const double mean = std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
+    const double mean = std::accumulate(x.begin(), x.end(), 0.0) / x.size();
     for (double& value : x) value -= mean;
     return x;
   };

@@ -32,7 +32,7 @@ Matrix activation_of(const nn::Model<float>& model) {
     const float* row = logits.data() + (3 * i + 2) * Company::vocabulary;
     double sum = 0;
     for (long v = 0; v < Company::vocabulary; ++v) sum += std::exp(static_cast<double>(row[v]));
-    for (long n = 0; n < Company::nouns; ++n) log_p(i, n) = static_cast<double>(row[first + n]) - std::log(sum);
+    for (long n = 0; n < Company::nouns; ++n) log_p(i, n) = row[first + n] - std::log(sum);
   }
   return log_p;
 }
@@ -55,82 +55,79 @@ std::vector<double> primed(const Matrix& activation, Relation by, Relation above
   return found;
 }
 
-/// What a similar noun primes; of adjectives, what the topic primes, and what association does beyond the topic.
-struct Priming {
-  Tally similar, topic, associated;
-
-  void add(const Matrix& activation) {
-    similar.add(primed(activation, Relation::similar, Relation::unrelated_noun));
-    topic.add(primed(activation, Relation::mates_adjective, Relation::unrelated_adjective));
-    associated.add(primed(activation, Relation::associated, Relation::mates_adjective));
+/// How far ln p depends on likeness and on standing side by side.
+Weights regressed_on_both(const Matrix& log_p, const Matrix& beside) {
+  const Matrix alike = likeness(beside);
+  std::vector<double> y, likenesses, adjacencies;
+  for (int i = 0; i < primes; ++i) {
+    for (int n = 0; n < Company::nouns; ++n) {
+      if (i == n) continue;
+      y.push_back(log_p(i, n));
+      likenesses.push_back(alike(first + i, first + n));
+      adjacencies.push_back(std::log1p(beside(first + i, first + n) + beside(first + n, first + i)));
+    }
   }
-};
+  return regressed(y, likenesses, adjacencies);
+}
+
+void draw(Lab& lab, const Matrix& log_p) {
+  train::Table table{{}, {}, log_p.values};
+  for (int i = 0; i < primes; ++i) {
+    const bool is_noun = i < Company::nouns;
+    const std::string category = std::to_string(i / Company::members + 1);
+    const std::string name = is_noun ? category + "abcd"[i % Company::members] : "adj " + std::to_string(i - 39);
+    table.rows.push_back(name);
+    if (is_noun) table.columns.push_back(name);
+  }
+  lab.picture(train::heat_map({"What a word makes likely",
+                               "Rows are words that were read, columns nouns that may follow, ln p. Four nouns of a "
+                               "category stand side by side; an adjective, below, goes with four nouns of four."},
+                              table));
+}
 
 void run(Lab& lab) {
   constexpr const char* texts[Company::kinds]{"topics", "no topics", "shuffled within each", "shuffled over all"};
-  Priming nats[Company::kinds];
-  std::vector<double> by_likeness, by_neighbours;
-  for (const std::uint64_t seed : lab.seeds()) {
-    const data::Batch sample = Company::batch(seed + 1'000'000, 0, lab.size(2000, 100));
-    const Matrix beside = neighbours(sample, Company::vocabulary), alike = likeness(beside);
-    for (int kind = 0; kind < Company::kinds; ++kind) {
-      lab.at(std::string(texts[kind]) + ", seed " + std::to_string(seed));
+  std::vector<train::Bar> bars;
+  std::vector<double> by_likeness, by_neighbours;  // weights, of texts with topics
+  for (int kind = 0; kind < Company::kinds; ++kind) {
+    const std::string text = texts[kind];
+    const bool has_topics = kind == 0, is_control = kind == 1 || kind == 3;
+    const Bound least = at_least(has_topics ? 0.2 : 0), none = between(-0.05, 0.05);
+    const std::size_t first_finding = lab.findings.size();
+    lab.each_seed([&](std::uint64_t seed) {
+      lab.at(text);
       Net<float> net({.vocabulary = Company::vocabulary,
                       .context = Company::length,
                       .layers = layers,
                       .heads = 4,
                       .channels = channels},
                      seed);
-      fit<float>(
-          net, {.steps = lab.steps(800), .seed = seed},
-          [&](long step) { return Company::batch(seed, step, 32, Company::Kind(kind)); }, lab.interruption);
+      fit<float>(net, {.steps = lab.steps(800), .seed = seed}, lab.interruption,
+                 [&](long step) { return Company::batch(seed, step, 32, Company::Kind(kind)); });
       const Matrix log_p = activation_of(net.model);
-      nats[kind].add(log_p);
-      if (kind > 0) continue;
-      std::vector<double> y, likenesses, adjacencies;
-      for (int i = 0; i < primes; ++i) {
-        for (int n = 0; n < Company::nouns; ++n) {
-          if (i == n) continue;
-          y.push_back(log_p(i, n));
-          likenesses.push_back(alike(first + i, first + n));
-          adjacencies.push_back(std::log1p(beside(first + i, first + n) + beside(first + n, first + i)));
-        }
-      }
-      const Weights weights = regressed(y, likenesses, adjacencies);
+      const auto of = [&](Relation by, Relation above) { return Measured(primed(log_p, by, above), "nouns"); };
+      lab.claim(text + ": ln p behind a similar noun, above other nouns",
+                of(Relation::similar, Relation::unrelated_noun), is_control ? none : least);
+      lab.claim(text + ": behind a mate's adjective, above unrelated ones",
+                of(Relation::mates_adjective, Relation::unrelated_adjective), is_control ? none : at_least(0));
+      const std::string beyond = text + ": behind its own adjective, above mates'";
+      const Measured associated = of(Relation::associated, Relation::mates_adjective);
+      if (kind == 3) lab.claim(beyond, associated, none);
+      else lab.figure(beyond, associated);
+      if (!has_topics) return;
+      const data::Batch sample = Company::batch(seed + 1'000'000, 0, lab.size(2000, 100));
+      const Weights weights = regressed_on_both(log_p, neighbours(sample, Company::vocabulary));
       by_likeness.push_back(weights.a);
       by_neighbours.push_back(weights.b);
-      if (seed > 1) continue;
-      train::Table table{{}, {}, log_p.values};
-      for (int i = 0; i < primes; ++i) {
-        const bool is_noun = i < Company::nouns;
-        const std::string category = std::to_string(i / Company::members + 1);
-        const std::string name = is_noun ? category + "abcd"[i % Company::members] : "adj " + std::to_string(i - 39);
-        table.rows.push_back(name);
-        if (is_noun) table.columns.push_back(name);
-      }
-      lab.picture(train::heat_map({"What a word makes likely",
-                                   "Rows are words that were read, columns nouns that may follow, ln p. Four nouns of "
-                                   "a category stand side by side; an adjective, below, goes with four nouns of four."},
-                                  table));
-    }
-  }
-  std::vector<train::Bar> bars;
-  for (int kind = 0; kind < Company::kinds; ++kind) {
-    const std::string text = texts[kind];
-    const Estimate similar = nats[kind].similar.estimate("nouns"), topic = nats[kind].topic.estimate("nouns"),
-                   associated = nats[kind].associated.estimate("nouns");
-    const bool has_topics = kind == 0, is_control = kind == 1 || kind == 3;
-    const Bound least = at_least(has_topics ? 0.2 : 0), none = between(-0.05, 0.05);
-    lab.claim(text + ": ln p behind a similar noun, above other nouns", similar, is_control ? none : least);
-    lab.claim(text + ": behind a mate's adjective, above unrelated ones", topic, is_control ? none : at_least(0));
-    const std::string beyond = text + ": behind its own adjective, above mates'";
-    if (kind == 3) lab.claim(beyond, associated, none);
-    else lab.figure(beyond, associated);
-    bars.push_back({text + ", similar", similar.mean, similar.low, similar.high});
-    bars.push_back({text + ", mate's adjective", topic.mean, topic.low, topic.high});
-    bars.push_back({text + ", associated", associated.mean, associated.low, associated.high});
+      if (seed == 1) draw(lab, log_p);
+    });
+    const Finding* found = &lab.findings[first_finding];
+    bars.push_back(bar_of(text + ", similar", found[0].found));
+    bars.push_back(bar_of(text + ", mate's adjective", found[1].found));
+    bars.push_back(bar_of(text + ", associated", found[2].found));
     if (has_topics) {
-      lab.claim(text + ": behind a mate's adjective, lower end of the interval", exact(topic.low), at_least(0));
+      lab.claim(text + ": behind a mate's adjective, lower end of the interval", exact(found[1].found.low),
+                at_least(0));
     }
   }
   lab.figure("weight of likeness in a regression", mean_of(by_likeness, "seeds"));

@@ -25,9 +25,6 @@ struct Learner {
   BodyKind body;
   long channels;
   const Brackets& text;
-  Tally near = {}, distant = {};
-  std::vector<double> right = {}, count = {};  // of every range of distances, over all seeds
-  long weights = 0;
 
   nn::ModelConfig shape() const {
     return {.body = body,
@@ -53,7 +50,7 @@ std::vector<Closing> closings(const Brackets& text, const data::Batch& batch) { 
     const auto first = batch.tokens.begin() + b * T;
     const std::vector<long> matches = text.matches({first, first + T});
     for (long t = 0; t + 1 < T; ++t) {
-      if (const long match = matches[static_cast<std::size_t>(t + 1)]; match >= 0) found.push_back({b, t, match});
+      if (const long match = matches[t + 1]; match >= 0) found.push_back({b, t, match});
     }
   }
   return found;
@@ -76,9 +73,8 @@ std::vector<double> looks(const std::vector<std::vector<float>>& patterns, const
     if (one.distance() <= far) continue;
     ++count;
     for (long h = 0; h < layers * heads; ++h) {
-      const std::vector<float>& pattern = patterns[static_cast<std::size_t>(h / heads)];  // [B, H, T, T]
-      const long row = (one.sequence * heads + h % heads) * T + one.t;
-      spent[static_cast<std::size_t>(h)] += pattern[static_cast<std::size_t>(row * T + one.match)];
+      const std::vector<float>& pattern = patterns[h / heads];  // [B, H, T, T]
+      spent[h] += pattern[((one.sequence * heads + h % heads) * T + one.t) * T + one.match];
     }
   }
   for (double& x : spent) x /= count;
@@ -89,13 +85,13 @@ std::vector<double> looks(const std::vector<std::vector<float>>& patterns, const
 void draw(Lab& lab, const std::vector<float>& pattern, long head, const Brackets& text, const data::Batch& batch) {
   train::Table table;
   for (long s = 0; s < T; ++s) {
-    const int word = batch.tokens[static_cast<std::size_t>(s)] - Brackets::open;
+    const int word = batch.tokens[s] - Brackets::open;
     const char letter = static_cast<char>(word < text.kinds ? 'A' + word : 'a' + word - text.kinds);
     table.columns.emplace_back(1, word < 0 ? '|' : letter);
   }
   for (const Closing& one : closings(text, batch)) {
     if (one.sequence > 0) break;
-    table.rows.push_back(table.columns[static_cast<std::size_t>(one.t + 1)]);
+    table.rows.push_back(table.columns[one.t + 1]);
     const auto row = pattern.begin() + (head * T + one.t) * T;
     table.values.insert(table.values.end(), row, row + T);
   }
@@ -106,40 +102,42 @@ void draw(Lab& lab, const std::vector<float>& pattern, long head, const Brackets
 }
 
 void run(Lab& lab) {
-  std::vector<Learner> learners{{"attention, 16 kinds", BodyKind::transformer, 48, sixteen},
-                                {"tanh, 16 kinds", BodyKind::rnn, 120, sixteen},
-                                {"GRU, 16 kinds", BodyKind::gru, 69, sixteen},
-                                {"LSTM, 16 kinds", BodyKind::lstm, 60, sixteen},
-                                {"attention, 2 kinds", BodyKind::transformer, 48, two},
-                                {"tanh, 2 kinds", BodyKind::rnn, 120, two}};
+  const std::vector<Learner> learners{{"attention, 16 kinds", BodyKind::transformer, 48, sixteen},
+                                      {"tanh, 16 kinds", BodyKind::rnn, 120, sixteen},
+                                      {"GRU, 16 kinds", BodyKind::gru, 69, sixteen},
+                                      {"LSTM, 16 kinds", BodyKind::lstm, 60, sixteen},
+                                      {"attention, 2 kinds", BodyKind::transformer, 48, two},
+                                      {"tanh, 2 kinds", BodyKind::rnn, 120, two}};
   std::vector<double> best, other;
   Tally without_one, without_second, without_first;
-  for (const std::uint64_t seed : lab.seeds()) {
-    for (Learner& learner : learners) {
-      const Brackets& text = learner.text;
-      lab.at(std::string(learner.name) + ", seed " + std::to_string(seed));
+  std::vector<train::Curve> curves;
+  for (const Learner& learner : learners) {
+    const Brackets& text = learner.text;
+    const bool attends = learner.body == BodyKind::transformer, hard = &text == &sixteen;
+    std::vector<double> rights(text.length / width, 0), counts(rights);  // of ranges of distances, over all seeds
+    lab.each_seed([&](std::uint64_t seed) {
+      lab.at(learner.name);
       Net<float> net(learner.shape(), seed);
-      learner.weights = net.parameters.count();
-      fit<float>(
-          net, {.steps = lab.steps(1500), .lr = 3e-3, .seed = seed},
-          [&](long step) { return text.batch(seed, step, 32); }, lab.interruption);
+      fit<float>(net, {.steps = lab.steps(1500), .lr = 3e-3, .seed = seed}, lab.interruption,
+                 [&](long step) { return text.batch(seed, step, 32); });
       const data::Batch test = text.batch(seed + 1'000'000, 0, lab.size(1000, 20));
       const std::vector<Closing> asked = closings(text, test);
       const std::vector<Judged> judged = judge(net.model, test);
-      learner.near.add(right(judged, asked, false));
-      learner.distant.add(right(judged, asked, true));
-      learner.right.resize(static_cast<std::size_t>(text.length / width)), learner.count.resize(learner.right.size());
+      lab.claim(std::string(learner.name) + ": right, partner more than 20 places before",
+                {right(judged, asked, true), "brackets"}, attends || !hard ? at_least(0.97) : at_most(0.92));
+      lab.figure("the same, nearer", {right(judged, asked, false), "brackets"});
+      lab.figure("weights", exact(net.parameters.count()));
       for (std::size_t i = 0; i < asked.size(); ++i) {
-        const auto range = static_cast<std::size_t>((asked[i].distance() - 1) / width);
-        learner.right[range] += judged[i].correct ? 1 : 0;
-        ++learner.count[range];
+        const long range = (asked[i].distance() - 1) / width;
+        rights[range] += judged[i].correct;
+        ++counts[range];
       }
-      if (&learner != &learners[0]) continue;
+      if (&learner != &learners[0]) return;
       const auto patterns = train::patterns_of(net.model, test);
       const std::vector<double> spent = looks(patterns, asked);
       const long head = std::max_element(spent.begin(), spent.end()) - spent.begin();
-      best.push_back(spent[static_cast<std::size_t>(head)]);
-      other.push_back(spent[static_cast<std::size_t>(head ^ 1)]);     // of its layer, which has two
+      best.push_back(spent[head]);
+      other.push_back(spent[head ^ 1]);                               // of its layer, which has two
       const auto without = [&](const std::set<train::Head>& taken) {  // all look where they looked
         train::WithoutHeads<float> cut(net.model, taken, &patterns);
         return right(judge(net.model, test, &cut), asked, true);
@@ -147,26 +145,13 @@ void run(Lab& lab) {
       without_one.add(without({{head / heads, head % heads}}));
       without_second.add(without({{1, 0}, {1, 1}}));
       without_first.add(without({{0, 0}, {0, 1}}));
-      if (seed == 1) draw(lab, patterns[static_cast<std::size_t>(head / heads)], head % heads, text, test);
-    }
-  }
-  std::vector<train::Curve> curves;
-  for (const Learner& learner : learners) {
-    const Estimate found = learner.distant.estimate("brackets");
-    const bool attends = learner.body == BodyKind::transformer, hard = &learner.text == &sixteen;
-    const std::string name = std::string(learner.name) + ": right, partner more than 20 places before";
-    if (attends || !hard) lab.claim(name, found, at_least(0.97));
-    else lab.claim(name, found, at_most(0.92));
-    lab.figure("the same, nearer", learner.near.estimate("brackets"));
-    lab.figure("weights", exact(static_cast<double>(learner.weights)));
+      if (seed == 1) draw(lab, patterns[head / heads], head % heads, text, test);
+    });
     if (!hard) continue;
-    train::Curve curve{learner.name, {}, {}, {}, {}};
-    for (std::size_t i = 0; i < learner.right.size(); ++i) {
-      if (learner.count[i] < 10) continue;
-      curve.x.push_back(width * (static_cast<double>(i) + 0.5));
-      curve.y.push_back(learner.right[i] / learner.count[i]);
+    train::Curve& curve = curves.emplace_back(train::Curve{learner.name});
+    for (std::size_t i = 0; i < rights.size(); ++i) {
+      if (counts[i] >= 10) curve.add(width * (i + 0.5), rights[i] / counts[i]);
     }
-    curves.push_back(std::move(curve));
   }
   lab.claim("attention to the partner, best head, 16 kinds", mean_of(best, "seeds"), at_least(0.6));
   lab.figure("the same, the other head of its layer", mean_of(other, "seeds"));

@@ -9,10 +9,12 @@
 #include "autograd/ops/attention.h"
 #include "autograd/ops/linear.h"
 #include "studies/context/regression_tasks.h"
+#include "train/circuits/linear_algebra.h"
 
 using namespace primer::studies;
 namespace nn = primer::nn;
 using primer::autograd::Parameters, primer::autograd::Random, primer::autograd::Tape, primer::autograd::Tensor;
+using primer::train::dot;
 using primer::train::Matrix;
 
 namespace {

@@ -6,12 +6,13 @@
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/linear.h"
 #include "studies/context/linear_self_attention.h"
-#include "studies/context/momentum.h"
 #include "studies/context/regressor.h"
+#include "train/circuits/linear_algebra.h"
 
 using namespace primer::studies;
 namespace nn = primer::nn;
 using primer::autograd::Parameters, primer::autograd::Tape, primer::autograd::Tensor, primer::autograd::Random;
+using primer::train::dot;
 
 namespace {
 

@@ -66,17 +66,17 @@ TEST_CASE("intervals hold the true mean in about 95 of 100 studies, of few norma
 
 TEST_CASE("values that belong together are compared pair by pair") {
   const std::vector<double> a{10, 20, 31}, b{9, 19, 29};
-  const Estimate found = paired(a, b, "seeds");
+  const Estimate found = mean_of(difference(a, b), "seeds");
   CHECK(found.mean == doctest::Approx(4.0 / 3));
   CHECK(found.error == doctest::Approx(1.0 / 3));
-  CHECK_THROWS_AS(paired(a, std::vector<double>{1}, "seeds"), primer::autograd::Error);
+  CHECK_THROWS_AS(difference(a, std::vector<double>{1}), primer::autograd::Error);
+  CHECK(difference(a, b) == std::vector<double>{1, 1, 2});
+  CHECK(difference(a, b, 0.5) == std::vector<double>{5.5, 10.5, 16.5});
+  CHECK(means_of_pairs(std::vector<double>{0, 1, 1, 1}) == std::vector<double>{0.5, 1});
 }
 
 TEST_CASE("the mean of groups counts items, its error groups") {
-  GroupedMean grouped;
-  grouped.add(1, 1);
-  grouped.add(1, 3);
-  const Estimate found = grouped.estimate();
+  const Estimate found = mean_of_groups(std::vector<double>{1, 1}, std::vector<double>{1, 3});
   CHECK(found.mean == 0.5);
   CHECK(found.error == doctest::Approx(std::sqrt(2 * 2 * 0.25) / 4));  // (1 - 0.5)^2 + (1 - 1.5)^2
 }

@@ -25,14 +25,14 @@ train::Interruption none;
 
 /// A study that finds these numbers.
 double found_by_it = 0.5;
-const Study answer{"answer", "tests", "Is it so?", "nobody", 0.1, [](Lab& lab) {
-                     lab.claim("half", exact(found_by_it), between(0.4, 0.6));
-                     lab.claim("seeds", mean_of(std::vector<double>{1, 2}, "seeds"), at_least(1));
-                     lab.figure("something", exact(7));
-                     lab.picture(train::line_chart({"A line", "It rises."}, {.name = "x"}, {.name = "y"},
-                                                   {{"line", {0, 1}, {0, 1}, {}, {}}}));
-                     lab.note("What <was> done.");
-                   }};
+const Study answer{
+    "answer", "tests", "Is it so?", "nobody", 0.1, [](Lab& lab) {
+      lab.claim("half", exact(found_by_it), between(0.4, 0.6));
+      lab.each_seed([&](std::uint64_t seed) { lab.claim("seeds", 1.0 * seed, at_least(1)); });
+      lab.figure("something", exact(7));
+      lab.picture(train::line_chart({"A line", "It rises."}, {.name = "x"}, {.name = "y"}, {{"line", {0, 1}, {0, 1}}}));
+      lab.note("What <was> done.");
+    }};
 
 class AtOnce : public train::Interruption {
  public:
@@ -68,24 +68,22 @@ TEST_CASE("the loop's losses and weights are the trainer's on the same batches, 
   primer::data::TrainingBatches examples(task.examples(tokens), static_cast<std::uint64_t>(config.seed));
   const auto seed = static_cast<std::uint64_t>(config.seed);
   Net<float> net(trainer.model().config(), seed);
-  const std::vector<double> found = fit<float>(
-      net,
-      {.steps = 12,
-       .lr = config.lr,
-       .min_lr = config.min_lr,
-       .warmup = config.warmup,
-       .decay = config.schedule,
-       .clip = config.clip,
-       .beta1 = config.beta1,
-       .beta2 = config.beta2,
-       .weight_decay = config.weight_decay,
-       .seed = seed},
-      [&](long) {
-        primer::data::Batch batch;
-        examples.next(4, batch);
-        return batch;
-      },
-      none);
+  const std::vector<double> found = fit<float>(net,
+                                               {.steps = 12,
+                                                .lr = config.lr,
+                                                .min_lr = config.min_lr,
+                                                .warmup = config.warmup,
+                                                .decay = config.schedule,
+                                                .clip = config.clip,
+                                                .beta1 = config.beta1,
+                                                .beta2 = config.beta2,
+                                                .weight_decay = config.weight_decay,
+                                                .seed = seed},
+                                               none, [&](long) {
+                                                 primer::data::Batch batch;
+                                                 examples.next(4, batch);
+                                                 return batch;
+                                               });
   CHECK(found == wanted);
   const auto& p = trainer.parameters();
   CHECK(std::equal(p.values(), p.values() + p.size(), net.parameters.values()));
@@ -173,6 +171,89 @@ TEST_CASE("with one seed a tally estimates from its items, with several from the
   CHECK(tally.estimate().error == doctest::Approx(1.0 / 3));
 }
 
+TEST_CASE("what each seed finds is one finding of all, a number or items; exact values and other findings stay") {
+  for (const long seeds : {1L, 3L}) {
+    Lab lab({.seeds = seeds}, none);
+    lab.figure("before", exact(5));
+    for (const char* name : {"one", "other"}) {
+      lab.each_seed([&](std::uint64_t seed) {
+        lab.claim(name, 2.0 * seed, at_least(0));
+        lab.figure("the same", std::vector<double>{1, 1.0 + seed});
+        lab.figure("the same", {{0, 3}, "nouns"});
+        lab.figure("known", exact(7));
+      });
+    }
+    lab.claim("behind", exact(6), at_most(6));
+    CHECK(lab.findings.size() == 10);
+    for (const std::size_t first : {1, 5}) {
+      const Finding* found = &lab.findings[first];
+      CHECK(found[0].found.mean == doctest::Approx(seeds + 1));
+      CHECK((found[0].found.of == "seeds" && found[0].found.count == seeds && found[0].is_claim));
+      CHECK(std::isnan(found[0].found.error) == (seeds == 1));
+      CHECK(found[1].found.mean == doctest::Approx(1 + (seeds + 1) / 4.0));
+      CHECK(found[1].found.of == (seeds == 1 ? "sequences" : "seeds"));
+      CHECK(found[1].found.count == (seeds == 1 ? 2 : seeds));
+      CHECK((found[2].found.mean == 1.5 && found[2].found.of == (seeds == 1 ? "nouns" : "seeds")));
+      CHECK((found[3].found.of == "exact" && found[3].found.mean == 7 && !found[3].is_claim));
+    }
+    CHECK((lab.findings[0].what == "before" && lab.findings[9].what == "behind" && lab.findings[9].found.mean == 6));
+  }
+}
+
+TEST_CASE("seeds that find different things, less or more, are a fault of the study") {
+  for (const int difference : {0, 1, 2}) {
+    CAPTURE(difference);
+    Lab lab({.seeds = 2}, none);
+    const auto run = [&](std::uint64_t seed) {
+      lab.figure(seed == 2 && difference == 0 ? "other" : "one", 1);
+      if (seed == 1 && difference == 1) lab.figure("two", 2);
+      if (seed == 2 && difference == 2) lab.figure("two", 2);
+    };
+    CHECK_THROWS_AS(lab.each_seed(run), primer::autograd::Error);
+  }
+}
+
+TEST_CASE("the header's example: a claim of items and a figure of numbers, one each a seed; labels are learned too") {
+  const primer::nn::ModelConfig config{
+      .vocabulary = 3, .context = 2, .layers = 0, .heads = 1, .channels = 4, .output = {.tie = false}};
+  const auto batches = [](long) {
+    primer::data::Batch batch = empty_batch(2, 2);
+    batch.tokens = {0, 1, 1, 2}, batch.targets = {1, -1, 2, -1};
+    return batch;
+  };
+  const auto run = [&](Lab& lab) {
+    lab.each_seed([&](std::uint64_t seed) {
+      Net<float> net(config, seed);
+      const auto losses =
+          fit<float>(net, {.steps = lab.steps(100), .lr = 0.1, .seed = seed}, lab.interruption, batches);
+      lab.claim("what is right", correct(net.model, batches(0)), at_least(0.95));
+      lab.figure("the last loss, nats", losses.back());
+    });
+  };
+  Lab lab({}, none);
+  run(lab);
+  CHECK(lab.findings[0].holds());
+  CHECK(lab.findings[0].found.count == 2);
+  CHECK(lab.findings[1].found.mean < 0.1);
+
+  Net<double> net({.vocabulary = 3,
+                   .context = 2,
+                   .layers = 0,
+                   .heads = 1,
+                   .channels = 4,
+                   .causal = false,
+                   .output = {.token = false, .pooling = primer::nn::Pooling::mean, .labels = 2}},
+                  1);
+  const auto labelled = [&](long step) {
+    primer::data::Batch batch = batches(step);
+    batch.labels = {0, 1};
+    return batch;
+  };
+  const std::vector<double> losses = fit<double>(net, {.steps = 100, .lr = 0.1, .warmup = 1}, none, labelled);
+  CHECK(losses.front() == doctest::Approx(std::log(2)).epsilon(0.2));
+  CHECK(losses.back() < 0.1);
+}
+
 TEST_CASE("a training that a signal ends, or whose loss is not finite, says so") {
   const primer::nn::ModelConfig shape{.vocabulary = 3, .context = 2, .layers = 0, .heads = 1, .channels = 2};
   Net<double> net(shape, 1);
@@ -182,9 +263,9 @@ TEST_CASE("a training that a signal ends, or whose loss is not finite, says so")
     return batch;
   };
   AtOnce signal;
-  CHECK_THROWS_AS(fit<double>(net, {.steps = 2}, batches, signal), StudyStopped);
+  CHECK_THROWS_AS(fit<double>(net, {.steps = 2}, signal, batches), StudyStopped);
   net.parameters.values()[0] = not_a_number;
-  CHECK_THROWS_AS(fit<double>(net, {.steps = 2}, batches, none), primer::autograd::Error);
+  CHECK_THROWS_AS(fit<double>(net, {.steps = 2}, none, batches), primer::autograd::Error);
 }
 
 TEST_CASE("a study that is not there is refused with those that are") {

@@ -25,6 +25,23 @@ const Matrix graph{5, 5, {0, 2, 1, 0, 0, 2, 0, 0, 3, 0.5, 1, 0, 4, 0, 0, 0, 1, 0
 
 Matrix power(const Matrix& a, long n) { return n == 0 ? identity(a.rows) : product(a, power(a, n - 1)); }
 
+/// Activation 1 that walks from one word, a step after the other: a <- (1 - r) a + r A' a. [N]
+std::vector<double> walked(const Matrix& weights, double rate, long steps, long start) {
+  const auto N = static_cast<std::size_t>(weights.rows);
+  std::vector<double> a(N, 0), degrees(N, 0);
+  a[static_cast<std::size_t>(start)] = 1;
+  for (std::size_t i = 0; i < weights.values.size(); ++i) degrees[i / N] += weights.values[i];
+  for (long step = 0; step < steps; ++step) {
+    std::vector<double> next(N);
+    for (std::size_t i = 0; i < N; ++i) {
+      next[i] += (1 - rate) * a[i];
+      for (std::size_t j = 0; j < N; ++j) next[j] += rate * a[i] * weights.values[i * N + j] / degrees[i];
+    }
+    a = next;
+  }
+  return a;
+}
+
 bool is_frame(int word) { return word >= Company::first_frame; }
 bool is_adjective(int word) { return word >= Company::first_adjective && !is_frame(word); }
 

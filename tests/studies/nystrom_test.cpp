@@ -7,7 +7,6 @@
 
 #include "autograd/ops/attention.h"
 #include "nn/nystrom.h"
-#include "studies/circuits/paths.h"
 
 using namespace primer::studies;
 using primer::train::Matrix, primer::train::identity;
@@ -34,6 +33,11 @@ TEST_CASE(
   for (long c = 0; c < 5; ++c) singular(1, c) = 0.3 * singular(0, c) + 0.7 * singular(2, c);
   CHECK(furthest(inverse_by(a, 30), {2, 2, {2, -1, -2, 3}}) < 1e-12);
   CHECK(residual(a, identity(2)) > 0.1);
+  Matrix half = pattern_of(normal_rows(64, 16, 3), normal_rows(64, 16, 4));  // and half of the identity
+  for (double& x : half.values) x /= 2;
+  for (long i = 0; i < 64; ++i) half(i, i) += 0.5;
+  CHECK(residual(half, inverse_by(half, 1)) > 1e-3);
+  CHECK(residual(half, inverse_by(half, 6)) < 1e-12);
   CHECK(residual(singular, inverse_by(singular, 20)) < 1e-12);
   CHECK(residual(singular, inverse_by(singular, 65)) > 1e-6);
 }

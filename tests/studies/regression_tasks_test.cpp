@@ -6,9 +6,11 @@
 #include <cmath>
 
 #include "studies/lab/estimate.h"
+#include "train/circuits/linear_algebra.h"
 
 using namespace primer::studies;
 using doctest::Approx;
+using primer::train::dot;
 
 namespace {
 
@@ -73,7 +75,7 @@ TEST_CASE("the best single step has the rate and the loss of its closed form: nu
     const std::vector<double> at_best = step_squares(tasks, 8, best.rate);
     check_within(at_best, 2 * best.loss);
     for (const double factor : {0.8, 1.25}) {
-      CHECK(paired(step_squares(tasks, 8, factor * best.rate), at_best, "tasks").low > 0);
+      CHECK(mean_of(difference(step_squares(tasks, 8, factor * best.rate), at_best), "tasks").low > 0);
     }
   }
 }
@@ -124,17 +126,9 @@ TEST_CASE("with noise nothing is better than ridge with lambda = noise^2") {
   for (const long k : {3L, 8L}) {
     const std::vector<double> best = ridge_squares(tasks, k, 0.25);
     for (const double lambda : {0.0, 0.12, 0.5}) {
-      CHECK(paired(ridge_squares(tasks, k, lambda), best, "tasks").low > 0);
+      CHECK(mean_of(difference(ridge_squares(tasks, k, lambda), best), "tasks").low > 0);
     }
   }
-}
-
-TEST_CASE("three nearest examples") {
-  Tasks tasks{1, 4, 1, {0, 1, 2, 10}, {1, 2, 6, 100}, {0}};
-  const double x = 1.2;
-  CHECK(three_nearest(tasks, 0, 4, &x) == 3);
-  CHECK(three_nearest(tasks, 0, 2, &x) == 1.5);
-  CHECK(three_nearest(tasks, 0, 0, &x) == 0);
 }
 
 TEST_CASE("a task as pairs hides the last y, and gives it apart") {

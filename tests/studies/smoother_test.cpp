@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/error.h"
+
 using namespace primer::studies;
 using primer::train::Matrix, primer::train::cholesky, primer::train::product, primer::train::transposed;
 
@@ -13,6 +15,25 @@ namespace {
 
 constexpr long N = 9, D = 5;
 const double t = std::sqrt(5.0);
+
+/// The Gram matrix exp(k_i.k_j / t) [M, M] of keys.
+Matrix gram_of(const Matrix& k, double t) {
+  Matrix gram = product(k, transposed(k));
+  for (double& x : gram.values) x = std::exp(x / t);
+  return gram;
+}
+
+/// The smallest pivot of the Cholesky factorisation, the least square on the diagonal of l; 0 where there is none.
+double least_pivot(const Matrix& gram) {
+  try {
+    const Matrix l = cholesky(gram);
+    double least = INFINITY;
+    for (long i = 0; i < l.rows; ++i) least = std::min(least, l(i, i) * l(i, i));
+    return least;
+  } catch (const primer::autograd::Error&) {
+    return 0;  // not positive definite
+  }
+}
 
 }  // namespace
 
@@ -22,8 +43,9 @@ TEST_CASE("softmax attention is the kernel times the prior of the keys, to 1e-12
     const Matrix weights = smoother_weights(q, k, t, key_prior(k, t), causal);
     CHECK(furthest(pattern_of(q, k, causal), weights) < 1e-12);
     CHECK(furthest(attention_of(q, k, v, causal), product(weights, v)) < 1e-12);
-    CHECK(moved(pattern_of(q, k, causal), smoother_weights(q, k, t, {}, causal)) > 0.05);
-    CHECK(moved(weights, smoother_weights(q, k, 2 * t, key_prior(k, 2 * t), causal)) > 0.05);  // the width is t
+    CHECK(total_variation(pattern_of(q, k, causal), smoother_weights(q, k, t, {}, causal)) > 0.05);
+    CHECK(total_variation(weights, smoother_weights(q, k, 2 * t, key_prior(k, 2 * t), causal)) >
+          0.05);  // the width is t
   }
 }
 
@@ -56,5 +78,5 @@ TEST_CASE("the Gram matrix of distinct keys is positive definite, l l' to 1e-12;
 }
 
 TEST_CASE("the share that lies elsewhere is half the absolute difference, row by row") {
-  CHECK(moved({2, 2, {1, 0, 0.5, 0.5}}, {2, 2, {0, 1, 0.5, 0.5}}) == doctest::Approx(0.5));
+  CHECK(total_variation({2, 2, {1, 0, 0.5, 0.5}}, {2, 2, {0, 1, 0.5, 0.5}}) == doctest::Approx(0.5));
 }

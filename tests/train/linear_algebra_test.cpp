@@ -137,6 +137,14 @@ TEST_CASE("singular values are the roots of the eigenvalues of A'A, and their sq
   }
 }
 
+TEST_CASE("a sum is a + factor b, a row is where a product of vectors reads; sizes that differ are refused") {
+  const Matrix a{2, 2, {1, 2, 3, 4}}, b{2, 2, {10, 20, 30, 40}};
+  CHECK(sum(a, b).values == std::vector<double>{11, 22, 33, 44});
+  CHECK(sum(a, b, -0.5).values == std::vector<double>{-4, -8, -12, -16});
+  CHECK(dot(a.row(1), b.row(0), 2) == 110);
+  CHECK(refused(Fault::usage, [&] { sum(a, {1, 4, b.values}); }) == "[sum] a matrix [2, 2] and one [1, 4]");
+}
+
 TEST_CASE("QR is the one made by hand, not that of the transpose") {
   const QR found = qr({2, 2, {3, 1, 4, 2}});
   CHECK(apart(found.q, {2, 2, {0.6, -0.8, 0.8, 0.6}}) < 1e-15);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <string>
 #include <string_view>
 
@@ -110,6 +111,16 @@ Matrix product(const Matrix& a, const Matrix& b) {
                  autograd::as_is(b.values.data(), b.columns), 0.0, c.values.data(), c.columns);
   return c;
 }
+
+Matrix sum(Matrix a, const Matrix& b, double factor) {
+  check_sizes("sum", a);
+  check_sizes("sum", b);
+  if (a.rows != b.rows || a.columns != b.columns) refuse("sum", "a matrix " + shape(a) + " and one " + shape(b));
+  for (std::size_t i = 0; i < a.values.size(); ++i) a.values[i] += factor * b.values[i];
+  return a;
+}
+
+double dot(const double* a, const double* b, long n) { return std::inner_product(a, a + n, b, 0.0); }
 
 double frobenius_norm(const Matrix& a) {
   check_sizes("frobenius_norm", a);

@@ -17,6 +17,9 @@ struct Matrix {
 
   double& operator()(long row, long column) { return values[static_cast<std::size_t>(row * columns + column)]; }
   double operator()(long row, long column) const { return values[static_cast<std::size_t>(row * columns + column)]; }
+
+  double* row(long i) { return values.data() + i * columns; }
+  const double* row(long i) const { return values.data() + i * columns; }
 };
 
 Matrix zeros(long rows, long columns);
@@ -25,6 +28,12 @@ Matrix transposed(const Matrix& a);
 
 /// a b; a is [m, k], b [k, n], the product [m, n].
 Matrix product(const Matrix& a, const Matrix& b);
+
+/// a + factor b, of one size.
+Matrix sum(Matrix a, const Matrix& b, double factor = 1);
+
+/// sum over i < n of a[i] b[i].
+double dot(const double* a, const double* b, long n);
 
 /// The root of the sum of all squares.
 double frobenius_norm(const Matrix& a);

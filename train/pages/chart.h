@@ -39,6 +39,8 @@ struct Curve {
   std::string name = {};
   std::vector<double> x = {}, y = {};       // [N]
   std::vector<double> low = {}, high = {};  // [N], a band around y, or empty
+
+  void add(double at, double value) { x.push_back(at), y.push_back(value); }
 };
 
 struct Bar {

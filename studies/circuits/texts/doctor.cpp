@@ -4,7 +4,7 @@
 #include <iterator>
 #include <sstream>
 
-#include "autograd/random.h"
+#include "studies/circuits/texts/draws.h"
 #include "studies/lab/fit.h"
 
 namespace primer::studies {
@@ -15,15 +15,15 @@ struct Person {
   int title, name;
 };
 
-/// A document that is being written. Numbers are drawn one after the other.
-class Writer {
- public:
+/// A document that is being written.
+struct Writer {
   Writer(const char* purpose, std::uint64_t seed, long step, long document)
-      : random_(seed, autograd::hash(purpose), static_cast<std::uint64_t>(step)),
-        drawn_(static_cast<std::uint64_t>(document) << 16) {}
+      : draws(purpose, seed, step, document << 16) {}
+
+  Draws draws;
   std::vector<int> text{0};
 
-  int below(int count) { return static_cast<int>(random_.below(static_cast<std::uint64_t>(count), drawn_++)); }
+  int below(int count) { return draws.below(count); }
 
   /// Three people of different titles and names; each name belongs to its title or goes with any, as is asked or by
   /// chance. Each was seen with its title, but for the first where that is asked.
@@ -58,16 +58,12 @@ class Writer {
   void clause(int verb, int preposition) {
     text.insert(text.end(), {Doctor::we, verb, Doctor::object + below(Doctor::objects), preposition});
   }
-
- private:
-  autograd::Random random_;
-  std::uint64_t drawn_;
 };
 
 /// Puts a text into row b; what follows its end is the only target.
 void ask(data::Batch& batch, long b, const std::vector<int>& text, int answer) {
   std::copy(text.begin(), text.end(), batch.tokens.begin() + b * batch.length);
-  batch.targets[static_cast<std::size_t>(b * batch.length) + text.size() - 1] = answer;
+  batch.targets[b * batch.length + text.size() - 1] = answer;
 }
 
 }  // namespace
@@ -89,7 +85,7 @@ const std::string& Doctor::word(int token) {
       all.push_back(rest);
     return all;
   }();
-  return words.at(static_cast<std::size_t>(token));
+  return words.at(token);
 }
 
 data::Batch Doctor::documents(std::uint64_t seed, long step, long sequences) {
@@ -99,13 +95,13 @@ data::Batch Doctor::documents(std::uint64_t seed, long step, long sequences) {
     const std::vector<Person> people = writer.three();
     while (writer.text.size() <= length) {
       if (writer.below(3) == 0) writer.idiom();
-      else writer.about(people[static_cast<std::size_t>(writer.below(3))]);
+      else writer.about(people[writer.below(3)]);
     }
     std::copy_n(writer.text.begin(), length, batch.tokens.begin() + b * length);
     for (long t = 0; t < length; ++t) {
-      const int next = writer.text[static_cast<std::size_t>(t + 1)];
+      const int next = writer.text[t + 1];
       const bool is_learned = (next >= name && next < verb) || (next >= noun && next < way);
-      if (is_learned) batch.targets[static_cast<std::size_t>(b * length + t)] = next;
+      if (is_learned) batch.targets[b * length + t] = next;
     }
   }
   return batch;
@@ -118,7 +114,7 @@ data::Batch Doctor::questions(Asked asked, std::uint64_t seed, long sequences, b
     std::vector<Person> people = writer.three(&asked);
     const Person first = people[0];
     if (swapped) std::swap(people[0].title, people[1].title);
-    std::swap(people[0], people[static_cast<std::size_t>(writer.below(3))]);
+    writer.draws.shuffle(std::span(people), 1);
     for (const Person& one : people) writer.about(one);
     writer.text.push_back(title + first.title);
     ask(batch, b, writer.text, name + first.name);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "autograd/random.h"
+#include "studies/circuits/texts/draws.h"
 #include "studies/lab/fit.h"
 
 namespace primer::studies {
@@ -11,7 +11,7 @@ namespace primer::studies {
 namespace {
 
 double log_binomial(long n, long k) {
-  const auto log_factorial = [](long i) { return std::lgamma(static_cast<double>(i) + 1); };
+  const auto log_factorial = [](long i) { return std::lgamma(i + 1.0); };
   return log_factorial(n) - log_factorial(k) - log_factorial(n - k);
 }
 
@@ -26,33 +26,28 @@ double log_dichotomies(long points, long dimensions) {
 }
 
 double linear_ceiling(long points, long dimensions, double chance) {
-  const double ways = log_dichotomies(points, dimensions), coins = static_cast<double>(points) * std::log(2);
+  const double ways = log_dichotomies(points, dimensions), coins = points * std::log(2);
   double tail = 0;  // ln of the labellings that agree with one dichotomy in m places or more
   for (long m = points; m >= 0; --m) {
     tail = m == points ? 0 : log_sum(tail, log_binomial(points, m));
-    if (ways + tail - coins > std::log(chance))
-      return static_cast<double>(std::min(m + 1, points)) / static_cast<double>(points);
+    if (ways + tail - coins > std::log(chance)) return 1.0 * std::min(m + 1, points) / points;
   }
   return 0;
 }
 
 data::Batch Order::batch(std::uint64_t seed, long step, long pairs, long words) {
-  const autograd::Random random(seed, autograd::hash("order"), static_cast<std::uint64_t>(step));
   data::Batch batch = empty_batch(2 * pairs, words + 1);
   for (long pair = 0; pair < pairs; ++pair) {
-    std::uint64_t drawn = static_cast<std::uint64_t>(pair) * 4096;
-    const auto below = [&](long count) {
-      return static_cast<long>(random.below(static_cast<std::uint64_t>(count), drawn++));
-    };
+    Draws draws("order", seed, step, pair * 4096);
     int* text = batch.tokens.data() + 2 * pair * batch.length;
-    for (long t = 0; t < words; ++t) text[t] = 3 + static_cast<int>(below(others));
-    const long one = below(words), other = (one + 1 + below(words - 1)) % words;
+    for (long t = 0; t < words; ++t) text[t] = 3 + draws.below(others);
+    const long one = draws.below(words), other = (one + 1 + draws.below(words - 1)) % words;
     std::copy_n(text, batch.length, text + batch.length);
     text[std::min(one, other)] = text[batch.length + std::max(one, other)] = first;
     text[std::max(one, other)] = text[batch.length + std::min(one, other)] = second;
-    const auto end = static_cast<std::size_t>(2 * pair * batch.length + words);
-    batch.targets[end] = first;
-    batch.targets[end + static_cast<std::size_t>(batch.length)] = second;
+    int* end = batch.targets.data() + 2 * pair * batch.length + words;
+    end[0] = first;
+    end[batch.length] = second;
   }
   return batch;
 }

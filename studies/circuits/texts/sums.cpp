@@ -2,31 +2,27 @@
 
 #include <algorithm>
 
-#include "autograd/random.h"
+#include "studies/circuits/texts/draws.h"
 #include "studies/lab/fit.h"
 
 namespace primer::studies {
 
 bool Sums::is_kept(int a, int b) {
-  const auto remainder = [](int least, int most) {
-    return autograd::mix(static_cast<std::uint64_t>(least * 100 + most)) % 10;
-  };
+  const auto remainder = [](int least, int most) { return autograd::mix(least * 100 + most) % 10; };
   return remainder(std::min(a, b), std::max(a, b)) == remainder(48, 76);
 }
 
 data::Batch Sums::batch(std::uint64_t seed, long step, long sequences, Kind kind, bool kept, bool training) {
-  const autograd::Random random(seed, autograd::hash("sums"), static_cast<std::uint64_t>(step));
   data::Batch batch = empty_batch(sequences, length);
   const bool fresh = kind == Kind::fresh || kind == Kind::arbitrary;
   struct Sum {
     int a, b, answer;
   };
   for (long s = 0; s < sequences; ++s) {
-    std::uint64_t drawn = static_cast<std::uint64_t>(s) * 4096;
-    const auto below = [&](std::size_t most) { return random.below(most, drawn++); };
+    Draws draws("sums", seed, step, s * 4096);
     std::vector<Sum> all;
     while (all.size() < (fresh ? sums : sums / 2)) {
-      const int a = 10 + static_cast<int>(below(90)), b = 10 + static_cast<int>(below(90));
+      const int a = 10 + draws.below(90), b = 10 + draws.below(90);
       const auto is_near = [&](const Sum& x) {
         if (fresh) return std::minmax(x.a, x.b) == std::minmax(a, b);
         return x.a / 10 == a / 10 || x.a % 10 == a % 10 || x.b / 10 == b / 10 || x.b % 10 == b % 10;
@@ -34,32 +30,31 @@ data::Batch Sums::batch(std::uint64_t seed, long step, long sequences, Kind kind
       if (is_kept(a, b) != kept || std::any_of(all.begin(), all.end(), is_near)) continue;
       int answer = a + b;
       if (kind == Kind::arbitrary) {
-        answer = 20 + static_cast<int>(
-                          autograd::mix(static_cast<std::uint64_t>(std::min(a, b) * 1000 + std::max(a, b))) % 179);
+        answer = 20 + static_cast<int>(autograd::mix(std::min(a, b) * 1000 + std::max(a, b)) % 179);
       }
       if (kind == Kind::misquoted || kind == Kind::corrected) {
-        while (answer == a + b) answer = 20 + static_cast<int>(below(179));
+        while (answer == a + b) answer = 20 + draws.below(179);
       }
       all.push_back({a, b, answer});
     }
     if (!fresh) {
       std::vector<Sum> again = all;
-      for (std::size_t i = 0; i < again.size(); ++i) {
-        std::swap(again[i], again[i + below(again.size() - i)]);
-        if (kind == Kind::corrected) again[i].answer = again[i].a + again[i].b;
+      draws.shuffle(std::span(again), again.size());
+      for (Sum& one : again) {
+        if (kind == Kind::corrected) one.answer = one.a + one.b;
       }
       all.insert(all.end(), again.begin(), again.end());
     }
     int *x = batch.tokens.data() + s * length, *y = batch.targets.data() + s * length;
     x[0] = mark;
     for (long i = 0; i < sums; ++i) {
-      const auto [a, b, answer] = all[static_cast<std::size_t>(i)];
+      const auto [a, b, answer] = all[i];
       const std::array<int, each> text{a / 10,       a % 10,           plus,        b / 10, b % 10, equals,
                                        answer / 100, answer / 10 % 10, answer % 10, end};
       std::copy(text.begin(), text.end(), x + 1 + i * each);
       if (i < sums / 2 && !(training && fresh)) continue;
       for (long k = training && !fresh ? 0 : first_answer; k < first_answer + digits; ++k) {
-        y[1 + i * each + k] = text[static_cast<std::size_t>(k + 1)];
+        y[1 + i * each + k] = text[k + 1];
       }
     }
   }
@@ -80,7 +75,7 @@ double Sums::blind_guess() {
   for (int a = 10; a < 100; ++a) {
     for (int b = 10; b < 100; ++b) {
       if (!is_kept(a, b)) continue;
-      ++counts[static_cast<std::size_t>(a + b)];
+      ++counts[a + b];
       ++all;
     }
   }

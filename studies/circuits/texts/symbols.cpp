@@ -4,7 +4,7 @@
 #include <map>
 
 #include "autograd/error.h"
-#include "autograd/random.h"
+#include "studies/circuits/texts/draws.h"
 #include "studies/lab/fit.h"
 
 namespace primer::studies {
@@ -30,11 +30,11 @@ data::Batch Symbols::windows(std::uint64_t seed, long step, long sequences, long
                                                       " bytes and one more do not fit into " +
                                                       std::to_string(end - begin) + "; take a longer text");
   }
-  const autograd::Random random(seed, autograd::hash("windows"), static_cast<std::uint64_t>(step));
+  Draws draws("windows", seed, step);
   data::Batch batch = empty_batch(sequences, length);
-  const std::size_t starts = end - begin - static_cast<std::size_t>(length);
+  const std::size_t starts = end - begin - length;
   for (long b = 0; b < sequences; ++b) {
-    const auto first = ids.begin() + static_cast<long>(begin + random.below(starts, static_cast<std::uint64_t>(b)));
+    const auto first = ids.begin() + begin + draws.below(starts);
     std::copy_n(first, length, batch.tokens.begin() + b * length);
     std::copy_n(first + 1, length, batch.targets.begin() + b * length);
   }
