@@ -43,6 +43,12 @@ inline void expect_ids(const char* op, std::span<const int> ids, long count, int
                      std::to_string(id));
 }
 
+/// Throws Error(usage) unless there is a length from 0 to `most` for each of B sequences, or none at all.
+inline void expect_lengths(const char* op, std::span<const int> lengths, long B, long most) {
+  if (!lengths.empty()) expect_count(op, "lengths", lengths.size(), B);
+  expect_ids(op, lengths, most + 1);
+}
+
 /// Throws Error(usage) unless the probability is in [0, 1).
 inline void expect_probability(const char* op, double probability) {
   if (!(probability >= 0 && probability < 1))

@@ -115,23 +115,19 @@ static Tensor<T> kernel_attention(const SelfAttention<T>& a, Tensor<T> x, const 
   const long B = at.B, length = at.queries, D = at.D;
   const auto heads_apart = [=](Tensor<T> y) { return reshape(y, {y.size() / D, D}); };
   const auto together = [=](Tensor<T> y) { return reshape(y, {B, length, y.size() / (B * length)}); };
-  Tensor<T> q = at.q, k = at.k;
   autograd::KeyWeights<T> weights;
   double least = 0;
-  if (a.kind == AttentionKind::linear) q = elu_plus_one(q), k = elu_plus_one(k);
-  if (a.kind == AttentionKind::favor) {
-    const auto features = [&](Tensor<T> y, bool weighted) {
+  const auto features = [&](Tensor<T> y, bool weighted) -> Features<T> {
+    if (a.kind == AttentionKind::linear) return {elu_plus_one(y), {}};
+    if (a.kind == AttentionKind::favor)
       return positive_features(scale(heads_apart(y), std::pow(D, -0.25)), a.directions, weighted);
-    };
-    const Features<T> keys = features(k, true);
-    q = together(features(q, false).map), k = together(keys.map), weights.weight = together(keys.weight);
-  }
+    // of unit vectors: an RMS norm's rows have the length sqrt(D)
+    return trigonometric_features(rms_norm(heads_apart(y), a.sigma, a.norm_epsilon), a.directions, false);
+  };
+  const Features<T> of_keys = features(at.k, true), of_queries = features(at.q, false);
+  const Tensor<T> q = together(of_queries.map), k = together(of_keys.map);
+  if (of_keys.weight) weights.weight = together(of_keys.weight);
   if (a.kind == AttentionKind::rfa) {
-    const auto features = [&](Tensor<T> y) {  // of unit vectors: an RMS norm's rows have the length sqrt(D)
-      return together(
-          trigonometric_features(rms_norm(heads_apart(y), a.sigma, a.norm_epsilon), a.directions, false).map);
-    };
-    q = features(q), k = features(k);
     // S[t] = g S[t - 1] + (1 - g) phi(k) v, g = sigmoid(u): ln g and ln(1 - g) are the log_softmax of (u, 0)
     const Tensor<T> u = a.gate(x), none = tape.constant({B, length, at.K, 1}, std::vector<T>(u.size()));
     const Tensor<T> gates = log_softmax(concat(spread(u, 1), none, 3));  // [B, T, K, 2]

@@ -27,16 +27,35 @@ class State {
   long past() const { return past_; }            // tokens of each that were read
 
   /// Forgets all; so many sequences come next. Error(usage) when these are more than there is room for.
-  virtual void clear(long sequences) = 0;
+  virtual void clear(long sequences) {
+    past_ = 0;
+    repeat(sequences);
+  }
 
   /// So many sequences that have all begun as the first one. Error(usage) as above.
-  virtual void repeat(long sequences) = 0;
+  void repeat(long sequences) {
+    if (sequences < 0 || sequences > most_)
+      autograd::refuse("state",
+                       "expected " + std::to_string(most_) + " sequences or fewer, got " + std::to_string(sequences));
+    sequences_ = sequences;
+    for (long b = 1; b < sequences; ++b) copy(0, b);
+  }
 
   /// Gives up sequence b; the last one takes its place.
-  virtual void drop(long b) = 0;
+  void drop(long b) {
+    if (b != --sequences_) copy(sequences_, b);
+  }
+
+  void advance(long n) { past_ += n; }  // n tokens of each were read
 
  protected:
+  explicit State(long most) : most_(most) {}
+  const long most_;  // sequences that there is room for
   long sequences_ = 0, past_ = 0;
+
+ private:
+  /// Puts what is kept of one sequence in the place of another one's.
+  virtual void copy(long from, long to) = 0;
 };
 
 template <class T>

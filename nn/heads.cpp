@@ -1,14 +1,12 @@
 #include "nn/heads.h"
 
-#include <algorithm>
-
 #include "autograd/ops/activate.h"
 #include "autograd/ops/cross_entropy.h"
 #include "autograd/ops/dropout.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/layout.h"
 #include "autograd/ops/linear.h"
-#include "autograd/ops/matmul.h"
+#include "nn/nystrom.h"
 
 namespace primer::nn {
 
@@ -67,16 +65,7 @@ Projection<T> LabelHead<T>::operator()(Tensor<T> x, std::span<const int> lengths
 
 template <class T>
 Tensor<T> mean_of_real(Tensor<T> x, std::span<const int> lengths) {
-  const long B = x.shape[0], places = x.shape[1];
-  Tape<T>& tape = *x.tape;
-  const std::span<T> weights(tape.template keep<T>(B * places), B * places);  // [B, 1, T]
-  tape.each(B, [=](long b) {
-    const long real = lengths.empty() ? places : lengths[b];
-    std::fill_n(weights.begin() + b * places, real, T(1) / static_cast<T>(real));
-    std::fill_n(weights.begin() + b * places + real, places - real, T(0));
-  });
-  const Tensor<T> mean = matmul(tape.constant({B, 1, places}, weights), x);  // [B, 1, C]
-  return reshape(mean, {B, x.shape[2]});
+  return reshape(landmark_means(x, 1, lengths), {x.shape[0], x.shape[2]});
 }
 
 template struct Projection<float>;

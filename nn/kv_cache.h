@@ -30,18 +30,18 @@ struct LayerCache {
 /// what no position has filled takes none.
 template <class T>
 class KvCache final : public State<T> {
-  using State<T>::sequences_, State<T>::past_;
+  using State<T>::most_, State<T>::sequences_, State<T>::past_;
 
  public:
   /// For a model of this shape; empty, with `most` sequences to come. Throws Error(memory).
   KvCache(const ModelConfig& c, long most)
-      : rows_(c.kept_rows()),
+      : State<T>(most),
+        rows_(c.kept_rows()),
         width_(c.kept_width()),
-        most_(most),
         block_(std::max(1L, c.layers * most * rows_ * width_)),
         nodes_(c.layers) {
     for (long i = 0; i < c.layers; ++i) nodes_[i].value = block_.data() + i * most * rows_ * width_;
-    clear(most);
+    this->clear(most);
   }
 
   bool fits(const ModelConfig& c) const {
@@ -49,32 +49,14 @@ class KvCache final : public State<T> {
   }
 
   LayerCache<T> layer(long i) { return {{nullptr, &nodes_[i], {sequences_, rows_, width_}}, past_}; }
-  void advance(long n) { past_ += n; }  // every layer has n positions more
-
-  void clear(long sequences) override {
-    past_ = 0;
-    repeat(sequences);
-  }
-
-  void repeat(long sequences) override {
-    if (sequences < 0 || sequences > most_)
-      autograd::refuse("kv_cache",
-                       "expected " + std::to_string(most_) + " sequences or fewer, got " + std::to_string(sequences));
-    sequences_ = sequences;
-    for (long b = 1; b < sequences; ++b) copy(0, b);
-  }
-
-  void drop(long b) override {
-    if (b != --sequences_) copy(sequences_, b);
-  }
 
  private:
-  void copy(long from, long to) {
+  void copy(long from, long to) override {
     for (const autograd::Node<T>& n : nodes_)
       std::copy_n(n.value + from * rows_ * width_, std::min(past_, rows_) * width_, n.value + to * rows_ * width_);
   }
 
-  long rows_, width_, most_;
+  long rows_, width_;
   autograd::FlatBlock<T> block_;          // [layers, most, rows, width]
   std::vector<autograd::Node<T>> nodes_;  // [layers]
 };

@@ -11,32 +11,20 @@ using autograd::Cell;
 /// The h of every layer, then the c of an LSTM's, of up to `most` sequences.
 template <class T>
 struct CellStates final : State<T> {
-  using State<T>::sequences_, State<T>::past_;
-  const long rows, most, C;
+  const long rows, C;
   autograd::FlatBlock<T> block;  // [rows, most, C]
 
-  CellStates(long rows_, long most_, long C_) : rows(rows_), most(most_), C(C_), block(std::max(1L, rows * most * C)) {
+  CellStates(long rows_, long most, long C_)
+      : State<T>(most), rows(rows_), C(C_), block(std::max(1L, rows * most * C)) {
     clear(most);
   }
-  T* at(long row, long b) const { return block.data() + (row * most + b) * C; }
-  void advance(long n) { past_ += n; }
+  T* at(long row, long b) const { return block.data() + (row * this->most_ + b) * C; }
 
   void clear(long sequences) override {
-    std::fill_n(block.data(), rows * most * C, T(0));
-    past_ = 0;
-    repeat(sequences);
+    std::fill_n(block.data(), rows * this->most_ * C, T(0));
+    State<T>::clear(sequences);
   }
-  void repeat(long sequences) override {
-    if (sequences < 0 || sequences > most)
-      autograd::refuse("recurrent",
-                       "expected " + std::to_string(most) + " sequences or fewer, got " + std::to_string(sequences));
-    sequences_ = sequences;
-    for (long b = 1; b < sequences; ++b) copy(0, b);
-  }
-  void drop(long b) override {
-    if (b != --sequences_) copy(sequences_, b);
-  }
-  void copy(long from, long to) {
+  void copy(long from, long to) override {
     for (long row = 0; row < rows; ++row) std::copy_n(at(row, from), C, at(row, to));
   }
 };

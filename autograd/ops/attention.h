@@ -72,12 +72,17 @@ AttentionLayout<T> attention_layout(Tensor<T> qkv, const AttentionOptions& optio
   return layout;
 }
 
+/// Calls f(i, scratch) for i = 0 ... n - 1 in parallel, where one may take longer than another. scratch [room] is the
+/// thread's own, contents undefined.
+template <class T, class F>
+void each_with_scratch(Tape<T>& tape, long n, long cost, long room, F f) {
+  const auto all = tape.scratch(threads() * room);
+  if (tape.computes()) each_unequal(n, cost, [=, s = all.data()](long i, int thread) { f(i, s + thread * room); });
+}
+
 template <class T>
 Tensor<T> attention(const AttentionLayout<T>& at, const AttentionOptions& options) {
-  if (!options.lengths.empty()) {
-    expect_count("attention", "lengths", options.lengths.size(), at.B);
-    expect_ids("attention", options.lengths, at.keys + 1);
-  }
+  expect_lengths("attention", options.lengths, at.B, at.keys);
   expect_probability("attention", options.dropout.probability);
   Tape<T>& tape = tape_of("attention", {at.q, at.k, at.v});
   const long B = at.B, H = at.H, K = at.K, C = at.H * at.D, queries = at.queries, keys = at.keys;
@@ -100,16 +105,10 @@ Tensor<T> attention(const AttentionLayout<T>& at, const AttentionOptions& option
   const double times = static_cast<double>(H * pairs) / static_cast<double>(std::max(queries * keys, 1L));
   tape.multiplier.count({queries, keys, at.D, false, true, times});   // scores = q k^T
   tape.multiplier.count({queries, at.D, keys, false, false, times});  // y = pattern v
-  {
-    const long each_scratch = head(0, 0).forward_scratch();
-    const auto scratch = tape.scratch(threads() * each_scratch);
-    if (tape.computes())
-      each_unequal(B * H, cost, [=, s = scratch.data()](long i, int thread) {
-        const long b = i / H, n = i % H;
-        attention_forward(head(b, n), mask, y.data() + b * queries * C + n * at.D, C, normaliser + i * queries,
-                          s + thread * each_scratch);
-      });
-  }
+  each_with_scratch(tape, B * H, cost, head(0, 0).forward_scratch(), [=](long i, T* scratch) {
+    const long b = i / H, n = i % H;
+    attention_forward(head(b, n), mask, y.data() + b * queries * C + n * at.D, C, normaliser + i * queries, scratch);
+  });
   return tape.record("attention", y, [=, t = &tape](const T* dy) {
     // packed, the three gradients are one array: asked for once, since asking says it is written
     const auto dq = t->grad(at.q);
@@ -120,20 +119,16 @@ Tensor<T> attention(const AttentionLayout<T>& at, const AttentionOptions& option
     if (dq || dk) counter.count({queries, keys, at.D, false, true, times});  // d pattern = dy v^T
     if (dq) counter.count({queries, at.D, keys, false, false, times});       // dq = d scores k
     if (dk) counter.count({keys, at.D, queries, true, false, times});        // dk = d scores^T q
-    const long each_scratch = head(0, 0).backward_scratch();
-    const auto scratch = t->scratch(threads() * each_scratch);
-    if (t->computes())
-      each_unequal(B * K, 3 * cost * (H / K), [=, s = scratch.data()](long i, int thread) {
-        const long b = i / K, first = i % K * (H / K);  // of the heads that read one head of keys and values, in turn
-        const auto begin = [](Into<T> d, long offset) { return d ? d.data + offset : nullptr; };
-        for (long n = first; n < first + H / K; ++n) {
-          T *q = begin(dq, at.q_offset(b, n)), *k = begin(dk, at.k_offset(b, n)), *v = begin(dv, at.v_offset(b, n));
-          const HeadGradient<T> g{q, k, v, dq.add, dk.add || n > first, dv.add || n > first};
-          const long o = b * queries * C + n * at.D;
-          attention_backward(head(b, n), mask, y.data() + o, dy + o, C, normaliser + (b * H + n) * queries, g,
-                             s + thread * each_scratch);
-        }
-      });
+    each_with_scratch(*t, B * K, 3 * cost * (H / K), head(0, 0).backward_scratch(), [=](long i, T* scratch) {
+      const long b = i / K, first = i % K * (H / K);  // of the heads that read one head of keys and values, in turn
+      const auto begin = [](Into<T> d, long offset) { return d ? d.data + offset : nullptr; };
+      for (long n = first; n < first + H / K; ++n) {
+        T *q = begin(dq, at.q_offset(b, n)), *k = begin(dk, at.k_offset(b, n)), *v = begin(dv, at.v_offset(b, n));
+        const HeadGradient<T> g{q, k, v, dq.add, dk.add || n > first, dv.add || n > first};
+        const long o = b * queries * C + n * at.D;
+        attention_backward(head(b, n), mask, y.data() + o, dy + o, C, normaliser + (b * H + n) * queries, g, scratch);
+      }
+    });
   });
 }
 

@@ -33,11 +33,7 @@ void each_row_of_logits(Tape<T>& tape, Tensor<T> x, Tensor<T> weight, Tensor<T> 
   long begin = 0;
   do {  // once without rows too: a gradient of nothing is zero
     const long n = std::min(chunk, rows - begin);
-    if (bias)
-      tape.split(n, V, [=, z = logits.data(), b = bias.data()](long first, long last, int) {
-        start_rows<T>(z + first * V, nullptr, b, last - first, V);
-      });
-    tape.product(n, V, C, as_is<T>(x.data() + begin * C, C), transposed<T>(weight.data(), C), bias ? 1 : 0, logits, V);
+    linear_rows<T>(tape, n, x.data() + begin * C, weight, bias, logits);
     tape.split(n, 20 * V, [=, z = logits.data()](long first, long last, int) {
       for (long r = first; r < last; ++r) row(begin + r, z + r * V);
     });

@@ -53,22 +53,13 @@ Tensor<T> feed_forward(Tensor<T> residual, Tensor<T> x, FeedForwardLayers<T> l, 
                     l.down_bias ? l.down_bias.data() : nullptr, end - begin, C);
     });
     tape.product(n, C, F, as_is<T>(a, F), transposed<T>(l.down.data(), F), 1, r, C);
-    if (later)
-      tape.split(n, 8 * C, [=](long begin, long end, int) {
-        T* row = r + begin * C;
-        mask.apply((at + begin) * C, (end - begin) * C, row, residual.data() + (at + begin) * C, row);
-      });
+    if (later) drop_rows<T>(tape, mask, at, n, C, r, residual.data() + at * C, r);
   }
 
   return tape.record("feed_forward", y, [=, t = &tape](const T* dy) {
     const auto dropped = t->scratch(mask.active() ? rows * C : 0);  // dy m
-    const T* d = dy;
-    if (mask.active()) {
-      t->split(rows, 8 * C, [=, out = dropped.data()](long begin, long end, int) {
-        mask.apply(begin * C, (end - begin) * C, dy + begin * C, nullptr, out + begin * C);
-      });
-      d = dropped;
-    }
+    if (mask.active()) drop_rows<T>(*t, mask, 0, rows, C, dy, nullptr, dropped.data());
+    const T* const d = mask.active() ? dropped.data() : dy;
     if (auto db = t->grad(l.down_bias)) add_columns(*t, d, rows, C, db);
     t->moves((gated ? 6 : 4) * rows * F);  // what was kept, what went down, and the gradients of all
     const auto dh = t->scratch(rows * F), dv = t->scratch(gated ? rows * F : 0);  // of hidden and gates

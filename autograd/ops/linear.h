@@ -39,6 +39,17 @@ void add_columns(const Tape<T>& tape, const T* dy, long rows, long n, Into<T> in
   });
 }
 
+/// to = base + from m of the rows first ... first + rows - 1 of what a mask is for, [rows, n] each; base may be null
+/// for 0.
+template <class T>
+void drop_rows(const Tape<T>& tape, const DropoutMask<T>& mask, long first, long rows, long n, const T* from,
+               const T* base, T* to) {
+  tape.split(rows, 8 * n, [=](long begin, long end, int) {
+    const T* const own = base ? base + begin * n : nullptr;
+    mask.apply((first + begin) * n, (end - begin) * n, from + begin * n, own, to + begin * n);
+  });
+}
+
 /// Throws Error(usage) unless weight is [out, in] for x [..., in], and bias, if there is one, [out].
 template <class T>
 void expect_linear(const char* op, Tensor<T> x, Tensor<T> weight, Tensor<T> bias) {
@@ -99,21 +110,12 @@ Tensor<T> linear_residual(Tensor<T> residual, Tensor<T> x, Tensor<T> weight, Ten
                   end - begin, out);
   });
   tape.product(rows, out, in, as_is<T>(x.data(), in), transposed<T>(weight.data(), in), 1, y.data(), out);
-  if (later)
-    tape.split(rows, 8 * out, [=, r = y.data()](long begin, long end, int) {
-      mask.apply(begin * out, (end - begin) * out, r + begin * out, residual.data() + begin * out, r + begin * out);
-    });
+  if (later) drop_rows<T>(tape, mask, 0, rows, out, y.data(), residual.data(), y.data());
 
   return tape.record("linear_residual", y, [=, t = &tape](const T* dy) {
-    if (mask.active()) {
-      const auto dropped = t->scratch(rows * out);  // dy m
-      t->split(rows, 8 * out, [=, d = dropped.data()](long begin, long end, int) {
-        mask.apply(begin * out, (end - begin) * out, dy + begin * out, nullptr, d + begin * out);
-      });
-      linear_backward<T>(*t, dropped, x, weight, bias);
-    } else {
-      linear_backward(*t, dy, x, weight, bias);
-    }
+    const auto dropped = t->scratch(mask.active() ? rows * out : 0);  // dy m
+    if (mask.active()) drop_rows<T>(*t, mask, 0, rows, out, dy, nullptr, dropped.data());
+    linear_backward<T>(*t, mask.active() ? dropped.data() : dy, x, weight, bias);
     t->pass(y, residual);
   });
 }

@@ -77,10 +77,7 @@ Tensor<T> linear_attention(Tensor<T> q, Tensor<T> k, Tensor<T> v, const Attentio
     if (w) expect_shape("linear_attention", "weights", w, {B, steps, K});
   Tape<T>& tape = tape_of("linear_attention", {q, k, v, weights.weight, weights.decay});
   if (options.dropout.probability > 0) refuse("linear_attention", "expected no dropout: there is no pattern to drop");
-  if (!options.lengths.empty()) {
-    expect_count("linear_attention", "lengths", options.lengths.size(), B);
-    expect_ids("linear_attention", options.lengths, steps + 1);
-  }
+  expect_lengths("linear_attention", options.lengths, B, steps);
   if (state.numbers && tape.recording()) refuse("linear_attention", "expected a paused tape: a state has no gradient");
   if (!options.causal) {
     if (weights.decay) refuse("linear_attention", "expected causal attention where keys decay");
@@ -102,22 +99,17 @@ Tensor<T> linear_attention(Tensor<T> q, Tensor<T> k, Tensor<T> v, const Attentio
   const double sums = static_cast<double>(B * K), reads = static_cast<double>(B * H);
   tape.multiplier.count({M, D + 1, steps, true, false, sums});    // k^T [v, 1]
   tape.multiplier.count({steps, D + 1, M, false, false, reads});  // q of that
-  {
-    const long each_scratch = head(0, 0).scratch();
-    const auto scratch = tape.scratch(threads() * each_scratch);
-    if (tape.computes())
-      each_unequal(B * K, cost * group, [=, s = scratch.data()](long i, int thread) {
-        const long b = i / K, last = i % K * group + group - 1;  // of the heads that read one head of keys, in turn
-        T* const saved = state.numbers ? state.numbers + i * size : nullptr;
-        const auto numbers = [=](Tensor<T> w) { return w ? w.data() + b * steps * K + i % K : nullptr; };
-        double total = state.past > 0 ? saved[size - 1] : -std::numeric_limits<double>::infinity();
-        shares_of_keys<T>(steps, numbers(weights.weight), numbers(weights.decay), K, total, share + i * steps);
-        for (long n = last + 1 - group; n <= last; ++n)
-          head(b, n).forward(rows(y.data(), b, n, H, D), normaliser + (b * H + n) * steps, saved, state.past,
-                             saved && n == last, s + thread * each_scratch);
-        if (saved) saved[size - 1] = static_cast<T>(total);
-      });
-  }
+  each_with_scratch(tape, B * K, cost * group, head(0, 0).scratch(), [=](long i, T* scratch) {
+    const long b = i / K, last = i % K * group + group - 1;  // of the heads that read one head of keys, in turn
+    T* const saved = state.numbers ? state.numbers + i * size : nullptr;
+    const auto numbers = [=](Tensor<T> w) { return w ? w.data() + b * steps * K + i % K : nullptr; };
+    double total = state.past > 0 ? saved[size - 1] : -std::numeric_limits<double>::infinity();
+    shares_of_keys<T>(steps, numbers(weights.weight), numbers(weights.decay), K, total, share + i * steps);
+    for (long n = last + 1 - group; n <= last; ++n)
+      head(b, n).forward(rows(y.data(), b, n, H, D), normaliser + (b * H + n) * steps, saved, state.past,
+                         saved && n == last, scratch);
+    if (saved) saved[size - 1] = static_cast<T>(total);
+  });
   return tape.record("linear_attention", y, [=, t = &tape](const T* dy) {
     const auto dq = t->grad(q), dk = t->grad(k), dv = t->grad(v);
     const auto dw = t->grad(weights.weight), dd = t->grad(weights.decay);
@@ -126,32 +118,28 @@ Tensor<T> linear_attention(Tensor<T> q, Tensor<T> k, Tensor<T> v, const Attentio
     if (dq) counter.count({steps, M, D + 1, false, true, reads});             // dq
     if (dk || dw || dd) counter.count({steps, M, D + 1, false, true, sums});  // dk
     if (dv) counter.count({steps, D, M, false, false, sums});                 // dv
-    const long each_scratch = head(0, 0).scratch() + steps;
-    const auto scratch = t->scratch(threads() * each_scratch);
-    if (t->computes())
-      each_unequal(B * K, 3 * cost * group, [=, s = scratch.data()](long i, int thread) {
-        const long b = i / K, first = i % K * group;
-        T *const e = s + thread * each_scratch, *const own = e + steps;
-        std::fill_n(e, steps, T(0));
-        for (long n = first; n < first + group; ++n) {
-          const LinearHeadGradient<T> to{rows(dq.data, b, n, H, M),
-                                         rows(dk.data, b, i % K, K, M),
-                                         rows(dv.data, b, i % K, K, D),
-                                         dq.add,
-                                         dk.add || n > first,
-                                         dv.add || n > first,
-                                         e};
-          head(b, n).backward(rows(y.data(), b, n, H, D), rows(dy, b, n, H, D), normaliser + (b * H + n) * steps, to,
-                              own);
-        }
-        T rest = 0;  // decay[t] weighs all keys before t: sum over s >= t of -e[s]
-        for (long j = steps - 1; j >= 0; --j) {
-          const long at = (b * steps + j) * K + i % K;
-          rest -= e[j];
-          if (dw) dw.data[at] = (dw.add ? dw.data[at] : 0) + e[j];
-          if (dd) dd.data[at] = (dd.add ? dd.data[at] : 0) + rest;
-        }
-      });
+    each_with_scratch(*t, B * K, 3 * cost * group, head(0, 0).scratch() + steps, [=](long i, T* e) {
+      const long b = i / K, first = i % K * group;
+      std::fill_n(e, steps, T(0));
+      for (long n = first; n < first + group; ++n) {
+        const LinearHeadGradient<T> to{rows(dq.data, b, n, H, M),
+                                       rows(dk.data, b, i % K, K, M),
+                                       rows(dv.data, b, i % K, K, D),
+                                       dq.add,
+                                       dk.add || n > first,
+                                       dv.add || n > first,
+                                       e};
+        head(b, n).backward(rows(y.data(), b, n, H, D), rows(dy, b, n, H, D), normaliser + (b * H + n) * steps, to,
+                            e + steps);
+      }
+      T rest = 0;  // decay[t] weighs all keys before t: sum over s >= t of -e[s]
+      for (long j = steps - 1; j >= 0; --j) {
+        const long at = (b * steps + j) * K + i % K;
+        rest -= e[j];
+        if (dw) dw.data[at] = (dw.add ? dw.data[at] : 0) + e[j];
+        if (dd) dd.data[at] = (dd.add ? dd.data[at] : 0) + rest;
+      }
+    });
   });
 }
 

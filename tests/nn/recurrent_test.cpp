@@ -69,7 +69,7 @@ TEST_CASE("a state that is cleared has read nothing, and one that is repeated or
     SmallModel<double> model(config_of(body));
     model.stir();
     const auto state = model.gpt.body->state(3);
-    CHECK_THROWS_WITH_AS(state->clear(4), "[recurrent] expected 3 sequences or fewer, got 4", Error);
+    CHECK_THROWS_WITH_AS(state->clear(4), "[state] expected 3 sequences or fewer, got 4", Error);
     state->clear(1);
     decode(model, *state, first);
     state->repeat(3);
