@@ -150,7 +150,7 @@ std::string other_text(const BenchReport& report) {
   std::string text;
   for (const BenchResult& r : report.results) {
     if (!r.parts.empty()) continue;
-    text += format("%-14s %10.2f %8.2f %10.0f", r.name.c_str(), r.ms, r.ms_spread, r.tokens_per_s);
+    text += format("%-30s %10.2f %8.2f %10.0f", r.name.c_str(), r.ms, r.ms_spread, r.tokens_per_s);
     if (r.gb_per_s > 0) {
       text += format(" %9.2f GB/s  ", r.gb_per_s);
     } else {
@@ -159,7 +159,7 @@ std::string other_text(const BenchReport& report) {
     text += format(" %8.1f%% %7.0f\n", 100 * report.share_of_limit(r), r.peak_rss_mb);
   }
   if (text.empty()) return text;
-  return format("\n%-14s %10s %8s %10s %17s %9s %7s\n", "", "ms", "spread", "tokens/s", "rate", "of limit", "MB") +
+  return format("\n%-30s %10s %8s %10s %17s %9s %7s\n", "", "ms", "spread", "tokens/s", "rate", "of limit", "MB") +
          text;
 }
 

@@ -91,7 +91,8 @@ void add_study(CLI::App& root) {
                    "a new folder for report.html, figures.json, pictures and runs [runs/studies/NAME, quick: "
                    "runs/studies-quick/NAME]; of all studies "
                    "the folder of their folders [runs/studies]")
-      ->type_name("FOLDER");
+      ->type_name("FOLDER")
+      ->check([](const std::string& folder) { return folder.empty() ? "expected a new folder" : ""; });
   add_integer(*study, "--seeds", options->lab.seeds, 1, 100, "trainings of each model");
   study->add_option("--text", options->lab.text, "of studies about a text: another one than docs/data/novel.txt")
       ->type_name("FILE");

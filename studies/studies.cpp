@@ -5,7 +5,7 @@ namespace primer::studies {
 const std::vector<const Study*>& all_studies() {
   static const std::vector<const Study*> studies{// circuits
                                                  &bigram, &skip_trigrams, &constructed_study, &induction, &novel_names,
-                                                 &term_importance, &repeated_sum, &natural_text, &parts,
+                                                 &term_importance, &repeated_sum, &natural_text, &question, &parts,
                                                  // context
                                                  &one_step_study, &dual_form, &contrast, &regression,
                                                  // kernels

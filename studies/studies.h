@@ -6,8 +6,8 @@
 namespace primer::studies {
 
 // studies/circuits/
-extern const Study bigram, constructed_study, induction, natural_text, novel_names, parts, repeated_sum, skip_trigrams,
-    term_importance;
+extern const Study bigram, constructed_study, induction, natural_text, novel_names, parts, question, repeated_sum,
+    skip_trigrams, term_importance;
 // studies/context/
 extern const Study contrast, dual_form, one_step_study, regression;
 // studies/kernels/

@@ -84,10 +84,10 @@ Tensor<T> linear_attention(Tensor<T> q, Tensor<T> k, Tensor<T> v, const Attentio
     return linear_attention_whole(q, k, v, options, weights.weight, least);
   }
   Tensor<T> y = tape.output({B, steps, H * D}, {q, k, v, weights.weight, weights.decay});
-  T* const share = tape.template keep<T>(B * K * steps);                      // [B, K, T]
-  T* const normaliser = tape.template keep<T>(B * H * steps);                 // [B, H, T]
-  const auto rows = [=](auto* x, long b, long n, long heads, long columns) {  // of head n of sequence b
-    return StateRows{x ? x + (b * steps * heads + n) * columns : nullptr, heads * columns};
+  T* const share = tape.template keep<T>(B * K * steps);                            // [B, K, T]
+  T* const normaliser = tape.template keep<T>(B * H * steps);                       // [B, H, T]
+  const auto rows = [=]<class U>(U* x, long b, long n, long heads, long columns) {  // of head n of sequence b
+    return StateRows<U>{x ? x + (b * steps * heads + n) * columns : nullptr, heads * columns};
   };
   const long cost = 4 * steps * M * (D + 1), group = H / K, size = M * (D + 1) + 1;
   const auto head = [=](long b, long n) {

@@ -28,13 +28,6 @@ nn::ModelConfig shape(long layers) {
   return config;
 }
 
-/// One layer whose keys are mixed with those before them. Olsson et al. 2022, "Smeared keys".
-std::unique_ptr<nn::Body<float>> smeared_body(autograd::Parameters<float>& parameters) {
-  auto body = std::make_unique<nn::Transformer<float>>(parameters, shape(1));
-  body->blocks[0].attention.smear = parameters.declare("blocks.0.attention.smear", {heads}, {}, false);
-  return body;
-}
-
 double most(const std::vector<double>& scores) { return *std::max_element(scores.begin(), scores.end()); }
 
 /// What the context brings where the block repeats, in nats: ln 64, the best without it, less the mean of -ln p.
@@ -108,7 +101,7 @@ void run(Lab& lab) {
     Net<float> single(shape(1), seed);
     fit<float>(single, watched(single, single_course), lab.interruption, batches);
     lab.at("one layer with smeared keys");
-    Net<float> smeared(smeared_body, seed);
+    Net<float> smeared([](auto& parameters) { return smeared_body(parameters, shape(1)); }, seed);
     fit<float>(smeared, how, lab.interruption, batches);
     lab.at("two layers, the second one's keys made of tokens");
     Net<float> tokens(shape(2), seed);

@@ -3,6 +3,7 @@
 // these paths are cut. Elhage et al. 2021.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,14 @@ inline nn::ModelConfig attention_only(long vocabulary, long context, long layers
           .norm = nn::NormPlace::none,
           .deviation = 0.1,
           .output = {.tie = false}};
+}
+
+/// A transformer in whose first layer each key is mixed with the one before it. Olsson et al. 2022, "Smeared keys".
+inline std::unique_ptr<nn::Body<float>> smeared_body(autograd::Parameters<float>& parameters,
+                                                     const nn::ModelConfig& config) {
+  auto body = std::make_unique<nn::Transformer<float>>(parameters, config);
+  body->blocks[0].attention.smear = parameters.declare("blocks.0.attention.smear", {config.heads}, {}, false);
+  return body;
 }
 
 template <class T>

@@ -5,6 +5,7 @@
 #include "autograd/error.h"
 #include "data/bytes/file.h"
 #include "data/bytes/utf8.h"
+#include "train/tasks/nearest.h"
 
 namespace primer::studies {
 
@@ -54,13 +55,15 @@ Estimate Tally::estimate(const std::string& of) const {
 }
 
 const Study& study_named(const std::string& name) {
-  std::string names;
+  std::vector<std::string> names;
   for (const Study* study : all_studies()) {
     if (name == study->name) return *study;
-    names += std::string(names.empty() ? "" : ", ") + study->name;
+    names.emplace_back(study->name);
   }
+  const std::string near = train::nearest(name, names);
   throw autograd::Error(autograd::Fault::usage,
-                        "no study is called '" + data::printable(name) + "'; there are " + names);
+                        "no study is called '" + data::printable(name) + "'; " +
+                            (near.empty() ? "primer study lists them" : "did you mean " + near + "?"));
 }
 
 }  // namespace primer::studies

@@ -16,7 +16,9 @@ TEST_CASE("options of a study without its name, a text for one that reads none, 
   check_refusal(here, "study bigram", 3, "docs/data/novel.txt, which is not here");
   check_refusal(here, "study bigram --text missing.txt", 3, "missing.txt");
   check_refusal(here, "study all --quick -o t.txt", 5, "t.txt");
-  check_refusal(here, "study chasm", 2, "constructed-circuit");
+  check_refusal(here, "study chasm", 2, "primer study lists them");
+  check_refusal(here, "study inducton", 2, "did you mean induction?");
+  check_refusal(here, "study constructed-circuit -o ''", 2, "-o: expected a new folder");
   check_refusal(here, "study ''", 2, "no study is called ''");
   here.write("empty.txt", "");
   check_refusal(here, "study all --text empty.txt -o all", 3, "empty.txt is empty");

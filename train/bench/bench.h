@@ -65,7 +65,9 @@ std::vector<BenchResult> run_tokenizers();
 std::vector<BenchResult> run_sampling(const BenchCase& bench, long sequences);
 
 /// How a step grows, at the width of case C: with the batch (batch-1 ... of 256 tokens each), with the context
-/// (context-128 ... 2048, as many tokens each time), with threads (threads-1 ... all, each beside its sgemm_peak).
+/// (context-128 ... 2048, as many tokens each time), with threads (threads-1 ... all, each beside its sgemm_peak). And
+/// what the context costs softmax, linear and FAVOR+ attention, training and sampling, in case A (A-context-128 ...
+/// 4096, A-context-128-decode-1 and so on).
 std::vector<BenchResult> run_growth();
 
 struct BenchReport {

@@ -14,16 +14,14 @@
 namespace primer::train {
 namespace {
 
-/// Training steps of two layers at the width of case C, over 65 symbols.
 class Steps {
  public:
-  Steps(long batch, long context)
-      : tokenizer_(bench_tokenizer(bench_)), tokens_(random_tokens(8 * batch * context, bench_.vocabulary)) {
+  explicit Steps(const BenchCase& bench)
+      : bench_(bench),
+        tokenizer_(bench_tokenizer(bench_)),
+        tokens_(random_tokens(8 * bench.config.batch * bench.config.context, bench.vocabulary)) {
     restart_peak_memory();
-    Config& config = bench_.config;
-    config.layers = 2, config.heads = 12, config.channels = 768, config.bias = true, config.steps = 1000;
-    config.batch = batch, config.context = context;
-    trainer_ = std::make_unique<Trainer<float>>(config, *tokenizer_, tokens_);
+    trainer_ = std::make_unique<Trainer<float>>(bench_.config, *tokenizer_, tokens_);
     trainer_->step();
   }
 
@@ -35,15 +33,15 @@ class Steps {
     }
   }
 
-  BenchResult result(const std::string& name) const {
+  BenchResult result() const {
     const Config& config = bench_.config;
-    BenchResult result = result_of(name, seconds_, static_cast<double>(config.batch * config.context));
+    BenchResult result = result_of(bench_.name, seconds_, static_cast<double>(config.batch * config.context));
     result.gflops = 1e-6 * flop_ / result.ms;
     return result;
   }
 
  private:
-  BenchCase bench_{"growth", {}, 65, 3};
+  BenchCase bench_;
   std::shared_ptr<const data::Tokenizer> tokenizer_;
   data::TokenVector tokens_;
   std::unique_ptr<Trainer<float>> trainer_;
@@ -51,10 +49,33 @@ class Steps {
   double flop_ = 0;  // of a step
 };
 
-BenchResult measure(const std::string& name, long batch, long context) {
-  Steps steps(batch, context);
+/// Two layers at the width of case C, over 65 symbols.
+BenchCase wide(const std::string& name, long batch, long context) {
+  BenchCase bench{name, {}, 65, 3};
+  Config& config = bench.config;
+  config.layers = 2, config.heads = 12, config.channels = 768, config.bias = true, config.steps = 1000;
+  config.batch = batch, config.context = context;
+  return bench;
+}
+
+BenchResult measure(const BenchCase& bench) {
+  Steps steps(bench);
   steps.run(3);
-  return steps.result(name);
+  return steps.result();
+}
+
+/// Case A and its siblings with other attentions: training on 4096 tokens a step, and sampling one sequence.
+void add_growth_of_attention(std::vector<BenchResult>& results) {
+  for (BenchCase bench : bench_cases()) {
+    const std::string name = bench.name;
+    if (name != "A" && name != "A-linear" && name != "A-favor") continue;
+    for (const long context : {128L, 512L, 1024L, 2048L, 4096L}) {
+      bench.name = name + "-context-" + std::to_string(context);
+      bench.config.context = context, bench.config.batch = 4096 / context;
+      results.push_back(measure(bench));
+      results.push_back(run_sampling(bench, 1).back());
+    }
+  }
 }
 
 /// The same steps by 1, 2, 4 ... threads, and the peak of products. In turns, since a machine's speed drifts.
@@ -66,7 +87,8 @@ std::vector<BenchResult> growth_with_threads() {
     double peak = 0;
   };
   std::vector<Team> teams;
-  for (int size = 1; size <= most; size *= 2) teams.push_back({size, std::make_unique<Steps>(8, 256)});
+  for (int size = 1; size <= most; size *= 2)
+    teams.push_back({size, std::make_unique<Steps>(wide("threads-" + std::to_string(size), 8, 256))});
   for (int turn = 0; turn < 5; ++turn) {
     for (Team& team : teams) {
       omp_set_num_threads(team.size);
@@ -77,7 +99,7 @@ std::vector<BenchResult> growth_with_threads() {
   omp_set_num_threads(most);
   std::vector<BenchResult> results;
   for (const Team& team : teams) {
-    results.push_back(team.steps->result("threads-" + std::to_string(team.size)));
+    results.push_back(team.steps->result());
     results.back().peak_rss_mb = 0;  // it is that of all teams
     BenchResult peak{"sgemm-" + std::to_string(team.size)};
     peak.gflops = team.peak;
@@ -91,11 +113,12 @@ std::vector<BenchResult> growth_with_threads() {
 std::vector<BenchResult> run_growth() {
   std::vector<BenchResult> results;
   for (const long batch : {1L, 2L, 4L, 8L, 16L}) {
-    results.push_back(measure("batch-" + std::to_string(batch), batch, 256));
+    results.push_back(measure(wide("batch-" + std::to_string(batch), batch, 256)));
   }
   for (const long context : {128L, 256L, 512L, 1024L, 2048L}) {
-    results.push_back(measure("context-" + std::to_string(context), 2048 / context, context));
+    results.push_back(measure(wide("context-" + std::to_string(context), 2048 / context, context)));
   }
+  add_growth_of_attention(results);
   for (BenchResult& result : growth_with_threads()) results.push_back(std::move(result));
   return results;
 }

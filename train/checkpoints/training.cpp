@@ -153,8 +153,9 @@ class Training {
     metrics_.write(line.text());
     state_.unevaluated.reset();
     if (trainer_.has_diverged()) {
-      throw Error(Fault::diverged, "the training diverged at step " + std::to_string(report.step) +
-                                       ": its loss is no longer a number; the newest checkpoint is that of step " +
+      throw Error(Fault::diverged, "the training diverged at step " + std::to_string(report.step) + ": its " +
+                                       (std::isfinite(report.loss) ? "gradient" : "loss") +
+                                       " is no longer a number; the newest checkpoint is that of step " +
                                        std::to_string(saver_.saved().step) + "; try a smaller --lr or a --clip");
     }
     offer_checkpoint(state_.best_step == report.step);
