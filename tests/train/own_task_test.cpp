@@ -44,12 +44,8 @@ class EverySecond final : public data::Examples {
 template <class T>
 struct LastToken final : nn::Body<T> {
   struct Count final : nn::State<T> {
-    using nn::State<T>::sequences_, nn::State<T>::past_;
-    explicit Count(long most) { sequences_ = most; }
-    void clear(long sequences) override { sequences_ = sequences, past_ = 0; }
-    void repeat(long sequences) override { sequences_ = sequences; }
-    void drop(long) override { --sequences_; }
-    void advance(long n) { past_ += n; }
+    explicit Count(long most) : nn::State<T>(most) { this->clear(most); }
+    void copy(long, long) override {}
   };
 
   nn::Embedding<T> token;
@@ -60,7 +56,7 @@ struct LastToken final : nn::Body<T> {
         token(parameters, "token", {.rows = c.vocabulary, .channels = c.channels}),
         layer(parameters, "layer", {.in = c.channels, .out = c.channels, .deviation = 0.2}) {}
   nn::Tensor<T> hidden(nn::Tape<T>& tape, const nn::Sequences& in, nn::State<T>* state) const override {
-    if (state) static_cast<Count&>(*state).advance(in.length);
+    if (state) state->advance(in.length);
     return layer(token(tape, in.tokens, in.batch, in.length));
   }
   std::unique_ptr<nn::State<T>> state(long most) const override { return std::make_unique<Count>(most); }
