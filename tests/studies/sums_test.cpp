@@ -1,14 +1,17 @@
-// Sums that are repeated or not, and texts with triggers: what is kept stays kept, and what a reader needs is there.
+// Sums that are repeated or not, texts with triggers, and the draws that texts are made of: what is kept stays kept,
+// and what a reader needs is there.
 #include "studies/circuits/texts/sums.h"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <set>
 #include <string>
 
 #include "autograd/error.h"
+#include "studies/circuits/texts/draws.h"
 #include "studies/circuits/texts/triggers.h"
 
 using namespace primer::studies;
@@ -144,4 +147,25 @@ TEST_CASE("a text of 12 different bytes has no room for triggers and what follow
   for (int i = 0; i < 2100; ++i) text += static_cast<char>('a' + i % 12);
   const Symbols few(text);
   CHECK_THROWS_AS(Triggers(few, few.ids.size()), primer::autograd::Error);
+}
+
+TEST_CASE("a draw is the next number of its stream, from the first that was asked for") {
+  const primer::autograd::Random random(3, primer::autograd::hash("purpose"), 5);
+  Draws draws("purpose", 3, 5, 40);
+  CHECK(draws.below(1'000'000) == static_cast<int>(random.below(1'000'000, 40)));
+  CHECK(draws.below(7L) == static_cast<long>(random.below(7, 41)));
+  CHECK(draws.normal() == random.normal(42));
+}
+
+TEST_CASE("every choice of two of four, in either order, comes as often; the rest stays a rest") {
+  Draws draws("shuffle", 1);
+  std::map<std::pair<int, int>, long> count;
+  for (int i = 0; i < 12'000; ++i) {
+    std::vector<int> x{0, 1, 2, 3};
+    draws.shuffle(std::span(x), 2);
+    CHECK(std::accumulate(x.begin(), x.end(), 0) == 6);
+    ++count[{x[0], x[1]}];
+  }
+  CHECK(count.size() == 12);
+  for (const auto& [first, n] : count) CHECK(std::abs(n - 1000) < 150);  // five standard errors
 }
