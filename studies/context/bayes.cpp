@@ -39,32 +39,32 @@ Model learned(Lab& lab, BodyKind body, const Ginc& ginc, Family family, long ste
   return net;
 }
 
-/// How sure exact inference is of each concept, token by token of a prompt.
-void draw(Lab& lab, const Ginc& ginc, const Prompt& prompt) {
-  std::vector<train::Curve> curves(ginc.trained().size());
-  Reader reader(ginc, ginc.trained());
-  for (std::size_t t = 0; t < prompt.tokens.size(); ++t) {
-    reader.read(prompt.tokens[t]);
-    for (std::size_t c = 0; c < curves.size(); ++c) {
-      curves[c].name = c == prompt.theta ? "the prompt's" : "concept " + std::to_string(c + 1);
-      curves[c].x.push_back(static_cast<double>(t + 1)), curves[c].y.push_back(reader.posterior()[c]);
+/// How sure exact inference is of a prompt's concept after each example: p(theta | n examples), mean over prompts.
+train::Curve sureness(const Ginc& ginc, const Prompts& prompts) {
+  const long size = prompts[0].k + 1;  // of an example with its delimiter
+  train::Curve curve{"examples of " + std::to_string(size - 1), {}, std::vector<double>(most + 1, 0.0), {}, {}};
+  for (long n = 0; n <= most; ++n) curve.x.push_back(static_cast<double>(n));
+  for (const Prompt& prompt : prompts) {
+    Reader reader(ginc, ginc.trained());
+    for (long t = 0; t <= most * size; ++t) {
+      const auto n = static_cast<std::size_t>(t / size);
+      if (t % size == 0) curve.y[n] += reader.posterior()[prompt.theta] / static_cast<double>(prompts.size());
+      reader.read(prompt.tokens[static_cast<std::size_t>(t)]);
     }
   }
-  lab.picture(train::line_chart({"Which concept is it?",
-                                 "The posterior of the five concepts along one prompt, examples of 5 tokens. A step to "
-                                 "a delimiter or from it may speak for a wrong one."},
-                                {.name = "tokens that were read"}, {.name = "probability", .low = 0, .high = 1},
-                                curves));
+  return curve;
 }
 
 void run(Lab& lab) {
-  Record exact{"exact"}, kept{"prior kept"}, lstm{"LSTM"}, gpt{"GPT"};
-  Record misled{"LSTM"}, misled_exact{"exact"};
-  Record unseen{"LSTM"}, unseen_gpt{"GPT"}, unseen_exact{"exact, of those trained on"}, knows{"exact, of the unseen"};
-  Record own{"LSTM"}, one{"LSTM"};
-  Tally published;                                   // right without examples, in a world of the authors' shape
-  Tally lstm_same, lstm_right, gpt_same, gpt_right;  // where exact inference is misled by examples of 3
+  Record ideal{"exact"}, kept{"prior kept"}, lstm{"LSTM"}, gpt{"GPT"};
+  Record misled{"examples of another concept, LSTM"}, misled_ideal{"examples of another concept, exact"};
+  Record unseen{"unseen concepts, LSTM"}, unseen_gpt{"unseen concepts, GPT"};
+  Record unseen_ideal{"unseen concepts, exact for the five"}, knows{"unseen concepts, exact for these"};
+  Record own{"LSTM of one concept, its prompts"}, one{"LSTM of one concept, prompts of all five"};
+  Tally published;                                   // right without examples, in the authors' shape
+  Tally lstm_same, lstm_right, gpt_same, gpt_right;  // where exact inference is misled, k = 3
   std::vector<double> optimum;
+  std::vector<train::Curve> sure;
   for (const std::uint64_t seed : lab.seeds()) {
     const Ginc ginc(seed);
     const Family family = ginc.trained(), first = family.first(1);
@@ -94,26 +94,25 @@ void run(Lab& lab) {
 
     for (const long k : lengths) {
       const Prompts all = prompts(family, k);
-      const std::vector<int> best_said = exact.add(knowing, all);
+      const std::vector<int> best_said = ideal.add(knowing, all);
       const std::vector<int> kept_said = kept.add(exactly(ginc, family, false), all, best_said);
       const std::vector<int> lstm_said = lstm.add(of_lstm, all, best_said), gpt_said = gpt.add(of_gpt, all, best_said);
-      if (k == 3) {
-        std::vector<double> same, right, same_gpt, right_gpt;
+      const auto where_misled = [&](const std::vector<int>& said, Tally& same, Tally& right) {
+        std::vector<double> is_same, is_right;
         for (std::size_t i = 0; i < all.size(); ++i) {
           if (best_said[i] == all[i].label || best_said[i] == kept_said[i]) continue;
-          same.push_back(lstm_said[i] == best_said[i]), right.push_back(lstm_said[i] == all[i].label);
-          same_gpt.push_back(gpt_said[i] == best_said[i]), right_gpt.push_back(gpt_said[i] == all[i].label);
+          is_same.push_back(said[i] == best_said[i]), is_right.push_back(said[i] == all[i].label);
         }
-        lstm_same.add(same), lstm_right.add(right), gpt_same.add(same_gpt), gpt_right.add(right_gpt);
-      }
-      if (k != usual) continue;
-      one.add(by(narrow->model), all);
-      if (seed == 1) draw(lab, ginc, all[0]);
+        same.add(is_same), right.add(is_right);
+      };
+      if (k == 3) where_misled(lstm_said, lstm_same, lstm_right), where_misled(gpt_said, gpt_same, gpt_right);
+      if (seed == 1) sure.push_back(sureness(ginc, all));
+      if (k == usual) one.add(by(narrow->model), all);
     }
     const Prompts others = prompts(family, usual, true), strange = prompts(ginc.unseen(), usual);
-    misled.add(of_lstm, others), misled_exact.add(knowing, others);
+    misled.add(of_lstm, others), misled_ideal.add(knowing, others);
     unseen.add(of_lstm, strange), unseen_gpt.add(of_gpt, strange);
-    unseen_exact.add(knowing, strange), knows.add(exactly(ginc, ginc.unseen()), strange);
+    unseen_ideal.add(knowing, strange), knows.add(exactly(ginc, ginc.unseen()), strange);
     own.add(by(narrow->model), prompts(first, usual));
 
     const Ginc authors(seed, {.values = 10, .slots = 10, .vocabulary = 50, .concepts = 10, .uniform = 0});
@@ -125,8 +124,8 @@ void run(Lab& lab) {
     published.add(right);
   }
 
-  const auto show = [&](const std::string& whose, const Record& record, long k) {
-    const std::string what = whose + (k == usual ? "" : ", k = " + std::to_string(k)) + ": right ";
+  const auto show = [&](const Record& record, long k) {
+    const std::string what = record.name + (k == usual ? "" : ", k = " + std::to_string(k)) + ": right ";
     lab.figure(what + "without examples", record.accuracy(k, 0));
     lab.figure(what + "behind 16", record.accuracy(k, most));
   };
@@ -134,54 +133,74 @@ void run(Lab& lab) {
   lab.claim("LSTM: loss less that", lstm.excess.estimate("texts"), at_most(0.05));
   lab.claim("GPT: loss less that", gpt.excess.estimate("texts"), at_most(0.05));
   lab.claim("prior kept: loss less that", kept.excess.estimate("texts"), at_least(0.15));
-  for (const Record* record : {&exact, &lstm, &gpt, &kept}) {
-    for (const long k : lengths) show(record->name, *record, k);
+  for (const Record* record : {&ideal, &lstm, &gpt, &kept}) {
+    for (const long k : lengths) show(*record, k);
   }
-  lab.figure("exact: gain of 16 examples of 5", exact.gained(usual));
+  lab.figure("exact: gain of 16 examples of 5", ideal.gained(usual));
   lab.claim("LSTM: gain of 16 examples of 5", lstm.gained(usual), at_least(0.2));
   lab.figure("GPT: gain of 16 examples of 5", gpt.gained(usual));
   lab.claim("prior kept: gain of 16 examples of 5", kept.gained(usual), at_most(0.05));
-  lab.figure("exact: gain of 16 examples of 8", exact.gained(8));
-  lab.figure("LSTM: gain of 16 examples of 8", lstm.gained(8));
-  const double to_5 = lstm.accuracy(5, most).mean - lstm.accuracy(3, most).mean;
-  const double to_8 = lstm.accuracy(8, most).mean - lstm.accuracy(5, most).mean;
-  lab.claim("LSTM: less of the rises from k = 3 to 5 and to 8, behind 16", studies::exact(std::min(to_5, to_8)),
-            at_least(0.01));
-  lab.claim("LSTM: right behind 16 less often than exact, by", lstm.shortfall.at(usual).estimate("prompts"),
-            at_most(0.15));
-  lab.figure("GPT: right behind 16 less often than exact, by", gpt.shortfall.at(usual).estimate("prompts"));
+  lab.figure("exact: gain of 16 examples of 8", ideal.gained(8));
+  lab.claim("LSTM: gain of 16 examples of 8", lstm.gained(8), at_least(0.2));
+  lab.figure("GPT: gain of 16 examples of 8", gpt.gained(8));
   lab.figure("the published shape, k = 8, exact: right without examples", published.estimate("prompts"));
-  show("examples of another concept, exact", misled_exact, usual);
-  show("examples of another concept, LSTM", misled, usual);
-  lab.claim("LSTM: gain of 16 examples of another concept", misled.gained(usual), at_most(-0.1));
-  show("unseen, exact for those trained on", unseen_exact, usual);
-  show("unseen, LSTM", unseen, usual);
-  show("unseen, GPT", unseen_gpt, usual);
-  lab.claim("unseen concepts: gain of the LSTM", unseen.gained(usual), at_most(0.05));
-  lab.claim("unseen concepts: gain of exact inference that knows them", knows.gained(usual), at_least(0.2));
-  show("one concept, its own prompts, LSTM", own, usual);
-  lab.claim("trained on one concept: gain on its prompts", own.gained(usual), at_most(0.05));
-  show("one concept, prompts of all five, LSTM", one, usual);
-  lab.claim("trained on one concept: gain on prompts of all", one.gained(usual), at_most(0.05));
-  lab.figure("exact inference misled by 16 examples of 3, LSTM says the same", lstm_same.estimate("prompts"));
-  lab.figure("is right there", lstm_right.estimate("prompts"));
-  lab.figure("GPT says the same", gpt_same.estimate("prompts"));
-  lab.figure("is right there", gpt_right.estimate("prompts"));
-  for (const long k : lengths) {
-    lab.picture(train::line_chart(
-        {"Examples of " + std::to_string(k) + " tokens",
-         "Prompts whose next token is right. Exact inference knows the five concepts; one that keeps its prior does "
-         "not infer which it is."},
-        {.name = "examples"}, {.name = "right", .low = 0, .high = 1},
-        {exact.curve(k), lstm.curve(k), gpt.curve(k), kept.curve(k)}));
+  const auto rise = [](const Record& record) {
+    return exact(std::min(record.accuracy(5, most).mean - record.accuracy(3, most).mean,
+                          record.accuracy(8, most).mean - record.accuracy(5, most).mean));
+  };
+  lab.claim("LSTM behind 16: the smaller rise, from k = 3 to 5 or to 8", rise(lstm), at_least(0.01));
+  lab.figure("prior kept behind 16: the same", rise(kept));
+  for (const Record* record : {&lstm, &gpt}) {
+    lab.figure(record->name + " behind 16: right less often than exact by",
+               record->shortfall.at(usual).estimate("prompts"));
   }
+  lab.claim("LSTM behind 16, k = 8: the same", lstm.shortfall.at(8).estimate("prompts"), at_most(0.15));
+  lab.figure("GPT behind 16, k = 8: the same", gpt.shortfall.at(8).estimate("prompts"));
+  lab.claim("prior kept behind 16, k = 8: the same", kept.shortfall.at(8).estimate("prompts"), at_least(0.3));
+  for (const Record* record : {&misled_ideal, &misled}) show(*record, usual);
+  lab.claim("examples of another concept: gain of the LSTM", misled.gained(usual), at_most(-0.1));
+  for (const Record* record : {&unseen_ideal, &unseen, &unseen_gpt, &knows}) show(*record, usual);
+  lab.figure("unseen concepts: gain of exact inference for the five", unseen_ideal.gained(usual));
+  lab.claim("unseen concepts: gain of the LSTM", unseen.gained(usual), at_most(0.05));
+  lab.claim("unseen concepts: gain of exact inference for these", knows.gained(usual), at_least(0.2));
+  for (const Record* record : {&own, &one}) {
+    show(*record, usual);
+    lab.claim(record->name + ": gain", record->gained(usual), at_most(0.05));
+  }
+  lab.figure("exact misled by 16 examples of 3: the LSTM says the same", lstm_same.estimate("prompts"));
+  lab.figure("the LSTM is right there", lstm_right.estimate("prompts"));
+  lab.figure("the GPT says the same", gpt_same.estimate("prompts"));
+  lab.figure("the GPT is right there", gpt_right.estimate("prompts"));
+
+  const auto chart = [&](const std::string& title, const std::string& caption, long k,
+                         const std::vector<const Record*>& records) {
+    std::vector<train::Curve> curves;
+    for (const Record* record : records) curves.push_back(record->curve(k));
+    lab.picture(
+        train::line_chart({title, caption}, {.name = "examples"}, {.name = "right", .low = 0, .high = 1}, curves));
+  };
+  for (const long k : lengths) {
+    chart("Examples of " + std::to_string(k) + " tokens",
+          "Prompts whose next token is right. Exact inference knows the five concepts; who keeps the prior knows them, "
+          "and does not infer which it is.",
+          k, {&ideal, &lstm, &gpt, &kept});
+  }
+  chart("Examples of concepts that were not trained on",
+        "Who knows only the five others gains nothing from examples, and neither does a model; there is much to be "
+        "gained by who knows these.",
+        usual, {&knows, &unseen_ideal, &unseen, &unseen_gpt});
+  lab.picture(
+      train::line_chart({"How sure exact inference is of the concept",
+                         "Its posterior, mean over prompts, seed 1. Two steps of each example, to the delimiter and "
+                         "from it, may speak for a wrong concept; with examples of 3 there are as many of the "
+                         "right one's."},
+                        {.name = "examples"}, {.name = "p(theta | examples)", .low = 0, .high = 1}, sure));
   lab.note(
-      "Five concepts with 2 values, 8 slots and 24 tokens, and five unseen; a part u = 0.3 of every transition is "
-      "uniform. "
-      "Texts of 160 tokens, new ones in every step, 16 a step; 2000 steps, of one concept 400. The LSTM has a layer of "
-      "128, the GPT two of 64. 200 texts and 500 prompts a seed; k is the length of examples, 5 unless it is said. "
-      "Only "
-      "with 5 does exact inference have 0.2 to gain: of 8 tokens the question itself tells the concept.");
+      "Five concepts with 2 values, 8 slots and 24 tokens, and five unseen; a part of every transition, 0.3, is "
+      "uniform. Texts of 160 tokens, new ones in every step, 16 a step; 2000 steps, for one concept 400. The LSTM has "
+      "a "
+      "layer of 128, the GPT two of 64. 200 texts and 500 prompts a seed. k is the length of examples, 5 unless it is "
+      "said: of 8 tokens the question itself tells the concept so often that exact inference has less to gain.");
 }
 
 }  // namespace
@@ -190,7 +209,7 @@ const Study bayes{"bayes",
                   "context",
                   "A model of five kinds of text infers which kind it reads, as exact Bayesian inference does.",
                   "Xie et al. 2021, An Explanation of In-context Learning as Implicit Bayesian Inference",
-                  4,
+                  2.5,
                   run};
 
 }  // namespace primer::studies

@@ -1,5 +1,6 @@
 // Texts of hidden Markov models that share their words, GINC: Xie et al. 2021, An Explanation of In-context Learning as
-// Implicit Bayesian Inference, section 4 and appendix F. A hidden state is a value v and a slot s; they move on apart,
+// Implicit Bayesian Inference, whose entities are values here, and properties slots, as in the authors' code. A hidden
+// state is a value v and a slot s; they move on apart,
 //
 //   p(v', s' | v, s, theta) = A(v, v') B_theta(s, s'),   token = table(v, s),
 //
