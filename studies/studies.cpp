@@ -7,7 +7,7 @@ const std::vector<const Study*>& all_studies() {
                                                  &bigram, &skip_trigrams, &constructed_study, &induction, &novel_names,
                                                  &term_importance, &repeated_sum, &natural_text, &question, &parts,
                                                  // context
-                                                 &one_step_study, &dual_form, &contrast, &regression,
+                                                 &one_step_study, &dual_form, &contrast, &regression, &bayes,
                                                  // kernels
                                                  &kernel_smoother, &random_features, &nystrom, &linear_attention_study,
                                                  // meaning

@@ -9,7 +9,7 @@ namespace primer::studies {
 extern const Study bigram, constructed_study, induction, natural_text, novel_names, parts, question, repeated_sum,
     skip_trigrams, term_importance;
 // studies/context/
-extern const Study contrast, dual_form, one_step_study, regression;
+extern const Study bayes, contrast, dual_form, one_step_study, regression;
 // studies/kernels/
 extern const Study kernel_smoother, linear_attention_study, nystrom, random_features;
 // studies/meaning/
