@@ -40,16 +40,13 @@ void run(Lab& lab) {
   Net<double> net = constructed_circuit(size);
   double missed = 0, elsewhere = 0;  // the largest 1 - p, and 1 - attention to what followed before
   std::vector<double> first;
-  const auto raise = [](double& most, double value) {
-    if (!(value <= most) && !std::isnan(most)) most = value;
-  };
   lab.each_seed([&](std::uint64_t seed) {
     const data::Batch batch = twice(size, seed, true, lab.size(200, 4));
-    for (const Judged& one : judge(net.model, batch)) raise(missed, -std::expm1(-one.nll));
+    for (const Judged& one : judge(net.model, batch)) raise_to(missed, -std::expm1(-one.nll));
     const std::vector<double> pattern = patterns_of(net.model, batch)[1];  // [B, T, T]
     for (long b = 0; b < batch.sequences; ++b) {
       for (long t = size.period + 1; t < batch.length; ++t) {
-        raise(elsewhere, 1 - pattern[(b * batch.length + t) * batch.length + t - size.period + 1]);
+        raise_to(elsewhere, 1 - pattern[(b * batch.length + t) * batch.length + t - size.period + 1]);
       }
     }
     // Without a mark the first token looks at itself: it stands before itself, as it seems, and before the second one.

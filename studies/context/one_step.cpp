@@ -181,7 +181,7 @@ void run(Lab& lab) {
     for (const double factor : {0.5, 0.75, 1.25, 1.5}) {
       for (const Tasks& tasks : {test.scaled(factor, 1), test.scaled(1, factor)}) {
         const double wanted = descended(tasks, best.rate).loss(tasks);
-        most = std::max(most, std::abs(once.answers(tasks).loss(tasks) - wanted) / wanted);
+        raise_to(most, std::abs(once.answers(tasks).loss(tasks) - wanted) / wanted);
       }
     }
 

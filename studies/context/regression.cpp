@@ -79,7 +79,7 @@ double from_closed_forms(const std::vector<Learner>& all, const Predictions& exa
         {averaging, D / examples}, {descent, D / (examples + D)}, {least_squares, std::max(0.0, 1 - examples / d)}};
     for (const auto& [learner, wanted] : forms) {
       const Estimate found = mean_of(squares(all[learner].predicted, exact, k), "tasks");
-      most = std::max(most, std::abs(found.mean - wanted) / (found.error + 1e-12));
+      raise_to(most, std::abs(found.mean - wanted) / (found.error + 1e-12));
     }
   }
   return most;

@@ -78,7 +78,7 @@ struct HeadsFound {
       const auto from = seen.values(train::attention_path(i) + ".pattern").begin() + (b * H + h) * T * T;
       const Matrix q = rows(".q"), k = rows(".k"), pattern{T, T, {from, from + T * T}};
       const std::vector<double> prior = key_prior(k, t);
-      off = std::max(off, furthest(pattern, smoother_weights(q, k, t, prior, true)));
+      raise_to(off, furthest(pattern, smoother_weights(q, k, t, prior, true)));
       elsewhere += total_variation(pattern, smoother_weights(q, k, t, {}, true)) / all_heads;
       spread += mean_of(prior, "keys").error * std::sqrt(T) / all_heads;
     }
@@ -92,7 +92,7 @@ void run(Lab& lab) {
   double with_prior = 0;
   lab.each_seed([&](std::uint64_t seed) {
     const Matrix q = normal_rows(N, D, 3 * seed), k = normal_rows(N, D, 3 * seed + 1), pattern = pattern_of(q, k);
-    with_prior = std::max(with_prior, furthest(pattern, smoother_weights(q, k, t, key_prior(k, t))));
+    raise_to(with_prior, furthest(pattern, smoother_weights(q, k, t, key_prior(k, t))));
     lab.claim("attention from kernel times prior, at most", exact(with_prior), at_most(1e-12));
     lab.claim("share of weight elsewhere without the prior, random keys",
               total_variation(pattern, smoother_weights(q, k, t, {})), at_least(0.1));

@@ -80,14 +80,14 @@ void run(Lab& lab) {
           sums[kind] += off[kind] / draws;
           if (kind < 2) continue;
           const Matrix among = pattern_of(means_of(qs, m), means_of(ks, m));
-          most_left = std::max(most_left, residual(among, inverse_by(among, many)));
+          raise_to(most_left, residual(among, inverse_by(among, many)));
         }
         if (m == 16 && off[2] > off[0]) further += 1.0 / draws;
       }
       for (std::size_t i = 0; i < errors.size(); ++i) errors[i].add(m, sums[i]);
     }
     double rise = 0;
-    for (std::size_t i = 1; i < errors[0].y.size(); ++i) rise = std::max(rise, errors[0].y[i] / errors[0].y[i - 1]);
+    for (std::size_t i = 1; i < errors[0].y.size(); ++i) raise_to(rise, errors[0].y[i] / errors[0].y[i - 1]);
     lab.claim("as many landmarks as tokens: from softmax attention, at most",
               furthest(nystrom_of(q, k, N, many), pattern), at_most(1e-6));
     lab.figure("the same after six rounds", furthest(nystrom_of(q, k, N, usual), pattern));

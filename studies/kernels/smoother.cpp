@@ -5,6 +5,7 @@
 
 #include "autograd/ops/attention.h"
 #include "autograd/random.h"
+#include "studies/lab/estimate.h"
 
 namespace primer::studies {
 
@@ -74,7 +75,7 @@ Matrix of_length(Matrix rows, double length) {
 
 double furthest(const Matrix& a, const Matrix& b) {
   double most = 0;
-  for (std::size_t i = 0; i < a.values.size(); ++i) most = std::max(most, std::abs(a.values[i] - b.values[i]));
+  for (std::size_t i = 0; i < a.values.size(); ++i) raise_to(most, std::abs(a.values[i] - b.values[i]));
   return most;
 }
 

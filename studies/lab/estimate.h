@@ -1,6 +1,7 @@
 // Means of what was observed, and how far they may be off.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -26,6 +27,11 @@ Estimate mean_of(std::span<const double> values, std::string of);
 
 /// a[i] - factor b[i], of values that belong together. Sizes that differ: Fault::usage.
 std::vector<double> difference(std::vector<double> a, std::span<const double> b, double factor = 1);
+
+/// most becomes the larger of both. A NaN stays: std::max loses it, and a claim would pass.
+inline void raise_to(double& most, double value) {
+  if (!(value <= most) && !std::isnan(most)) most = value;
+}
 
 /// The means of values 0 and 1, 2 and 3, and so on: of a text and its mirror image, as one.
 std::vector<double> means_of_pairs(std::span<const double> values);

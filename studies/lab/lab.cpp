@@ -22,10 +22,12 @@ std::string Lab::text() const {
 }
 
 void Lab::each_seed(const std::function<void(std::uint64_t seed)>& run) {
+  if (seed_ > 0) autograd::refuse("lab", "seeds within a seed", autograd::Fault::bug);
   const std::size_t first = findings.size();
-  for (seed_ = 1; seed_ <= static_cast<std::uint64_t>(options.seeds); ++seed_) {
+  for (std::uint64_t seed = 1; seed <= static_cast<std::uint64_t>(options.seeds); ++seed) {
+    seed_ = seed;
     next_ = first;
-    run(seed_);
+    run(seed);
     if (next_ < findings.size()) autograd::refuse("lab", "a seed finds less than the first", autograd::Fault::bug);
   }
   seed_ = 0;
@@ -33,7 +35,10 @@ void Lab::each_seed(const std::function<void(std::uint64_t seed)>& run) {
 
 void Lab::add(const std::string& what, const Measured& found, Bound wanted, bool is_claim) {
   const bool is_new = next_ == findings.size();
-  if (is_new ? seed_ > 1 : findings[next_].what != what) {
+  const auto same = [&](const Finding& f) {
+    return f.what == what && f.is_claim == is_claim && f.wanted.low == wanted.low && f.wanted.high == wanted.high;
+  };
+  if (is_new ? seed_ > 1 : !same(findings[next_])) {
     autograd::refuse("lab", "what the first seed does not find there: " + what, autograd::Fault::bug);
   }
   if (is_new) findings.emplace_back(Finding{what, {}, wanted, is_claim});

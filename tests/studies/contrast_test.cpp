@@ -9,6 +9,7 @@
 #include "autograd/ops/attention.h"
 #include "autograd/ops/linear.h"
 #include "studies/context/regression_tasks.h"
+#include "studies/lab/estimate.h"
 #include "train/circuits/linear_algebra.h"
 
 using namespace primer::studies;
@@ -40,7 +41,7 @@ std::vector<long> everyone() {
 double furthest(const std::vector<double>& a, const std::vector<double>& b) {
   REQUIRE(a.size() == b.size());
   double most = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) most = std::max(most, std::abs(a[i] - b[i]));
+  for (std::size_t i = 0; i < a.size(); ++i) raise_to(most, std::abs(a[i] - b[i]));
   return most;
 }
 

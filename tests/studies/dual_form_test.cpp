@@ -7,6 +7,7 @@
 #include "autograd/ops/linear.h"
 #include "studies/context/linear_self_attention.h"
 #include "studies/context/regressor.h"
+#include "studies/lab/estimate.h"
 #include "train/circuits/linear_algebra.h"
 
 using namespace primer::studies;
@@ -40,7 +41,7 @@ std::vector<double> added(const LinearSelfAttention<double>& layer, const std::v
 double furthest(const std::vector<double>& a, const std::vector<double>& b) {
   REQUIRE(a.size() == b.size());
   double most = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) most = std::max(most, std::abs(a[i] - b[i]));
+  for (std::size_t i = 0; i < a.size(); ++i) raise_to(most, std::abs(a[i] - b[i]));
   return most;
 }
 

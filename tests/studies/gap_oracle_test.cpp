@@ -13,6 +13,7 @@
 #include "autograd/random.h"
 #include "data/examples/masking.h"
 #include "studies/gap_corpus.h"
+#include "studies/lab/estimate.h"
 #include "tests/studies/brute_force.h"
 #include "tests/studies/chunk_pairs.h"
 
@@ -56,8 +57,7 @@ double farthest(const Belief& x, const Belief& y) {
   REQUIRE(x.hidden.size() == y.hidden.size());
   double most = std::abs(x.continues - y.continues);
   for (std::size_t i = 0; i < x.hidden.size(); ++i)
-    for (std::size_t w = 0; w < x.hidden[i].size(); ++w)
-      most = std::max(most, std::abs(x.hidden[i][w] - y.hidden[i][w]));
+    for (std::size_t w = 0; w < x.hidden[i].size(); ++w) raise_to(most, std::abs(x.hidden[i][w] - y.hidden[i][w]));
   return most;
 }
 
@@ -82,7 +82,7 @@ TEST_CASE("the oracle agrees with the enumeration of all that a tiny language ca
   double most = 0;
   const auto agree = [&](const ShownPair& shown) {
     const Belief belief = oracle.belief(shown);
-    most = std::max(most, farthest(belief, enumeration.belief(shown)));
+    raise_to(most, farthest(belief, enumeration.belief(shown)));
     for (const std::vector<double>& p : belief.hidden) {
       double sum = 0;
       for (const double x : p) sum += x;
@@ -130,7 +130,7 @@ TEST_CASE("the oracle agrees on every single outcome of a tinier language, whose
       const Belief expected = enumeration.belief(pair);
       sum += specials_of_it * enumeration.total();
       if (enumeration.total() > 0) {
-        most = std::max(most, farthest(oracle.belief(pair), expected));
+        raise_to(most, farthest(oracle.belief(pair), expected));
         ++possible;
       } else {
         refused += message_of([&] { oracle.belief(pair); }).empty() ? 0 : 1;

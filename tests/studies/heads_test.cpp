@@ -8,6 +8,7 @@
 #include "nn/transformer.h"
 #include "studies/circuits/constructed.h"
 #include "studies/circuits/texts/periodic.h"
+#include "studies/lab/estimate.h"
 #include "studies/lab/fit.h"
 #include "train/circuits/circuits.h"
 
@@ -51,7 +52,7 @@ Matrix pattern_of(const std::vector<std::vector<double>>& patterns, Head head) {
 
 double largest_difference(const Matrix& a, const Matrix& b) {
   double most = 0;
-  for (std::size_t i = 0; i < a.values.size(); ++i) most = std::max(most, std::abs(a.values[i] - b.values[i]));
+  for (std::size_t i = 0; i < a.values.size(); ++i) raise_to(most, std::abs(a.values[i] - b.values[i]));
   return most;
 }
 

@@ -8,6 +8,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "studies/lab/estimate.h"
 #include "studies/lab/fit.h"
 #include "studies/lab/report.h"
 #include "tests/threads.h"
@@ -201,16 +202,29 @@ TEST_CASE("what each seed finds is one finding of all, a number or items; exact 
 }
 
 TEST_CASE("seeds that find different things, less or more, are a fault of the study") {
-  for (const int difference : {0, 1, 2}) {
+  for (const int difference : {0, 1, 2, 3, 4, 5}) {
     CAPTURE(difference);
     Lab lab({.seeds = 2}, none);
     const auto run = [&](std::uint64_t seed) {
-      lab.figure(seed == 2 && difference == 0 ? "other" : "one", 1);
+      const bool other = seed == 2;
+      lab.figure(other && difference == 0 ? "other" : "one", 1);
+      if (other && difference == 3) lab.figure("claimed", 1);
+      else lab.claim("claimed", 1, at_least(other && difference == 4 ? 0.5 : 0));
+      if (difference == 5) lab.each_seed([](std::uint64_t) {});
       if (seed == 1 && difference == 1) lab.figure("two", 2);
       if (seed == 2 && difference == 2) lab.figure("two", 2);
     };
     CHECK_THROWS_AS(lab.each_seed(run), primer::autograd::Error);
   }
+}
+
+TEST_CASE("the larger of two numbers is kept, and a NaN stays") {
+  double most = 0;
+  raise_to(most, 2), raise_to(most, 1);
+  CHECK(most == 2);
+  raise_to(most, not_a_number), raise_to(most, 3);
+  CHECK(std::isnan(most));
+  CHECK_FALSE(at_most(1e-12).holds(most));
 }
 
 TEST_CASE("the header's example: a claim of items and a figure of numbers, one each a seed; labels are learned too") {
@@ -268,7 +282,7 @@ TEST_CASE("a training that a signal ends, or whose loss is not finite, says so")
   CHECK_THROWS_AS(fit<double>(net, {.steps = 2}, none, batches), primer::autograd::Error);
 }
 
-TEST_CASE("a study that is not there is refused with those that are") {
+TEST_CASE("a study that is not there is refused") {
   CHECK(&study_named("gap") == all_studies().back());
   CHECK_THROWS_AS(study_named("chasm"), primer::autograd::Error);
 }

@@ -7,6 +7,7 @@
 #include "autograd/ops/reduce.h"
 #include "autograd/random.h"
 #include "studies/context/linear_self_attention.h"
+#include "studies/lab/estimate.h"
 
 using namespace primer::studies;
 using primer::autograd::Parameters, primer::autograd::Tape, primer::autograd::Tensor;
@@ -77,7 +78,7 @@ struct Setting {
     const std::vector<double> wanted = predicted(w);
     double most = 0;
     for (long i = 0; i < dy; ++i) {
-      most = std::max(most, std::abs(e.data()[N * (dx + dy) + dx + i] + wanted[static_cast<std::size_t>(i)]));
+      raise_to(most, std::abs(e.data()[N * (dx + dy) + dx + i] + wanted[static_cast<std::size_t>(i)]));
     }
     return most;
   }

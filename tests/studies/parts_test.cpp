@@ -6,6 +6,7 @@
 #include <set>
 
 #include "studies/circuits/texts/part_tasks.h"
+#include "studies/lab/estimate.h"
 #include "studies/lab/fit.h"
 
 using namespace primer::studies;
@@ -44,7 +45,7 @@ double bent(const nn::ModelConfig& config) {
   double most = 0;
   for (long v = 0; v < V; ++v) {
     const auto at = [&](long b) { return logits[static_cast<std::size_t>(b * V + v)]; };
-    most = std::max(most, std::abs(at(2) - at(0) - at(1)));
+    raise_to(most, std::abs(at(2) - at(0) - at(1)));
   }
   return most;
 }
@@ -65,7 +66,7 @@ double moved(nn::Position position, bool causal) {
   batch.tokens = {3, 1, 4, 5, 2, 6, 7, 0, 3, 2, 4, 5, 1, 6, 7, 0};
   const std::vector<double> logits = logits_of(net.model, batch);
   double most = 0;
-  for (std::size_t v = 0; v < 9; ++v) most = std::max(most, std::abs(logits[7 * 9 + v] - logits[15 * 9 + v]));
+  for (std::size_t v = 0; v < 9; ++v) raise_to(most, std::abs(logits[7 * 9 + v] - logits[15 * 9 + v]));
   return most;
 }
 

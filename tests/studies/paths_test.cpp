@@ -10,6 +10,7 @@
 #include "nn/transformer.h"
 #include "studies/circuits/probes.h"
 #include "studies/circuits/texts/doctor.h"
+#include "studies/lab/estimate.h"
 #include "studies/lab/fit.h"
 
 using namespace primer::studies;
@@ -51,7 +52,7 @@ nn::SelfAttention<double>& attention_of(Net<double>& net, long layer) {
 double furthest(const std::vector<double>& a, const std::vector<double>& b) {
   REQUIRE(a.size() == b.size());
   double most = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) most = std::max(most, std::abs(a[i] - b[i]));
+  for (std::size_t i = 0; i < a.size(); ++i) raise_to(most, std::abs(a[i] - b[i]));
   return most;
 }
 

@@ -101,7 +101,7 @@ TEST_CASE("ridge is where the gradient of its sum of squares is 0, to 1e-10, wit
           for (long i = 0; i < k; ++i) {
             slope += (dot(w.data(), tasks.x_of(b, i), d) - tasks.y_of(b, i)) * tasks.x_of(b, i)[c];
           }
-          most = std::max(most, std::abs(slope));
+          raise_to(most, std::abs(slope));
           scale = std::max(scale, std::abs(w[static_cast<std::size_t>(c)]));
         }
         CHECK(most < 1e-10 * scale * scale);

@@ -13,6 +13,7 @@
 #include "autograd/error.h"
 #include "studies/circuits/texts/draws.h"
 #include "studies/circuits/texts/triggers.h"
+#include "studies/lab/estimate.h"
 
 using namespace primer::studies;
 using primer::data::Batch;
@@ -104,7 +105,7 @@ TEST_CASE("a blind guess is right as often as the commonest answer is, by counti
   for (int guess = 20; guess <= 198; ++guess) {
     double right = 0;
     for (int a = 10; a < 100; ++a) right += guess - a >= 10 && guess - a < 100 && Sums::is_kept(a, guess - a);
-    most = std::max(most, right);
+    raise_to(most, right);
     all += right;
   }
   CHECK(Sums::blind_guess() == doctest::Approx(most / all).epsilon(1e-12));
