@@ -219,11 +219,11 @@ void add_bench(CLI::App& root) {
                                         "  primer bench --parts ops        each fused op beside its composition\n"
                                         "  primer bench --json >before.json\n"
                                         "  primer bench --check before.json");
-  command
-      ->add_option(
-          "--cases", options->cases,
-          "of A, B, C, D, each with -masked too, B-dropout, LSTM, GRU, A-linear, A-favor and A-rfa; A,B unless given")
-      ->delimiter(',');
+  const CLI::Option* const cases = command
+                                       ->add_option("--cases", options->cases,
+                                                    "of A, B, C, D, each with -masked too, B-dropout, LSTM, GRU, "
+                                                    "A-linear, A-favor and A-rfa; A,B unless given")
+                                       ->delimiter(',');
   command
       ->add_option("--parts", options->parts,
                    "of training, sampling, files, ops, growth; all but the last unless given")
@@ -235,7 +235,9 @@ void add_bench(CLI::App& root) {
                    "an earlier --json: exit code 1 when a case lost more than a tenth of its share")
       ->type_name("FILE");
   command->add_flag("--json", options->json, "one JSON object");
-  command->callback([options] {
+  command->callback([options, cases] {
+    if (!cases->empty() && options->parts == std::vector<std::string>{"growth"})
+      throw autograd::Error(autograd::Fault::usage, "--cases does not go with --parts growth, which has its own");
     use_threads(options->threads);
     std::map<std::string, double> before;
     if (!options->check.empty())

@@ -62,8 +62,9 @@ void run_study(StudyOptions& options) {
       if (!studies::run_all(options.lab, signals, [](const std::string& text) { put(text); })) throw Different{};
       return;
     }
-    const studies::Report report = studies::run_study(*study, options.lab, signals);
-    put(options.json ? studies::json_of(report) + "\n" : studies::table_of(report));
+    const studies::Report report = studies::run_study(*study, options.lab, signals, [&](const studies::Report& found) {
+      put(options.json ? studies::json_of(found) + "\n" : studies::table_of(found));
+    });
     if (!report.holds()) throw Different{};
   } catch (const studies::StudyStopped& stopped) {
     const std::string again = studies::command_of(study, options.lab);
@@ -95,7 +96,8 @@ void add_study(CLI::App& root) {
       ->check([](const std::string& folder) { return folder.empty() ? "expected a new folder" : ""; });
   add_integer(*study, "--seeds", options->lab.seeds, 1, 100, "trainings of each model");
   study->add_option("--text", options->lab.text, "of studies about a text: another one than docs/data/novel.txt")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->check([](const std::string& file) { return file.empty() ? "expected a file" : ""; });
   study->add_flag("--quick", options->lab.quick, "a few steps of everything; claims nothing");
   study->add_flag("--force", options->lab.force, "move an existing folder aside; nothing is deleted");
   study->add_flag("--json", options->json, "one JSON object, that of figures.json");

@@ -35,6 +35,9 @@ void refuse_others(const LabOptions& options) {
     names += (names.empty() ? "" : ", ") + std::string(study->name);
   }
   const std::string shown = data::printable(options.folder), index = options.folder + "/index.html";
+  if (fs::exists(options.folder + "/config.json")) {
+    throw autograd::Error(autograd::Fault::usage, shown + " is a run of training; choose another folder with -o");
+  }
   if (!names.empty()) {
     throw autograd::Error(autograd::Fault::usage,
                           shown + " holds figures of other options, or what no study wrote: " + names +
@@ -74,19 +77,19 @@ void write_index(const LabOptions& options) {
 bool run_all(const LabOptions& options, train::Interruption& interruption,
              const std::function<void(const std::string&)>& say) {
   if (!options.text.empty()) Lab(options, interruption).text();  // refused before the first study, not at the third
+  refuse_others(options);
   std::error_code failed;
   std::filesystem::create_directories(options.folder, failed);
   if (failed) {
     throw autograd::Error(autograd::Fault::io,
                           "cannot create " + data::printable(options.folder) + ": " + failed.message());
   }
-  refuse_others(options);
   // One that cannot be run must not keep the others from it.
   const auto run = [&](const Study& study, const LabOptions& own) -> std::optional<Finished> {
     if (const auto before = options.force ? std::nullopt : finished(study, own)) return before;
     try {
-      const Report report = run_study(study, own, interruption);
-      say(table_of(report) + "\n");
+      const Report report =
+          run_study(study, own, interruption, [&](const Report& found) { say(table_of(found) + "\n"); });
       return Finished{report.seconds, report.failed()};
     } catch (const StudyStopped&) {
       write_index(options);

@@ -38,6 +38,7 @@ std::string found_text(const Finding& f) {
   const Estimate& e = f.found;
   std::string text = f.is_claim ? short_number(e.mean, f.wanted) : short_number(e.mean);
   if (e.of == "exact") return text;
+  if (e.count == 0) return "none to count";
   if (std::isfinite(e.error)) {
     text += " +- " + short_number(e.error) + " (" + short_number(e.low) + " to " + short_number(e.high) + ")";
   }
@@ -158,7 +159,8 @@ std::string command_of(const Study* study, const LabOptions& options) {
   return command + (options.quick ? " --quick" : "");
 }
 
-Report run_study(const Study& study, const LabOptions& options, train::Interruption& interruption) {
+Report run_study(const Study& study, const LabOptions& options, train::Interruption& interruption,
+                 const std::function<void(const Report&)>& tell) {
   const auto began = std::chrono::steady_clock::now();
   Lab lab(options, interruption);
   if (study.reads_text) lab.text();                   // what is refused leaves nothing behind
@@ -166,18 +168,24 @@ Report run_study(const Study& study, const LabOptions& options, train::Interrupt
   made.staging();
   std::string moved_to;
   const std::string folder = made.publish(&moved_to).directory + "/";
+  const data::FileIdentity place = train::place_of(folder);
   if (!moved_to.empty()) train::say("note   what was there is now " + moved_to + "\n");
 
   try {
     study.run(lab);
   } catch (const autograd::Error& error) {
     namespace fs = std::filesystem;
-    const bool empty = std::distance(fs::directory_iterator(folder), {}) == 1;     // but for the lock
-    if (error.fault() == autograd::Fault::input && empty) fs::remove_all(folder);  // a text that the study refuses
+    const bool empty = std::distance(fs::directory_iterator(folder), {}) == 1;  // but for the lock
+    if (error.fault() == autograd::Fault::input && empty) {                     // a text that the study refuses
+      fs::remove_all(options.folder);
+      if (!moved_to.empty()) fs::rename(moved_to, options.folder);
+    }
     throw;
   }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
   Report report{&study, options, lab.findings, lab.pictures, lab.notes, seconds.count()};
+  if (tell) tell(report);
+  train::check_place(folder, place, "study");
   for (std::size_t i = 0; i < report.pictures.size(); ++i) {
     data::write_file_atomically(folder + "picture-" + std::to_string(i + 1) + ".tsv", report.pictures[i].tsv);
     data::write_file_atomically(folder + "picture-" + std::to_string(i + 1) + ".svg", report.pictures[i].svg);

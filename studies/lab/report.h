@@ -2,6 +2,7 @@
 // running of one.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,10 +37,12 @@ std::string folder_of(const Study* study, bool quick);
 /// The command that runs the study, or with null all of them, with these options.
 std::string command_of(const Study* study, const LabOptions& options);
 
-/// Runs the study in the new folder options.folder, and writes figures.json, report.html, and the data of each picture
-/// as tab-separated lines there. Throws what the study throws, StudyStopped among it; the folder stays then, without
-/// figures.json.
-Report run_study(const Study& study, const LabOptions& options, train::Interruption& interruption);
+/// Runs the study in the new folder options.folder, tells what it found, and then writes figures.json, report.html, and
+/// the data of each picture as tab-separated lines there: a full disk, or a folder that was moved meanwhile
+/// (Fault::io), costs no figures. Throws what the study throws, StudyStopped among it; the folder stays then, without
+/// figures.json. A text that the study refuses changes nothing.
+Report run_study(const Study& study, const LabOptions& options, train::Interruption& interruption,
+                 const std::function<void(const Report&)>& tell = {});
 
 /// What a folder's figures.json says of the study that was run with these options; none: it is not there, or is of
 /// other options.

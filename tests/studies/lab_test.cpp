@@ -141,6 +141,39 @@ TEST_CASE("a quick study claims nothing; what was asked otherwise is not finishe
   CHECK_THROWS_AS(run_study(answer, quick, none), primer::autograd::Error);
 }
 
+TEST_CASE("what was found is told before it is written, and a folder that is another one by now stays as it is") {
+  const FreshDirectory here;
+  found_by_it = 0.5;
+  std::string told;
+  const auto tell = [&](const Report& report) {
+    told = table_of(report);
+    std::filesystem::rename(here / "study", here / "moved");
+    std::filesystem::create_directory(here / "study");
+  };
+  try {
+    run_study(answer, {.folder = here / "study"}, none, tell);
+    FAIL("it was written");
+  } catch (const primer::autograd::Error& error) {
+    CHECK(error.fault() == primer::autograd::Fault::io);
+    CHECK(std::string(error.what()).find("the study is no longer at ") == 0);
+  }
+  CHECK(told.ends_with("study answer: pass, 2 claims\n"));
+  CHECK(std::filesystem::is_empty(here / "study"));
+}
+
+TEST_CASE("a text that a study refuses changes nothing, also with --force") {
+  const Study refuses{
+      "refuses", "t", "?",
+      "",        1,   [](Lab&) {
+                        throw primer::autograd::Error(primer::autograd::Fault::input, "not this text"); }};
+  const FreshDirectory here;
+  std::filesystem::create_directory(here / "study");
+  here.write("study/kept.txt", "kept");
+  CHECK_THROWS_AS(run_study(refuses, {.folder = here / "study", .force = true}, none), primer::autograd::Error);
+  CHECK(file_bytes(here / "study/kept.txt") == "kept");
+  CHECK_FALSE(std::filesystem::exists(here / "study.1"));
+}
+
 TEST_CASE("a report says how to make it again, and which program made it; what fails does not look as if it passed") {
   const FreshDirectory here;
   found_by_it = 0.39996;

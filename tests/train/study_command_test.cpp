@@ -19,6 +19,12 @@ TEST_CASE("options of a study without its name, a text for one that reads none, 
   check_refusal(here, "study chasm", 2, "primer study lists them");
   check_refusal(here, "study inducton", 2, "did you mean induction?");
   check_refusal(here, "study constructed-circuit -o ''", 2, "-o: expected a new folder");
+  check_refusal(here, "study bigram --text ''", 2, "--text: expected a file");
+  std::filesystem::create_directory(here / "run");
+  here.write("run/config.json", "{}");
+  check_refusal(here, "study all --quick -o run", 2, "run is a run of training");
+  CHECK(listing(here / "run") == "config.json");
+  std::filesystem::remove_all(here / "run");
   check_refusal(here, "study ''", 2, "no study is called ''");
   here.write("empty.txt", "");
   check_refusal(here, "study all --text empty.txt -o all", 3, "empty.txt is empty");

@@ -62,8 +62,10 @@ void merge_wishes(Config& config, const Config& wishes) {
     }
   }
   if (!conflicts.empty()) {
-    throw Error(Fault::usage, "a run goes on as it began, so these cannot change: " + conflicts +
-                                  "; for another model start a new run, from this one's weights with --init-from");
+    throw Error(
+        Fault::usage,
+        "a run goes on as it began, so these cannot change: " + conflicts +
+            "; for another model start a new run, where the shape stays from this one's weights with --init-from");
   }
 }
 

@@ -105,6 +105,18 @@ std::string default_run(const std::vector<std::string>& texts) {
   return "runs/" + (name.empty() ? "text" : name);
 }
 
+data::FileIdentity place_of(const std::string& directory) {
+  data::FileStatus status;
+  data::system_disk().status(directory, true, status);
+  return {status.identity.device, status.identity.inode, 0, 0};
+}
+
+void check_place(const std::string& directory, const data::FileIdentity& place, const std::string& what) {
+  if (place_of(directory) == place) return;
+  throw Error(Fault::io,
+              "the " + what + " is no longer at " + data::printable(directory) + ": it was moved or removed");
+}
+
 NewRun::NewRun(std::string path, bool force) : path_(std::move(path)), force_(force) {
   while (path_.size() > 1 && path_.back() == '/') path_.pop_back();
   const std::string name = fs::path(path_).filename().string();

@@ -27,6 +27,12 @@ struct RunPaths {
 /// Control characters and leading dots are replaced.
 std::string default_run(const std::vector<std::string>& texts);
 
+/// Tells a directory from another that takes its name later.
+data::FileIdentity place_of(const std::string& directory);
+
+/// Throws Fault::io, "the run is no longer at ...", when another directory, or none, is at the place. `what` is "run".
+void check_place(const std::string& directory, const data::FileIdentity& place, const std::string& what);
+
 /// A run in the making: a hidden directory beside its place, locked. Unless it is published it is removed again, so
 /// that a refused text or configuration leaves nothing behind; what a killed process left is removed by the next one.
 class NewRun {

@@ -36,13 +36,6 @@ std::string other_machine(const TrainingState& before, const Config& config) {
          now.products + ": from here on its last digits may differ from those of an unbroken run";
 }
 
-// Tells the run's directory from another that takes its name later.
-data::FileIdentity place_of(const std::string& directory) {
-  data::FileStatus status;
-  data::system_disk().status(directory, true, status);
-  return {status.identity.device, status.identity.inode, 0, 0};
-}
-
 class Training {
  public:
   Training(OpenRun& run, Progress& progress, Interruption& interruption)
@@ -219,10 +212,7 @@ class Training {
 
   void save() {
     // Where it was moved away from there may be another run by now, which is not ours to write to.
-    if (place_of(run_.paths.directory) != place_) {
-      throw Error(Fault::io,
-                  "the run is no longer at " + data::printable(run_.paths.directory) + ": it was moved or removed");
-    }
+    check_place(run_.paths.directory, place_, "run");
     // The checkpoint will say how long the log is: it must be there when that is read.
     metrics_.sync();
     const auto save_one = [this](const Snapshot& moment) {

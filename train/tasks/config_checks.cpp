@@ -71,7 +71,8 @@ static void check_attention(const Config& config) {
   if (kind == (causal ? nn::AttentionKind::nystrom : nn::AttentionKind::rfa)) {
     throw Error(Fault::usage, wish + " reads in " + (causal ? "both directions" : "one direction") +
                                   ", and --objective " + std::string(config.objective->name()) + " in " +
-                                  (causal ? "one" : "both") + ": take softmax, linear or favor");
+                                  (causal ? "one" : "both") + ": take softmax, linear, favor or " +
+                                  (causal ? "rfa" : "nystrom"));
   }
   const auto goes_with = [&](long Config::*member, bool used, const char* kinds) {
     const Field& field = field_at(config, &(config.*member));
