@@ -138,11 +138,11 @@ TEST_CASE("an attention that an objective cannot have, or an option that it does
     return std::string();
   };
   CHECK(refusal({{"attention", "nystrom"}}) ==
-        "--attention nystrom reads in both directions, and --objective lm in one: take softmax, linear or favor");
+        "--attention nystrom reads in both directions, and --objective lm in one: take softmax, linear, favor or rfa");
   for (const char* objective : {"mlm", "classify"})
     CHECK(refusal({{"attention", "rfa"}, {"objective", objective}}) ==
           "--attention rfa reads in one direction, and --objective " + std::string(objective) +
-              " in both: take softmax, linear or favor");
+              " in both: take softmax, linear, favor or nystrom");
   CHECK(refusal({{"features", "64"}}) == "--features goes with --attention favor or rfa");
   CHECK(refusal({{"attention", "linear"}, {"features", "64"}}) == "--features goes with --attention favor or rfa");
   CHECK(refusal({{"attention", "favor"}, {"landmarks", "8"}}) == "--landmarks goes with --attention nystrom");
