@@ -9,12 +9,20 @@
 
 namespace primer::nn {
 
+/// What B sequences are made from, as a translation is from its source: B sequences of S places.
+struct Source {
+  std::span<const int> tokens = {};   // [B, S], row by row
+  long length = 0;                    // S
+  std::span<const int> lengths = {};  // [B], how many tokens of each are real, 1 ... S; none: all
+};
+
 /// B sequences of T places. The spans are the caller's.
 struct Sequences {
   std::span<const int> tokens;         // [B, T], row by row
   long batch = 0, length = 0;          // B, T
   std::span<const int> lengths = {};   // [B], how many tokens of each are real, 1 ... T; none: all
   std::span<const int> segments = {};  // [B, T], which segment a token belongs to; none: all to segment 0
+  Source source = {};                  // of a body that has an encoder
 };
 
 /// What a body keeps of the tokens that B sequences have read, as many of each, so that what follows costs no more than

@@ -18,6 +18,7 @@ struct Targets {
   double token_scale = 0;            // 1 / (tokens that count in the whole step)
   std::span<const int> labels = {};  // [B], in 0 ... K-1; none: no such loss
   double label_scale = 0;            // 1 / (labels that count in the whole step)
+  double smoothing = 0;              // of the tokens' targets: see cross_entropy
 };
 
 /// Sums over what counts in a loss.

@@ -69,12 +69,14 @@ struct OutputConfig {
 
 struct ModelConfig {
   BodyKind body = BodyKind::transformer;
-  long vocabulary = 0;  // V, distinct tokens
-  long context = 0;     // T, the longest sequence
-  long layers = 4;      // blocks; of a recurrent body layers of cells
-  long heads = 4;       // H, attention heads in each block
-  long kv_heads = 0;    // K, of keys and values, a divisor of H; 0: H
-  long head_size = 0;   // D, channels of a head; 0: C / H, and C is a multiple
+  long vocabulary = 0;         // V, distinct tokens
+  long context = 0;            // T, the longest sequence
+  long layers = 4;             // blocks; of a recurrent body layers of cells; beside a decoder those of the encoder
+  long decoder_layers = 0;     // blocks of a decoder, which reads what the encoder makes of a source; 0: no decoder
+  long source_vocabulary = 0;  // distinct tokens of the source, with rows of their own; 0: those of the target
+  long heads = 4;              // H, attention heads in each block
+  long kv_heads = 0;           // K, of keys and values, a divisor of H; 0: H
+  long head_size = 0;          // D, channels of a head; 0: C / H, and C is a multiple
   AttentionKind attention = AttentionKind::softmax;
   long features = 0;      // M, random features of a query or key; 0: 4 D
   long landmarks = 32;    // of a sequence, at most; for nystrom
@@ -85,6 +87,7 @@ struct ModelConfig {
   bool causal = true;     // a position sees only itself and earlier ones
   Position position = Position::learned;
   double position_scale = 1;  // of sinusoidal positions
+  bool scale_tokens = false;  // token rows are multiplied by sqrt(C), and begin with deviation 1 / sqrt(C)
   double rope_theta = 10000;  // base of rotary positions' angles
   bool qk_norm = false;       // RMS norm of every query and key over its head
   NormPlace norm = NormPlace::pre;
