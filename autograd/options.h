@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "autograd/words.h"
 
@@ -23,6 +24,13 @@ constexpr bool is_gated(Activation kind) { return kind >= Activation::swiglu; }
 
 /// The cells of a recurrent layer; the number is G, the rows of gates for each channel.
 enum class Cell { rnn = 1, gru = 3, lstm = 4 };
+
+/// How a recurrent layer reads, and what it shows.
+struct RecurrentOptions {
+  bool backwards = false;             // from a sequence's last real step to its first
+  std::span<const int> lengths = {};  // [B], steps of each sequence that are read, the first ones; none: all
+  bool cells = false;                 // what an LSTM gives are its states, [h, c], and not h alone
+};
 
 /// Where dropout happens and how often. The purpose is the hash of the module's path and the use.
 struct Dropout {

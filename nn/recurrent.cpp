@@ -2,34 +2,37 @@
 
 #include "autograd/expect.h"
 #include "autograd/ops/dropout.h"
+#include "autograd/ops/layout.h"
 #include "autograd/ops/recurrent.h"
 
 namespace primer::nn {
 
 using autograd::Cell;
 
-/// The h of every layer, then the c of an LSTM's, of up to `most` sequences.
+/// The states of every layer, [h, c] of an LSTM, of up to `most` sequences.
 template <class T>
 struct CellStates final : State<T> {
-  const long rows, C;
-  autograd::FlatBlock<T> block;  // [rows, most, C]
+  const long layers, width;
+  autograd::FlatBlock<T> block;          // [layers, most, width]
+  std::vector<autograd::Node<T>> nodes;  // [layers]
 
-  CellStates(long rows_, long most, long C_)
-      : State<T>(most), rows(rows_), C(C_), block(std::max(1L, rows * most * C)) {
+  CellStates(long layers_, long most, long width_)
+      : State<T>(most), layers(layers_), width(width_), block(std::max(1L, layers * most * width)), nodes(layers) {
+    for (long i = 0; i < layers; ++i) nodes[i].value = block.data() + i * most * width;
     clear(most);
   }
-  T* at(long row, long b) const { return block.data() + (row * this->most_ + b) * C; }
+  Tensor<T> layer(long i) { return {nullptr, &nodes[i], {this->sequences_, width}}; }
 
   void clear(long sequences) override {
-    std::fill_n(block.data(), rows * this->most_ * C, T(0));
+    std::fill_n(block.data(), layers * this->most_ * width, T(0));
     State<T>::clear(sequences);
   }
   void copy(long from, long to) override {
-    for (long row = 0; row < rows; ++row) std::copy_n(at(row, from), C, at(row, to));
+    for (const autograd::Node<T>& node : nodes) std::copy_n(node.value + from * width, width, node.value + to * width);
   }
 };
 
-static long state_rows(Cell cell, const ModelConfig& c) { return c.layers * (cell == Cell::lstm ? 2 : 1); }
+static long state_width(Cell cell, const ModelConfig& c) { return c.channels * (cell == Cell::lstm ? 2 : 1); }
 
 template <class T>
 RecurrentLayer<T>::RecurrentLayer(Parameters<T>& parameters, const std::string& path_, Cell cell, const ModelConfig& c)
@@ -58,19 +61,29 @@ Recurrent<T>::Recurrent(Parameters<T>& parameters, Cell cell_, const ModelConfig
   for (long i = 0; i < c.layers; ++i) layers.emplace_back(parameters, "layers." + std::to_string(i), cell, c);
 }
 
+/// The last of the states y [B, T, S] takes the place of what they began with, [B, S].
+template <class T>
+static void keep_last(Tensor<T> y, Tensor<T> kept) {
+  const long steps = y.shape[1], S = y.shape[2];
+  for (long b = 0; b < y.shape[0] && steps > 0; ++b)
+    std::copy_n(y.data() + ((b + 1) * steps - 1) * S, S, kept.data() + b * S);
+}
+
 template <class T>
 Tensor<T> Recurrent<T>::hidden(Tape<T>& tape, const Sequences& in, State<T>* state) const {
   autograd::expect_count("recurrent", "tokens", in.tokens.size(), in.batch * in.length);
   auto* const kept = dynamic_cast<CellStates<T>*>(state);
   expect_state("recurrent", tape, in, state,
-               kept && kept->rows == state_rows(cell, config) && kept->C == config.channels);
+               kept && kept->layers == config.layers && kept->width == state_width(cell, config));
   Tensor<T> x = token(tape, in.tokens, in.batch, in.length);
   x = tape.watch(dropout(x, embedding_dropout), "embedding", "output");
   for (long i = 0; i < config.layers; ++i) {
     const RecurrentLayer<T>& layer = layers[i];
-    autograd::CellState<T> begin;
-    if (kept) begin = {kept->at(i, 0), cell == Cell::lstm ? kept->at(config.layers + i, 0) : nullptr};
-    x = recurrent(cell, x, layer.input.weight, layer.input.bias, layer.weight, layer.inner, begin);
+    const Tensor<T> begin = kept ? kept->layer(i) : Tensor<T>();
+    x = recurrent(cell, x, layer.input.weight, layer.input.bias, layer.weight, layer.inner, begin,
+                  {.cells = kept != nullptr});
+    if (kept) keep_last(x, begin);
+    if (kept && cell == Cell::lstm) x = slice(x, 2, 0, config.channels);
     x = tape.watch(dropout(x, layer.dropout), layer.path, "output");
   }
   if (kept) kept->advance(in.length);
@@ -79,7 +92,7 @@ Tensor<T> Recurrent<T>::hidden(Tape<T>& tape, const Sequences& in, State<T>* sta
 
 template <class T>
 std::unique_ptr<State<T>> Recurrent<T>::state(long most) const {
-  return std::make_unique<CellStates<T>>(state_rows(cell, config), most, config.channels);
+  return std::make_unique<CellStates<T>>(config.layers, most, state_width(cell, config));
 }
 
 template struct RecurrentLayer<float>;

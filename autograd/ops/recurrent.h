@@ -1,6 +1,6 @@
-// recurrent: one layer of a recurrent network over whole sequences, in one op.
+// recurrent: one layer of a recurrent network over whole sequences, or over one step of them, in one op.
 //
-// With a state h, 0 before the first step, and s(a) = 1 / (1 + e^-a), at every step x of a sequence:
+// With a state h before a step, and s(a) = 1 / (1 + e^-a), at every step x of a sequence:
 //   rnn    h' = tanh(W x + b + U h)                                                     Elman 1990
 //   gru    r, z = s(W x + b + U h), each with its rows; n = tanh(W_n x + b_n + r (U_n h + d)), h' = (1 - z) n + z h
 //                                                                                       Cho et al. 2014, with U_n (r h)
@@ -12,135 +12,79 @@
 
 #include "autograd/example.h"
 #include "autograd/expect.h"
-#include "autograd/kernels/recurrent.h"
-#include "autograd/kernels/tile.h"
+#include "autograd/kernels/cell_walk.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/linear.h"
 #include "autograd/options.h"
 
 namespace primer::autograd::PRIMER_COMPILED {
 
-/// What B sequences begin with, and what they have come to afterwards; on no tape, [B, H] each. c: an LSTM's.
-template <class T>
-struct CellState {
-  T *h = nullptr, *c = nullptr;
-};
-
-/// A layer's way through all steps, a strip of sequences at a time: threads need not meet, and every sum is the same
-/// for any number of them.
-template <class T>
-struct CellWalk {
-  Cell cell;
-  long steps, H, wide;  // wide = G H
-  const T* d;           // [H], or null
-  T *gates, *kept, *y;  // [B, steps, wide]; [B, steps, H], an LSTM's c, of a GRU U_n h + d; [B, steps, H]
-
-  static constexpr long strip = Tile<T>::rows, gap = 16;  // between rows: else they fall into the same sets of a cache
-  long panels() const { return std::max(Tile<T>::padded(wide) * H, Tile<T>::padded(H) * wide); }
-  long scratch() const { return strip * (H + gap + wide + gap + H) + H; }
-
-  void forward(long first, long n, const T* panels, CellState<T> state, T* scratch) const {
-    T *h = scratch, *u = h + strip * (H + gap), *zeros = u + strip * (wide + gap);  // [strip, H], [strip, wide], [H]
-    std::fill_n(zeros, H, T(0));
-    for (long r = 0; r < n; ++r) std::copy_n(state.h ? state.h + (first + r) * H : zeros, H, h + r * (H + gap));
-    for (long t = 0; t < steps; ++t) {
-      multiply_strip<T>(n, wide, H, {h, H + gap, 1}, panels, H, false, {u, wide + gap, 1});
-      for (long r = 0; r < n; ++r) {
-        const long b = first + r, i = b * steps + t;
-        T *g = gates + i * wide, *k = kept + i * H, *out = y + i * H, *before = h + r * (H + gap);
-        const T *ur = u + r * (wide + gap), *c = t > 0 ? k - H : state.c ? state.c + b * H : zeros;
-        switch (cell) {
-          case Cell::rnn:
-            gate_row(ur, H, g, [](T x) { return fast::tanh(x); });
-            std::copy_n(g, H, out);
-            break;
-          case Cell::gru: gru_row(ur, d ? d : zeros, before, H, g, k, out); break;
-          case Cell::lstm: lstm_row(ur, c, H, g, k, out); break;
-        }
-        std::copy_n(out, H, before);
-        if (t == steps - 1 && state.h) std::copy_n(out, H, state.h + b * H);
-        if (t == steps - 1 && state.c) std::copy_n(k, H, state.c + b * H);
-      }
-    }
-  }
-
-  /// From a state of 0. The gates become their gradients, and of a GRU what is kept.
-  void backward(long first, long n, const T* panels, const T* dy, T* scratch) const {
-    T *dh = scratch, *du = dh + strip * (H + gap), *dc = du + strip * (wide + gap), *zeros = dc + strip * H;
-    std::fill_n(scratch, this->scratch(), T(0));
-    for (long t = steps - 1; t >= 0; --t) {
-      for (long r = 0; r < n; ++r) {
-        const long i = (first + r) * steps + t;
-        T *g = gates + i * wide, *k = kept + i * H, *own = du + r * (wide + gap), *dhr = dh + r * (H + gap);
-        switch (cell) {
-          case Cell::rnn: rnn_row_backward(dy + i * H, H, g, dhr); break;
-          case Cell::gru: gru_row_backward(dy + i * H, t > 0 ? y + (i - 1) * H : zeros, H, g, k, dhr); break;
-          case Cell::lstm: lstm_row_backward(dy + i * H, t > 0 ? k - H : zeros, k, H, g, dhr, dc + r * H); break;
-        }
-        std::copy_n(g, wide, own);
-        if (cell == Cell::gru) std::copy_n(k, H, own + 2 * H);
-      }
-      if (t > 0) multiply_strip<T>(n, H, wide, {du, wide + gap, 1}, panels, wide, true, {dh, H + gap, 1});
-    }
-  }
-
-  /// Calls f(first, n, panels, scratch) for strips of all B sequences; the panels hold b [rows, columns].
-  template <class F>
-  void walk(Tape<T>& tape, long B, Operand<T> b, long rows, long columns, F f) const {
-    const auto space = tape.scratch(panels() + threads() * scratch());
-    T *packed = space.data(), *own = packed + panels();
-    if (tape.computes()) pack(b, rows, columns, T(1), packed);
-    tape.split(B, 2 * steps * wide * H, [=, each = scratch()](long begin, long end, int thread) {
-      for (long at = begin; at < end; at += strip) f(at, std::min(strip, end - at), packed, own + thread * each);
-    });
-  }
-};
-
 /// y, the state after every step, [B, T, H], of x [B, T, C]: `input` and `bias` are W [G H, C] and b [G H] or none,
-/// `weight` is U [G H, H], `inner` a GRU's d [H] or none. Backward goes through all T steps, and no further: with a
-/// `state` the tape must be paused. W x + b is one product for all steps, and so are the gradients of W, U and x.
+/// `weight` is U [G H, H], `inner` a GRU's d [H] or none. Without `input` x is W x + b already, [B, T, G H]. The
+/// sequences begin with `begin` [B, S], or with 0: h, of an LSTM h and then c, S = H or 2 H. Steps beyond a sequence's
+/// length are not read, and y is 0 there. W x + b is one product for all steps, and so are the gradients of W, U and x.
 template <class T>
 Tensor<T> recurrent(Cell cell, Tensor<T> x, Tensor<T> input, Tensor<T> bias, Tensor<T> weight, Tensor<T> inner = {},
-                    CellState<T> state = {}) {
-  expect_linear("recurrent", x, input, bias);
-  const long G = static_cast<long>(cell), wide = input.shape[0], H = wide / G;
-  if (x.shape.rank != 3 || wide % G != 0)
+                    Tensor<T> begin = {}, const RecurrentOptions& options = {}) {
+  const long G = static_cast<long>(cell), wide = weight.shape[0], H = wide / G, S = cell == Cell::lstm ? 2 * H : H;
+  if (input) expect_linear("recurrent", x, input, bias);
+  if (x.shape.rank != 3 || (input ? input.shape[0] : x.shape[2]) != wide)
     refuse("recurrent", "expected x [B, T, C] and a weight of " + std::to_string(G) + " rows for each channel, got " +
-                            x.shape.text() + " and " + input.shape.text());
-  expect_shape("recurrent", "a recurrent weight", weight, {wide, H});
+                            x.shape.text() + " and " + (input ? input : weight).shape.text());
+  expect_shape("recurrent", "a recurrent weight", weight, {G * H, H});
   if (inner) expect_shape("recurrent", "an inner bias, of a GRU alone,", inner, {cell == Cell::gru ? H : 0});
-  Tape<T>& tape = tape_of("recurrent", {x, input, bias, weight, inner});
-  if (state.h && tape.recording()) refuse("recurrent", "expected a paused tape: what is kept has no gradient");
-  const long B = x.shape[0], steps = x.shape[1], rows = B * steps, second = cell == Cell::rnn ? 0 : rows * H;
-  Tensor<T> y = tape.output({B, steps, H}, {x, input, bias, weight, inner});
-  T *gates = tape.template keep<T>(rows * wide), *kept = tape.template keep<T>(second);
-  linear_rows<T>(tape, rows, x.data(), input, bias, gates);
-  const CellWalk<T> layer{cell, steps, H, wide, inner ? inner.data() : nullptr, gates, kept, y.data()};
-  tape.multiplier.count({B, wide, H, false, true, static_cast<double>(steps)});  // U h
-  tape.moves(2 * rows * wide + second + rows * H);                               // gates twice, c, h
-  layer.walk(tape, B, transposed<T>(weight.data(), H), H, wide,
-             [=](long first, long n, const T* u, T* scratch) { layer.forward(first, n, u, state, scratch); });
+  const long B = x.shape[0], steps = x.shape[1], rows = B * steps;
+  if (begin) expect_shape("recurrent", "a state", begin, {B, S});
+  expect_lengths("recurrent", options.lengths, B, steps);
+  Tape<T>& tape = tape_of("recurrent", {x, input, bias, weight, inner, begin});
+  const long width = options.cells ? S : H;
+  Tensor<T> y = tape.output({B, steps, width}, {x, input, bias, weight, inner, begin});
+  T* const gates = tape.template keep<T>(rows * wide);
+  const long second = cell == Cell::rnn || width > H ? 0 : rows * H;
+  T* const kept = width > H ? y.data() + H : tape.template keep<T>(second);
+  T* const zeros = tape.template keep<T>(S);
+  tape.each(S, [=](long i) { zeros[i] = 0; });
+  const int* lengths = options.lengths.empty() ? nullptr : tape.keep(options.lengths);
+  const CellWalk<T> layer{cell,
+                          steps,
+                          H,
+                          wide,
+                          options.backwards,
+                          lengths,
+                          inner ? inner.data() : zeros,
+                          begin ? begin.data() : zeros,
+                          begin ? S : 0,
+                          gates,
+                          y.data(),
+                          kept,
+                          width,
+                          width > H ? S : H};
+  if (input) linear_rows<T>(tape, rows, x.data(), input, bias, gates);
+  else
+    tape.split(rows, wide,
+               [=, p = x.data()](long b, long e, int) { std::copy(p + b * wide, p + e * wide, gates + b * wide); });
+  tape.moves(2 * rows * wide + second + rows * width);  // gates twice, c, y
+  layer.forward(tape, B, weight);
   return tape.record("recurrent", y, [=, t = &tape](const T* dy) {
-    t->multiplier.count({B, H, wide, false, false, std::max(steps - 1.0, 0.0)});  // dh = du U, but for the first step
-    t->moves(2 * rows * wide + second + 2 * rows * H);                            // gates twice, c, h, dy
-    layer.walk(*t, B, as_is<T>(weight.data(), H), wide, H,
-               [=](long first, long n, const T* u, T* scratch) { layer.backward(first, n, u, dy, scratch); });
+    t->moves(2 * rows * wide + second + 2 * rows * width);  // gates twice, c, y, dy
+    layer.backward(*t, B, weight, dy, t->grad(begin));
     if (auto db = t->grad(inner)) add_columns(*t, kept, rows, H, db);
-    linear_backward<T>(*t, gates, x, input, bias);
+    if (input) linear_backward<T>(*t, gates, x, input, bias);
+    else if (auto dx = t->grad(x)) dx.each_element(rows * wide, [=](long i) { return gates[i]; });
     const auto dw = t->grad(weight);
     if (!dw) return;
-    // dU = sum over rows of du h^T: beside a row of du stands the row of y before it, and where that belongs to another
-    // sequence, at a first step, 0 beside it. A GRU's du is kept for n. The row without a neighbour counts all the
-    // same.
-    const long pairs = std::max(rows - 1, 0L), shared = cell == Cell::gru ? 2 * H : wide;
-    t->each(rows > 0 ? B : 0, [=](long b) {
-      std::fill_n(gates + b * steps * wide, wide, T(0));
-      if (shared < wide) std::fill_n(kept + b * steps * H, H, T(0));
+    // dU = sum over rows of du h^T, with h before the step; of a GRU du is kept for n
+    const bool single = steps == 1 && begin;
+    const auto all = t->scratch(single ? 0 : rows * H);
+    const Operand<T> h = single ? as_is<T>(begin.data(), S) : as_is<T>(all.data(), H);  // [rows, H]
+    t->split(single ? 0 : B, steps * H, [=, p = all.data()](long from, long to, int) {
+      for (long b = from; b < to; ++b)
+        for (long s = 0; s < steps; ++s)
+          std::copy_n(s < layer.real(b) ? layer.h_before(b, s) : zeros, H, p + (b * steps + s) * H);
     });
-    t->multiplier.count({wide, H, rows - pairs, true, false, 1});
-    t->product(shared, H, pairs, transposed(gates + wide, wide), as_is<T>(y.data(), H), dw.beta(), dw.data, H);
-    if (shared < wide)
-      t->product(H, H, pairs, transposed(kept + H, H), as_is<T>(y.data(), H), dw.beta(), dw.data + shared * H, H);
+    const long shared = cell == Cell::gru ? 2 * H : wide;
+    t->product(shared, H, rows, transposed(gates, wide), h, dw.beta(), dw.data, H);
+    if (shared < wide) t->product(H, H, rows, transposed(kept, H), h, dw.beta(), dw.data + shared * H, H);
   });
 }
 
@@ -150,12 +94,16 @@ enum class Reset { after, before };
 /// recurrent from primitives, step by step.
 template <class T>
 Tensor<T> recurrent_textbook(Cell cell, Tensor<T> x, Tensor<T> input, Tensor<T> bias, Tensor<T> weight,
-                             Tensor<T> inner = {}, Reset reset = Reset::after) {
-  const long B = x.shape[0], steps = x.shape[1], H = weight.shape[1];
-  const Tensor<T> brought = linear_textbook(x, input, bias), u = permute(on(*x.tape, weight), {1, 0});  // u [H, G H]
-  Tensor<T> h = x.tape->constant({B, H}, std::vector<T>(B * H)), c = h, y = x.tape->constant({B, 0, H}, {});
-  for (long t = 0; t < steps; ++t) {
-    const Tensor<T> a = reshape(slice(brought, 1, t, 1), {B, input.shape[0]});
+                             Tensor<T> inner = {}, Tensor<T> begin = {}, const RecurrentOptions& options = {},
+                             Reset reset = Reset::after) {
+  const long B = x.shape[0], steps = x.shape[1], H = weight.shape[1], wide = weight.shape[0];
+  const Tensor<T> brought = input ? linear_textbook(x, input, bias) : x, u = permute(on(*x.tape, weight), {1, 0});
+  const auto zeros = [&](Shape shape) { return x.tape->constant(shape, std::vector<T>(shape.size())); };
+  Tensor<T> h = begin ? slice(begin, 1, 0, H) : zeros({B, H}), c = h, y;
+  if (cell == Cell::lstm && begin) c = slice(begin, 1, H, H);
+  for (long k = 0; k < steps; ++k) {
+    const long t = options.backwards ? steps - 1 - k : k;
+    const Tensor<T> a = reshape(slice(brought, 1, t, 1), {B, wide}), h_before = h, c_before = c;
     const auto part = [=](Tensor<T> all, long g) { return slice(all, 1, g * H, H); };
     const auto both = [=](long g) { return add(part(a, g), matmul(h, part(u, g))); };
     if (cell == Cell::rnn) h = tanh(both(0));
@@ -170,15 +118,25 @@ Tensor<T> recurrent_textbook(Cell cell, Tensor<T> x, Tensor<T> input, Tensor<T> 
       c = add(multiply(sigmoid(both(1)), c), multiply(sigmoid(both(0)), tanh(both(2))));
       h = multiply(sigmoid(both(3)), tanh(c));
     }
-    y = concat(y, reshape(h, {B, 1, H}), 1);
+    std::vector<T> read(B * H, T(1));  // 0 in sequences that have ended: their state waits
+    for (long i = 0; i < B * H; ++i)
+      if (!options.lengths.empty() && t >= options.lengths[i / H]) read[i] = 0;
+    const Tensor<T> now = x.tape->constant({B, H}, read);
+    h = add(h_before, multiply(now, subtract(h, h_before)));
+    c = add(c_before, multiply(now, subtract(c, c_before)));
+    Tensor<T> row = multiply(now, h);
+    if (options.cells && cell == Cell::lstm) row = concat(row, multiply(now, c), 1);
+    row = reshape(row, {B, 1, row.shape[1]});
+    y = k == 0 ? row : options.backwards ? concat(row, y, 1) : concat(y, row, 1);
   }
   return y;
 }
 
 template <class Table>
 void recurrent_examples(Table& table) {
+  static constexpr int lengths[] = {2, 4, 0};
   for (const Cell cell : {Cell::rnn, Cell::gru, Cell::lstm}) {
-    const long G = static_cast<long>(cell);
+    const long G = static_cast<long>(cell), of_state = cell == Cell::lstm ? 2 : 1;
     const auto shapes = [G](long B, long steps, long C, long H) {
       return std::vector<Shape>{{B, steps, C}, {G * H, C}, {G * H}, {G * H, H}};
     };
@@ -197,6 +155,26 @@ void recurrent_examples(Table& table) {
         {"recurrent", {{{2, 4, 3}, {2 * G, 3}, {2 * G, 2}}}},
         [cell](auto& in) { return recurrent(cell, in[0], in[1], {}, in[2]); },
         [cell](auto& in) { return recurrent_textbook(cell, in[0], in[1], {}, in[2]); });
+    // from a state, in both directions, with and without ends, on what W x + b is already; one step, and several
+    for (const RecurrentOptions& o : {RecurrentOptions{}, {true, {}, true}, {false, lengths, true}, {true, lengths}}) {
+      const auto begun = [=](long steps, long H) {
+        return std::vector<Shape>{{3, steps, G * H}, {G * H, H}, {3, of_state * H}};
+      };
+      table.add(
+          {"recurrent",
+           std::vector{begun(4, 3), begun(o.lengths.empty() ? 1 : 4, 5)},
+           {{{3, 4, 3 * G}, {3 * G, 3}, {2, of_state * 3}}, {{3, 4, 3 * G + 1}, {3 * G, 3}, {3, of_state * 3}}}},
+          [=](auto& in) { return recurrent(cell, in[0], {}, {}, in[1], {}, in[2], o); },
+          [=](auto& in) { return recurrent_textbook(cell, in[0], {}, {}, in[1], {}, in[2], o); });
+    }
+    table.add(
+        {"recurrent", {{{3, 4, 2}, {3 * G, 2}, {3 * G, 3}}}},
+        [cell](auto& in) {
+          return recurrent(cell, in[0], in[1], {}, in[2], {}, {}, {true, lengths});
+        },
+        [cell](auto& in) {
+          return recurrent_textbook(cell, in[0], in[1], {}, in[2], {}, {}, {true, lengths});
+        });
   }
   table.add(
       {"recurrent", {{{2, 4, 3}, {15, 3}, {15}, {15, 5}, {5}}}, {{{2, 4, 3}, {15, 3}, {15}, {15, 5}, {15}}}},

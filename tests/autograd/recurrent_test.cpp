@@ -58,14 +58,14 @@ TEST_CASE("a GRU resets what its product made of the state, as PyTorch's does; C
   const auto ours = [](auto x, auto w, auto b, auto u, auto d) { return recurrent(Cell::gru, x, w, b, u, d); };
   check_near(gru.states(ours), gru_states([](double r, double h) { return r * (gru.u[2] * h + gru.inner); }));
   const auto chos = [](auto x, auto w, auto b, auto u, auto d) {
-    return recurrent_textbook(Cell::gru, x, w, b, u, d, Reset::before);
+    return recurrent_textbook(Cell::gru, x, w, b, u, d, {}, {}, Reset::before);
   };
   check_near(gru.states(chos), gru_states([](double r, double h) { return gru.u[2] * (r * h) + gru.inner; }));
 }
 
 TEST_CASE("the gradient of Cho's GRU agrees with finite differences") {
   const Call<double> chos = [](auto& in) {
-    return recurrent_textbook(Cell::gru, in[0], in[1], in[2], in[3], {}, Reset::before);
+    return recurrent_textbook<double>(Cell::gru, in[0], in[1], in[2], in[3], {}, {}, {}, Reset::before);
   };
   CHECK(check_gradient(chos, {{2, 4, 3}, {15, 3}, {15}, {15, 5}}, -1.5, 1.5) == "");
 }
@@ -85,36 +85,60 @@ TEST_CASE("an LSTM's cell is its forget gate's share of the old one and its inpu
              expected);
 }
 
-TEST_CASE("a sequence in pieces, each begun with the state of the one before, is the sequence at once") {
+TEST_CASE(
+    "a sequence in pieces, each begun with the state of the one before, is the sequence at once, and so are its "
+    "gradients") {
   for (const Cell cell : {Cell::rnn, Cell::gru, Cell::lstm}) {
-    const long G = static_cast<long>(cell), B = 3, T_ = 7, H = 5;
-    const auto numbers = random_inputs({{B, T_, 4}, {G * H, 4}, {G * H}, {G * H, H}}, -1.5, 1.5);
-    Tape<double> tape;
-    const auto pause = tape.pause();
-    const auto x = tape.constant({B, T_, 4}, numbers[0]), w = tape.constant({G * H, 4}, numbers[1]);
-    const auto b = tape.constant({G * H}, numbers[2]), u = tape.constant({G * H, H}, numbers[3]);
-    const auto whole = recurrent(cell, x, w, b, u);
-    std::vector<double> h(B * H), c(cell == Cell::lstm ? B * H : 0);
-    const CellState<double> state{h.data(), c.empty() ? nullptr : c.data()};
-    long at = 0;
-    for (const long n : {3L, 1L, 0L, 3L}) {
-      const auto part = recurrent(cell, slice(x, 1, at, n), w, b, u, {}, state);
-      const auto same = slice(whole, 1, at, n);
-      CHECK(distance(Numbers(part.data(), part.data() + part.size()), Numbers(same.data(), same.data() + same.size())) <
-            1e-14);
-      at += n;
-    }
-    const auto last = slice(whole, 1, T_ - 1, 1);
-    CHECK(distance(h, Numbers(last.data(), last.data() + last.size())) < 1e-14);
+    const long G = static_cast<long>(cell), B = 3, T_ = 7, H = 5, S = cell == Cell::lstm ? 2 * H : H;
+    const std::vector<Shape> shapes{{B, T_, 4}, {G * H, 4}, {G * H}, {G * H, H}, {B, S}};
+    const auto numbers = random_inputs(shapes, -1.5, 1.5);
+    const auto in = [&](auto& all, Tensor<double> x, Tensor<double> begin) {
+      return recurrent(cell, x, all[1], all[2], all[3], {}, begin, {.cells = true});
+    };
+    const Call<double> whole = [&](auto& all) { return in(all, all[0], all[4]); };
+    const Call<double> pieces = [&](auto& all) {
+      Tensor<double> y, state = all[4];
+      long at = 0;
+      for (const long n : {3L, 1L, 1L, 2L}) {
+        const auto part = in(all, slice(all[0], 1, at, n), state);
+        state = reshape(slice(part, 1, n - 1, 1), {B, S});
+        y = at == 0 ? part : concat(y, part, 1);
+        at += n;
+      }
+      return y;
+    };
+    CHECK(distance(run<double>(whole, shapes, numbers), run<double>(pieces, shapes, numbers)) < 1e-14);
   }
 }
 
-TEST_CASE("a state that is kept has no gradient: with one a recording tape is refused") {
-  Tape<double> tape;
-  std::vector<double> h(1);
-  const auto one = [&](Shape shape) { return tape.input(shape, std::vector<double>(shape.size(), 1)); };
-  CHECK_THROWS_WITH_AS(recurrent(Cell::rnn, one({1, 1, 1}), one({1, 1}), one({1}), one({1, 1}), {}, {h.data()}),
-                       "[recurrent] expected a paused tape: what is kept has no gradient", Error);
+TEST_CASE("backwards a layer gives what it gives forwards for the steps in reverse, and padding changes nothing") {
+  constexpr long B = 2, T_ = 6, H = 3;
+  static constexpr int lengths[] = {4, 6};
+  for (const Cell cell : {Cell::rnn, Cell::gru, Cell::lstm}) {
+    const long G = static_cast<long>(cell);
+    const auto numbers = random_inputs({{B, T_, G * H}, {G * H, H}}, -1.5, 1.5);
+    Tape<double> tape;
+    const auto u = tape.constant({G * H, H}, numbers[1]);
+    const auto read = [&](const Numbers& x, long b, long begin, long n) {
+      return tape.constant({1, n, G * H}, std::span(x).subspan((b * T_ + begin) * G * H, n * G * H));
+    };
+    Numbers padded = numbers[0];
+    for (long i = lengths[0] * G * H; i < T_ * G * H; ++i) padded[i] = 100;
+    const auto y = recurrent<double>(cell, tape.constant({B, T_, G * H}, padded), {}, {}, u, {}, {}, {true, lengths});
+    for (long b = 0; b < B; ++b) {
+      Numbers reversed;
+      for (long t = lengths[b] - 1; t >= 0; --t) {
+        const auto row = read(numbers[0], b, t, 1);
+        reversed.insert(reversed.end(), row.data(), row.data() + G * H);
+      }
+      const auto forwards = recurrent<double>(cell, tape.constant({1, lengths[b], G * H}, reversed), {}, {}, u);
+      for (long t = 0; t < T_; ++t)
+        for (long k = 0; k < H; ++k) {
+          const double expected = t < lengths[b] ? forwards.data()[(lengths[b] - 1 - t) * H + k] : 0;
+          CHECK(y.data()[(b * T_ + t) * H + k] == doctest::Approx(expected).epsilon(1e-14));
+        }
+    }
+  }
 }
 
 TEST_CASE("a layer's numbers and gradients are the same bits for any number of threads") {
@@ -122,7 +146,13 @@ TEST_CASE("a layer's numbers and gradients are the same bits for any number of t
     const long G = static_cast<long>(cell), B = 29, H = 37;
     const std::vector<Shape> shapes{{B, 9, 16}, {G * H, 16}, {G * H}, {G * H, H}};
     const auto numbers = random_inputs(shapes, -0.5, 0.5);
-    const Call<float> call = [cell](auto& in) { return recurrent(cell, in[0], in[1], in[2], in[3]); };
+    const Call<float> call = [=](auto& in) {
+      const auto x = recurrent(cell, in[0], in[1], in[2], in[3], {}, {}, {true});
+      const auto first = slice(x, 1, 0, 1);  // a step on its own, from another layer's state
+      const auto begin =
+          reshape(cell == Cell::lstm ? concat(first, first, 2) : first, {B, cell == Cell::lstm ? 2 * H : H});
+      return concat(x, recurrent(cell, slice(in[0], 1, 0, 1), in[1], in[2], in[3], {}, begin), 1);
+    };
     const auto by = [&](int count) {
       const Threads threads(count);
       return run<float>(call, shapes, numbers);
