@@ -3,6 +3,7 @@
 #pragma once
 
 #include "autograd/ops/activate.h"
+#include "autograd/ops/additive_scores.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/attention.h"
 #include "autograd/ops/cross_entropy.h"
@@ -32,7 +33,7 @@ void every_op(Table& table) {
   reduce_examples(table);       // sum, sum_last, repeat, spread
   softmax_examples(table);      // softmax, log_softmax
   matmul_examples(table);       // matmul
-  layout_examples(table);       // reshape, permute, slice, concat
+  layout_examples(table);       // reshape, permute, slice, concat, stack
   gather_examples(table);       // gather, pick
   dropout_examples(table);      // dropout
   // fused
@@ -43,6 +44,7 @@ void every_op(Table& table) {
   rotary_examples(table);            // queries and keys turned by their positions
   attention_examples(table);         // softmax(q k^T / sqrt(D)) v over heads
   linear_attention_examples(table);  // the same with a kernel phi(q) phi(k) in place of e^(q k)
+  additive_scores_examples(table);   // v tanh(q + k): how well queries and keys fit
   recurrent_examples(table);         // a layer of RNN, GRU or LSTM cells over whole sequences
   feed_forward_examples(table);      // residual + f(x W1^T + b1) W2^T + b2, gated or not
   cross_entropy_examples(table);     // ln softmax(x W^T + b) of given tokens, and weighted sums of it: the loss

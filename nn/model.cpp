@@ -10,11 +10,17 @@
 #include "autograd/ops/layout.h"
 #include "autograd/ops/recurrent.h"
 #include "nn/encoder_decoder.h"
-#include "nn/recurrent.h"
+#include "nn/recurrent_encoder_decoder.h"
 
 namespace primer::nn {
 
 using autograd::Cell, autograd::Fault;
+
+template <class T>
+static std::unique_ptr<Body<T>> recurrent_body(Parameters<T>& parameters, Cell cell, const ModelConfig& config) {
+  if (config.decoder_layers > 0) return std::make_unique<RecurrentEncoderDecoder<T>>(parameters, cell, config);
+  return std::make_unique<Recurrent<T>>(parameters, cell, config);
+}
 
 template <class T>
 std::unique_ptr<Body<T>> make_body(Parameters<T>& parameters, const ModelConfig& config) {
@@ -22,9 +28,9 @@ std::unique_ptr<Body<T>> make_body(Parameters<T>& parameters, const ModelConfig&
     case BodyKind::transformer:
       if (config.decoder_layers > 0) return std::make_unique<EncoderDecoder<T>>(parameters, config);
       return std::make_unique<Transformer<T>>(parameters, config);
-    case BodyKind::rnn: return std::make_unique<Recurrent<T>>(parameters, Cell::rnn, config);
-    case BodyKind::gru: return std::make_unique<Recurrent<T>>(parameters, Cell::gru, config);
-    case BodyKind::lstm: return std::make_unique<Recurrent<T>>(parameters, Cell::lstm, config);
+    case BodyKind::rnn: return recurrent_body(parameters, Cell::rnn, config);
+    case BodyKind::gru: return recurrent_body(parameters, Cell::gru, config);
+    case BodyKind::lstm: return recurrent_body(parameters, Cell::lstm, config);
   }
   autograd::refuse("model", "no such body", Fault::bug);
 }

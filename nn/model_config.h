@@ -36,6 +36,16 @@ constexpr auto words(AttentionKind) { return word_list("softmax", "linear", "fav
 /// Attention by random features.
 constexpr bool is_random(AttentionKind kind) { return kind == AttentionKind::favor || kind == AttentionKind::rfa; }
 
+/// How well a recurrent decoder's state s fits to an encoder's state h, j of S. Bahdanau et al. 2015: additive, v'
+/// tanh(Wa s + Ua h), with the state before a step. Luong et al. 2015, with the state after it: dot, s'h, general, s'Wa
+/// h, concat, v' tanh(Wa [s; h]), location, Wa s alone, local, general within a window about a place that s foretells.
+/// scaled-dot: s'h / sqrt(n). none: no alignment, the decoder begins with the encoder's last state (Sutskever et al.
+/// 2014).
+enum class Align { additive, dot, scaled_dot, general, concat, location, local, none };
+constexpr auto words(Align) {
+  return word_list("additive", "dot", "scaled-dot", "general", "concat", "location", "local", "none");
+}
+
 enum class NormPlace { pre, post, none };  // before a sublayer, or after its sum with the residual
 constexpr auto words(NormPlace) { return word_list("pre", "post", "none"); }
 
@@ -69,14 +79,17 @@ struct OutputConfig {
 
 struct ModelConfig {
   BodyKind body = BodyKind::transformer;
-  long vocabulary = 0;         // V, distinct tokens
-  long context = 0;            // T, the longest sequence
-  long layers = 4;             // blocks; of a recurrent body layers of cells; beside a decoder those of the encoder
-  long decoder_layers = 0;     // blocks of a decoder, which reads what the encoder makes of a source; 0: no decoder
-  long source_vocabulary = 0;  // distinct tokens of the source, with rows of their own; 0: those of the target
-  long heads = 4;              // H, attention heads in each block
-  long kv_heads = 0;           // K, of keys and values, a divisor of H; 0: H
-  long head_size = 0;          // D, channels of a head; 0: C / H, and C is a multiple
+  long vocabulary = 0;            // V, distinct tokens
+  long context = 0;               // T, the longest sequence
+  long layers = 4;                // blocks; of a recurrent body layers of cells; beside a decoder those of the encoder
+  long decoder_layers = 0;        // blocks of a decoder, which reads what the encoder makes of a source; 0: no decoder
+  long source_vocabulary = 0;     // distinct tokens of the source, with rows of their own; 0: those of the target
+  Align align = Align::additive;  // of a recurrent decoder
+  long align_window = 10;         // D, places on either side that local alignment sees
+  bool input_feeding = false;     // Luong's decoder reads, beside a token, what it made of the one before
+  long heads = 4;                 // H, attention heads in each block
+  long kv_heads = 0;              // K, of keys and values, a divisor of H; 0: H
+  long head_size = 0;             // D, channels of a head; 0: C / H, and C is a multiple
   AttentionKind attention = AttentionKind::softmax;
   long features = 0;      // M, random features of a query or key; 0: 4 D
   long landmarks = 32;    // of a sequence, at most; for nystrom
@@ -173,7 +186,11 @@ struct ModelConfig {
         autograd::refuse("model",
                          "expected softmax attention beside a decoder, got " + std::string(autograd::name(attention)));
     } else {
-      need(decoder_layers == 0, "a transformer where there is a decoder, whose layers are 0 elsewhere", decoder_layers);
+      need(decoder_layers == 0 || layers > 0, "1 layer or more of an encoder", layers);
+      need(align_window > 0, "a window of 1 place or more", align_window);
+      if (input_feeding && (align == Align::additive || align == Align::none))
+        autograd::refuse(
+            "model", "expected an alignment of Luong's with input feeding, got " + std::string(autograd::name(align)));
       need(!scale_tokens, "a transformer where token rows are scaled", scale_tokens);
       need(causal, "a recurrent body that reads in one direction, causal", causal);
     }

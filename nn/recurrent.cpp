@@ -1,5 +1,7 @@
 #include "nn/recurrent.h"
 
+#include <deque>
+
 #include "autograd/expect.h"
 #include "autograd/ops/dropout.h"
 #include "autograd/ops/layout.h"
@@ -7,83 +9,89 @@
 
 namespace primer::nn {
 
-using autograd::Cell;
+using autograd::Cell, autograd::RecurrentOptions;
 
-/// The states of every layer, [h, c] of an LSTM, of up to `most` sequences.
+/// The states of every layer, of up to `most` sequences.
 template <class T>
 struct CellStates final : State<T> {
-  const long layers, width;
-  autograd::FlatBlock<T> block;          // [layers, most, width]
-  std::vector<autograd::Node<T>> nodes;  // [layers]
+  std::deque<KeptRows<T>> layers;  // [B, S] each
 
-  CellStates(long layers_, long most, long width_)
-      : State<T>(most), layers(layers_), width(width_), block(std::max(1L, layers * most * width)), nodes(layers) {
-    for (long i = 0; i < layers; ++i) nodes[i].value = block.data() + i * most * width;
+  CellStates(const std::vector<RecurrentLayer<T>>& of, long most) : State<T>(most) {
+    for (const RecurrentLayer<T>& layer : of) layers.emplace_back(most, layer.state_width());
     clear(most);
   }
-  Tensor<T> layer(long i) { return {nullptr, &nodes[i], {this->sequences_, width}}; }
-
+  bool fits(const std::vector<RecurrentLayer<T>>& of) const {
+    return std::equal(of.begin(), of.end(), layers.begin(), layers.end(),
+                      [](const auto& layer, const auto& kept) { return layer.state_width() == kept.width; });
+  }
   void clear(long sequences) override {
-    std::fill_n(block.data(), layers * this->most_ * width, T(0));
+    for (KeptRows<T>& layer : layers) std::fill_n(layer.block.data(), this->most_ * layer.width, T(0));
     State<T>::clear(sequences);
   }
   void copy(long from, long to) override {
-    for (const autograd::Node<T>& node : nodes) std::copy_n(node.value + from * width, width, node.value + to * width);
+    for (KeptRows<T>& layer : layers) layer.copy(from, to);
   }
 };
 
-static long state_width(Cell cell, const ModelConfig& c) { return c.channels * (cell == Cell::lstm ? 2 : 1); }
-
 template <class T>
-RecurrentLayer<T>::RecurrentLayer(Parameters<T>& parameters, const std::string& path_, Cell cell, const ModelConfig& c)
-    : path(path_), dropout{c.dropout, autograd::hash(path + ".dropout")} {
+RecurrentLayer<T>::RecurrentLayer(Parameters<T>& parameters, const std::string& path_, Cell cell_, const ModelConfig& c,
+                                  long in)
+    : path(path_), cell(cell_), dropout{c.dropout, autograd::hash(path + ".dropout")} {
   const long C = c.channels, wide = static_cast<long>(cell) * C;
-  const double deviation = 1 / std::sqrt(3.0 * static_cast<double>(C));
-  input = {parameters, path + ".input", {.in = C, .out = wide, .bias = false, .deviation = deviation}};
-  weight = parameters.declare(path + ".recurrent.weight", {wide, C}, {deviation}, true);
+  const auto deviation = [](long n) { return 1 / std::sqrt(3.0 * static_cast<double>(n)); };
+  input = {parameters, path + ".input", {.in = in, .out = wide, .bias = false, .deviation = deviation(in)}};
+  weight = parameters.declare(path + ".recurrent.weight", {wide, C}, {deviation(C)}, true);
   if (!c.bias) return;
   const autograd::Init forget{.mean = 1, .from = C, .to = 2 * C};
   input.bias = parameters.declare(path + ".input.bias", {wide}, cell == Cell::lstm ? forget : autograd::Init{}, false);
   if (cell == Cell::gru) inner = parameters.declare(path + ".recurrent.bias", {C}, {}, false);
 }
 
-// Of the token rows. A cell's input should be about 1 in size, as torch.nn.Embedding's is, but from rows of 1 a tied
-// output begins far above ln V. GPT-2's 0.02 is too little: on 380 kB of text an LSTM of 2 layers and 128 channels has
-// a validation loss of 3.32 after 600 steps (the frequencies alone: 3.47), with 0.3 2.18, with 0.5 2.06, with 1 1.98.
-static constexpr double row_deviation = 0.5;
-
 template <class T>
-Recurrent<T>::Recurrent(Parameters<T>& parameters, Cell cell_, const ModelConfig& c)
-    : Body<T>(c),
-      cell(cell_),
-      token(parameters, "token", {c.vocabulary, c.channels, row_deviation}),
-      embedding_dropout{c.dropout, autograd::hash("embedding.dropout")} {
-  for (long i = 0; i < c.layers; ++i) layers.emplace_back(parameters, "layers." + std::to_string(i), cell, c);
+Tensor<T> RecurrentLayer<T>::operator()(Tensor<T> x, Tensor<T> begin, const RecurrentOptions& options) const {
+  return recurrent(cell, x, input.weight, input.bias, weight, inner, begin, options);
 }
 
-/// The last of the states y [B, T, S] takes the place of what they began with, [B, S].
 template <class T>
-static void keep_last(Tensor<T> y, Tensor<T> kept) {
-  const long steps = y.shape[1], S = y.shape[2];
-  for (long b = 0; b < y.shape[0] && steps > 0; ++b)
-    std::copy_n(y.data() + ((b + 1) * steps - 1) * S, S, kept.data() + b * S);
+Tensor<T> RecurrentLayer<T>::of_gates(Tensor<T> gates, Tensor<T> begin, const RecurrentOptions& options) const {
+  return recurrent<T>(cell, gates, {}, {}, weight, inner, begin, options);
+}
+
+template <class T>
+Tensor<T> RecurrentLayer<T>::h(Tensor<T> states) const {
+  return cell == Cell::lstm ? slice(states, 2, 0, weight.shape[1]) : states;
+}
+
+template <class T>
+Tensor<T> RecurrentLayer<T>::go_on(Tensor<T> x, Tensor<T>& state, bool wanted) const {
+  if (!wanted) return (*this)(x, state);
+  const Tensor<T> states = (*this)(x, state, {.cells = true});
+  state = reshape(slice(states, 1, x.shape[1] - 1, 1), {x.shape[0], state_width()});
+  return h(states);
+}
+
+template <class T>
+Recurrent<T>::Recurrent(Parameters<T>& parameters, Cell cell, const ModelConfig& c)
+    : Body<T>(c),
+      token(parameters, "token", {c.vocabulary, c.channels, recurrent_row_deviation}),
+      embedding_dropout{c.dropout, autograd::hash("embedding.dropout")} {
+  for (long i = 0; i < c.layers; ++i)
+    layers.emplace_back(parameters, "layers." + std::to_string(i), cell, c, c.channels);
 }
 
 template <class T>
 Tensor<T> Recurrent<T>::hidden(Tape<T>& tape, const Sequences& in, State<T>* state) const {
   autograd::expect_count("recurrent", "tokens", in.tokens.size(), in.batch * in.length);
   auto* const kept = dynamic_cast<CellStates<T>*>(state);
-  expect_state("recurrent", tape, in, state,
-               kept && kept->layers == config.layers && kept->width == state_width(cell, config));
+  expect_state("recurrent", tape, in, state, kept && kept->fits(layers));
+  const bool goes_on = kept && in.length > 0;
   Tensor<T> x = token(tape, in.tokens, in.batch, in.length);
   x = tape.watch(dropout(x, embedding_dropout), "embedding", "output");
-  for (long i = 0; i < config.layers; ++i) {
+  for (std::size_t i = 0; i < layers.size(); ++i) {
     const RecurrentLayer<T>& layer = layers[i];
-    const Tensor<T> begin = kept ? kept->layer(i) : Tensor<T>();
-    x = recurrent(cell, x, layer.input.weight, layer.input.bias, layer.weight, layer.inner, begin,
-                  {.cells = kept != nullptr});
-    if (kept) keep_last(x, begin);
-    if (kept && cell == Cell::lstm) x = slice(x, 2, 0, config.channels);
+    Tensor<T> states = kept ? kept->layers[i].rows({in.batch, layer.state_width()}) : Tensor<T>();
+    x = layer.go_on(x, states, goes_on);
+    if (goes_on) kept->layers[i].keep(states);
     x = tape.watch(dropout(x, layer.dropout), layer.path, "output");
   }
   if (kept) kept->advance(in.length);
@@ -92,7 +100,7 @@ Tensor<T> Recurrent<T>::hidden(Tape<T>& tape, const Sequences& in, State<T>* sta
 
 template <class T>
 std::unique_ptr<State<T>> Recurrent<T>::state(long most) const {
-  return std::make_unique<CellStates<T>>(config.layers, most, state_width(cell, config));
+  return std::make_unique<CellStates<T>>(layers, most);
 }
 
 template struct RecurrentLayer<float>;

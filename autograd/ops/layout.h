@@ -1,7 +1,8 @@
-// reshape, permute, slice, concat: the same numbers elsewhere.
+// reshape, permute, slice, concat, stack: the same numbers elsewhere.
 #pragma once
 
 #include <array>
+#include <vector>
 
 #include "autograd/example.h"
 #include "autograd/ops/arithmetic.h"
@@ -112,8 +113,48 @@ Tensor<T> concat(Tensor<T> a, Tensor<T> b, int axis) {
     }
   });
   return tape.record("concat", y, [=, t = &tape](const T* dy) {
-    if (auto da = t->grad(a)) da.each_element(a.size(), [=](long i) { return dy[i / na * n + i % na]; });
-    if (auto db = t->grad(b)) db.each_element(b.size(), [=](long i) { return dy[i / nb * n + na + i % nb]; });
+    const auto part = [=](Into<T> into, long from, long count) {
+      into.visit([&](auto put) {
+        split(outer, count, [=](long begin, long end, int) {
+          for (long o = begin; o < end; ++o)
+            for (long i = 0; i < count; ++i) put(o * count + i, dy[o * n + from + i]);
+        });
+      });
+    };
+    if (auto da = t->grad(a)) part(da, 0, na);
+    if (auto db = t->grad(b)) part(db, na, nb);
+  });
+}
+
+/// The parts, T >= 1 of one shape [B, n] or [B, 1, n], one after another: y [B, T, n].
+template <class T>
+Tensor<T> stack(const std::vector<Tensor<T>>& parts) {
+  if (parts.empty()) refuse("stack", "expected one part or more, got none");
+  const Tensor<T> first = parts.front();
+  expect_rank("stack", first, 2);
+  const long steps = static_cast<long>(parts.size()), B = first.shape[0], n = first.shape.trailing(1);
+  Tensor<T> needs = first;  // one that wants a gradient, if there is one
+  for (const Tensor<T>& part : parts) {
+    expect_same_shape("stack", first, part);
+    tape_of("stack", {first, part});
+    if (part.node->needs_grad) needs = part;
+  }
+  Tape<T>& tape = tape_of("stack", {needs});
+  Tensor<T> y = tape.output({B, steps, n}, {needs});
+  const Tensor<T>* const kept = tape.keep(std::span(parts));  // [T]
+  tape.split(steps, B * n, [=, r = y.data()](long begin, long end, int) {
+    for (long i = begin; i < end; ++i)
+      for (long b = 0; b < B; ++b) std::copy_n(kept[i].data() + b * n, n, r + (b * steps + i) * n);
+  });
+  return tape.record("stack", y, [=, t = &tape](const T* dy) {
+    for (long i = 0; i < steps; ++i)
+      if (auto d = t->grad(kept[i]))
+        d.visit([&](auto put) {
+          split(B, n, [=](long begin, long end, int) {
+            for (long b = begin; b < end; ++b)
+              for (long k = 0; k < n; ++k) put(b * n + k, dy[(b * steps + i) * n + k]);
+          });
+        });
   });
 }
 
@@ -132,6 +173,8 @@ void layout_examples(Table& table) {
   table.add({"concat", {{{3, 5}, {3, 2}}, {{1, 0}, {1, 1}}, {{2, 3, 4}, {2, 3, 1}}}, {{{3, 5}, {2, 5}}, {{3}, {1, 3}}}},
             [](auto& in) { return concat(in[0], in[1], -1); });
   table.add({"concat", {{{2, 3}, {5, 3}}, {{0, 3}, {1, 3}}}}, [](auto& in) { return concat(in[0], in[1], 0); });
+  table.add({"stack", {{{3, 5}, {3, 5}}, {{2, 1, 4}, {2, 1, 4}, {2, 1, 4}}, {{0, 2}}}, {{{3, 5}, {3, 4}}, {{4}}, {}}},
+            [](auto& in) { return stack(in); });
 }
 
 }  // namespace primer::autograd::PRIMER_COMPILED
