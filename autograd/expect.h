@@ -49,10 +49,10 @@ inline void expect_lengths(const char* op, std::span<const int> lengths, long B,
   expect_ids(op, lengths, most + 1);
 }
 
-/// Throws Error(usage) unless the probability is in [0, 1).
-inline void expect_probability(const char* op, double probability) {
+/// Throws Error(usage) unless the probability is in [0, 1); `what` names it in the message.
+inline void expect_probability(const char* op, double probability, const char* what = "a dropout probability") {
   if (!(probability >= 0 && probability < 1))
-    refuse(op, "expected a dropout probability in [0, 1), got " + std::to_string(probability));
+    refuse(op, std::string("expected ") + what + " in [0, 1), got " + std::to_string(probability));
 }
 
 }  // namespace primer::autograd

@@ -31,6 +31,18 @@ Block<T>::Block(Parameters<T>& parameters, const std::string& path_, const Model
                  .dropout = c.dropout,
                  .deviation = c.deviation,
                  .residual_deviation = c.residual_deviation()}) {
+  if (c.decoder_layers > 0) {
+    cross_norm = declare_norm(parameters, path + ".cross_norm", c);
+    cross_attention.emplace(parameters, path + ".cross_attention",
+                            CrossAttentionOptions{.channels = c.channels,
+                                                  .heads = c.heads,
+                                                  .kv_heads = c.kv_heads,
+                                                  .head_size = c.head_size,
+                                                  .bias = c.bias,
+                                                  .dropout = c.dropout,
+                                                  .deviation = c.deviation,
+                                                  .residual_deviation = c.residual_deviation()});
+  }
   if (c.hidden() == 0) return;
   feed_forward_norm = declare_norm(parameters, path + ".feed_forward_norm", c);
   feed_forward.emplace(parameters, path + ".feed_forward",
@@ -43,29 +55,25 @@ Block<T>::Block(Parameters<T>& parameters, const std::string& path_, const Model
                                           .residual_deviation = c.residual_deviation()});
 }
 
-// residual + what a layer brings: in one op, or apart where somebody watches `path`.output. add_to(r) is r + that, and
-// that alone if r is none.
-template <class T, class Layer>
-static Tensor<T> join(Tensor<T> residual, const std::string& path, Layer add_to) {
-  Tape<T>& tape = *residual.tape;
-  if (!tape.watched(path, "output")) return add_to(residual);
-  return add(residual, tape.watch(add_to(Tensor<T>()), path, "output"));
-}
-
 template <class T>
-Tensor<T> Block<T>::operator()(Tensor<T> x, std::span<const int> lengths, LayerCache<T> cache) const {
-  const bool pre = norm == NormPlace::pre, post = norm == NormPlace::post;
-  x = x.tape->watch(x, path, "input");
-  const Tensor<T> attending = pre ? (*attention_norm)(x) : x;
-  x = join(x, attention.path, [&](Tensor<T> residual) { return attention(residual, attending, lengths, cache); });
-  if (post) x = (*attention_norm)(x);
-  x = x.tape->watch(x, path, "attended");
-  if (feed_forward) {
-    const Tensor<T> fed = pre ? (*feed_forward_norm)(x) : x;
-    x = join(x, feed_forward->path, [&](Tensor<T> residual) { return (*feed_forward)(residual, fed); });
-    if (post) x = (*feed_forward_norm)(x);
-  }
-  return x.tape->watch(x, path, "output");
+Tensor<T> Block<T>::operator()(Tensor<T> x, std::span<const int> lengths, LayerCache<T> cache,
+                               const Memory<T>& memory) const {
+  Tape<T>& tape = *x.tape;
+  // x and what a layer makes of it, with its norm: in one op, or apart where somebody watches layer.path.output.
+  // f(residual, y) is the residual + what it makes of y, and that alone if the residual is none.
+  const auto join = [&](const auto& layer, const std::optional<Norm<T>>& its_norm, auto f) {
+    const Tensor<T> y = norm == NormPlace::pre ? (*its_norm)(x) : x;
+    x = !tape.watched(layer.path, "output") ? f(x, y) : add(x, tape.watch(f(Tensor<T>(), y), layer.path, "output"));
+    if (norm == NormPlace::post) x = (*its_norm)(x);
+  };
+  x = tape.watch(x, path, "input");
+  join(attention, attention_norm, [&](auto residual, auto y) { return attention(residual, y, lengths, cache); });
+  x = tape.watch(x, path, "attended");
+  if (cross_attention)
+    join(*cross_attention, cross_norm, [&](auto residual, auto y) { return (*cross_attention)(residual, y, memory); });
+  if (feed_forward)
+    join(*feed_forward, feed_forward_norm, [&](auto residual, auto y) { return (*feed_forward)(residual, y); });
+  return tape.watch(x, path, "output");
 }
 
 template struct Block<float>;

@@ -49,6 +49,10 @@ class State {
     for (long b = 1; b < sequences; ++b) copy(0, b);
   }
 
+  /// Puts what is kept of one sequence in the place of what is kept of another one, both below sequences(): a search
+  /// that goes on from the better ones only.
+  virtual void copy(long from, long to) = 0;
+
   /// Gives up sequence b; the last one takes its place.
   void drop(long b) {
     if (b != --sequences_) copy(sequences_, b);
@@ -60,10 +64,6 @@ class State {
   explicit State(long most) : most_(most) {}
   const long most_;  // sequences that there is room for
   long sequences_ = 0, past_ = 0;
-
- private:
-  /// Puts what is kept of one sequence in the place of another one's.
-  virtual void copy(long from, long to) = 0;
 };
 
 template <class T>
@@ -75,8 +75,10 @@ struct Body {
   virtual ~Body() = default;
 
   /// What it makes of the tokens: [B, T, C]. With a state, which this body made, the tokens follow those that its B
-  /// sequences have read, and join them: past() grows by T; the tape must be paused, and in.lengths empty. Throws
-  /// Error(usage): arrays of another size, an id that there is not, a sequence that is longer than the context.
+  /// sequences have read, and join them: past() grows by T; the tape must be paused, and in.lengths empty. A body that
+  /// has an encoder needs in.source; it keeps that in a state whose past() is 0, and goes on without. Throws
+  /// Error(usage): arrays of another size, an id that there is not, a sequence or source longer than the context, a
+  /// source that is not needed, or none that is.
   virtual Tensor<T> hidden(Tape<T>& tape, const Sequences& in, State<T>* state = nullptr) const = 0;
 
   /// Room for the state of up to `most` sequences that have read nothing. Error(usage) from a body that cannot go on
@@ -96,9 +98,14 @@ struct Body {
   virtual long attention_layers() const { return 0; }
 
  protected:
-  /// Throws Error(usage) unless hidden() can go on with `state`, if there is one; `fits`: this body has made it.
+  /// Throws Error(usage) unless there is a source where one is needed and nowhere else, and hidden() can go on with
+  /// `state`, if there is one; `fits`: this body has made it.
   void expect_state(const char* body, const Tape<T>& tape, const Sequences& in, const State<T>* state,
                     bool fits) const {
+    const bool given = in.source.length > 0 || !in.source.tokens.empty(), encodes = config.decoder_layers > 0;
+    if (given && !encodes) autograd::refuse(body, "this model has no encoder to read a source");
+    if (given && state && state->past() > 0) autograd::refuse(body, "the state has read its source; go on without");
+    if (!given && encodes && !(state && state->past() > 0)) autograd::refuse(body, "expected a source to be read");
     if (!state) return;
     if (!fits) autograd::refuse(body, "the state was made for a model of another shape");
     if (tape.recording()) autograd::refuse(body, "what is kept has no gradient; pause the tape");

@@ -24,6 +24,8 @@ struct Embedding {
   Embedding(Parameters<T>& parameters, const std::string& path, const EmbeddingOptions& o)
       : weight(parameters.declare(path + ".weight", {o.rows, o.channels}, {o.deviation}, true)) {}
 
+  explicit Embedding(Tensor<T> rows) : weight(rows) {}  // another one's
+
   /// ids, batch * length of them -> [batch, length, C]
   Tensor<T> operator()(Tape<T>& tape, std::span<const int> ids, long batch, long length) const;
 };

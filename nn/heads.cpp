@@ -6,7 +6,7 @@
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/layout.h"
 #include "autograd/ops/linear.h"
-#include "nn/nystrom.h"
+#include "nn/attention/nystrom.h"
 
 namespace primer::nn {
 
@@ -16,8 +16,8 @@ Tensor<T> Projection<T>::logits() const {
 }
 
 template <class T>
-Tensor<T> Projection<T>::loss(std::span<const int> targets, double scale, Score* score) const {
-  return cross_entropy(x, weight, targets, scale, score, bias);
+Tensor<T> Projection<T>::loss(std::span<const int> targets, double scale, Score* score, double smoothing) const {
+  return cross_entropy<T>(x, weight, targets, scale, score, bias, {}, smoothing);
 }
 
 template <class T>

@@ -9,8 +9,8 @@
 #include "autograd/ops/gather.h"
 #include "autograd/ops/layout.h"
 #include "autograd/ops/recurrent.h"
+#include "nn/encoder_decoder.h"
 #include "nn/recurrent.h"
-#include "nn/transformer.h"
 
 namespace primer::nn {
 
@@ -19,7 +19,9 @@ using autograd::Cell, autograd::Fault;
 template <class T>
 std::unique_ptr<Body<T>> make_body(Parameters<T>& parameters, const ModelConfig& config) {
   switch (config.body) {
-    case BodyKind::transformer: return std::make_unique<Transformer<T>>(parameters, config);
+    case BodyKind::transformer:
+      if (config.decoder_layers > 0) return std::make_unique<EncoderDecoder<T>>(parameters, config);
+      return std::make_unique<Transformer<T>>(parameters, config);
     case BodyKind::rnn: return std::make_unique<Recurrent<T>>(parameters, Cell::rnn, config);
     case BodyKind::gru: return std::make_unique<Recurrent<T>>(parameters, Cell::gru, config);
     case BodyKind::lstm: return std::make_unique<Recurrent<T>>(parameters, Cell::lstm, config);
@@ -46,7 +48,7 @@ Tensor<T> Model<T>::logits(Tape<T>& tape, const Sequences& in) const {
 }
 
 template <class T>
-Tensor<T> Model<T>::decode(Tape<T>& tape, State<T>& state, std::span<const int> tokens) const {
+Tensor<T> Model<T>::decode(Tape<T>& tape, State<T>& state, std::span<const int> tokens, const Source& source) const {
   const long B = state.sequences(), count = static_cast<long>(tokens.size());
   if (!token) autograd::refuse("model", "this model has no head that predicts every token");
   if (count == 0 || B == 0 || count % B != 0)
@@ -54,7 +56,7 @@ Tensor<T> Model<T>::decode(Tape<T>& tape, State<T>& state, std::span<const int> 
                                   std::to_string(count));
   const long n = count / B;
   const long past = state.past();
-  const Tensor<T> x = body->hidden(tape, {tokens, B, n}, &state);
+  const Tensor<T> x = body->hidden(tape, {tokens, B, n, {}, {}, source}, &state);
   if (state.past() != past + n) autograd::refuse("model", "the body's state does not say what it has read", Fault::bug);
   const std::span<int> last(tape.template keep<int>(B), B);
   for (long b = 0; b < B; ++b) last[b] = static_cast<int>((b + 1) * n - 1);
@@ -92,8 +94,8 @@ Tensor<T> Model<T>::loss(Tape<T>& tape, const Sequences& in, const Targets& want
   if (!wanted.tokens.empty()) {
     const auto [rows, targets] = counted_rows(x, wanted.tokens);  // [R, C], [R]
     Score* const score = scores ? &scores->tokens : nullptr;
-    if (token) join((*token)(rows).loss(targets, wanted.token_scale, score));
-    if (masked) join((*masked)(rows).loss(targets, wanted.token_scale, score));
+    if (token) join((*token)(rows).loss(targets, wanted.token_scale, score, wanted.smoothing));
+    if (masked) join((*masked)(rows).loss(targets, wanted.token_scale, score, wanted.smoothing));
   }
   if (!wanted.labels.empty())
     join((*label)(x, in.lengths).loss(wanted.labels, wanted.label_scale, scores ? &scores->labels : nullptr));

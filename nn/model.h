@@ -1,5 +1,6 @@
 // A model: a body, and heads on what it makes of the tokens.
 //   a GPT   a causal transformer with a token head. Radford et al. 2018, 2019.
+//   an encoder-decoder  reads a source in both directions, and predicts a text token by token. Vaswani et al. 2017.
 //   a BERT  a transformer that reads in both directions, with a masked head, a label head, or both. Devlin et al. 2019.
 #pragma once
 
@@ -25,12 +26,15 @@ struct Targets {
 struct Scores {
   Score tokens, labels;
 
-  double token_loss() const { return mean(tokens); }  // nats for each token that counts; 0 if none did
-  double label_loss() const { return mean(labels); }
+  double token_loss() const { return mean(tokens.nll, tokens); }  // nats for each token that counts; 0 if none did
+  double smoothed_token_loss() const {
+    return mean(tokens.smoothed, tokens);
+  }  // with Targets::smoothing: it is trained
+  double label_loss() const { return mean(labels.nll, labels); }
   double loss() const { return token_loss() + label_loss(); }
 
  private:
-  static double mean(const Score& s) { return s.targets > 0 ? s.nll / static_cast<double>(s.targets) : 0; }
+  static double mean(double sum, const Score& s) { return s.targets > 0 ? sum / static_cast<double>(s.targets) : 0; }
 };
 
 /// The body that a configuration names.
@@ -60,11 +64,12 @@ struct Model {
 
   /// For generation: tokens [B, n], n >= 1, are what follows the past ones of the state's B sequences; they join these.
   /// Returns the token head's logits of the last of each, [B, V]: up to rounding those of the whole text, however it is
-  /// cut into calls. An observer sees the new positions. The tape must be paused, and past + n <= context where the
-  /// body is bounded: Error(usage).
-  Tensor<T> decode(Tape<T>& tape, State<T>& state, std::span<const int> tokens) const;
+  /// cut into calls. An observer sees the new positions. The first call gives the source of every sequence to a body
+  /// that has an encoder. The tape must be paused, and past + n <= context where the body is bounded: Error(usage).
+  Tensor<T> decode(Tape<T>& tape, State<T>& state, std::span<const int> tokens, const Source& source = {}) const;
 
-  /// token_scale times the sum of -ln p(token) over the tokens that count, plus label_scale times that over the labels.
+  /// token_scale times the sum of -ln p(token) over the tokens that count, with smoothing where that is not 0, plus
+  /// label_scale times the sum over the labels.
   /// Adds the sums to the scores, if given. Devlin et al., appendix A.2: each loss is a mean, and their sum is trained.
   Tensor<T> loss(Tape<T>& tape, const Sequences& in, const Targets& wanted, Scores* scores = nullptr) const;
 };

@@ -89,7 +89,7 @@ struct ModelConfig {
   double position_scale = 1;  // of sinusoidal positions
   bool scale_tokens = false;  // token rows are multiplied by sqrt(C), and begin with deviation 1 / sqrt(C)
   double rope_theta = 10000;  // base of rotary positions' angles
-  bool qk_norm = false;       // RMS norm of every query and key over its head
+  bool qk_norm = false;       // RMS norm of every query and key of self-attention over its head
   NormPlace norm = NormPlace::pre;
   NormKind norm_kind = NormKind::layer;
   double norm_epsilon = 1e-5;  // added to the mean square in every norm
@@ -99,11 +99,28 @@ struct ModelConfig {
   double deviation = 0.02;      // of the initial weights: GPT-2's (Radford et al. 2019, section 2.3)
   OutputConfig output = {};
 
-  /// Of the projections that write to the residual stream, of which there are two a block: less, as in GPT-2, where
-  /// what they write adds up from block to block. After a norm it does not.
-  double residual_deviation() const {
-    return norm == NormPlace::post ? deviation : deviation / std::sqrt(2.0 * static_cast<double>(layers));
+  /// The halves of an encoder-decoder, each as the transformer that it is.
+  ModelConfig encoder() const {
+    ModelConfig c = *this;
+    if (source_vocabulary > 0) c.vocabulary = source_vocabulary;
+    c.decoder_layers = c.source_vocabulary = 0;
+    c.causal = false;
+    return c;
   }
+  ModelConfig decoder() const {
+    ModelConfig c = *this;
+    c.layers = decoder_layers;
+    return c;
+  }
+
+  /// Of the projections that write to the residual stream, of which there are two a block, three in a decoder: less, as
+  /// in GPT-2, where what they write adds up from block to block. After a norm it does not.
+  double residual_deviation() const {
+    const auto writers = static_cast<double>((decoder_layers > 0 ? 3 : 2) * layers);
+    return norm == NormPlace::post ? deviation : deviation / std::sqrt(writers);
+  }
+
+  double token_deviation() const { return scale_tokens ? 1 / std::sqrt(static_cast<double>(channels)) : deviation; }
 
   /// F. A gate is a third matrix: 8/3 C make as many weights as 4 C do without; up to a multiple of 32.
   long hidden() const {
@@ -136,6 +153,9 @@ struct ModelConfig {
     need(context > 0, "a context of 1 or more", context);
     need(layers >= 0, "0 layers or more", layers);
     need(channels > 0, "1 channel or more", channels);
+    need(decoder_layers >= 0, "0 layers of a decoder or more", decoder_layers);
+    need(source_vocabulary >= 0 && (source_vocabulary == 0 || decoder_layers > 0),
+         "a vocabulary of the source only beside a decoder", source_vocabulary);
     if (body == BodyKind::transformer) {
       need(head_size >= 0, "a head size of 0 or more", head_size);
       need(heads > 0 && (head_size > 0 || channels % heads == 0), "heads that divide the channels", heads);
@@ -147,7 +167,14 @@ struct ModelConfig {
       need(attention != AttentionKind::nystrom || !causal, "both directions for attention by landmarks", causal);
       need(features >= 0 && (attention != AttentionKind::rfa || features % 2 == 0), "pairs of features", features);
       need(landmarks > 0, "1 landmark or more", landmarks);
+      need(decoder_layers == 0 || causal, "one direction, causal, for a decoder", causal);
+      need(decoder_layers == 0 || segments == 0, "no segments beside a decoder", segments);
+      if (decoder_layers > 0 && attention != AttentionKind::softmax)
+        autograd::refuse("model",
+                         "expected softmax attention beside a decoder, got " + std::string(autograd::name(attention)));
     } else {
+      need(decoder_layers == 0, "a transformer where there is a decoder, whose layers are 0 elsewhere", decoder_layers);
+      need(!scale_tokens, "a transformer where token rows are scaled", scale_tokens);
       need(causal, "a recurrent body that reads in one direction, causal", causal);
     }
     need(segments >= 0, "0 segments or more", segments);

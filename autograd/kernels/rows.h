@@ -17,6 +17,14 @@ T dot_row(const T* a, const T* b, long n) {
   return total;
 }
 
+template <class T>
+T sum_row(const T* x, long n) {
+  T total = 0;
+#pragma omp simd reduction(+ : total)
+  for (long i = 0; i < n; ++i) total += x[i];
+  return total;
+}
+
 /// The largest of n >= 1 numbers. NaNs are passed over here; they show in the sum that follows.
 template <class T>
 T max_row(const T* x, long n) {
@@ -56,6 +64,13 @@ template <class T>
 void scale_row(T* x, T factor, long n) {
 #pragma omp simd
   for (long i = 0; i < n; ++i) x[i] *= factor;
+}
+
+/// x[i] += offset
+template <class T>
+void shift_row(T* x, T offset, long n) {
+#pragma omp simd
+  for (long i = 0; i < n; ++i) x[i] += offset;
 }
 
 template <class T>

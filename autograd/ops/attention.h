@@ -72,6 +72,21 @@ AttentionLayout<T> attention_layout(Tensor<T> qkv, const AttentionOptions& optio
   return layout;
 }
 
+/// Of queries, and keys and values side by side, keys first: q [B, T, H D], kv [B, S, 2 K D].
+template <class T>
+AttentionLayout<T> attention_layout(Tensor<T> q, Tensor<T> kv, const AttentionOptions& options) {
+  if (kv.shape.rank != 3 || kv.shape[2] % 2 != 0)
+    refuse("attention", "expected kv [B, S, 2 K D], got " + kv.shape.text());
+  const long E = kv.shape[2] / 2;
+  Tensor<T> k = kv;  // only for its shape
+  k.shape = kv.shape.with_last(E);
+  AttentionLayout<T> layout = attention_layout(q, k, k, options);
+  layout.v_at = E;
+  layout.k_stride = layout.v_stride = 2 * E;
+  layout.k = layout.v = kv;
+  return layout;
+}
+
 /// Calls f(i, scratch) for i = 0 ... n - 1 in parallel, where one may take longer than another. scratch [room] is the
 /// thread's own, contents undefined.
 template <class T, class F>
@@ -146,6 +161,13 @@ Tensor<T> attention(Tensor<T> q, Tensor<T> k, Tensor<T> v, const AttentionOption
 template <class T>
 Tensor<T> attention(Tensor<T> qkv, const AttentionOptions& options) {
   return attention(attention_layout(qkv, options), options);
+}
+
+/// The same with keys and values side by side: q [B, T, H D], and another tensor kv [B, S, 2 K D], keys then values.
+template <class T>
+Tensor<T> attention(Tensor<T> q, Tensor<T> kv, const AttentionOptions& options) {
+  if (q.node == kv.node) refuse("attention", "expected two different tensors; copy one with scale(x, 1)");
+  return attention(attention_layout(q, kv, options), options);
 }
 
 // ---- the same from primitives: what attention is, and the way when its pattern is asked for -------------------------
@@ -257,11 +279,24 @@ void attention_examples(Table& table) {
                           grouped);
         });
   }
-  const AttentionOptions cross{2, true};  // queries are the last of the keys, as when decoding
+  const AttentionOptions last{2, true};  // queries are the last of the keys, as when decoding
   table.add(
       {"attention", {{{2, 3, 4}, {2, 5, 4}, {2, 5, 4}}}},
-      [cross](auto& in) { return attention(in[0], in[1], in[2], cross); },
-      [=](auto& in) { return textbook(in[0], in[1], in[2], cross); });
+      [last](auto& in) { return attention(in[0], in[1], in[2], last); },
+      [=](auto& in) { return textbook(in[0], in[1], in[2], last); });
+  static constexpr int most[] = {66, 2};  // of keys of another sequence, more and fewer than queries
+  for (const AttentionOptions& cross : {AttentionOptions{2}, {4, false, most, {0.5, 3}, 2}}) {
+    const long H = cross.heads, K = cross.key_heads();
+    table.add(
+        {"attention",
+         {{{2, 75, H * 2}, {2, 67, K * 4}}, {{2, 7, H}, {2, 66, K * 2}}, {{2, 3, H * 3}, {2, 70, K * 6}}},
+         {{{2, 3, H}, {2, 70, K * 2 + 1}}, {{2, 3, H}, {3, 70, K * 2}}, {{6, H}, {2, 70, K * 2}}}},
+        [cross](auto& in) { return attention(in[0], in[1], cross); },
+        [=](auto& in) {
+          const long E = in[1].shape[2] / 2;
+          return textbook(in[0], slice(in[1], 2, 0, E), slice(in[1], 2, E, E), cross);
+        });
+  }
 }
 
 }  // namespace primer::autograd::PRIMER_COMPILED

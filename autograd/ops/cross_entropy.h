@@ -47,22 +47,28 @@ void each_row_of_logits(Tape<T>& tape, Tensor<T> x, Tensor<T> weight, Tensor<T> 
 
 /// ln softmax(z)[target] of one row of logits, z [V]; 0 for a target of -1. With a slope, z becomes slope times the
 /// gradient of that. `hit`, if given, gets 1 where the target is the answer: the first of the largest logits, so that a
-/// model that tells nothing apart is not always right.
+/// model that tells nothing apart is not always right. With smoothing e > 0 the gradient is that of `smoothed`, which
+/// gets (1 - e) ln p[target] + e / V sum over v of ln p[v], p = softmax(z).
 template <class T>
-T log_prob_row(T* z, long V, int target, const T* slope, T* hit = nullptr) {
+T log_prob_row(T* z, long V, int target, const T* slope, T* hit = nullptr, T smoothing = 0, T* smoothed = nullptr) {
   if (hit) *hit = 0;
+  if (smoothing > 0) *smoothed = 0;
   if (target < 0) {
     if (slope) std::fill_n(z, V, T(0));
     return 0;
   }
   const T largest = max_row(z, V), at_target = z[target];
   if (hit) *hit = at_target == largest && std::find(z, z + target, largest) == z + target;
+  const T mean = smoothing > 0 ? sum_row(z, V) / static_cast<T>(V) : T(0);
   const T total = exp_row(z, largest, V, z);
   if (slope) {
-    scale_row(z, -*slope / total, V);  // slope (one-hot - softmax)
-    z[target] += *slope;
+    scale_row(z, -*slope / total, V);  // slope ((1 - e) one-hot + e / V - softmax)
+    if (smoothing > 0) shift_row(z, *slope * smoothing / static_cast<T>(V), V);
+    z[target] += *slope * (1 - smoothing);
   }
-  return (at_target - largest) - std::log(total);
+  const T log_total = std::log(total), log_prob = (at_target - largest) - log_total;
+  if (smoothing > 0) *smoothed = (1 - smoothing) * log_prob + smoothing * ((mean - largest) - log_total);
+  return log_prob;
 }
 
 /// y[r] = ln softmax(x[r] weight^T + bias)[targets[r]], y [R]. x [R, C] (or [..., C]), weight [V, C], bias [V] or none;
@@ -90,14 +96,20 @@ Tensor<T> token_log_probs(Tensor<T> x, Tensor<T> weight, std::span<const int> ta
 /// [R] of any sign or none, which is 1 for all. `score` gets the sums, if given, without weights; to average over a
 /// step of several micro-batches, scale by 1 / (targets in the whole step).
 ///
+/// With smoothing e the target's distribution is (1 - e) one-hot + e / V: in place of ln p[target] stands
+/// (1 - e) ln p[target] + e / V sum over v of ln p[v]. Szegedy et al. 2016, section 7; Vaswani et al. 2017,
+/// section 5.4.
+///
 /// Each row's part of the gradient is made right after its logits, in forward. Hence the op is a root of the tape: its
 /// own gradient is 1 (use `scale`), anything else throws; and the weight's and bias's gradients are written in forward,
 /// after zero_grad(). What is no weighted sum needs token_log_probs, which makes the logits twice.
 template <class T>
 Tensor<T> cross_entropy(Tensor<T> x, Tensor<T> weight, std::span<const int> targets, double scale,
-                        Score* score = nullptr, Tensor<T> bias = {}, std::span<const T> weights = {}) {
+                        Score* score = nullptr, Tensor<T> bias = {}, std::span<const T> weights = {},
+                        double smoothing = 0) {
   expect_targets("cross_entropy", x, weight, targets, bias);
   if (!weights.empty()) expect_count("cross_entropy", "weights, one a target", weights.size(), x.shape.rows());
+  expect_probability("cross_entropy", smoothing, "label smoothing");
   const long rows = x.shape.rows(), V = weight.shape[0];
   Tape<T>& tape = tape_of("cross_entropy", {x, weight, bias});
   Tensor<T> loss = tape.output({}, {x, weight, bias});
@@ -105,25 +117,30 @@ Tensor<T> cross_entropy(Tensor<T> x, Tensor<T> weight, std::span<const int> targ
   const bool record = loss.node->needs_grad;
   T* dx = record && x.node->needs_grad ? tape.early_gradient(x.size()) : nullptr;  // as x
   const auto db = record ? tape.grad(bias) : Into<T>{}, dw = record ? tape.grad(weight) : Into<T>{};
-  const auto losses = tape.scratch(rows);  // [rows]
-  const auto hits = tape.scratch(rows);    // [rows], 1 where the target is the answer
+  const auto losses = tape.scratch(rows);                                  // [rows]
+  const auto hits = tape.scratch(rows);                                    // [rows], 1 where the target is the answer
+  const auto smooth = tape.scratch(smoothing > 0 ? rows : 0);              // [rows], losses with smoothing
+  const T* const trained = smoothing > 0 ? smooth.data() : losses.data();  // [rows]
   const auto weight_of = [=](long r) { return weights.empty() ? T(1) : weights[r]; };
   each_row_of_logits<T>(tape, x, weight, bias,
-                        [=, l = losses.data(), hit = hits.data()](long r, T* z) {
-                          const T slope = static_cast<T>(-scale * weight_of(r));
-                          l[r] = -log_prob_row(z, V, targets[r], record ? &slope : nullptr, hit + r);
+                        [=, l = losses.data(), hit = hits.data(), s = smooth.data()](long r, T* z) {
+                          const T slope = static_cast<T>(-scale * weight_of(r)), e = static_cast<T>(smoothing);
+                          T log_prob = 0;
+                          l[r] = -log_prob_row(z, V, targets[r], record ? &slope : nullptr, hit + r, e, &log_prob);
+                          if (e > 0) s[r] = -log_prob;
                         },
                         db, dw, {dx, false});
   if (tape.computes()) {
     Score total;
     double weighted = 0;
     for (long r = 0; r < rows; ++r) {
-      weighted += static_cast<double>(weight_of(r)) * losses[r];
+      weighted += static_cast<double>(weight_of(r)) * trained[r];
       total.nll += losses[r];
+      total.smoothed += trained[r];
       total.correct += hits[r] > 0;
       total.targets += targets[r] >= 0;
     }
-    if (score) *score = {score->nll + total.nll, score->correct + total.correct, score->targets + total.targets};
+    if (score) *score += total;
     *loss.data() = static_cast<T>(scale * weighted);
   }
 
@@ -182,6 +199,17 @@ void cross_entropy_examples(Table& table) {
       [=]<class T>(std::vector<Tensor<T>>& in) {
         const auto weights = in[0].tape->constant({3}, example_weights<T>);
         return scale(sum(multiply(weights, textbook(in[0], in[1], in[2]))), -0.5);
+      });
+  table.add(
+      {"cross_entropy", with_bias},
+      []<class T>(std::vector<Tensor<T>>& in) {
+        return cross_entropy<T>(in[0], in[1], targets, 0.5, nullptr, in[2], example_weights<T>, 0.1);
+      },
+      []<class T>(std::vector<Tensor<T>>& in) {
+        const Tensor<T> log_probs = log_softmax(linear_textbook(in[0], in[1], in[2]));  // [3, V]
+        const Tensor<T> mean = scale(sum_last(log_probs), 1 / static_cast<double>(in[1].shape[0]));
+        const Tensor<T> smoothed = add(scale(pick(log_probs, targets), 0.9), scale(mean, 0.1));
+        return scale(sum(multiply(in[0].tape->constant({3}, example_weights<T>), smoothed)), -0.5);
       });
 }
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "nn/kv_cache.h"
+#include "nn/attention/kv_cache.h"
 #include "studies/circuits/texts/draws.h"
 #include "studies/lab/fit.h"
 #include "studies/studies.h"

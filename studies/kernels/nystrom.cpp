@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "nn/nystrom.h"
+#include "nn/attention/nystrom.h"
 #include "studies/lab/lab.h"
 #include "studies/studies.h"
 

@@ -5,7 +5,7 @@
 
 namespace primer::studies {
 
-/// The engine's iteration (nn/nystrom.h) for the pseudo-inverse of a [m, m], whose rows sum to 1.
+/// The engine's iteration (nn/attention/nystrom.h) for the pseudo-inverse of a [m, m], whose rows sum to 1.
 train::Matrix inverse_by(const train::Matrix& a, int rounds);
 
 /// |A Z A - A| / |A|, in Frobenius norms: 0 for a pseudo-inverse Z.

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "autograd/random.h"
-#include "nn/feature_map.h"
+#include "nn/attention/feature_map.h"
 #include "studies/lab/lab.h"
 #include "studies/studies.h"
 

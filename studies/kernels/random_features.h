@@ -11,8 +11,8 @@ enum class FeatureKind { positive, trigonometric };
 /// each as long as before.
 train::Matrix directions(long count, long D, std::uint64_t seed, bool orthogonal = false);
 
-/// The engine's features (nn/feature_map.h) of rows x [R, D], every one multiplied by its factor: [R, M], M = count for
-/// positive ones, twice that for trigonometric ones, sines before cosines.
+/// The engine's features (nn/attention/feature_map.h) of rows x [R, D], every one multiplied by its factor: [R, M], M =
+/// count for positive ones, twice that for trigonometric ones, sines before cosines.
 train::Matrix features_of(FeatureKind kind, const train::Matrix& x, const train::Matrix& w);
 
 /// The pattern that attention by these features has: phi(q) phi(k)' with rows divided by their sums, of q [N, D] and k

@@ -8,9 +8,9 @@
 
 #include "autograd/ops/linear_attention.h"
 #include "autograd/ops/reduce.h"
-#include "nn/attention.h"
-#include "nn/feature_map.h"
-#include "nn/nystrom.h"
+#include "nn/attention/feature_map.h"
+#include "nn/attention/nystrom.h"
+#include "nn/attention/self_attention.h"
 #include "tests/nn/golden.h"
 #include "tests/nn/small_model.h"
 

@@ -43,6 +43,10 @@ inline nn::ModelConfig read_config(const data::SafetensorsFile& file) {
     config.qk_norm = text("qk_norm") == "true";
     config.rope_theta = std::stod(text("rope_theta"));
   }
+  if (file.metadata().contains("decoder_layers")) {
+    config.decoder_layers = number("decoder_layers");
+    config.scale_tokens = text("scale_tokens") == "true";
+  }
   if (!file.metadata().contains("masked_head")) return config;
   config.output.token = false;
   config.segments = number("segments");
@@ -96,6 +100,11 @@ struct Golden {
       segments = read_ids(file, "segments");
       labels = read_ids(file, "labels");
     }
+    if (config.decoder_layers > 0) {
+      sources = read_ids(file, "sources");
+      source_lengths = read_ids(file, "source_lengths");
+      smoothing = std::stod(file.metadata().at("smoothing"));
+    }
     parameters.build(1);
     long given = 0;
     for (const data::TensorEntry& entry : file.tensors()) given += entry.name.starts_with("param.");
@@ -118,8 +127,15 @@ struct Golden {
   std::span<const int> targets_of(long batch) const { return part(targets, batch, sequences * length); }  // [B, T]
   std::span<const int> lengths_of(long batch) const { return part(lengths, batch, sequences); }           // [B]
   nn::Sequences sequences_of(long batch) const {
-    return {tokens_of(batch), sequences, length, lengths_of(batch),
-            segments.empty() ? std::span<const int>{} : part(segments, batch, sequences * length)};
+    const long places = std::ssize(sources) / (batches * sequences);
+    nn::Source source{part(sources, batch, sequences * places), places};
+    if (places > 0) source.lengths = part(source_lengths, batch, sequences);
+    return {tokens_of(batch),
+            sequences,
+            length,
+            lengths_of(batch),
+            segments.empty() ? std::span<const int>{} : part(segments, batch, sequences * length),
+            source};
   }
 
   /// Mean loss of a batch; leaves its gradients in the parameters.
@@ -133,12 +149,13 @@ struct Golden {
     const bool predicts = config.output.token || config.output.masked;
     const auto wanted = predicts ? targets_of(batch) : std::span<const int>{};
     const auto classes = labels.empty() ? std::span<const int>{} : part(labels, batch, sequences);
-    const nn::Targets both{wanted, scale_of(wanted), classes, scale_of(classes)};
+    const nn::Targets both{wanted, scale_of(wanted), classes, scale_of(classes), smoothing};
     nn::Scores scores;
     const autograd::Tensor<T> loss = model.loss(tape, sequences_of(batch), both, &scores);
     if (predicts) CHECK(scores.tokens.targets == std::lround(1 / both.token_scale));
     if (!classes.empty()) CHECK(scores.labels.targets == std::lround(1 / both.label_scale));
-    CHECK(scores.loss() == doctest::Approx(loss.item()).epsilon(1e-6));
+    CHECK(scores.smoothed_token_loss() + scores.label_loss() == doctest::Approx(loss.item()).epsilon(1e-6));
+    CHECK((scores.loss() == scores.smoothed_token_loss() + scores.label_loss()) == (smoothing == 0));
     tape.backward(loss);
     parameters.settle();
     return loss.item();
@@ -176,6 +193,8 @@ struct Golden {
   autograd::Tape<T> tape;
   std::vector<int> tokens, targets, lengths;  // [batches, B, T], [batches, B, T], [batches, B]
   std::vector<int> segments, labels;          // of a BERT: [batches, B, T], [batches, B]
+  std::vector<int> sources, source_lengths;   // of an encoder-decoder: [batches, B, S], [batches, B]
+  double smoothing = 0;                       // of the targets
   long batches, sequences, length;
 };
 

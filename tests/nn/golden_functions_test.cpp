@@ -154,6 +154,28 @@ TEST_CASE_TEMPLATE("the cross entropy of a projection is PyTorch's", T, double, 
   }
 }
 
+TEST_CASE_TEMPLATE("the cross entropy with label smoothing is PyTorch's", T, double, float) {
+  const SafetensorsFile file(std::string(source_directory()) + "/tests/golden/smoothing_values.safetensors");
+  for (const std::string name : {"smoothing.0", "smoothing.1", "smoothing.2"}) {
+    Function<T> f(file, name);
+    const std::vector<int> targets = integers(name + ".targets", file);
+    const T dy = f.read("dy")[0];  // as above
+    Score score;
+    const Tensor<T> loss = cross_entropy<T>(f.input("x"), f.input("weight"), targets, dy, &score, {}, {},
+                                            integers(name + ".percent", file)[0] / 100.0);
+    const T sum = loss.item() / dy, total = static_cast<T>(score.smoothed);
+    f.expect("y", &sum);
+    f.expect("y", &total);
+    f.tape.backward(loss);
+    f.expect_gradients();
+    const auto pause = f.tape.pause();
+    Score plain;
+    cross_entropy<T>(f.inputs["x"], f.inputs["weight"], targets, dy, &plain);
+    CHECK(plain.nll == score.nll);
+    CHECK(plain.smoothed == plain.nll);
+  }
+}
+
 TEST_CASE_TEMPLATE("the log-probabilities of tokens sum up to PyTorch's cross entropy", T, double, float) {
   for (const char* name : {"cross_entropy.0", "cross_entropy.1", "cross_entropy.2"}) {
     Function<T> f(values(), name);

@@ -1,4 +1,5 @@
-// Small GPTs compared with PyTorch, in double and in float: tests/golden/README.md says what its files hold.
+// Small GPTs and encoder-decoders compared with PyTorch, in double and in float: tests/golden/README.md says what its
+// files hold.
 #include "tests/nn/golden.h"
 
 #include <doctest/doctest.h>
@@ -24,30 +25,37 @@ const char* const models[] = {"gpt2",       "nanogpt", "untied_sinusoidal", "tra
                               "gru",        "lstm",    "gru_odd_sizes",     "lstm_odd_sizes", "rms_swiglu",
                               "llama",      "qwen3"};
 
+template <class T>
+void expect_first_step(const std::string& name) {
+  const double bound = sizeof(T) == sizeof(double) ? 1e-10 : 1e-5;
+  CAPTURE(name);
+  Golden<T> golden(name);
+  const std::vector<double> expected = read_numbers(golden.file, "logits");  // [B, T, V]
+  {
+    const auto pause = golden.tape.pause();
+    const auto logits = golden.model.logits(golden.tape, golden.sequences_of(0));
+    const long V = golden.config.vocabulary;
+    REQUIRE(logits.shape == autograd::Shape{golden.sequences, golden.length, V});
+    for (long b = 0; b < golden.sequences; ++b) {  // beyond a sequence's length logits mean nothing
+      CAPTURE(b);
+      const auto start = expected.begin() + b * golden.length * V;
+      const std::vector<double> real(start, start + golden.lengths[b] * V);
+      CHECK(distance(logits.data() + b * golden.length * V, real) <= bound);
+    }
+  }
+  const double loss = read_numbers(golden.file, "loss")[0];
+  CHECK(std::abs(golden.forward_backward(0) - loss) <= bound * loss);
+  golden.expect_parameters("grad.", golden.parameters.grads(), bound);
+}
+
 }  // namespace
 
 TEST_CASE_TEMPLATE("logits, loss and every gradient of a GPT are PyTorch's", T, double, float) {
-  const double bound = sizeof(T) == sizeof(double) ? 1e-10 : 1e-5;
-  for (const std::string name : models) {
-    CAPTURE(name);
-    Golden<T> golden(name);
-    const std::vector<double> expected = read_numbers(golden.file, "logits");  // [B, T, V]
-    {
-      const auto pause = golden.tape.pause();
-      const auto logits = golden.model.logits(golden.tape, golden.sequences_of(0));
-      const long V = golden.config.vocabulary;
-      REQUIRE(logits.shape == autograd::Shape{golden.sequences, golden.length, V});
-      for (long b = 0; b < golden.sequences; ++b) {  // beyond a sequence's length logits mean nothing
-        CAPTURE(b);
-        const auto start = expected.begin() + b * golden.length * V;
-        const std::vector<double> real(start, start + golden.lengths[b] * V);
-        CHECK(distance(logits.data() + b * golden.length * V, real) <= bound);
-      }
-    }
-    const double loss = read_numbers(golden.file, "loss")[0];
-    CHECK(std::abs(golden.forward_backward(0) - loss) <= bound * loss);
-    golden.expect_parameters("grad.", golden.parameters.grads(), bound);
-  }
+  for (const char* name : models) expect_first_step<T>(name);
+}
+
+TEST_CASE_TEMPLATE("logits, smoothed loss and every gradient of an encoder-decoder are PyTorch's", T, double, float) {
+  for (const char* name : {"encoder_decoder_post", "encoder_decoder_pre"}) expect_first_step<T>(name);
 }
 
 TEST_CASE_TEMPLATE("a hundred AdamW steps, clipped and scheduled, are PyTorch's", T, double, float) {

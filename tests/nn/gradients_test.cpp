@@ -14,7 +14,7 @@ using namespace primer::test;
 
 namespace {
 
-constexpr long V = 13, length = 6, batch = 3;
+constexpr long V = 13, length = 6, batch = 3, source_length = 4;
 
 /// Models that between them have every option.
 std::vector<ModelConfig> zoo() {
@@ -69,6 +69,31 @@ std::vector<ModelConfig> zoo() {
     all.back().features = kind == AttentionKind::linear ? 0 : 4;
     all.back().dropout = 0.2;
   }
+  ModelConfig pair = base;  // encoder-decoders
+  pair.decoder_layers = 2;
+  pair.layers = 1;
+  pair.scale_tokens = true;
+  pair.position = Position::sinusoidal;
+  all.push_back(pair);
+  all.back().norm = NormPlace::post;
+  all.back().bias = true;
+  all.back().activation = Activation::relu;
+  all.push_back(pair);
+  all.back().output.tie = false;
+  all.back().position = Position::learned;
+  all.back().dropout = 0.2;
+  all.push_back(pair);
+  all.back().source_vocabulary = V - 2;
+  all.back().position = Position::rotary;
+  all.back().heads = 4;
+  all.back().kv_heads = 2;
+  all.back().head_size = 2;
+  all.back().norm_kind = NormKind::rms;
+  all.push_back(pair);
+  all.back().norm = NormPlace::none;
+  all.back().position = Position::qk;
+  all.back().ffn_channels = -1;
+  all.back().layers = 2;
   return all;
 }
 
@@ -76,11 +101,21 @@ struct Batch {
   Ids tokens = random_ids(batch * length, V, "tokens");
   Ids targets = random_ids(batch * length, V, "targets");
   Ids lengths = {6, 3, 5};
+  Ids sources = random_ids(batch * source_length, V - 2, "sources");
+  Ids source_lengths = {2, 4, 3};
 
   /// With `few`, only some targets count; else all but the padded ones.
   explicit Batch(bool few) {
     for (long i = 0; i < batch * length; ++i)
       if (few ? i % 4 != 1 : i % length >= lengths[i / length]) targets[i] = -1;
+  }
+
+  /// Gives an encoder-decoder its sources, and smooths its targets.
+  template <class T>
+  void prepare(SmallModel<T>& model) const {
+    if (model.gpt.config().decoder_layers == 0) return;
+    model.source = {sources, source_length, source_lengths};
+    model.smoothing = 0.1;
   }
 };
 
@@ -94,6 +129,7 @@ TEST_CASE("the gradient of every parameter of a whole model agrees with finite d
       model.tape.poison = false;
       model.tape.noise = {3, 5, 0, batch};
       const Batch b(few);
+      b.prepare(model);
       model.run(b.tokens, b.targets, batch, b.lengths);
       const auto gradients = model.gradients();
       double* w = model.parameters.values();
@@ -101,7 +137,8 @@ TEST_CASE("the gradient of every parameter of a whole model agrees with finite d
       const auto loss = [&] {
         const auto pause = model.tape.pause();
         model.tape.training = true;
-        return model.gpt.loss(model.tape, {b.tokens, batch, length, b.lengths}, {b.targets, scale}).item();
+        const primer::nn::Targets wanted{b.targets, scale, {}, 0, model.smoothing};
+        return model.gpt.loss(model.tape, model.sequences(b.tokens, batch, b.lengths), wanted).item();
       };
       CAPTURE(name(config.attention));
       for (const auto& e : model.parameters.entries()) {
@@ -143,10 +180,11 @@ TEST_CASE("every op that a model records stands in the table of tested ops") {
         SmallModel<double> model(config);
         if (watched) model.tape.observer = &everything;
         const Batch b(few);
+        b.prepare(model);
         model.accumulate(b.tokens, b.targets, batch, b.lengths, 1);
         model.tape.each_recorded([&](std::string_view op) { recorded.emplace(op); });
         model.tape.reset();
-        const auto y = model.gpt.logits(model.tape, {b.tokens, batch, length, b.lengths});
+        const auto y = model.gpt.logits(model.tape, model.sequences(b.tokens, batch, b.lengths));
         model.tape.each_recorded([&](std::string_view op) { recorded.emplace(op); });
         CHECK(y.shape == Shape{batch, length, V});
       }
@@ -167,6 +205,8 @@ TEST_CASE("float's loss and gradients are double's, to rounding") {
     model.stir();
     precise.tape.noise = model.tape.noise = {3, 5, 0, batch};
     const Batch b(false);
+    b.prepare(model);
+    b.prepare(precise);
     CHECK(model.run(b.tokens, b.targets, batch, b.lengths) ==
           doctest::Approx(precise.run(b.tokens, b.targets, batch, b.lengths)).epsilon(1e-6));
     for (const auto& e : model.parameters.entries()) {  // the padding between parameters differs

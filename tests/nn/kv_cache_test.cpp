@@ -1,5 +1,5 @@
 // Decoding with kept keys and values against the whole text computed at once.
-#include "nn/kv_cache.h"
+#include "nn/attention/kv_cache.h"
 
 #include <doctest/doctest.h>
 

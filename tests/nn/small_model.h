@@ -58,6 +58,8 @@ struct SmallModel {
   Parameters<T> parameters;
   Model<T> gpt;
   Tape<T> tape;
+  nn::Source source = {};  // what every text is made from, if the model has an encoder
+  double smoothing = 0;    // of the loss
 
   explicit SmallModel(const ModelConfig& config, std::uint64_t seed = 1) : gpt(parameters, config) {
     parameters.build(seed);
@@ -79,15 +81,18 @@ struct SmallModel {
   /// [B, T, V], as numbers
   std::vector<T> logits(const Ids& tokens, long batch, const Ids& lengths = {}) {
     const auto pause = tape.pause();
-    const auto y = gpt.logits(tape, {tokens, batch, static_cast<long>(tokens.size()) / batch, lengths});
+    const auto y = gpt.logits(tape, sequences(tokens, batch, lengths));
     return {y.data(), y.data() + y.size()};
+  }
+
+  nn::Sequences sequences(const Ids& tokens, long batch, const Ids& lengths) const {
+    return {tokens, batch, static_cast<long>(tokens.size()) / batch, lengths, {}, source};
   }
 
   /// The loss; adds to the gradients.
   double accumulate(const Ids& tokens, const Ids& targets, long batch, const Ids& lengths, double scale) {
     tape.reset();
-    const long length = static_cast<long>(tokens.size()) / batch;
-    const auto loss = gpt.loss(tape, {tokens, batch, length, lengths}, {targets, scale});
+    const auto loss = gpt.loss(tape, sequences(tokens, batch, lengths), {targets, scale, {}, 0, smoothing});
     tape.backward(loss);
     return loss.item();
   }

@@ -6,8 +6,8 @@
 
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/reduce.h"
-#include "nn/attention.h"
-#include "nn/kv_cache.h"
+#include "nn/attention/kv_cache.h"
+#include "nn/attention/self_attention.h"
 #include "tests/nn/small_model.h"
 
 using namespace primer::test;

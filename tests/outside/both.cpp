@@ -8,7 +8,7 @@
 
 #include "autograd/ops/attention.h"
 #include "autograd/ops/linear.h"
-#include "nn/attention.h"
+#include "nn/attention/self_attention.h"
 
 using namespace primer;
 

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "autograd/ops/attention.h"
-#include "nn/nystrom.h"
+#include "nn/attention/nystrom.h"
 
 using namespace primer::studies;
 using primer::train::Matrix, primer::train::identity;

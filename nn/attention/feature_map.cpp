@@ -1,4 +1,4 @@
-#include "nn/feature_map.h"
+#include "nn/attention/feature_map.h"
 
 #include <cmath>
 #include <numbers>

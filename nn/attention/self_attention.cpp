@@ -1,4 +1,4 @@
-#include "nn/attention.h"
+#include "nn/attention/self_attention.h"
 
 #include "autograd/ops/attention.h"
 #include "autograd/ops/elementwise.h"
@@ -6,8 +6,8 @@
 #include "autograd/ops/linear_attention.h"
 #include "autograd/ops/rms_norm.h"
 #include "autograd/ops/rotary.h"
-#include "nn/feature_map.h"
-#include "nn/nystrom.h"
+#include "nn/attention/feature_map.h"
+#include "nn/attention/nystrom.h"
 
 namespace primer::nn {
 
@@ -93,17 +93,20 @@ static AttentionLayout<T> projected(const SelfAttention<T>& a, Tensor<T> x, long
 }
 
 template <class T>
-static Tensor<T> softmax_attention(const SelfAttention<T>& a, AttentionLayout<T> at, const AttentionOptions& options,
-                                   LayerCache<T> cache, bool shown) {
-  if (cache.rows) cache.join(at);
-  if (!shown) return attention(at, options);
+static bool shows_pattern(Tape<T>& tape, const std::string& path) {
+  return tape.watched(path, "scores") || tape.watched(path, "pattern");
+}
+
+template <class T>
+Tensor<T> softmax_attention(const std::string& path, const AttentionLayout<T>& at, const AttentionOptions& options) {
   Tape<T>& tape = *at.q.tape;
+  if (!shows_pattern(tape, path)) return attention(at, options);
   const auto rows = [&](Tensor<T> from, long n, long column, long columns) {
     return slice(slice(on(tape, from), 1, 0, n), 2, column, columns);
   };
   const Tensor<T> q = rows(at.q, at.queries, at.q_at, at.H * at.D), k = rows(at.k, at.keys, at.k_at, at.K * at.D);
-  const Tensor<T> scores = tape.watch(attention_scores(q, k, options), a.path, "scores");
-  const Tensor<T> pattern = tape.watch(softmax(scores), a.path, "pattern");
+  const Tensor<T> scores = tape.watch(attention_scores(q, k, options), path, "scores");
+  const Tensor<T> pattern = tape.watch(softmax(scores), path, "pattern");
   return attention_apply(pattern, rows(at.v, at.keys, at.v_at, at.K * at.D), options);
 }
 
@@ -145,7 +148,7 @@ template <class T>
 Tensor<T> SelfAttention<T>::operator()(Tensor<T> residual, Tensor<T> x, std::span<const int> lengths,
                                        LayerCache<T> cache) const {
   Tape<T>& tape = *x.tape;
-  const bool shown = tape.watched(path, "scores") || tape.watched(path, "pattern");
+  const bool shown = shows_pattern(tape, path);
   const auto needs_all = [&](bool holds, const char* what) {
     if (cache.rows && holds)
       autograd::refuse("attention", std::string(what) + ", which a state does not keep; give the whole text");
@@ -153,10 +156,13 @@ Tensor<T> SelfAttention<T>::operator()(Tensor<T> residual, Tensor<T> x, std::spa
   needs_all(bool(smear), "a smeared key needs the token before");
   needs_all(shown && kind != AttentionKind::softmax, "the pattern needs all keys");
   const AttentionOptions options{heads, causal, lengths, pattern_dropout, kv_heads};
-  const AttentionLayout<T> at = projected(*this, x, cache.past, options);
+  AttentionLayout<T> at = projected(*this, x, cache.past, options);
   Tensor<T> z;  // [B, T, H D]
   switch (kind) {
-    case AttentionKind::softmax: z = softmax_attention(*this, at, options, cache, shown); break;
+    case AttentionKind::softmax:
+      if (cache.rows) cache.join(at);
+      z = softmax_attention(path, at, options);
+      break;
     case AttentionKind::linear:
     case AttentionKind::favor:
     case AttentionKind::rfa: z = kernel_attention(*this, x, at, options, cache, shown); break;
@@ -169,7 +175,10 @@ Tensor<T> SelfAttention<T>::operator()(Tensor<T> residual, Tensor<T> x, std::spa
   return output.add_to(residual, tape.watch(z, path, "z"), residual_dropout);
 }
 
-template struct SelfAttention<float>;
-template struct SelfAttention<double>;
+#define PRIMER_INSTANTIATE(T)                                                                                   \
+  template Tensor<T> softmax_attention(const std::string&, const AttentionLayout<T>&, const AttentionOptions&); \
+  template struct SelfAttention<T>;
+PRIMER_INSTANTIATE(float)
+PRIMER_INSTANTIATE(double)
 
 }  // namespace primer::nn

@@ -1,4 +1,4 @@
-#include "nn/nystrom.h"
+#include "nn/attention/nystrom.h"
 
 #include <algorithm>
 #include <vector>

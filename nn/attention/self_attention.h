@@ -6,11 +6,17 @@
 #include <string>
 
 #include "autograd/random.h"
-#include "nn/kv_cache.h"
+#include "nn/attention/kv_cache.h"
 #include "nn/linear.h"
 #include "nn/model_config.h"
 
 namespace primer::nn {
+
+/// softmax(q k^T / sqrt(D)) v of a layer: z [B, T, H D]. The fused op never makes its scores and pattern [B, H, T, S]:
+/// if somebody watches these under `path`, it is the textbook way, the same numbers with more memory.
+template <class T>
+Tensor<T> softmax_attention(const std::string& path, const autograd::AttentionLayout<T>& at,
+                            const autograd::AttentionOptions& options);
 
 struct SelfAttentionOptions {
   long channels = 0, heads = 1;      // C, H
@@ -51,10 +57,9 @@ struct SelfAttention {
   /// tokens, or none for all. With a cache, x are the tokens after its past ones: they join it and see those too.
   ///
   /// Under `path` can be watched q [B, T, H D], k and v [B, T, K D] of these tokens, as they are multiplied, and z
-  /// [B, T, H D], what the heads bring. The fused op never makes its scores and pattern [B, H, T, S], S = T and the
-  /// past: if somebody watches these, the layer goes the textbook way: the same numbers, more memory. The scores of a
-  /// kernel are phi(q) phi(k) times the key's share, and its pattern is these over their sum, of rfa over a
-  /// hundredth of the similarity of equal vectors at least; nystrom has no scores.
+  /// [B, T, H D], what the heads bring; scores and pattern as above, S = T and the past. The scores of a kernel are
+  /// phi(q) phi(k) times the key's share, and its pattern is these over their sum, of rfa over a hundredth of the
+  /// similarity of equal vectors at least; nystrom has no scores.
   Tensor<T> operator()(Tensor<T> residual, Tensor<T> x, std::span<const int> lengths, LayerCache<T> cache = {}) const;
 };
 

@@ -1,4 +1,4 @@
-#include "nn/kv_cache.h"
+#include "nn/attention/kv_cache.h"
 
 #include "autograd/ops/attention.h"
 
@@ -6,7 +6,7 @@ namespace primer::nn {
 
 template <class T>
 void LayerCache<T>::join(autograd::AttentionLayout<T>& at) const {
-  const long n = at.queries, C = at.K * at.D;
+  const long n = at.keys, C = at.K * at.D;
   at.apart = rows.shape[1];
   for (long i = 0; i < at.B * n; ++i) {
     T* to = rows.data() + (i / n * at.apart + past + i % n) * 2 * C;
