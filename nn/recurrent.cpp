@@ -89,7 +89,7 @@ Tensor<T> Recurrent<T>::hidden(Tape<T>& tape, const Sequences& in, State<T>* sta
   x = tape.watch(dropout(x, embedding_dropout), "embedding", "output");
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const RecurrentLayer<T>& layer = layers[i];
-    Tensor<T> states = kept ? kept->layers[i].rows({in.batch, layer.state_width()}) : Tensor<T>();
+    Tensor<T> states = kept ? kept->layers[i].rows(tape, {in.batch, layer.state_width()}) : Tensor<T>();
     x = layer.go_on(x, states, goes_on);
     if (goes_on) kept->layers[i].keep(states);
     x = tape.watch(dropout(x, layer.dropout), layer.path, "output");

@@ -16,7 +16,7 @@
 
 namespace primer::nn {
 
-/// Room for rows of up to `most` sequences, on no tape and without a gradient: what a state keeps from call to call.
+/// Room for rows of up to `most` sequences, which have no gradient: what a state keeps from call to call.
 template <class T>
 struct KeptRows {
   long width;  // numbers of a sequence: fewer, once keep() was given fewer
@@ -24,7 +24,7 @@ struct KeptRows {
   autograd::Node<T> node;
 
   KeptRows(long most, long width_) : width(width_), block(std::max(1L, most * width)) { node.value = block.data(); }
-  Tensor<T> rows(Shape shape) { return {nullptr, &node, shape}; }
+  Tensor<T> rows(Tape<T>& tape, Shape shape) { return {&tape, &node, shape}; }
 
   /// x [B, ...], B <= most, with no more numbers of a sequence than there is room for.
   void keep(Tensor<T> x) {

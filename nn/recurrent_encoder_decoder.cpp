@@ -217,15 +217,15 @@ Tensor<T> RecurrentEncoderDecoder<T>::hidden(Tape<T>& tape, const Sequences& in,
     from = read(tape, source, B);
   } else {
     if (alignment) {
-      const Tensor<T> states = kept->source.rows({B, kept->places, alignment->width()});
+      const Tensor<T> states = kept->source.rows(tape, {B, kept->places, alignment->width()});
       const bool by_units = config.align == Align::additive || config.align == Align::concat;
-      Tensor<T> keys = kept->keys.rows(by_units ? Shape{B, kept->places, C} : Shape{B, C, kept->places});
+      Tensor<T> keys = kept->keys.rows(tape, by_units ? Shape{B, kept->places, C} : Shape{B, C, kept->places});
       if (config.align == Align::location) keys = {};
       from.source = alignment->reread(tape, states, keys, std::span(kept->lengths).first(B));
     }
     for (std::size_t i = 0; i < decoder.size(); ++i)
-      from.states.push_back(kept->layers[i].rows({B, decoder[i].state_width()}));
-    if (config.input_feeding) from.fed = kept->fed.rows({B, 1, C});
+      from.states.push_back(kept->layers[i].rows(tape, {B, decoder[i].state_width()}));
+    if (config.input_feeding) from.fed = kept->fed.rows(tape, {B, 1, C});
   }
   Tensor<T> x = token(tape, in.tokens, B, in.length);
   x = tape.watch(dropout(x, token_dropout), "decoder.embedding", "output");

@@ -1,4 +1,4 @@
-// What an encoder-decoder sees of its source and its text, and what its state keeps of both.
+// What an encoder-decoder sees of its source and its text, and what its state keeps of both; of a recurrent one too.
 #include "nn/encoder_decoder.h"
 
 #include <doctest/doctest.h>
@@ -8,109 +8,21 @@
 #include <string>
 #include <vector>
 
-#include "tests/nn/small_model.h"
+#include "tests/nn/pairs.h"
 
 using namespace primer::test;
 using primer::nn::Source;
-using primer::nn::Transformer;
-
-namespace {
-
-constexpr long V = 17, S = 7, T = 9;
-
-ModelConfig pair_config() {
-  return {.vocabulary = V,
-          .context = 12,
-          .layers = 2,
-          .decoder_layers = 3,
-          .heads = 2,
-          .channels = 8,
-          .bias = true,
-          .scale_tokens = true,
-          .output = {.tie = false}};
-}
-
-/// Every option that decides what a place sees or where it stands.
-std::vector<ModelConfig> pairs() {
-  std::vector<ModelConfig> all(6, pair_config());
-  all[1].norm = NormPlace::post;
-  all[1].output.tie = true;
-  all[1].position = Position::sinusoidal;
-  all[2].position = Position::rotary;
-  all[2].heads = 4;
-  all[2].kv_heads = 2;
-  all[2].head_size = 6;
-  all[2].source_vocabulary = V + 4;
-  all[3].position = Position::qk;
-  all[3].norm = NormPlace::none;
-  all[3].layers = 0;
-  all[4].position = Position::none;
-  all[4].ffn_channels = -1;
-  all[4].norm_kind = NormKind::rms;
-  all[5].decoder_layers = 1;
-  all[5].embedding_norm = true;
-  all[5].dropout = 0.3;  // which decoding leaves out
-  return all;
-}
-
-/// B texts of T tokens, each with a source of 1 ... S tokens.
-struct Texts {
-  long B;
-  Ids tokens, sources, lengths;
-
-  explicit Texts(long B_)
-      : B(B_), tokens(random_ids(B * T, V, "tokens")), sources(random_ids(B * S, V, "sources")) {
-    for (long b = 0; b < B; ++b) lengths.push_back(static_cast<int>(S - b * 3 % S));
-  }
-  Source source() const { return {sources, S, lengths}; }
-  Source source_of(long b) const { return {std::span(sources).subspan(b * S, S), S, std::span(lengths).subspan(b, 1)}; }
-  Ids text(long b) const { return rows_of(tokens, b, 1, T); }
-  Ids columns(long from, long n) const {
-    Ids part;
-    for (long b = 0; b < B; ++b) part.insert(part.end(), &tokens[b * T + from], &tokens[b * T + from] + n);
-    return part;
-  }
-};
-
-template <class N>
-std::vector<N> logits(SmallModel<N>& model, const Ids& tokens, long B, const Source& source) {
-  model.source = source;
-  return model.logits(tokens, B);
-}
-
-template <class N>
-std::vector<N> decode(SmallModel<N>& model, primer::nn::State<N>& state, const Ids& tokens, const Source& source = {}) {
-  const auto pause = model.tape.pause();
-  const auto y = model.gpt.decode(model.tape, state, tokens, source);
-  CHECK(y.shape == Shape{state.sequences(), V});
-  return {y.data(), y.data() + y.size()};
-}
-
-/// Of logits [B, T, V] those of one place: [B, V].
-template <class N>
-std::vector<N> at_place(const std::vector<N>& all, long B, long place) {
-  const long length = static_cast<long>(all.size()) / B / V;
-  std::vector<N> part;
-  for (long b = 0; b < B; ++b) {
-    const auto row = rows_of(all, b * length + place, 1, V);
-    part.insert(part.end(), row.begin(), row.end());
-  }
-  return part;
-}
-
-}  // namespace
 
 TEST_CASE("an encoder-decoder has these parameters, and each half begins by its own name") {
   ModelConfig c = pair_config();
   c.layers = c.decoder_layers = 1;
   c.kv_heads = 1;
   c.output.tie = true;
-  const std::map<std::string, Shape> block{{"attention_norm.weight", {8}},     {"attention_norm.bias", {8}},
-                                           {"attention.qkv.weight", {16, 8}},  {"attention.qkv.bias", {16}},
-                                           {"attention.output.weight", {8, 8}}, {"attention.output.bias", {8}},
-                                           {"feed_forward_norm.weight", {8}},  {"feed_forward_norm.bias", {8}},
-                                           {"feed_forward.up.weight", {32, 8}}, {"feed_forward.up.bias", {32}},
-                                           {"feed_forward.down.weight", {8, 32}}, {"feed_forward.down.bias", {8}}};
+  const std::map<std::string, Shape> block{
+      {"attention_norm.weight", {8}},    {"attention_norm.bias", {8}},          {"attention.qkv.weight", {16, 8}},
+      {"attention.qkv.bias", {16}},      {"attention.output.weight", {8, 8}},   {"attention.output.bias", {8}},
+      {"feed_forward_norm.weight", {8}}, {"feed_forward_norm.bias", {8}},       {"feed_forward.up.weight", {32, 8}},
+      {"feed_forward.up.bias", {32}},    {"feed_forward.down.weight", {8, 32}}, {"feed_forward.down.bias", {8}}};
   const std::map<std::string, Shape> cross{{"cross_norm.weight", {8}},
                                            {"cross_norm.bias", {8}},
                                            {"cross_attention.query.weight", {8, 8}},
@@ -355,15 +267,18 @@ TEST_CASE("an encoder-decoder refuses what it cannot read, and says why") {
   };
   SmallModel<float> model(config);
   refused("expected a source to be read", [&] { logits(model, texts.tokens, 2, {}); });
-  refused("expected 14 tokens of sources, got 13",
-          [&] { logits(model, texts.tokens, 2, {std::span(texts.sources).first(13), S, texts.lengths}); });
-  refused("expected 2 lengths, got 1",
-          [&] { logits(model, texts.tokens, 2, {texts.sources, S, std::span(texts.lengths).first(1)}); });
+  refused("expected 14 tokens of sources, got 13", [&] {
+    logits(model, texts.tokens, 2, {std::span(texts.sources).first(13), S, texts.lengths});
+  });
+  refused("expected 2 lengths, got 1", [&] {
+    logits(model, texts.tokens, 2, {texts.sources, S, std::span(texts.lengths).first(1)});
+  });
   refused("got 8", [&] { logits(model, texts.tokens, 2, {texts.sources, S, Ids{8, 1}}); });
   refused("got 17", [&] { logits(model, texts.tokens, 2, {Ids(2 * S, 17), S, texts.lengths}); });
   const Ids wide(2 * 13);
-  refused("a source of 13 tokens is longer than the context of 12",
-          [&] { logits(model, texts.tokens, 2, {wide, 13}); });
+  refused("a source of 13 tokens is longer than the context of 12", [&] {
+    logits(model, texts.tokens, 2, {wide, 13});
+  });
   refused("longer than the context of 12", [&] { logits(model, wide, 2, texts.source()); });
 
   const auto state = model.gpt.body->state(2);

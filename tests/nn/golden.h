@@ -47,6 +47,10 @@ inline nn::ModelConfig read_config(const data::SafetensorsFile& file) {
     config.decoder_layers = number("decoder_layers");
     config.scale_tokens = text("scale_tokens") == "true";
   }
+  if (file.metadata().contains("align")) {
+    config.align = autograd::word<nn::Align>(text("align")).value();
+    config.input_feeding = text("input_feeding") == "true";
+  }
   if (!file.metadata().contains("masked_head")) return config;
   config.output.token = false;
   config.segments = number("segments");

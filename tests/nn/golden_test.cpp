@@ -55,7 +55,8 @@ TEST_CASE_TEMPLATE("logits, loss and every gradient of a GPT are PyTorch's", T, 
 }
 
 TEST_CASE_TEMPLATE("logits, smoothed loss and every gradient of an encoder-decoder are PyTorch's", T, double, float) {
-  for (const char* name : {"encoder_decoder_post", "encoder_decoder_pre"}) expect_first_step<T>(name);
+  for (const char* name : {"encoder_decoder_post", "encoder_decoder_pre", "alignment_additive", "alignment_general"})
+    expect_first_step<T>(name);
 }
 
 TEST_CASE_TEMPLATE("a hundred AdamW steps, clipped and scheduled, are PyTorch's", T, double, float) {
