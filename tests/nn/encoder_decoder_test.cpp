@@ -58,8 +58,7 @@ struct Texts {
   long B;
   Ids tokens, sources, lengths;
 
-  explicit Texts(long B_)
-      : B(B_), tokens(random_ids(B * T, V, "tokens")), sources(random_ids(B * S, V, "sources")) {
+  explicit Texts(long B_) : B(B_), tokens(random_ids(B * T, V, "tokens")), sources(random_ids(B * S, V, "sources")) {
     for (long b = 0; b < B; ++b) lengths.push_back(static_cast<int>(S - b * 3 % S));
   }
   Source source() const { return {sources, S, lengths}; }
@@ -105,12 +104,11 @@ TEST_CASE("an encoder-decoder has these parameters, and each half begins by its 
   c.layers = c.decoder_layers = 1;
   c.kv_heads = 1;
   c.output.tie = true;
-  const std::map<std::string, Shape> block{{"attention_norm.weight", {8}},     {"attention_norm.bias", {8}},
-                                           {"attention.qkv.weight", {16, 8}},  {"attention.qkv.bias", {16}},
-                                           {"attention.output.weight", {8, 8}}, {"attention.output.bias", {8}},
-                                           {"feed_forward_norm.weight", {8}},  {"feed_forward_norm.bias", {8}},
-                                           {"feed_forward.up.weight", {32, 8}}, {"feed_forward.up.bias", {32}},
-                                           {"feed_forward.down.weight", {8, 32}}, {"feed_forward.down.bias", {8}}};
+  const std::map<std::string, Shape> block{
+      {"attention_norm.weight", {8}},    {"attention_norm.bias", {8}},          {"attention.qkv.weight", {16, 8}},
+      {"attention.qkv.bias", {16}},      {"attention.output.weight", {8, 8}},   {"attention.output.bias", {8}},
+      {"feed_forward_norm.weight", {8}}, {"feed_forward_norm.bias", {8}},       {"feed_forward.up.weight", {32, 8}},
+      {"feed_forward.up.bias", {32}},    {"feed_forward.down.weight", {8, 32}}, {"feed_forward.down.bias", {8}}};
   const std::map<std::string, Shape> cross{{"cross_norm.weight", {8}},
                                            {"cross_norm.bias", {8}},
                                            {"cross_attention.query.weight", {8, 8}},
@@ -189,7 +187,7 @@ TEST_CASE("sequences of a state are copied, repeated and dropped with their sour
     };
     state->clear(3);
     go_on(2, texts.source());
-    state->copy(2, 0);
+    state->branch(2, 0);
     read[0] = read[2], sources[0] = 2;
     go_on(1);
     state->drop(1);
@@ -355,15 +353,18 @@ TEST_CASE("an encoder-decoder refuses what it cannot read, and says why") {
   };
   SmallModel<float> model(config);
   refused("expected a source to be read", [&] { logits(model, texts.tokens, 2, {}); });
-  refused("expected 14 tokens of sources, got 13",
-          [&] { logits(model, texts.tokens, 2, {std::span(texts.sources).first(13), S, texts.lengths}); });
-  refused("expected 2 lengths, got 1",
-          [&] { logits(model, texts.tokens, 2, {texts.sources, S, std::span(texts.lengths).first(1)}); });
+  refused("expected 14 tokens of sources, got 13", [&] {
+    logits(model, texts.tokens, 2, {std::span(texts.sources).first(13), S, texts.lengths});
+  });
+  refused("expected 2 lengths, got 1", [&] {
+    logits(model, texts.tokens, 2, {texts.sources, S, std::span(texts.lengths).first(1)});
+  });
   refused("got 8", [&] { logits(model, texts.tokens, 2, {texts.sources, S, Ids{8, 1}}); });
   refused("got 17", [&] { logits(model, texts.tokens, 2, {Ids(2 * S, 17), S, texts.lengths}); });
   const Ids wide(2 * 13);
-  refused("a source of 13 tokens is longer than the context of 12",
-          [&] { logits(model, texts.tokens, 2, {wide, 13}); });
+  refused("a source of 13 tokens is longer than the context of 12", [&] {
+    logits(model, texts.tokens, 2, {wide, 13});
+  });
   refused("longer than the context of 12", [&] { logits(model, wide, 2, texts.source()); });
 
   const auto state = model.gpt.body->state(2);

@@ -63,8 +63,8 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
   SWITCH(bias, false, FITS, "Model", "biases in linear and norm layers; a BERT has them")                              \
   WORD(position, nn::Position::learned, FIXED, "Transformer", "how a position is told to the model")                   \
   NUMBER(position_scale, 1, 0, 1000, FITS, "Transformer", "amplitude of sinusoidal positions")                         \
-  SWITCH(scale_tokens, false, FITS, "Transformer",                                                                     \
-         "token rows are multiplied by sqrt(channels), as a translator's are")                                         \
+  SWITCH(scale_tokens, false, FIXED, "Transformer",                                                                    \
+         "token rows are multiplied by sqrt(channels), as in Vaswani et al. 2017")                                     \
   NUMBER(rope_theta, 10000, 1, 1e12, FIXED, "Transformer", "base of the angles of rotary positions")                   \
   WORD(norm, nn::NormPlace::pre, FITS, "Transformer", "where norms stand: before each sublayer; after, as in a BERT")  \
   WORD(norm_kind, nn::NormKind::layer, FIXED, "Transformer",                                                           \
