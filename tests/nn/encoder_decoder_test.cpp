@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <string>
 #include <vector>
@@ -58,8 +59,7 @@ struct Texts {
   long B;
   Ids tokens, sources, lengths;
 
-  explicit Texts(long B_)
-      : B(B_), tokens(random_ids(B * T, V, "tokens")), sources(random_ids(B * S, V, "sources")) {
+  explicit Texts(long B_) : B(B_), tokens(random_ids(B * T, V, "tokens")), sources(random_ids(B * S, V, "sources")) {
     for (long b = 0; b < B; ++b) lengths.push_back(static_cast<int>(S - b * 3 % S));
   }
   Source source() const { return {sources, S, lengths}; }
@@ -105,12 +105,11 @@ TEST_CASE("an encoder-decoder has these parameters, and each half begins by its 
   c.layers = c.decoder_layers = 1;
   c.kv_heads = 1;
   c.output.tie = true;
-  const std::map<std::string, Shape> block{{"attention_norm.weight", {8}},     {"attention_norm.bias", {8}},
-                                           {"attention.qkv.weight", {16, 8}},  {"attention.qkv.bias", {16}},
-                                           {"attention.output.weight", {8, 8}}, {"attention.output.bias", {8}},
-                                           {"feed_forward_norm.weight", {8}},  {"feed_forward_norm.bias", {8}},
-                                           {"feed_forward.up.weight", {32, 8}}, {"feed_forward.up.bias", {32}},
-                                           {"feed_forward.down.weight", {8, 32}}, {"feed_forward.down.bias", {8}}};
+  const std::map<std::string, Shape> block{
+      {"attention_norm.weight", {8}},    {"attention_norm.bias", {8}},          {"attention.qkv.weight", {16, 8}},
+      {"attention.qkv.bias", {16}},      {"attention.output.weight", {8, 8}},   {"attention.output.bias", {8}},
+      {"feed_forward_norm.weight", {8}}, {"feed_forward_norm.bias", {8}},       {"feed_forward.up.weight", {32, 8}},
+      {"feed_forward.up.bias", {32}},    {"feed_forward.down.weight", {8, 32}}, {"feed_forward.down.bias", {8}}};
   const std::map<std::string, Shape> cross{{"cross_norm.weight", {8}},
                                            {"cross_norm.bias", {8}},
                                            {"cross_attention.query.weight", {8, 8}},
@@ -139,6 +138,8 @@ TEST_CASE("an encoder-decoder has these parameters, and each half begins by its 
       CHECK(got[path] == shape);
     }
     CHECK(model.gpt.body->position_count() == 2 * 12 * 8);
+    CHECK(c.encoder().residual_deviation() == doctest::Approx(0.02 / std::sqrt(2)));
+    CHECK(c.decoder().residual_deviation() == doctest::Approx(0.02 / std::sqrt(3)));  // cross-attention writes as well
   }
 }
 
@@ -150,8 +151,13 @@ TEST_CASE_TEMPLATE("decoding from a state gives the logits of the whole text, wh
     model.stir();
     const auto whole = logits(model, texts.tokens, texts.B, texts.source());
     CHECK(apart(at_place(whole, texts.B, 0), at_place(whole, texts.B, T - 1)) > 0.01);  // there is something to miss
+    struct Everything : Observer<N> {
+      bool wants(std::string_view, std::string_view) override { return true; }
+      Tensor<N> see(std::string_view, std::string_view, Tensor<N> x) override { return x; }
+    } everything;
     const auto state = model.gpt.body->state(texts.B);
-    for (const std::vector<long>& pieces : {std::vector<long>(T, 1), {4, 5}, {6, 1, 2}, {T}}) {
+    for (const std::vector<long>& pieces : {std::vector<long>(T, 1), {4, 5}, {6, 1, 2}, {T}, {4, 1, 4}}) {
+      model.tape.observer = pieces.size() == 3 ? &everything : nullptr;
       state->clear(texts.B);
       long t = 0;
       for (const long n : pieces) {
@@ -355,15 +361,18 @@ TEST_CASE("an encoder-decoder refuses what it cannot read, and says why") {
   };
   SmallModel<float> model(config);
   refused("expected a source to be read", [&] { logits(model, texts.tokens, 2, {}); });
-  refused("expected 14 tokens of sources, got 13",
-          [&] { logits(model, texts.tokens, 2, {std::span(texts.sources).first(13), S, texts.lengths}); });
-  refused("expected 2 lengths, got 1",
-          [&] { logits(model, texts.tokens, 2, {texts.sources, S, std::span(texts.lengths).first(1)}); });
+  refused("expected 14 tokens of sources, got 13", [&] {
+    logits(model, texts.tokens, 2, {std::span(texts.sources).first(13), S, texts.lengths});
+  });
+  refused("expected 2 lengths, got 1", [&] {
+    logits(model, texts.tokens, 2, {texts.sources, S, std::span(texts.lengths).first(1)});
+  });
   refused("got 8", [&] { logits(model, texts.tokens, 2, {texts.sources, S, Ids{8, 1}}); });
   refused("got 17", [&] { logits(model, texts.tokens, 2, {Ids(2 * S, 17), S, texts.lengths}); });
   const Ids wide(2 * 13);
-  refused("a source of 13 tokens is longer than the context of 12",
-          [&] { logits(model, texts.tokens, 2, {wide, 13}); });
+  refused("a source of 13 tokens is longer than the context of 12", [&] {
+    logits(model, texts.tokens, 2, {wide, 13});
+  });
   refused("longer than the context of 12", [&] { logits(model, wide, 2, texts.source()); });
 
   const auto state = model.gpt.body->state(2);
