@@ -1,6 +1,7 @@
 #include <cmath>
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include "autograd/error.h"
 #include "data/bytes/utf8.h"
@@ -13,6 +14,7 @@
 #include "train/step/evaluate.h"
 #include "train/step/json_line.h"
 #include "train/use/pseudo_perplexity.h"
+#include "train/use/translator.h"
 
 namespace primer::program {
 
@@ -25,6 +27,7 @@ struct EvalOptions : RunChoice {
   long masked = 2000;
   long batches = 0;
   bool pseudo = false, json = false;
+  BeamOptions beam;
 };
 
 /// What a model has to say of a text.
@@ -32,6 +35,7 @@ struct Verdict {
   Evaluation evaluation;
   double pseudo_loss = 0;  // nats a token; of pseudo_tokens, 0 of them if it was not asked for
   std::uint64_t pseudo_tokens = 0;
+  std::optional<TranslationQuality> quality;  // of a model that translates
 };
 
 Verdict evaluate_part(LoadedRun& run, const EvalOptions& options, const data::TokenFile& file,
@@ -50,6 +54,10 @@ Verdict evaluate_part(LoadedRun& run, const EvalOptions& options, const data::To
                                                       std::to_string(tokens.size()) +
                                                       " tokens was hidden; give more text");
   }
+  if (run.config.objective->translates()) {
+    verdict.quality = translation_quality(run, tokens, options.beam.search,
+                                          static_cast<std::uint64_t>(options.batches * run.config.batch));
+  }
   if (options.pseudo) {
     const PseudoPerplexity pseudo = pseudo_perplexity(run, tokens, options.masked);
     verdict.pseudo_loss = pseudo.loss;
@@ -67,6 +75,11 @@ void run_eval(const EvalOptions& options) {
   const auto run = options.open();
   if (options.pseudo && !run->config.objective->fills()) {
     throw autograd::Error(autograd::Fault::usage, "--pseudo-perplexity is for models that fill gaps, and " +
+                                                      data::printable(options.run) + " was trained with --objective " +
+                                                      std::string(run->config.objective->name()));
+  }
+  if (options.beam.are_given() && !run->config.objective->translates()) {
+    throw autograd::Error(autograd::Fault::usage, "--beam and --length-penalty are for models that translate, and " +
                                                       data::printable(options.run) + " was trained with --objective " +
                                                       std::string(run->config.objective->name()));
   }
@@ -101,6 +114,13 @@ void run_eval(const EvalOptions& options) {
     if (verdict.pseudo_tokens > 0) {
       line.add("pseudo_perplexity", std::exp(verdict.pseudo_loss)).add("pseudo_tokens", verdict.pseudo_tokens);
     }
+    if (const auto& q = verdict.quality) {
+      line.add("exact_match", q->exact)
+          .add("bleu", q->bleu.score)
+          .add_text("bleu_signature", bleu_signature(q->tokenizer))
+          .add("chrf", q->chrf)
+          .add("lines", q->lines);
+    }
     put(line.text() + "\n");
     return;
   }
@@ -130,6 +150,12 @@ void run_eval(const EvalOptions& options) {
                   std::exp(verdict.pseudo_loss), static_cast<unsigned long long>(verdict.pseudo_tokens));
     out += text;
   }
+  if (const auto& q = verdict.quality) {
+    std::snprintf(text, sizeof text, "exact       %.2f %% of %llu lines\nBLEU        %.2f (%s)\nchrF        %.2f\n",
+                  100 * q->exact, static_cast<unsigned long long>(q->lines), q->bleu.score,
+                  std::string(autograd::name(q->tokenizer)).c_str(), q->chrf);
+    out += text;
+  }
   put(out);
 }
 
@@ -150,8 +176,10 @@ void add_eval(CLI::App& root) {
                     "of a masked model: mask tokens one by one, and ask how surprising each is");
   add_integer(*command, "--masked-tokens", options->masked, 0, 1'000'000'000'000,
               "how many tokens that masks, spread over the text; 0: all");
+  options->beam.add_to(*command);
   command->add_flag("--json", options->json,
-                    "one JSON object: loss, perplexity, bits_per_byte, accuracy, tokens, share, cut");
+                    "one JSON object: loss, perplexity, bits_per_byte, accuracy, tokens, share, cut; of translations "
+                    "exact_match, bleu, chrf, too");
   command->callback([options] { run_eval(*options); });
 }
 

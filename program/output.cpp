@@ -155,8 +155,9 @@ std::vector<int> beginning(const LoadedRun& run, std::string* shown) {
 void write_samples(const LoadedRun& run, const Excerpt& excerpt) {
   if (!run.config.objective->writes()) {
     throw Error(Fault::usage, data::printable(run.paths.directory) +
-                                  " holds a model that reads in both directions, which fills gaps or "
-                                  "tells texts apart and cannot go on with one; train with --objective " +
+                                  " holds a model that was trained with --objective " +
+                                  std::string(run.config.objective->name()) +
+                                  " and cannot go on with a text; train with --objective " +
                                   std::string(language_task().name()) + " to sample");
   }
   std::string shown = excerpt.prompt;

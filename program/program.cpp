@@ -149,6 +149,7 @@ int run(int argc, char** argv) {
   root.get_formatter()->column_width(34);
   add_train(root);
   add_sample(root);
+  add_translate(root);
   add_eval(root);
   add_fill(root);
   add_classify(root);

@@ -1,5 +1,7 @@
 #include "program/run_options.h"
 
+#include <algorithm>
+
 #include "data/examples/encoded_text.h"
 #include "data/text/lines.h"
 #include "data/text/text.h"
@@ -38,6 +40,22 @@ std::unique_ptr<train::LoadedRun> RunChoice::open() const {
   return loaded;
 }
 
+void BeamOptions::add_to(CLI::App& command) {
+  options = {add_integer(command, "--beam", search.width, 1, 1024,
+                         "hypotheses of each translation that are followed; 1: always the most probable token"),
+             add_number(command, "--length-penalty", search.length_penalty, 0, 10,
+                        "choose by ln p over ((5 + tokens) / 6) to this power; above 0 for longer translations")};
+}
+
+bool BeamOptions::are_given() const {
+  return std::ranges::any_of(options, [](const CLI::Option* option) { return option->count() > 0; });
+}
+
+std::string cut_lines_note(long lines) {
+  return std::to_string(lines) + (lines == 1 ? " line was" : " lines were") +
+         " longer than the context and lost the end";
+}
+
 TokensOfTexts::TokensOfTexts(const train::LoadedRun& run, const std::vector<std::string>& texts) {
   const data::ScratchFolder folder("text");  // gone as soon as the tokens are open: a signal leaves nothing behind
   const data::Sources sources = data::collect_sources(texts, folder.path() + "/text");
@@ -45,7 +63,7 @@ TokensOfTexts::TokensOfTexts(const train::LoadedRun& run, const std::vector<std:
   const data::TextReading reading = train::reading_of(run.config, *run.tokenizer, run.labels);
   data::TextFacts facts = data::survey(sources);
   data::EncodedText(path, sources, facts, reading).commit(0);
-  warn(train::answer_notes(facts, run.config.answer_after));
+  warn(train::line_notes(facts, run.config));
   file_.emplace(path);
 }
 
@@ -73,9 +91,7 @@ void each_line_of(const std::string& text, const train::Reader& reader, const st
     });
   }
   give();
-  if (cut > 0)
-    warn(
-        {std::to_string(cut) + (cut == 1 ? " line was" : " lines were") + " longer than the context and lost the end"});
+  if (cut > 0) warn({cut_lines_note(cut)});
 }
 
 }  // namespace primer::program

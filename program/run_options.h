@@ -13,6 +13,7 @@
 #include "train/checkpoints/checkpoint.h"
 #include "train/checkpoints/loaded_run.h"
 #include "train/use/reader.h"
+#include "train/use/translate.h"
 
 namespace primer::program {
 
@@ -36,6 +37,19 @@ struct RunChoice {
   /// Sets the threads, reads the run and says its warnings.
   std::unique_ptr<train::LoadedRun> open() const;
 };
+
+/// How translations are searched for. What a translator's own paper takes: Vaswani et al. 2017, section 6.1.
+struct BeamOptions {
+  train::BeamSearch search{4, 0.6};
+  std::vector<CLI::Option*> options = {};
+
+  /// Adds --beam and --length-penalty. It must outlive the parsing.
+  void add_to(CLI::App& command);
+  bool are_given() const;
+};
+
+/// "3 lines were longer than the context and lost the end"
+std::string cut_lines_note(long lines);
 
 /// Texts in tokens, as those of a run are; kept in a scratch file without a name.
 class TokensOfTexts {

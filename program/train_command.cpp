@@ -27,7 +27,7 @@ namespace {
 
 struct TrainOptions {
   ConfigOptions config;
-  std::vector<std::string> texts;
+  std::vector<std::string> texts, parallel;
   std::string run, init_from, checkpoint = "best";
   const CLI::Option* run_option = nullptr;  // tells an empty name from none
   const CLI::Option* checkpoint_option = nullptr;
@@ -109,6 +109,7 @@ void resume(const TrainOptions& options) {
   const std::string foreign = options.force                ? "--force"
                               : options.dry_run            ? "--dry-run"
                               : !options.init_from.empty() ? "--init-from"
+                              : !options.parallel.empty()  ? "--parallel"
                               : !options.texts.empty()     ? data::printable(options.texts.front())
                                                            : "";
   if (!foreign.empty()) {
@@ -141,13 +142,13 @@ void resume(const TrainOptions& options) {
 }
 
 void begin(const TrainOptions& options) {
-  if (options.texts.empty()) {
+  if (options.texts.empty() && options.parallel.empty()) {
     throw autograd::Error(autograd::Fault::usage, "TEXT is missing: a file, a folder, or - for standard input");
   }
   if (options.checkpoint_option->count() > 0 && options.init_from.empty()) {
     throw autograd::Error(autograd::Fault::usage, "--checkpoint goes with --init-from, or with --resume");
   }
-  Recipe recipe{options.texts, resolve(options.config), {}, options.dry_run};
+  Recipe recipe{options.texts, resolve(options.config), {}, options.dry_run, options.parallel};
   if (!options.init_from.empty()) {
     std::vector<std::string> warnings;
     recipe.begin_with(options.init_from, parse_choice(options.checkpoint), warnings);
@@ -155,7 +156,9 @@ void begin(const TrainOptions& options) {
   }
   check_choices(recipe.wishes, recipe.from.has_value());
   use_threads(recipe.wishes.threads);
-  const std::string name = options.run_option->count() > 0 ? options.run : default_run(options.texts);
+  const std::string name = options.run_option->count() > 0
+                               ? options.run
+                               : default_run(options.parallel.empty() ? options.texts : options.parallel);
   NewRun new_run(name, options.force || options.dry_run);
   if (!options.dry_run) new_run.refuse_busy();
 
@@ -213,9 +216,15 @@ void add_train(CLI::App& root) {
       "  primer train --resume -o runs/book             go on where it stopped, after Ctrl-C or a power cut\n"
       "  primer train --resume -o runs/book --steps 9000   in all, or --epochs; or --minutes from here\n"
       "  primer train --resume -o runs/book --checkpoint 2000   go back to that step first\n"
+      "  primer train pairs.tsv --objective translate   source<TAB>target lines make a translator\n"
       "  primer train letters.txt --init-from runs/book --lr 1e-4\n"
       "  primer train book.txt --dry-run                only say what would be done");
   command->add_option("TEXT", options->texts, "files, folders (every text file below), or - for standard input");
+  command
+      ->add_option("--parallel", options->parallel,
+                   "translate: instead of TEXT two files, of sources and of targets, line by line")
+      ->type_name("SOURCE TARGET")
+      ->expected(2);
   options->run_option =
       command->add_option("-o", options->run, "the run, a new directory [runs/<name of the text>]")->type_name("RUN");
   command->add_flag("--resume", options->resume, "go on with the run of -o, exactly where it stopped");

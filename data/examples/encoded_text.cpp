@@ -51,7 +51,8 @@ std::uint64_t training_share(std::uint64_t n, double fraction) {
 EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFacts& facts, const TextReading& reading)
     : form_(reading.form) {
   const Tokenizer& tokenizer = *reading.tokenizer;
-  const bool labelled = form_ == TextForm::labelled_lines, answered = form_ == TextForm::answered_lines;
+  const bool labelled = form_ == TextForm::labelled_lines, translated = form_ == TextForm::translated_lines;
+  const bool paired = translated || form_ == TextForm::answered_lines;  // two runs a line
   header_.vocabulary = static_cast<std::uint64_t>(tokenizer.vocabulary_size());
   header_.width = static_cast<std::uint32_t>(width_for(header_.vocabulary));
   header_.form = static_cast<std::uint32_t>(form_);
@@ -66,10 +67,10 @@ EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFa
   }
 
   for (auto& lines : facts.label_lines) lines.assign(header_.labels, 0);
-  facts.line_lengths.assign(labelled || answered ? TextFacts::longest_told + 1 : 0, 0);
+  facts.line_lengths.assign(labelled || paired ? TextFacts::longest_told + 1 : 0, 0);
   facts.answer_tokens = facts.without_answer = facts.overlapped = 0;
   bool miscounted = false;
-  std::uint64_t lines = 0, prompt = 0;  // with answers, in files that are not held back; tokens of the run before
+  std::uint64_t lines = 0, before = 0;  // of pairs, in files that are not held back; tokens of the run before
   std::uint32_t documents = 0;          // of all files
   for (std::size_t i = 0; i < sources.files.size(); ++i) {
     FileFacts& file = facts.files[i];
@@ -85,12 +86,13 @@ EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFa
         ++facts.label_lines[file.held_back ? 1 : 0][static_cast<std::size_t>(end.label)];
         ++facts.line_lengths[std::min<std::uint64_t>(record.tokens + 2, TextFacts::longest_told)];  // [CLS] text [SEP]
       }
-      if (answered && !end.begins_document) {
+      if (paired && !end.begins_document) {
+        const std::uint64_t places = translated ? std::max(before, record.tokens) + 1 : before + record.tokens - 1;
         lines += file.held_back ? 0 : 1;
         facts.answer_tokens += record.tokens;
-        ++facts.line_lengths[std::min<std::uint64_t>(prompt + record.tokens - 1, TextFacts::longest_told)];
+        ++facts.line_lengths[std::min<std::uint64_t>(places, TextFacts::longest_told)];
       }
-      prompt = record.tokens;
+      before = record.tokens;
       record.label = end.label;
       record.document = documents - 1;
       if (file_) index_.push_back(record);
@@ -111,7 +113,7 @@ EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFa
       if (file_) write(b.tokens);
     });
     file.tokens = with_marks(form_, tokens, examples, documents - documents_before);
-    file.parts = form_ == TextForm::stream ? 0 : answered ? examples / 2 : examples;
+    file.parts = form_ == TextForm::stream ? 0 : paired ? examples / 2 : examples;
     miscounted = miscounted || (expected && *expected != *file.tokens);
     header_.counts[0] += tokens;
     files_.push_back({*file.tokens, index_.size() - records_before, file.held_back});
@@ -121,11 +123,12 @@ EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFa
                                   ": the text changed while it was encoded, here or in a later file; try again");
   }
   if (miscounted) autograd::refuse("encoded text", "the tokenizer made another number of tokens", Fault::bug);
-  if (answered && facts.answer_tokens == 0) {
-    throw Error(Fault::input, sources.files.front().name() + ": '" + printable(reading.answer_after) +
-                                  "' stands in no line, here or in a later file, with an answer behind it");
+  if (paired && facts.answer_tokens == 0) {
+    const std::string marker = "'" + printable(reading.answer_after) + "' stands in no line";
+    throw Error(Fault::input, sources.files.front().name() + ": " + (translated ? "no line has two sides" : marker) +
+                                  ", here or in a later file" + (translated ? "" : ", with an answer behind it"));
   }
-  label_lines_ = answered ? std::vector{lines} : facts.label_lines[0];
+  label_lines_ = paired ? std::vector{lines} : facts.label_lines[0];
   if (file_) flush();
 }
 

@@ -46,7 +46,7 @@ class EncodedText {
 
   TextForm form_;
   TokenHeader header_;
-  std::vector<std::uint64_t> label_lines_;  // lines of each label, or all with answers, in files that are not held back
+  std::vector<std::uint64_t> label_lines_;  // lines of each label, or all of two sides, in files that are not held back
   std::vector<std::uint32_t> token_bytes_;  // of text, that each token stands for
   std::vector<TokenRecord> index_;          // of a stream two for each file: what is for training and the rest
   std::vector<File> files_;

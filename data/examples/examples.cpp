@@ -30,31 +30,45 @@ void shape_batch(Batch& batch, long sequences, long length, const Examples& exam
   batch.segments.assign(examples.has_segments() ? places : 0, 0);
   batch.lengths.assign(rows, 0);
   batch.labels.assign(examples.has_labels() ? rows : 0, -1);
+  batch.source_length = examples.has_source() ? length : 0;
+  batch.sources.assign(rows * static_cast<std::size_t>(batch.source_length), 0);  // [B, S]
+  batch.source_lengths.assign(examples.has_source() ? rows : 0, 0);
   batch.padded = false;
 }
 
 void fill_row(Batch& batch, long row, const Examples& examples, std::uint64_t example) {
-  const auto part = [&](std::vector<int>& all) {
-    return all.empty() ? std::span<int>{} : std::span(all.data() + row * batch.length, batch.length);
+  const auto part = [&](std::vector<int>& all, long width) {
+    return all.empty() ? std::span<int>{} : std::span(all.data() + row * width, width);
   };
-  ExampleRow out{part(batch.tokens), part(batch.targets), part(batch.segments)};
+  ExampleRow out{part(batch.tokens, batch.length), part(batch.targets, batch.length),
+                 part(batch.segments, batch.length)};
+  out.source = part(batch.sources, batch.source_length);
   const long length = examples.write(example, out);
   batch.lengths[static_cast<std::size_t>(row)] = static_cast<int>(length);
   if (!batch.labels.empty()) batch.labels[static_cast<std::size_t>(row)] = out.label;
+  if (!batch.source_lengths.empty())
+    batch.source_lengths[static_cast<std::size_t>(row)] = static_cast<int>(out.source_length);
   batch.padded = batch.padded || length < batch.length;
 }
 
-/// Cuts the batch to its longest sequence.
-void trim(Batch& batch) {
-  const long longest = *std::max_element(batch.lengths.begin(), batch.lengths.end());
-  for (std::vector<int>* all : {&batch.tokens, &batch.targets, &batch.segments}) {
+/// Cuts rows to their longest, of `lengths`; `length` is what they have, and gets what they are left with.
+void trim_rows(std::initializer_list<std::vector<int>*> arrays, const std::vector<int>& lengths, long& length) {
+  const long longest = *std::max_element(lengths.begin(), lengths.end()), rows = static_cast<long>(lengths.size());
+  for (std::vector<int>* all : arrays) {
     if (all->empty()) continue;
-    for (long row = 1; row < batch.sequences; ++row) {
-      std::copy_n(all->begin() + row * batch.length, longest, all->begin() + row * longest);
+    for (long row = 1; row < rows; ++row) {
+      std::copy_n(all->begin() + row * length, longest, all->begin() + row * longest);
     }
-    all->resize(static_cast<std::size_t>(batch.sequences * longest));
+    all->resize(static_cast<std::size_t>(rows * longest));
   }
-  batch.length = longest;
+  length = longest;
+}
+
+/// Cuts the batch to its longest sequence, and to its longest source.
+void trim(Batch& batch) {
+  trim_rows({&batch.tokens, &batch.targets, &batch.segments}, batch.lengths, batch.length);
+  if (!batch.sources.empty()) trim_rows({&batch.sources}, batch.source_lengths, batch.source_length);
+  const long longest = batch.length;
   const int shortest = *std::min_element(batch.lengths.begin(), batch.lengths.end());
   batch.padded = shortest < longest;
 }
@@ -150,6 +164,7 @@ bool EvaluationBatches::next(long sequences, Batch& batch) {
   }
   shape_batch(batch, rows, length, *examples_);
   for (long row = 0; row < rows; ++row) fill_row(batch, row, *examples_, example(row));
+  if (examples_->has_source()) trim(batch);
   next_ += static_cast<std::uint64_t>(rows);
   return true;
 }

@@ -62,6 +62,7 @@ class Examples {
   virtual long length(std::uint64_t) const { return context_; }
   virtual bool has_segments() const { return false; }
   virtual bool has_labels() const { return false; }
+  virtual bool has_source() const { return false; }
   /// How many are longer than the context, and lost a part of themselves.
   virtual std::uint64_t cut() const { return 0; }
 

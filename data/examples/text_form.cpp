@@ -19,6 +19,9 @@ constexpr std::size_t longest_sentence = 1u << 16;  // bytes; a longer one is cu
 constexpr std::size_t most_labels = 10'000;
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v'; }
+bool is_blank(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return is_blank(c); });
+}
 
 /// The label and the text of a line.
 std::pair<std::string_view, std::string_view> parts_of(std::string_view line, const LineCutter& lines) {
@@ -28,7 +31,7 @@ std::pair<std::string_view, std::string_view> parts_of(std::string_view line, co
   if (tab == 0) lines.refuse("it has no label before the tab");
   if (printable(line.substr(0, tab)) != line.substr(0, tab)) lines.refuse("its label cannot be shown as text");
   const std::string_view text = line.substr(tab + 1);
-  if (std::all_of(text.begin(), text.end(), is_blank)) lines.refuse("it has no text after the tab");
+  if (is_blank(text)) lines.refuse("it has no text after the tab");
   return {line.substr(0, tab), text};
 }
 
@@ -171,10 +174,52 @@ class AnsweredLines final : public ExampleEncoder {
   LineCutter lines_;
 };
 
+/// The sides of a line, each encoded by itself.
+class TranslatedLines final : public ExampleEncoder {
+ public:
+  explicit TranslatedLines(const TextReading& reading) : tokenizer_(*reading.tokenizer) {}
+
+  void feed(std::string_view block, EncodedBlock& out) override {
+    lines_.feed(block, [&](std::string_view line) { encode(line, out); });
+  }
+  void finish(EncodedBlock& out) override {
+    lines_.finish([&](std::string_view line) { encode(line, out); });
+  }
+
+ private:
+  void encode(std::string_view line, EncodedBlock& out) {
+    if (is_blank(line)) return;
+    const std::size_t tab = line.find('\t');
+    if (tab == std::string_view::npos) lines_.refuse("it has no tab; expected source<TAB>target");
+    const std::string_view source = line.substr(0, tab), rest = line.substr(tab + 1);
+    const std::string_view target = rest.substr(0, rest.find('\t'));
+    std::vector<int> read, written;
+    try {
+      if (!is_blank(source)) read = tokenizer_.encode(source);
+      if (!is_blank(target)) written = tokenizer_.encode(target);
+    } catch (const Error& error) {
+      lines_.refuse(error.what());
+    }
+    if (read.empty() || written.empty()) {
+      ++out.without_answer;
+      return;
+    }
+    out.overlapped += target.size() < rest.size() ? 1 : 0;
+    out.tokens.insert(out.tokens.end(), read.begin(), read.end());
+    out.ends.push_back({out.tokens.size(), -1, true});
+    out.tokens.insert(out.tokens.end(), written.begin(), written.end());
+    out.ends.push_back({out.tokens.size(), -1, false});
+  }
+
+  const Tokenizer& tokenizer_;
+  LineCutter lines_;
+};
+
 }  // namespace
 
 std::unique_ptr<ExampleEncoder> TextReading::encoder() const {
   switch (form) {
+    case TextForm::translated_lines: return std::make_unique<TranslatedLines>(*this);
     case TextForm::stream: break;
     case TextForm::answered_lines: return std::make_unique<AnsweredLines>(*this);
     case TextForm::sentences: return std::make_unique<Sentences>(*tokenizer);

@@ -13,19 +13,21 @@
 namespace primer::data {
 
 enum class TextForm : std::uint32_t {
-  stream,          // tokens as they come: a file is one run of them
-  sentences,       // documents parted by blank lines; a sentence ends with its line, or with . ! ? and a space
-  labelled_lines,  // label<TAB>text
-  answered_lines,  // a line is one document of two runs: its prompt with the marker at the end, and its answer
+  stream,            // tokens as they come: a file is one run of them
+  sentences,         // documents parted by blank lines; a sentence ends with its line, or with . ! ? and a space
+  labelled_lines,    // label<TAB>text
+  answered_lines,    // a line is one document of two runs: its prompt with the marker at the end, and its answer
+  translated_lines,  // source<TAB>target: a line is one document of two runs
 };
 
 /// The length of a text as it is divided and planned with: its tokens and what stands around them, which is [SEP]
-/// behind a sentence and [CLS] behind a document; [CLS], the label and [SEP] of a line.
+/// behind a sentence and [CLS] behind a document; [CLS], the label and [SEP] of a line; [EOS] of each side.
 constexpr std::uint64_t with_marks(TextForm form, std::uint64_t tokens, std::uint64_t examples,
                                    std::uint64_t documents) {
   switch (form) {
     case TextForm::stream:
     case TextForm::answered_lines: break;
+    case TextForm::translated_lines: return tokens + examples;
     case TextForm::sentences: return tokens + examples + documents;
     case TextForm::labelled_lines: return tokens + 3 * examples;
   }
@@ -67,7 +69,8 @@ struct TextReading {
 
   /// Encodes one text. Of labelled lines, a line without a tab, an empty one, one without a text or with an unknown
   /// label: Fault::input, with the line's number. Of lines with answers, those without the marker, or with nothing
-  /// behind it, are left out.
+  /// behind it, are left out. Of source<TAB>target, blank lines and those with a blank side are left out, and what
+  /// stands behind a second tab; a line without a tab: Fault::input, with its number.
   std::unique_ptr<ExampleEncoder> encoder() const;
 
   /// How long a file of these facts is, with_marks(): what the tokenizer knows of a stream, or what was counted.

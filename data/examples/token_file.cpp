@@ -66,7 +66,7 @@ TokenFile::TokenFile(const std::string& path) : file_(path) {
   const bool labelled = header.form == static_cast<std::uint32_t>(TextForm::labelled_lines);
   if (std::memcmp(header.reserved, expected.reserved, sizeof header.reserved) != 0 || header.vocabulary == 0 ||
       header.vocabulary > most || header.width != static_cast<std::uint32_t>(width_for(header.vocabulary)) ||
-      header.form > (is_old ? 0 : static_cast<std::uint32_t>(TextForm::answered_lines)) || header.labels > most ||
+      header.form > (is_old ? 0 : static_cast<std::uint32_t>(TextForm::translated_lines)) || header.labels > most ||
       (header.labels > 0) != labelled) {
     refuse_file(path, "its header makes no sense");
   }

@@ -89,7 +89,7 @@ void add_folder(const std::string& top, Sources& sources) {
 
 }  // namespace
 
-std::string Source::name() const { return is_standard_input ? "standard input" : "'" + printable(path) + "'"; }
+std::string Source::name() const { return !shown_as.empty() ? shown_as : "'" + printable(path) + "'"; }
 
 std::uint64_t Sources::bytes() const {
   std::uint64_t sum = 0;
@@ -122,7 +122,7 @@ Sources collect_sources(const std::vector<std::string>& paths, const std::string
     if (path == "-") {
       if (spool.empty()) throw Error(Fault::usage, "standard input (-) cannot be used here; name a file");
       spool_standard_input(spool, spool_limit);
-      sources.files.push_back({spool, identity_of(spool), true});
+      sources.files.push_back({spool, identity_of(spool), "standard input"});
     } else if (kind_of(path, true) == FileKind::folder) {
       const std::size_t before = sources.files.size();
       add_folder(path, sources);

@@ -17,9 +17,9 @@ namespace primer::data {
 struct Source {
   std::string path;
   FileIdentity identity;
-  bool is_standard_input = false;  // the path is that of a copy
-  bool held_back = false;          // all of it is for validation
-  std::string name() const;        // for messages: the path between quotes, or "standard input"
+  std::string shown_as = {};  // for messages, where the path is that of a copy
+  bool held_back = false;     // all of it is for validation
+  std::string name() const;   // for messages: shown_as, or the path between quotes
 };
 
 struct Skipped {
@@ -91,10 +91,11 @@ struct TextFacts {
   std::array<std::vector<std::uint64_t>, 2> label_lines;  // of each label; [1]: in files that are held back
   std::vector<std::uint64_t> line_lengths;  // [longest_told + 1], lines that take so many places; the last: or more
 
-  // Of lines with answers, once they were counted.
-  std::uint64_t answer_tokens = 0;   // that are learned
+  // Of lines with answers or translations, once they were counted.
+  std::uint64_t answer_tokens = 0;   // that are learned, without marks
   std::uint64_t without_answer = 0;  // lines that are left out, blank ones not counted
-  std::uint64_t overlapped = 0;      // answers whose first bytes are in a token with the end of what stands before
+  std::uint64_t overlapped = 0;      // answers whose first bytes are in a token with the end of what stands before;
+                                     // translations behind which more stands
 };
 
 /// Reads the whole text once. Memory does not depend on its length.

@@ -47,9 +47,9 @@ std::vector<double> fit(Net<T>& net, const Fit& how, train::Interruption& interr
     batch = batch_of(step);
     tape.noise.sequences = batch.sequences;
     nn::Scores scores;
-    const auto found = train::loss_of(net.model, tape, train::part_of(batch, 0, batch.sequences),
-                                      1.0 / std::max(1L, batch.target_count()),
-                                      1.0 / std::max<std::size_t>(1, batch.labels.size()), scores);
+    const auto found = train::loss_of(
+        net.model, tape, train::part_of(batch, 0, batch.sequences),
+        {1.0 / std::max(1L, batch.target_count()), 1.0 / std::max<std::size_t>(1, batch.labels.size())}, scores);
     losses.push_back(scores.loss());  // a sum in double
     return found;
   };

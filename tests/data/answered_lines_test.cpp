@@ -1,8 +1,7 @@
-#include "data/examples/answered_lines.h"
-
 #include <set>
 
 #include "data/examples/encoded_text.h"
+#include "data/examples/line_pairs.h"
 #include "data/examples/token_file.h"
 #include "data/tokenizers/bpe_training.h"
 #include "tests/data/fixture.h"

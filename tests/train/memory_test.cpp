@@ -72,7 +72,7 @@ struct Planned {
     if (config.next_sentence) segments.assign(rows, 1);
     nn::Scores scores;
     const nn::Sequences sequences{tokens, config.batch, config.context, lengths, segments};
-    tape.backward(loss_of(model, tape, {sequences, targets, labels}, 1e-3, 1e-3, scores));
+    tape.backward(loss_of(model, tape, {sequences, targets, labels}, {1e-3, 1e-3}, scores));
     return {static_cast<double>(tape.bytes_of_values()), static_cast<double>(tape.most_bytes_of_gradients()), 0,
             tape.multiplier.work};
   }

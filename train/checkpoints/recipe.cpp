@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "data/bytes/utf8.h"
+#include "data/text/parallel.h"
 #include "train/checkpoints/loaded_run.h"
 
 namespace primer::train {
@@ -19,11 +20,19 @@ Draft draft(const Recipe& recipe, NewRun& run, const std::function<void(const da
   if (stdin_given > 1) {
     throw autograd::Error(autograd::Fault::usage, "standard input (-) is given twice; it can be read once");
   }
-  const std::string spool = stdin_given > 0 ? run.staging().spool() : std::string();
+  const bool joins = !recipe.parallel.empty();
+  if (joins && (!recipe.wishes.objective->translates() || recipe.parallel.size() != 2 || !recipe.texts.empty())) {
+    throw autograd::Error(
+        autograd::Fault::usage,
+        "--parallel SOURCE TARGET is the text of --objective translate: leave out " +
+            (recipe.texts.empty() ? "it, or take that objective" : "'" + data::printable(recipe.texts.front()) + "'"));
+  }
+  const std::string spool = stdin_given > 0 || joins ? run.staging().spool() : std::string();
   Draft draft;
   draft.from = recipe.from;
-  draft.sources = data::collect_sources(recipe.texts, spool);
-  if (!own.empty()) data::hold_back(draft.sources, data::collect_sources(own, spool));
+  if (joins) draft.sources.files = {data::join_parallel(recipe.parallel[0], recipe.parallel[1], spool)};
+  else draft.sources = data::collect_sources(recipe.texts, spool);
+  if (!own.empty()) data::hold_back(draft.sources, data::collect_sources(own, joins ? std::string() : spool));
   draft.facts = data::survey(draft.sources);
   if (found) found(draft.sources);
   const auto tokenizer = recipe.from ? recipe.from->tokenizer : make_tokenizer(recipe.wishes, draft.sources);

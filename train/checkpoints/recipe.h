@@ -19,10 +19,11 @@
 namespace primer::train {
 
 struct Recipe {
-  std::vector<std::string> texts;  // files, folders, "-" for standard input: see collect_sources
-  Config wishes;                   // what nobody chose in it is fitted to the texts
-  std::optional<Checkpoint> from;  // whose weights and tokenizer the training begins with: see begin_with
-  bool only_plan = false;          // nothing but a draft is wanted: no token is kept
+  std::vector<std::string> texts;          // files, folders, "-" for standard input: see collect_sources
+  Config wishes;                           // what nobody chose in it is fitted to the texts
+  std::optional<Checkpoint> from;          // whose weights and tokenizer the training begins with: see begin_with
+  bool only_plan = false;                  // nothing but a draft is wanted: no token is kept
+  std::vector<std::string> parallel = {};  // instead of texts two files, of sources and of targets, line by line
 
   /// Begins with a checkpoint of another run: the shape of its model is taken over, and wishes for another are
   /// Fault::usage. What choose_checkpoint throws; what had to be passed over is added to `warnings`.

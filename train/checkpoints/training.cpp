@@ -136,9 +136,9 @@ class Training {
     line.add("step", report.step)
         .add("tokens", trainer_.state().tokens)
         .add("epoch", trainer_.epochs())
-        .add("loss", report.loss)
-        .add("lr", report.lr)
-        .add("grad_norm", report.grad_norm);
+        .add("loss", report.loss);
+    if (config_.label_smoothing > 0) line.add("smoothed_loss", report.smoothed_loss);
+    line.add("lr", report.lr).add("grad_norm", report.grad_norm);
     if (report.skipped) line.add("skipped", true);
     const bool is_last = report.step == config_.steps;
     const bool is_due = is_last || (config_.eval_every > 0 && report.step % config_.eval_every == 0);

@@ -16,7 +16,7 @@ using autograd::Fault;
 
 namespace {
 
-constexpr std::uint32_t latest_version = 1;
+constexpr std::uint32_t latest_version = 2;
 constexpr std::size_t most_bytes = 4096;  // of a record of any version
 
 struct Title {
@@ -47,14 +47,16 @@ struct Record {
   std::array<std::uint32_t, 4> fingerprint{};
   std::int64_t threads = 0;
   std::array<char, 32> products{};
+  double unevaluated_smoothed_loss = 0;  // from version 2 on
 
   template <class Archive>
   void serialize(Archive& archive) {
     archive(version);
-    if (version != latest_version) return;  // an older version's fields would be read here
+    if (version < 1 || version > latest_version) return;
     archive(step, epoch, position, tokens, bad_in_a_row, bad_steps, updates, schedule_steps, best_val_loss, best_step,
             without_better, stopped_early, is_unevaluated, unevaluated_skipped, unevaluated_loss, unevaluated_lr,
             unevaluated_grad_norm, unevaluated_tokens, metrics_bytes, fingerprint, threads, products);
+    if (version >= 2) archive(unevaluated_smoothed_loss);
   }
 };
 
@@ -74,10 +76,11 @@ Record decode(std::string_view bytes, const std::string& name) {
   } catch (const cereal::Exception&) {
     refuse(name, "it ends in the middle of a number");
   }
-  if (record.version != latest_version) {
-    refuse(name, "it has version " + std::to_string(record.version) + "; this program reads version " +
+  if (record.version < 1 || record.version > latest_version) {
+    refuse(name, "it has version " + std::to_string(record.version) + "; this program reads versions 1 to " +
                      std::to_string(latest_version));
   }
+  if (record.version == 1) record.unevaluated_smoothed_loss = record.unevaluated_loss;
   return record;
 }
 
@@ -101,6 +104,7 @@ Record record_of(const TrainingState& state) {
     record.is_unevaluated = 1;
     record.unevaluated_skipped = report->skipped;
     record.unevaluated_loss = report->loss;
+    record.unevaluated_smoothed_loss = report->smoothed_loss;
     record.unevaluated_lr = report->lr;
     record.unevaluated_grad_norm = report->grad_norm;
     record.unevaluated_tokens = report->tokens;
@@ -131,6 +135,7 @@ TrainingState state_of(const Record& record) {
   if (record.is_unevaluated != 0) {
     state.unevaluated = StepReport{.step = record.step,
                                    .loss = record.unevaluated_loss,
+                                   .smoothed_loss = record.unevaluated_smoothed_loss,
                                    .lr = record.unevaluated_lr,
                                    .grad_norm = record.unevaluated_grad_norm,
                                    .tokens = record.unevaluated_tokens,

@@ -92,7 +92,7 @@ class Windows {
     nn::Scores scores;
     for (const data::Batch& batch : batches) {
       const auto pause = tape_.pause();
-      loss_of(model, tape_, part_of(batch, 0, batch.sequences), 1, 1, scores);
+      loss_of(model, tape_, part_of(batch, 0, batch.sequences), {}, scores);
     }
     return scores;
   }
@@ -179,6 +179,11 @@ Circuits read_circuits(const LoadedRun& run, const data::TokenSequence& text,
                        const std::function<void(const Circuits&, long)>& told) {
   const nn::Model<float>& model = *run.network;
   const long layers = model.body->attention_layers();
+  if (run.config.objective->translates()) {
+    throw Error(Fault::input, data::printable(run.paths.directory) +
+                                  " was trained with --objective translate, and circuits are read of a model without a "
+                                  "source");
+  }
   if (layers == 0) {
     throw Error(Fault::input, data::printable(run.paths.directory) + " is a model without attention, and has no heads");
   }

@@ -225,7 +225,7 @@ Plan make_plan(const Config& wishes, const data::TextFacts& facts, const TextRea
   choose_context(plan, facts, row);
   note_cut_lines(plan, facts);
   plan.answer_tokens = facts.answer_tokens;
-  for (std::string& note : answer_notes(facts, plan.config.answer_after)) plan.notes.push_back(std::move(note));
+  for (std::string& note : line_notes(facts, plan.config)) plan.notes.push_back(std::move(note));
   choose_model(plan.config, row);
   choose_optimizer(plan.config, row);
   if (fitted(wishes, &Config::batch)) {

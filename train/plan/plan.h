@@ -25,7 +25,7 @@ struct Plan {
   std::uint64_t train_tokens = 0, validation_tokens = 0;
   std::uint64_t lines = 0;            // that are examples
   std::uint64_t held_back_lines = 0;  // of them, in texts of their own
-  std::uint64_t answer_tokens = 0;    // of all lines, with --answer-after
+  std::uint64_t answer_tokens = 0;    // of all lines that have a part to learn: answers, translations
   long parameters = 0, parameters_without_positions = 0;
   double steps_per_epoch = 0;
   double flop_per_token = 0;       // of its products in their textbook form: see StepMeter
@@ -74,8 +74,8 @@ double steps_per_epoch(const Config& config, std::uint64_t train_tokens, std::ui
 /// Whole steps for so many epochs, one at least.
 long steps_for(double epochs, double steps_per_epoch);
 
-/// What is to be said of lines with answers, if anything.
-std::vector<std::string> answer_notes(const data::TextFacts& facts, const std::string& marker);
+/// What is to be said of lines with answers or translations, if anything.
+std::vector<std::string> line_notes(const data::TextFacts& facts, const Config& config);
 
 /// The plan for people, a few lines.
 std::string plan_text(const Plan& plan);

@@ -21,14 +21,25 @@ std::string validation_text(const Config& config) {
 
 }  // namespace
 
-std::vector<std::string> answer_notes(const data::TextFacts& facts, const std::string& marker) {
+std::vector<std::string> line_notes(const data::TextFacts& facts, const Config& config) {
   std::vector<std::string> notes;
-  if (const std::uint64_t n = facts.without_answer; n > 0) {
-    notes.push_back(std::to_string(n) + (n == 1 ? " line has" : " lines have") + " no '" + marker +
-                    "' with an answer behind it, and " + (n == 1 ? "is" : "are") + " left out");
+  const std::uint64_t left_out = facts.without_answer, overlapped = facts.overlapped;
+  const auto lines = [](std::uint64_t n) { return std::to_string(n) + (n == 1 ? " line" : " lines"); };
+  if (config.objective->translates()) {
+    if (left_out > 0)
+      notes.push_back(lines(left_out) + (left_out == 1 ? " lacks" : " lack") + " one of the two sides, and " +
+                      (left_out == 1 ? "is" : "are") + " left out");
+    if (overlapped > 0)
+      notes.push_back("in " + lines(overlapped) + " a second tab follows; what stands behind it is left out");
+    return notes;
   }
-  if (const std::uint64_t n = facts.overlapped; n > 0) {
-    notes.push_back("in " + std::to_string(n) + (n == 1 ? " line" : " lines") + " a token holds the end of '" + marker +
+  const std::string& marker = config.answer_after;
+  if (left_out > 0) {
+    notes.push_back(lines(left_out) + (left_out == 1 ? " has" : " have") + " no '" + marker +
+                    "' with an answer behind it, and " + (left_out == 1 ? "is" : "are") + " left out");
+  }
+  if (overlapped > 0) {
+    notes.push_back("in " + lines(overlapped) + " a token holds the end of '" + marker +
                     "' and the beginning of the answer, and is not learned; give --answer-after without a blank at its "
                     "end");
   }
@@ -48,7 +59,8 @@ std::string plan_text(const Plan& plan) {
     out += plan.labels.size() > 10 ? " ...\n" : "\n";
   }
   if (plan.answer_tokens > 0) {
-    out += "learns " + text(plan.answer_tokens) + " of them, the answers of " + text(plan.lines) + " lines\n";
+    out += "learns " + text(plan.answer_tokens) + " of them, the " +
+           (c.objective->translates() ? "targets" : "answers") + " of " + text(plan.lines) + " lines\n";
   }
   const bool attends = c.body == nn::BodyKind::transformer;
   const bool is_usual = attends && c.attention == nn::AttentionKind::softmax;

@@ -15,7 +15,7 @@ Evaluation evaluate(const nn::Model<T>& model, autograd::Tape<T>& tape, const Te
   while (batches.next(batch, sequences)) {
     if (stop && stop()) return {.complete = false};
     const auto pause = tape.pause();
-    loss_of(model, tape, part_of(sequences, 0, sequences.sequences), 1, 1, scores);
+    loss_of(model, tape, part_of(sequences, 0, sequences.sequences), {}, scores);
   }
   constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
   const auto share_correct = [](const nn::Score& s) {

@@ -7,8 +7,9 @@ BatchPart part_of(const data::Batch& batch, long first, long count) {
     return all.empty() ? std::span<const int>{} : std::span(all).subspan(first * width, count * width);
   };
   const long T = batch.length;
+  const nn::Source source{rows(batch.sources, batch.source_length), batch.source_length, rows(batch.source_lengths, 1)};
   return {{rows(batch.tokens, T), count, T, batch.padded ? rows(batch.lengths, 1) : std::span<const int>{},
-           rows(batch.segments, T)},
+           rows(batch.segments, T), source},
           rows(batch.targets, T),
           rows(batch.labels, 1)};
 }
@@ -17,15 +18,16 @@ bool trains_when_frozen(std::string_view path) { return path.starts_with(std::st
 
 template <class T>
 autograd::Tensor<T> loss_of(const nn::Model<T>& model, autograd::Tape<T>& tape, const BatchPart& part,
-                            double token_scale, double label_scale, nn::Scores& scores) {
+                            const LossScales& scales, nn::Scores& scores) {
   const bool predicts = model.token || model.masked;
   const std::span<const int> targets = predicts ? part.targets : std::span<const int>{};
-  return model.loss(tape, part.sequences, {targets, token_scale, part.labels, label_scale}, &scores);
+  return model.loss(tape, part.sequences, {targets, scales.token, part.labels, scales.label, scales.smoothing},
+                    &scores);
 }
 
-template autograd::Tensor<float> loss_of(const nn::Model<float>&, autograd::Tape<float>&, const BatchPart&, double,
-                                         double, nn::Scores&);
-template autograd::Tensor<double> loss_of(const nn::Model<double>&, autograd::Tape<double>&, const BatchPart&, double,
-                                          double, nn::Scores&);
+template autograd::Tensor<float> loss_of(const nn::Model<float>&, autograd::Tape<float>&, const BatchPart&,
+                                         const LossScales&, nn::Scores&);
+template autograd::Tensor<double> loss_of(const nn::Model<double>&, autograd::Tape<double>&, const BatchPart&,
+                                          const LossScales&, nn::Scores&);
 
 }  // namespace primer::train

@@ -22,10 +22,17 @@ BatchPart part_of(const data::Batch& batch, long first, long count);
 /// What --freeze leaves to be trained: the head on labels.
 bool trains_when_frozen(std::string_view path);
 
+/// What the terms of a loss are multiplied by, 1 / (those that count in the whole step), and how far their targets are
+/// smoothed.
+struct LossScales {
+  double token = 1, label = 1;
+  double smoothing = 0;
+};
+
 /// nn::Model::loss of a part of a batch. A part has a row of targets for its tokens also where the model has no head
 /// that predicts tokens: they do not count then.
 template <class T>
 autograd::Tensor<T> loss_of(const nn::Model<T>& model, autograd::Tape<T>& tape, const BatchPart& part,
-                            double token_scale, double label_scale, nn::Scores& scores);
+                            const LossScales& scales, nn::Scores& scores);
 
 }  // namespace primer::train

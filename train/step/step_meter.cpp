@@ -21,9 +21,9 @@ StepNeed StepMeter::part(long sequences) {
   autograd::Tape<float> tape(autograd::Memory::none);
   tape.noise.sequences = sequences;
   nn::Scores scores;
-  tape.backward(loss_of(model_, tape, part_of(batch, 0, sequences), 1, 1, scores));
-  const std::size_t ids =
-      batch.tokens.size() + batch.targets.size() + batch.lengths.size() + batch.segments.size() + batch.labels.size();
+  tape.backward(loss_of(model_, tape, part_of(batch, 0, sequences), {}, scores));
+  const std::size_t ids = batch.tokens.size() + batch.targets.size() + batch.lengths.size() + batch.segments.size() +
+                          batch.labels.size() + batch.sources.size() + batch.source_lengths.size();
   return {static_cast<double>(tape.bytes_of_values()), static_cast<double>(tape.most_bytes_of_gradients()),
           static_cast<double>(ids * sizeof(int)), std::move(tape.multiplier.work)};
 }
@@ -42,6 +42,11 @@ data::Batch StepMeter::batch_of(long sequences) const {
     if (i % context_ < targets_) batch.targets[i] = 0;
   batch.lengths.assign(sequences, static_cast<int>(context_));
   if (shape.output.masked && shape.output.labels > 0) batch.segments.assign(places, 0);
+  if (shape.decoder_layers > 0) {
+    batch.source_length = context_;
+    batch.sources.assign(places, 0);
+    batch.source_lengths.assign(sequences, static_cast<int>(context_));
+  }
   if (shape.output.labels > 0) batch.labels.assign(sequences, 0);
   return batch;
 }

@@ -70,13 +70,13 @@ StepReport Trainer<T>::step() {
   report.lr = schedule_.rate(state_.step);
   report.step = state_.step + 1;
   autograd::timed(tape_.clock, "batch", [&] { examples_.next(config_.batch * config_.accumulate, batch_); });
-  if (config_.answer_after.empty()) {
+  if (!config_.objective->counts_targets(config_)) {
     for (const int length : batch_.lengths) report.tokens += static_cast<std::uint64_t>(length);
   } else {
     report.tokens = static_cast<std::uint64_t>(batch_.target_count());  // what is learned, as everywhere in the metrics
   }
   const auto mean_over = [](long count) { return 1.0 / static_cast<double>(std::max(1L, count)); };
-  const double token_scale = mean_over(batch_.target_count()), label_scale = mean_over(batch_.label_count());
+  const LossScales scales{mean_over(batch_.target_count()), mean_over(batch_.label_count()), config_.label_smoothing};
 
   parameters_.zero_grad();
   tape_.training = true;
@@ -87,13 +87,14 @@ StepReport Trainer<T>::step() {
     tape_.noise = {static_cast<std::uint64_t>(config_.seed), static_cast<std::uint64_t>(state_.step), first,
                    config_.batch};
     const BatchPart part = part_of(batch_, first, config_.batch);
-    tape_.backward(loss_of(model_, tape_, part, token_scale, label_scale, scores));
+    tape_.backward(loss_of(model_, tape_, part, scales, scores));
   }
   tape_.reset();
   report.flop = tape_.multiplier.work.flop;
   parameters_.settle();
 
   report.loss = scores.loss();
+  report.smoothed_loss = scores.smoothed_loss();
   autograd::timed(tape_.clock, "gradient_norm", [&] { report.grad_norm = optim::gradient_norm(parameters_); });
   report.skipped = !std::isfinite(report.loss) || !std::isfinite(report.grad_norm);
   autograd::timed(tape_.clock, "update", [&] {

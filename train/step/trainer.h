@@ -21,8 +21,9 @@ namespace primer::train {
 
 /// What one step did.
 struct StepReport {
-  long step = 0;    // its number, from 1
-  double loss = 0;  // nats for each target, the mean over the whole step; and that over labels
+  long step = 0;             // its number, from 1
+  double loss = 0;           // nats for each target, the mean over the whole step; and that over labels
+  double smoothed_loss = 0;  // likewise, of the smoothed targets: what is trained
   double lr = 0;
   double grad_norm = 0;      // of all gradients together, before clipping
   std::uint64_t tokens = 0;  // read in this step; where answers are learned, theirs

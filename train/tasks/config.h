@@ -43,6 +43,8 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
   WORD(body, nn::BodyKind::transformer, FIXED, "Model",                                                                \
        "what reads the tokens: attention, or a recurrent net's cells, one token after another")                        \
   INTEGER(layers, 4, 0, 1000, FITS, "Model", "blocks of attention and feed-forward, or layers of cells")               \
+  INTEGER(decoder_layers, 0, 0, 1000, FIXED, "Transformer",                                                            \
+          "translate: blocks of the decoder, beside --layers of the encoder; 0: as many")                              \
   INTEGER(heads, 4, 1, 4096, FITS, "Transformer", "attention heads of a block; they divide the channels")              \
   INTEGER(kv_heads, 0, 0, 4096, FIXED, "Transformer",                                                                  \
           "heads of keys and values, which several heads share; 0: as many")                                           \
@@ -61,6 +63,8 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
   SWITCH(bias, false, FITS, "Model", "biases in linear and norm layers; a BERT has them")                              \
   WORD(position, nn::Position::learned, FIXED, "Transformer", "how a position is told to the model")                   \
   NUMBER(position_scale, 1, 0, 1000, FITS, "Transformer", "amplitude of sinusoidal positions")                         \
+  SWITCH(scale_tokens, false, FITS, "Transformer",                                                                     \
+         "token rows are multiplied by sqrt(channels), as a translator's are")                                         \
   NUMBER(rope_theta, 10000, 1, 1e12, FIXED, "Transformer", "base of the angles of rotary positions")                   \
   WORD(norm, nn::NormPlace::pre, FITS, "Transformer", "where norms stand: before each sublayer; after, as in a BERT")  \
   WORD(norm_kind, nn::NormKind::layer, FIXED, "Transformer",                                                           \
@@ -69,6 +73,8 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
   SWITCH(tie, true, FIXED, "Model", "the output projection is the token embedding")                                    \
   WORD(activation, nn::Activation::gelu, FITS, "Transformer", "of the feed-forward layer; a BERT has gelu-erf")        \
   WORD(pooling, nn::Pooling::cls, FITS, "Model", "what labels are read from: the output at [CLS], or all in the mean") \
+  NUMBER(label_smoothing, 0, 0, 0.99, FIXED, "Optimizer",                                                              \
+         "share of every target's probability that is spread evenly over all tokens or labels")                        \
   WORD(optimizer, optim::Rule::adamw, FIXED, "Optimizer", "the update rule")                                           \
   NUMBER(lr, 1e-3, 0, 1000, FITS, "Optimizer", "highest learning rate; for noam a factor")                             \
   NUMBER(min_lr, 1e-4, 0, 1000, FITS, "Optimizer", "learning rate at the end of the schedule")                         \

@@ -16,6 +16,11 @@ Config inherit_model(const Config& wishes, const Config& source, std::string_vie
                                   (before.causal() ? "both directions, and that of " : "one direction, and that of ") +
                                   std::string(run) + " was trained with --objective " + std::string(before.name()));
   }
+  if (task.translates() != before.translates()) {
+    throw Error(Fault::usage, "--objective " + std::string(task.name()) + " needs a model " +
+                                  (before.translates() ? "without" : "with") + " a source, and that of " +
+                                  std::string(run) + " was trained with --objective " + std::string(before.name()));
+  }
   task.begin_from(config, source);
   const bool pooled = has_pooler(source);
   if (!task.causal() && fitted(wishes, &Config::pooling)) {
@@ -51,6 +56,10 @@ static bool is_chosen(const Config& config, const Field& field) {
 // A recurrent body reads from left to right, and has nothing of a transformer.
 static void check_body(const Config& config) {
   if (config.body == nn::BodyKind::transformer) return;
+  if (config.objective->translates()) {
+    throw Error(Fault::usage,
+                "--objective translate has --body transformer, not " + std::string(autograd::name(config.body)));
+  }
   const std::string body = "--body " + std::string(autograd::name(config.body));
   if (!config.objective->causal()) {
     throw Error(Fault::usage, "--objective " + std::string(config.objective->name()) +
@@ -68,6 +77,10 @@ static void check_attention(const Config& config) {
   const nn::AttentionKind kind = config.attention;
   const std::string wish = "--attention " + std::string(autograd::name(kind));
   const bool causal = config.objective->causal();
+  if (config.objective->translates() && kind != nn::AttentionKind::softmax) {
+    throw Error(Fault::usage, wish + " has no form that reads a source: --objective " +
+                                  std::string(config.objective->name()) + " has softmax");
+  }
   if (kind == (causal ? nn::AttentionKind::nystrom : nn::AttentionKind::rfa)) {
     throw Error(Fault::usage, wish + " reads in " + (causal ? "both directions" : "one direction") +
                                   ", and --objective " + std::string(config.objective->name()) + " in " +
@@ -103,6 +116,9 @@ void check_choices(const Config& config, bool has_source) {
   };
   if (!config.answer_after.empty() && !config.objective->takes_answer_after()) {
     throw Error(Fault::usage, goes_with(&Task::takes_answer_after, "--answer-after"));
+  }
+  if (config.decoder_layers > 0 && !config.objective->translates()) {
+    throw Error(Fault::usage, goes_with(&Task::translates, "--decoder-layers"));
   }
   if (config.next_sentence && !config.objective->takes_next_sentence()) {
     throw Error(Fault::usage, goes_with(&Task::takes_next_sentence, "--next-sentence"));

@@ -41,7 +41,7 @@ nn::ModelConfig model_config(const Config& config, long vocabulary, long labels)
   model.vocabulary = vocabulary;
   model.causal = config.objective->causal();
   model.output.tie = config.tie;
-  model.output.token = config.objective->writes();
+  model.output.token = config.objective->writes() || config.objective->translates();
   model.output.masked = config.objective->fills();
   model.output.labels = config.objective->classes(config, labels);
   if (model.output.labels > 0) model.output.pooling = config.pooling;

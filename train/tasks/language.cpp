@@ -1,6 +1,6 @@
 // Language modelling: every token is predicted from those before it, or those of answers are from prompts and what the
 // answer has so far.
-#include "data/examples/answered_lines.h"
+#include "data/examples/line_pairs.h"
 #include "data/examples/windows.h"
 #include "train/tasks/config.h"
 #include "train/tasks/task.h"
@@ -28,6 +28,7 @@ class Language final : public Task {
     if (!config.answer_after.empty()) return std::make_unique<data::AnsweredLines>(tokens, config.context);
     return std::make_unique<data::Windows>(tokens, config.context, static_cast<std::uint64_t>(config.seed));
   }
+  bool counts_targets(const Config& config) const override { return !config.answer_after.empty(); }
   double count(const Config& config, double tokens, double lines) const override {
     return config.answer_after.empty() ? Task::count(config, tokens, lines) : lines;
   }

@@ -11,7 +11,8 @@ namespace primer::train {
 #define PRIMER_TASKS(ROW) \
   ROW(language_task)      \
   ROW(masked_task)        \
-  ROW(classify_task)
+  ROW(classify_task)      \
+  ROW(translate_task)
 
 #define PRIMER_DECLARE(task) const Task& task();
 PRIMER_TASKS(PRIMER_DECLARE)

@@ -51,6 +51,8 @@ class Task {
   virtual double targets(double length) const { return length; }
   /// What the loss is the mean over: "token", "line".
   virtual std::string_view unit() const { return "token"; }
+  /// Its targets are what is counted as read, not all tokens of its examples.
+  virtual bool counts_targets(const Config&) const { return false; }
   /// A model that knows its examples by heart shows only beside what it makes of the training part.
   virtual bool evaluates_training() const { return false; }
 
@@ -59,6 +61,8 @@ class Task {
   virtual bool writes() const { return false; }
   /// A position sees only itself and earlier ones.
   virtual bool causal() const { return false; }
+  /// Reads a source in both directions, and predicts every token of its target.
+  virtual bool translates() const { return false; }
   /// Predicts tokens that are hidden among others.
   virtual bool fills() const { return false; }
   /// Classes of the head on what a sequence is summed up in; `labels` are the text's. 0: no such head.

@@ -149,6 +149,7 @@ std::vector<double> Reader::log_probabilities(std::span<const std::vector<int>> 
 }
 
 std::vector<float> Reader::embed(std::span<const std::vector<int>> texts, Summary summary) {
+  if (run_.config.objective->translates()) refuse("reads a source beside every text");
   const auto pause = tape_.pause();
   const nn::Sequences in = batch_of(texts);
   const autograd::Tensor<float> x = run_.network->hidden(tape_, in);  // [B, T, C]

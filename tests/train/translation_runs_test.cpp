@@ -1,0 +1,164 @@
+// Runs that translate: planned, cut and resumed, translated with, evaluated, and what they refuse.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "tests/threads.h"
+#include "tests/train/process.h"
+#include "tests/train/small_run.h"
+#include "train/checkpoints/loaded_run.h"
+#include "train/use/translator.h"
+
+using namespace primer;
+using namespace primer::train;
+using Json = nlohmann::json;
+using primer::test::Threads;
+
+namespace {
+
+/// Words of the letters a to e with their letters in the other order, "abc\tcba", all different.
+std::string reversals(int count, int letters = 4) {
+  std::string text;
+  for (int i = 0; i < count; ++i) {
+    std::string word;
+    for (int rest = i * 37 + 11, k = 0; k < 2 + i % (letters - 1); ++k, rest /= 5)
+      word += static_cast<char>('a' + (rest + k) % 5);
+    text += word + "\t" + std::string(word.rbegin(), word.rend()) + "\n";
+  }
+  return text;
+}
+
+Options translating(Options more = {}) {
+  Options options = small({{"objective", "translate"}, {"label_smoothing", "0.1"}});
+  options.insert(options.end(), more.begin(), more.end());
+  return options;
+}
+
+const std::string trained =
+    " --objective translate --layers 1 --channels 32 --heads 2 --batch 32 --steps 400 --lr 0.005 --dropout 0 -q";
+
+}  // namespace
+
+TEST_CASE("a plan of translations counts their lines and targets, and says what is left out") {
+  const std::string text = reversals(40) + "\nonly\t\nab\tba\tmore\n";
+  const SurveyedText surveyed(text);
+  data::TextFacts facts = surveyed.facts;
+  const Config config = wishes({{"objective", "translate"}});
+  const Plan plan = make_plan(config, facts, read_text(config, surveyed.sources, facts, nullptr));
+  CHECK(plan.lines == 41);
+  CHECK(plan.config.context == 8);  // the longest side has four letters and a mark
+  CHECK(plan.config.scale_tokens);
+  CHECK(std::ranges::count(plan.notes, "1 line lacks one of the two sides, and is left out") == 1);
+  CHECK(std::ranges::count(plan.notes, "in 1 line a second tab follows; what stands behind it is left out") == 1);
+  CHECK(plan_text(plan).find("the targets of 41 lines\n") != std::string::npos);
+  const nn::ModelConfig model = model_config(plan.config, plan.tokenizer->vocabulary_size());
+  CHECK(model.decoder_layers == plan.config.layers);
+}
+
+TEST_CASE("a translator that is cut anywhere ends as the unbroken one, byte for byte") {
+  const Threads threads(1);
+  const Options options = translating({{"steps", "40"}});
+  const TrainedRun whole(reversals(90), options);
+  REQUIRE(whole.train().step == 40);
+  for (const long look : {0L, 9L, 30L, 61L}) {
+    const TrainedRun cut(reversals(90), options);
+    RaiseAt signal(look, SIGTERM);
+    REQUIRE(cut.train(signal).signal == SIGTERM);
+    cut.train();
+    CHECK(essence(cut, 40) == essence(whole, 40));
+  }
+}
+
+TEST_CASE("a translator is trained to the same weights on any number of threads") {
+  const auto weights = [&](int count) {
+    const Threads threads(count);
+    const TrainedRun run(reversals(200), translating({{"channels", "40"}, {"batch", "14"}, {"steps", "6"}}));
+    run.train();
+    return run.checkpoint(6, "model.safetensors") + run.metrics();
+  };
+  const std::string one = weights(1);
+  CHECK(weights(2) == one);
+  CHECK(weights(3) == one);
+}
+
+TEST_CASE("smoothed targets are trained, and told beside the plain loss, which evaluations are of") {
+  const Threads threads(1);
+  const auto last = [](const TrainedRun& run) {
+    const std::string log = run.metrics();
+    return Json::parse(log.substr(log.rfind('\n', log.size() - 2) + 1));
+  };
+  const TrainedRun smoothed(reversals(90), translating({{"dropout", "0"}}));
+  smoothed.train();
+  const Json line = last(smoothed);
+  const double V = 8, e = 0.1;  // letters a to e, a line feed, two marks
+  const double floor = -(1 - e + e / V) * std::log(1 - e + e / V) - (V - 1) * e / V * std::log(e / V);
+  CHECK(line.at("smoothed_loss").get<double>() > floor);
+  CHECK(line.at("smoothed_loss").get<double>() > line.at("loss").get<double>());
+  const TrainedRun plain(reversals(90), translating({{"dropout", "0"}, {"label_smoothing", "0"}}));
+  plain.train();
+  CHECK_FALSE(last(plain).contains("smoothed_loss"));
+  CHECK(last(plain).at("loss") != line.at("loss"));
+}
+
+TEST_CASE("a translator learns to turn words around, translates lines of a file, and is measured") {
+  const FreshDirectory here;
+  here.write("pairs.tsv", reversals(900));
+  REQUIRE(run_primer(here, "train pairs.tsv -o run" + trained).code == 0);
+  here.write("new.txt", "abc\n\n \ndeed\r\nab");
+  for (const char* const beam : {" --beam 1", "", " --beam 3 --length-penalty 1"}) {
+    const Outcome lines = run_primer(here, "translate run new.txt" + std::string(beam));
+    CHECK(lines.code == 0);
+    CHECK(lines.out == "cba\n\n\ndeed\nba\n");
+    CHECK(run_primer(here, "translate run" + std::string(beam), "cat new.txt |").out == lines.out);
+  }
+  const Outcome scored = run_primer(here, "translate run new.txt --scores");
+  CHECK(scored.out.starts_with("-0."));
+  CHECK(scored.out.find("\tcba\n") != std::string::npos);
+
+  const Outcome judged = run_primer(here, "eval run --json");
+  REQUIRE(judged.code == 0);
+  const Json json = Json::parse(judged.out);
+  CHECK(json.at("exact_match") >= 0.95);
+  CHECK(json.at("chrf") > 90);
+  CHECK(json.at("lines") == 90);
+  CHECK(run_primer(here, "eval run").out.find("\nBLEU        ") != std::string::npos);
+  here.write("other.tsv", "ab\tba\nab\tzz\n");
+  check_refusal(here, "eval run other.tsv", 3, "line 2");
+
+  check_refusal(here, "sample run", 2, "was trained with --objective translate and cannot go on with a text");
+  check_refusal(here, "fill run abc", 3, "fills no gaps");
+  check_refusal(here, "embed run new.txt", 3, "translate");
+  check_refusal(here, "classify run new.txt", 3, "translate");
+  check_refusal(here, "circuits run", 3, "translate");
+  check_refusal(here, "translate run none.txt", 3, "no such file");
+  check_refusal(here, "translate run new.txt --beam 0", 2, "--beam 0: expected a whole number from 1");
+  here.write("odd.txt", "abc\nxyz\n");
+  check_refusal(here, "translate run odd.txt", 3, "");
+}
+
+TEST_CASE("a translator begins with another's weights, and is trained from parallel files") {
+  const FreshDirectory here;
+  here.write("pairs.tsv", reversals(60));
+  here.write("one.txt", "ab\ncd\nabc\ne\nbb\nca\n");
+  here.write("two.txt", "ba\ndc\ncba\ne\nbb\nac\n");
+  const std::string shape = " --objective translate --layers 1 --channels 16 --heads 2 --batch 4 --steps 5 -q";
+  const Outcome joined = run_primer(here, "train --parallel one.txt two.txt --val-fraction 0.4 -o joined" + shape);
+  CAPTURE(joined.err);
+  REQUIRE(joined.code == 0);
+  CHECK(run_primer(here, "info joined").code == 0);
+  here.write("joined.tsv", "ab\tba\ncd\tdc\nabc\tcba\ne\te\nbb\tbb\nca\tac\n");
+  REQUIRE(run_primer(here, "train joined.tsv --val-fraction 0.4 -o tabs" + shape).code == 0);
+  CHECK(file_bytes(here / "joined/metrics.jsonl") == file_bytes(here / "tabs/metrics.jsonl"));
+  CHECK(run_primer(here, "train pairs.tsv -o next --init-from joined --steps 3 -q").code == 0);
+
+  check_refusal(here, "train --parallel one.txt -o no" + shape, 2, "--parallel");
+  check_refusal(here, "train --parallel one.txt two.txt -o no --steps 3", 2, "--objective translate");
+  check_refusal(here, "train pairs.tsv --parallel one.txt two.txt -o no" + shape, 2, "leave out 'pairs.tsv'");
+  check_refusal(here, "train --parallel one.txt pairs.tsv -o no" + shape, 3, "each line belongs to");
+  check_refusal(here, "train pairs.tsv -o no --init-from joined --objective lm --steps 3 -q", 2, "without a source");
+  check_refusal(here, "train one.txt -o no" + shape, 3, "line 1: it has no tab");
+  check_refusal(here, "train pairs.tsv -o no --attention linear" + shape, 2, "has softmax");
+  check_refusal(here, "train one.txt -o no --decoder-layers 2 --steps 3", 2, "goes with --objective translate");
+  CHECK_FALSE(std::filesystem::exists(here / "no"));
+}

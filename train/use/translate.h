@@ -1,0 +1,40 @@
+// Translations from a model that reads a source: greedy, or by beam search.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "autograd/tape.h"
+#include "data/tokenizers/tokenizer.h"
+#include "nn/model.h"
+
+namespace primer::train {
+
+/// How a translation is searched for.
+struct BeamSearch {
+  long width = 1;             // k, hypotheses of a source that are followed; 1: always the most probable token
+  double length_penalty = 0;  // a, for longer translations: see Translation::score
+};
+
+struct Translation {
+  std::vector<int> ids;        // without [EOS]
+  double log_probability = 0;  // ln p(ids and [EOS] | source), nats
+
+  /// ln p / ((5 + n) / 6)^a, n tokens with [EOS]. Wu et al.: Google's Neural Machine Translation System (2016),
+  /// equation 14, without coverage.
+  double score(double length_penalty) const;
+};
+
+/// The translation of each source with the highest score among those that a beam search ends with. Of every source k
+/// hypotheses grow side by side; of what they can be followed by, the 2 k most probable are looked at: those among the
+/// first k that end with [EOS] are translations, the first k others are followed. The search ends with k translations,
+/// or where the context ends, with an [EOS] behind each. Sutskever et al. 2014, section 3.2.
+///
+/// `sources` are ids without marks, each at most the context less one: [EOS] is put behind them. A tokenizer without
+/// the marks: Fault::input. A model whose output is not a number: Fault::checkpoint. Error(usage) from a model that
+/// reads no source; Error(memory) when there is no room for k states of each source.
+std::vector<Translation> translate(const nn::Model<float>& model, autograd::Tape<float>& tape,
+                                   const data::Tokenizer& tokenizer, std::span<const std::vector<int>> sources,
+                                   const BeamSearch& search);
+
+}  // namespace primer::train
