@@ -195,11 +195,18 @@ TEST_CASE("sequences of a state are copied, repeated and dropped with their sour
     };
     state->clear(3);
     go_on(2, texts.source());
-    state->copy(2, 0);
+    state->branch(2, 0);
     read[0] = read[2], sources[0] = 2;
     go_on(1);
+    state->branch(1, 3);  // one more
+    read.push_back(read[1]), sources.push_back(1);
+    go_on(1);
+    CHECK_THROWS_AS(state->branch(0, 4), Error);
     state->drop(1);
-    read[1] = read[2], sources[1] = 2;
+    read[1] = read[3], sources[1] = 1;
+    read.pop_back(), sources.pop_back();
+    state->drop(0);
+    read[0] = read[2], sources[0] = 2;
     read.pop_back(), sources.pop_back();
     go_on(1);
     state->clear(1);  // another source, and four texts from it
