@@ -58,7 +58,9 @@ TEST_CASE("the tensors that docs/watching.md lists are those that a model shows"
     CAPTURE(name(body));
     const bool attends = body == BodyKind::transformer;
     Names expected = listed();
-    std::erase_if(expected, [&](const auto& row) { return row.first.starts_with(attends ? "layers." : "blocks."); });
+    std::erase_if(expected, [&](const auto& row) {
+      return row.first.starts_with(attends ? "layers." : "blocks.") || row.first.starts_with("decoder.");
+    });
     for (const char* leaf : {"scores", "pattern"})
       if (attends) expected[std::string("blocks.N.attention.") + leaf] = "[B, H, T, T]";  // S is T: no cache
     ModelConfig config = small_config();
@@ -74,4 +76,33 @@ TEST_CASE("the tensors that docs/watching.md lists are those that a model shows"
     model.logits(random_ids(B * T, config.vocabulary, "tokens"), B);
     CHECK(text(everything.seen) == text(expected));
   }
+}
+
+TEST_CASE("the tensors of an encoder-decoder are those of two transformers, and of attention to the source") {
+  Names expected;
+  for (auto [name, shape] : listed()) {
+    if (name.starts_with("layers.")) continue;
+    if (name.starts_with("decoder.")) {
+      expected[name] = shape;
+      continue;
+    }
+    if (name.ends_with(".scores") || name.ends_with(".pattern")) shape = "[B, H, T, T]";
+    expected["decoder." + name] = shape;
+    expected["encoder." + name] = std::regex_replace(shape, std::regex("T"), "S");
+  }
+  CHECK(expected.size() == 31);
+  ModelConfig config = small_config();
+  config.decoder_layers = 1;
+  config.kv_heads = 1;
+  config.head_size = 7;
+  SmallModel<double> model(config);
+  Everything everything;
+  constexpr long B = 4, T = 5, S = 6;
+  everything.letters = {{B, "B"},   {T, "T"},   {S, "S"}, {config.channels, "C"}, {config.heads, "H"},
+                        {7, "K D"}, {14, "H D"}};
+  model.tape.observer = &everything;
+  const Ids source = random_ids(B * S, config.vocabulary, "source");
+  model.source = {source, S};
+  model.logits(random_ids(B * T, config.vocabulary, "tokens"), B);
+  CHECK(text(everything.seen) == text(expected));
 }
