@@ -24,6 +24,7 @@ Draft draft(const Recipe& recipe, NewRun& run, const std::function<void(const da
   draft.from = recipe.from;
   draft.sources = data::collect_sources(recipe.texts, spool);
   if (!own.empty()) data::hold_back(draft.sources, data::collect_sources(own, spool));
+  draft.sources.fields = json_fields(recipe.wishes);
   draft.facts = data::survey(draft.sources);
   if (found) found(draft.sources);
   const auto tokenizer = recipe.from ? recipe.from->tokenizer : make_tokenizer(recipe.wishes, draft.sources);
