@@ -26,7 +26,7 @@ std::vector<std::vector<std::string>> all_fields(const std::string& text, const 
   return all;
 }
 
-/// One line for each text, which stands among other fields.
+/// One line for each text, which stands among other fields; the last one has no line feed.
 std::string json_of(const std::vector<std::string>& texts) {
   std::string lines;
   for (std::size_t i = 0; i < texts.size(); ++i) {
@@ -34,7 +34,7 @@ std::string json_of(const std::vector<std::string>& texts) {
         "{\"id\": " + std::to_string(i) + ", \"text\": " + json_quoted(texts[i]) + ", \"more\": [{\"text\": 1}]}\n";
     if (i % 2 == 0) lines += " \t\r\n";
   }
-  return lines;
+  return lines.substr(0, lines.rfind('}') + 1);
 }
 
 /// What a text becomes: its tokens, their examples, what was counted.
