@@ -12,6 +12,7 @@ class Translate final : public Task {
  public:
   using Task::Task;
   data::TextForm form(const Config&) const override { return data::TextForm::translated_lines; }
+  std::string_view fields() const override { return "source,target"; }
   std::vector<std::string> specials() const override { return {"[BOS]", "[EOS]"}; }
   Room room(const Config&) const override {
     return {.fewest_tokens = 4, .fewest_places = 2, .framing = -2};  // a token of each side, and their marks
