@@ -42,16 +42,18 @@ class State {
 
   /// So many sequences that have all begun as the first one. Error(usage) as above.
   void repeat(long sequences) {
-    if (sequences < 0 || sequences > most_)
-      autograd::refuse("state",
-                       "expected " + std::to_string(most_) + " sequences or fewer, got " + std::to_string(sequences));
+    expect_room(sequences);
     sequences_ = sequences;
     for (long b = 1; b < sequences; ++b) copy(0, b);
   }
 
-  /// Puts what is kept of one sequence in the place of what is kept of another one, both below sequences(): a search
-  /// that goes on from the better ones only.
-  virtual void copy(long from, long to) = 0;
+  /// Lets sequence `to` be as sequence `from` is: one of sequences(), or the next one, for a search that goes on from
+  /// the better ones. Error(usage) as above.
+  void branch(long from, long to) {
+    expect_room(std::max(sequences_, to + 1));
+    sequences_ = std::max(sequences_, to + 1);
+    copy(from, to);
+  }
 
   /// Gives up sequence b; the last one takes its place.
   void drop(long b) {
@@ -64,6 +66,16 @@ class State {
   explicit State(long most) : most_(most) {}
   const long most_;  // sequences that there is room for
   long sequences_ = 0, past_ = 0;
+
+ private:
+  void expect_room(long sequences) const {
+    if (sequences < 0 || sequences > most_)
+      autograd::refuse("state",
+                       "expected " + std::to_string(most_) + " sequences or fewer, got " + std::to_string(sequences));
+  }
+
+  /// Puts what is kept of one sequence in the place of another one's.
+  virtual void copy(long from, long to) = 0;
 };
 
 template <class T>

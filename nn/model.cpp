@@ -104,7 +104,8 @@ Tensor<T> Model<T>::loss(Tape<T>& tape, const Sequences& in, const Targets& want
     if (masked) join((*masked)(rows).loss(targets, wanted.token_scale, score, wanted.smoothing));
   }
   if (!wanted.labels.empty())
-    join((*label)(x, in.lengths).loss(wanted.labels, wanted.label_scale, scores ? &scores->labels : nullptr));
+    join((*label)(x, in.lengths)
+             .loss(wanted.labels, wanted.label_scale, scores ? &scores->labels : nullptr, wanted.smoothing));
   if (!total) autograd::refuse("model", "a loss needs targets or labels");
   return total;
 }

@@ -19,7 +19,7 @@ struct Targets {
   double token_scale = 0;            // 1 / (tokens that count in the whole step)
   std::span<const int> labels = {};  // [B], in 0 ... K-1; none: no such loss
   double label_scale = 0;            // 1 / (labels that count in the whole step)
-  double smoothing = 0;              // of the tokens' targets: see cross_entropy
+  double smoothing = 0;              // of all targets, labels too: see cross_entropy
 };
 
 /// Sums over what counts in a loss.
@@ -27,11 +27,10 @@ struct Scores {
   Score tokens, labels;
 
   double token_loss() const { return mean(tokens.nll, tokens); }  // nats for each token that counts; 0 if none did
-  double smoothed_token_loss() const {
-    return mean(tokens.smoothed, tokens);
-  }  // with Targets::smoothing: it is trained
   double label_loss() const { return mean(labels.nll, labels); }
   double loss() const { return token_loss() + label_loss(); }
+  /// What is trained: the loss with Targets::smoothing.
+  double smoothed_loss() const { return mean(tokens.smoothed, tokens) + mean(labels.smoothed, labels); }
 
  private:
   static double mean(double sum, const Score& s) { return s.targets > 0 ? sum / static_cast<double>(s.targets) : 0; }

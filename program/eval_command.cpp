@@ -48,7 +48,8 @@ Verdict evaluate_part(LoadedRun& run, const EvalOptions& options, const data::To
   }
   autograd::Tape<float> tape;
   const TextTask task{run.config, *run.tokenizer};
-  Verdict verdict{evaluate(*run.network, tape, task, tokens, bytes, run.config.batch, options.batches)};
+  Verdict verdict;
+  verdict.evaluation = evaluate(*run.network, tape, task, tokens, bytes, run.config.batch, options.batches);
   if (verdict.evaluation.targets == 0) {
     throw autograd::Error(autograd::Fault::input, "there is nothing to evaluate: none of the " +
                                                       std::to_string(tokens.size()) +

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "autograd/kernels/rows.h"
 #include "autograd/parallel.h"
 
 namespace primer::autograd::PRIMER_COMPILED {
@@ -12,10 +13,7 @@ namespace primer::autograd::PRIMER_COMPILED {
 /// taken from the mean, in two passes: stable.
 template <bool centred, class T>
 void norm_row(const T* x, const T* w, const T* b, T epsilon, long C, T* y, T& mean, T& inverse) {
-  T total = 0;
-#pragma omp simd reduction(+ : total)
-  for (long c = 0; c < (centred ? C : 0); ++c) total += x[c];
-  const T m = centred ? total / static_cast<T>(C) : 0;
+  const T m = centred ? sum_row(x, C) / static_cast<T>(C) : 0;
   T squares = 0;
 #pragma omp simd reduction(+ : squares)
   for (long c = 0; c < C; ++c) squares += (x[c] - m) * (x[c] - m);

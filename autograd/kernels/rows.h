@@ -80,14 +80,4 @@ void softmax_row(const T* x, long n, T* y) {
   scale_row(y, 1 / total, n);
 }
 
-template <class T>
-T log_sum_exp_row(const T* x, long n) {
-  if (n == 0) return 0;
-  const T largest = max_row(x, n);
-  T total = 0;
-#pragma omp simd reduction(+ : total)
-  for (long i = 0; i < n; ++i) total += fast::exp(x[i] - largest);
-  return largest + std::log(total);
-}
-
 }  // namespace primer::autograd::PRIMER_COMPILED

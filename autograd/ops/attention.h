@@ -72,7 +72,7 @@ AttentionLayout<T> attention_layout(Tensor<T> qkv, const AttentionOptions& optio
   return layout;
 }
 
-/// Of queries, and keys and values side by side, keys first: q [B, T, H D], kv [B, S, 2 K D].
+/// Of queries, and another tensor that has keys and values side by side, keys first: q [B, T, H D], kv [B, S, 2 K D].
 template <class T>
 AttentionLayout<T> attention_layout(Tensor<T> q, Tensor<T> kv, const AttentionOptions& options) {
   if (kv.shape.rank != 3 || kv.shape[2] % 2 != 0)
@@ -161,13 +161,6 @@ Tensor<T> attention(Tensor<T> q, Tensor<T> k, Tensor<T> v, const AttentionOption
 template <class T>
 Tensor<T> attention(Tensor<T> qkv, const AttentionOptions& options) {
   return attention(attention_layout(qkv, options), options);
-}
-
-/// The same with keys and values side by side: q [B, T, H D], and another tensor kv [B, S, 2 K D], keys then values.
-template <class T>
-Tensor<T> attention(Tensor<T> q, Tensor<T> kv, const AttentionOptions& options) {
-  if (q.node == kv.node) refuse("attention", "expected two different tensors; copy one with scale(x, 1)");
-  return attention(attention_layout(q, kv, options), options);
 }
 
 // ---- the same from primitives: what attention is, and the way when its pattern is asked for -------------------------
@@ -291,7 +284,7 @@ void attention_examples(Table& table) {
         {"attention",
          {{{2, 75, H * 2}, {2, 67, K * 4}}, {{2, 7, H}, {2, 66, K * 2}}, {{2, 3, H * 3}, {2, 70, K * 6}}},
          {{{2, 3, H}, {2, 70, K * 2 + 1}}, {{2, 3, H}, {3, 70, K * 2}}, {{6, H}, {2, 70, K * 2}}}},
-        [cross](auto& in) { return attention(in[0], in[1], cross); },
+        [cross](auto& in) { return attention(attention_layout(in[0], in[1], cross), cross); },
         [=](auto& in) {
           const long E = in[1].shape[2] / 2;
           return textbook(in[0], slice(in[1], 2, 0, E), slice(in[1], 2, E, E), cross);

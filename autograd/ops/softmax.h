@@ -41,7 +41,8 @@ Tensor<T> log_softmax(Tensor<T> x) {
   const long n = x.shape.last();
   tape.split(x.shape.rows(), 10 * n, [=, p = x.data(), r = y.data()](long begin, long end, int) {
     for (long row = begin; row < end; ++row) {
-      const T lse = log_sum_exp_row(p + row * n, n);
+      const T largest = n > 0 ? max_row(p + row * n, n) : T(0);
+      const T lse = largest + std::log(exp_row(p + row * n, largest, n, r + row * n));
       for (long i = row * n; i < (row + 1) * n; ++i) r[i] = p[i] - lse;
     }
   });

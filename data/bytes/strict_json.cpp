@@ -97,7 +97,9 @@ class Events final : public nlohmann::json_sax<Json> {
 
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
     const auto lines = 1 + std::count(json_.begin(), json_.begin() + std::min(position, json_.size()), '\n');
-    throw JsonError("it is not valid JSON at byte " + std::to_string(position) + ", line " + std::to_string(lines));
+    const bool is_one = json_.find('\n') == std::string_view::npos;  // whose number the caller knows
+    throw JsonError("it is not valid JSON at byte " + std::to_string(position) +
+                    (is_one ? "" : ", line " + std::to_string(lines)));
   }
 
  private:

@@ -7,6 +7,7 @@
 
 #include "data/bytes/checksum.h"
 #include "data/examples/line_split.h"
+#include "data/text/json_lines.h"
 
 namespace primer::data {
 
@@ -14,25 +15,20 @@ namespace {
 
 /// Encodes one file, calling each(block) for what every block of it gives. Returns the checksum of the text, continued.
 template <class Each>
-std::uint32_t encode_file(const Source& source, const TextReading& reading, std::uint32_t checksum, Each&& each) {
-  TextReader reader(source);
-  const auto encoder = reading.encoder();
+std::uint32_t encode_file(const Source& source, const JsonFields& fields, const TextReading& reading,
+                          std::uint32_t checksum, Each&& each) {
+  const auto encoder = reading.encoder(fields);
   EncodedBlock out;
   const auto encode = [&](auto&& some) {
     out.tokens.clear();
     out.ends.clear();
     out.without_answer = out.overlapped = 0;
-    try {
-      some();
-    } catch (const Error& error) {  // it knows the place in the text, but not the file
-      throw Error(error.fault(), source.name() + ": " + error.what());
-    }
+    naming(source, some);
     each(out);
   };
-  for (std::string_view block = reader.next(); !block.empty(); block = reader.next()) {
-    checksum = crc32c(block, checksum);
+  checksum = each_block(source, {}, checksum, [&](std::string_view block) {  // the encoder knows the fields
     encode([&] { encoder->feed(block, out); });
-  }
+  });
   encode([&] { encoder->finish(out); });
   return checksum;
 }
@@ -99,19 +95,20 @@ EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFa
       record.tokens = 0;
       if (file_ && form_ == TextForm::stream) index_.push_back(record);
     };
-    header_.text_checksum = encode_file(sources.files[i], reading, header_.text_checksum, [&](const EncodedBlock& b) {
-      std::size_t at = 0;
-      for (const EncodedBlock::End& end : b.ends) {
-        record.tokens += end.at - at;
-        at = end.at;
-        end_record(end);
-      }
-      record.tokens += b.tokens.size() - at;
-      facts.without_answer += b.without_answer;
-      facts.overlapped += b.overlapped;
-      tokens += b.tokens.size();
-      if (file_) write(b.tokens);
-    });
+    header_.text_checksum =
+        encode_file(sources.files[i], sources.fields, reading, header_.text_checksum, [&](const EncodedBlock& b) {
+          std::size_t at = 0;
+          for (const EncodedBlock::End& end : b.ends) {
+            record.tokens += end.at - at;
+            at = end.at;
+            end_record(end);
+          }
+          record.tokens += b.tokens.size() - at;
+          facts.without_answer += b.without_answer;
+          facts.overlapped += b.overlapped;
+          tokens += b.tokens.size();
+          if (file_) write(b.tokens);
+        });
     file.tokens = with_marks(form_, tokens, examples, documents - documents_before);
     file.parts = form_ == TextForm::stream ? 0 : paired ? examples / 2 : examples;
     miscounted = miscounted || (expected && *expected != *file.tokens);

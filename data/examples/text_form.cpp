@@ -6,6 +6,7 @@
 
 #include "autograd/error.h"
 #include "data/bytes/utf8.h"
+#include "data/text/json_lines.h"
 #include "data/text/lines.h"
 
 namespace primer::data {
@@ -19,20 +20,17 @@ constexpr std::size_t longest_sentence = 1u << 16;  // bytes; a longer one is cu
 constexpr std::size_t most_labels = 10'000;
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v'; }
-bool is_blank(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return is_blank(c); });
-}
+bool is_space(char c) { return c == '\n' || is_blank(c); }
+bool is_blank(std::string_view text) { return std::ranges::all_of(text, is_space); }
 
-/// The label and the text of a line.
-std::pair<std::string_view, std::string_view> parts_of(std::string_view line, const LineCutter& lines) {
-  if (line.empty()) lines.refuse("it is empty; expected label<TAB>text");
-  const std::size_t tab = line.find('\t');
-  if (tab == std::string_view::npos) lines.refuse("it has no tab; expected label<TAB>text");
-  if (tab == 0) lines.refuse("it has no label before the tab");
-  if (printable(line.substr(0, tab)) != line.substr(0, tab)) lines.refuse("its label cannot be shown as text");
-  const std::string_view text = line.substr(tab + 1);
-  if (is_blank(text)) lines.refuse("it has no text after the tab");
-  return {line.substr(0, tab), text};
+/// The label and the text of a line, or nothing of one that is to be skipped.
+std::vector<std::string> label_and_text(std::string_view line, const JsonFields& fields, const LineCutter& lines) {
+  std::vector<std::string> parts = parts_of(line, fields, "label<TAB>text", lines);
+  if (parts.empty()) return parts;
+  if (parts[0].empty()) lines.refuse("it has no label");
+  if (printable(parts[0]) != parts[0]) lines.refuse("its label cannot be shown as text");
+  if (is_blank(parts[1])) lines.refuse("it has no text beside its label");
+  return parts;
 }
 
 /// All of a file is one run.
@@ -51,7 +49,8 @@ class Stream final : public ExampleEncoder {
 
 class LabelledLines final : public ExampleEncoder {
  public:
-  explicit LabelledLines(const TextReading& reading) : tokenizer_(*reading.tokenizer), labels_(*reading.labels) {}
+  LabelledLines(const TextReading& reading, const JsonFields& fields)
+      : tokenizer_(*reading.tokenizer), labels_(*reading.labels), fields_(fields) {}
 
   void feed(std::string_view block, EncodedBlock& out) override {
     lines_.feed(block, [&](std::string_view line) { encode(line, out); });
@@ -62,7 +61,9 @@ class LabelledLines final : public ExampleEncoder {
 
  private:
   void encode(std::string_view line, EncodedBlock& out) {
-    const auto [label, text] = parts_of(line, lines_);
+    const std::vector<std::string> parts = label_and_text(line, fields_, lines_);
+    if (parts.empty()) return;
+    const std::string &label = parts[0], &text = parts[1];
     const auto at = std::lower_bound(labels_.begin(), labels_.end(), label);
     if (at == labels_.end() || *at != label) lines_.refuse("'" + printable(label) + "' is none of the model's labels");
     try {
@@ -75,6 +76,7 @@ class LabelledLines final : public ExampleEncoder {
 
   const Tokenizer& tokenizer_;
   const std::vector<std::string>& labels_;
+  const JsonFields fields_;
   LineCutter lines_;
 };
 
@@ -82,12 +84,13 @@ class LabelledLines final : public ExampleEncoder {
 /// the full stop, exclamation and question mark of Chinese and Japanese.
 class Sentences final : public ExampleEncoder {
  public:
-  explicit Sentences(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+  /// `is_document`: all of the text is one document.
+  Sentences(const Tokenizer& tokenizer, bool is_document) : tokenizer_(tokenizer), is_document_(is_document) {}
 
   void feed(std::string_view block, EncodedBlock& out) override {
     for (const char c : block) {
       if (c == '\n') {
-        if (line_is_blank_) begins_document_ = true;
+        if (line_is_blank_ && !is_document_) begins_document_ = true;
         end_sentence(out);
         line_is_blank_ = true;
         continue;
@@ -123,6 +126,7 @@ class Sentences final : public ExampleEncoder {
   }
 
   const Tokenizer& tokenizer_;
+  const bool is_document_;
   std::string sentence_;
   bool line_is_blank_ = true;    // so far
   bool ended_ = false;           // the sentence ends if a blank follows
@@ -159,7 +163,6 @@ class AnsweredLines final : public ExampleEncoder {
     std::size_t prompt = 0, bytes = 0;  // tokens and bytes before the answer's first token
     for (; prompt < tokens.size() && bytes < begin; ++prompt) bytes += tokenizer_.token_text(tokens[prompt]).size();
     if (prompt == tokens.size()) {
-      const auto is_space = [](char c) { return c == '\n' || is_blank(c); };
       out.without_answer += std::ranges::all_of(line, is_space) ? 0 : 1;
       return;
     }
@@ -177,7 +180,8 @@ class AnsweredLines final : public ExampleEncoder {
 /// The sides of a line, each encoded by itself.
 class TranslatedLines final : public ExampleEncoder {
  public:
-  explicit TranslatedLines(const TextReading& reading) : tokenizer_(*reading.tokenizer) {}
+  TranslatedLines(const TextReading& reading, const JsonFields& fields)
+      : tokenizer_(*reading.tokenizer), fields_(fields) {}
 
   void feed(std::string_view block, EncodedBlock& out) override {
     lines_.feed(block, [&](std::string_view line) { encode(line, out); });
@@ -189,14 +193,15 @@ class TranslatedLines final : public ExampleEncoder {
  private:
   void encode(std::string_view line, EncodedBlock& out) {
     if (is_blank(line)) return;
-    const std::size_t tab = line.find('\t');
-    if (tab == std::string_view::npos) lines_.refuse("it has no tab; expected source<TAB>target");
-    const std::string_view source = line.substr(0, tab), rest = line.substr(tab + 1);
-    const std::string_view target = rest.substr(0, rest.find('\t'));
+    std::vector<std::string> sides = parts_of(line, fields_, "source<TAB>target", lines_);
+    if (const auto tab = sides[1].find('\t'); fields_.names.empty() && tab != std::string::npos) {
+      sides[1].resize(tab);
+      ++out.overlapped;
+    }
     std::vector<int> read, written;
     try {
-      if (!is_blank(source)) read = tokenizer_.encode(source);
-      if (!is_blank(target)) written = tokenizer_.encode(target);
+      if (!is_blank(sides[0])) read = tokenizer_.encode(sides[0]);
+      if (!is_blank(sides[1])) written = tokenizer_.encode(sides[1]);
     } catch (const Error& error) {
       lines_.refuse(error.what());
     }
@@ -204,7 +209,6 @@ class TranslatedLines final : public ExampleEncoder {
       ++out.without_answer;
       return;
     }
-    out.overlapped += target.size() < rest.size() ? 1 : 0;
     out.tokens.insert(out.tokens.end(), read.begin(), read.end());
     out.ends.push_back({out.tokens.size(), -1, true});
     out.tokens.insert(out.tokens.end(), written.begin(), written.end());
@@ -212,28 +216,71 @@ class TranslatedLines final : public ExampleEncoder {
   }
 
   const Tokenizer& tokenizer_;
+  const JsonFields fields_;
+  LineCutter lines_;
+};
+
+/// An encoder of a text, or, `is_document`, of one document of many. Labelled lines have the fields.
+std::unique_ptr<ExampleEncoder> encoder_of(const TextReading& reading, const JsonFields& fields, bool is_document) {
+  switch (reading.form) {
+    case TextForm::stream: break;
+    case TextForm::answered_lines: return std::make_unique<AnsweredLines>(reading);
+    case TextForm::sentences: return std::make_unique<Sentences>(*reading.tokenizer, is_document);
+    case TextForm::labelled_lines: return std::make_unique<LabelledLines>(reading, fields);
+    case TextForm::translated_lines: return std::make_unique<TranslatedLines>(reading, fields);
+  }
+  return std::make_unique<Stream>(*reading.tokenizer);
+}
+
+/// JSON lines, of each of which one field is a document. A stream goes on from one to the next; else each is a text of
+/// its own.
+class Documents final : public ExampleEncoder {
+ public:
+  Documents(const TextReading& reading, const JsonFields& fields)
+      : reading_(reading), fields_(fields), encoder_(encoder_of(reading, {}, true)) {}
+
+  void feed(std::string_view block, EncodedBlock& out) override {
+    lines_.feed(block, [&](std::string_view line) { encode(line, out); });
+  }
+  void finish(EncodedBlock& out) override {
+    lines_.finish([&](std::string_view line) { encode(line, out); });
+    encoder_->finish(out);
+  }
+
+ private:
+  void encode(std::string_view line, EncodedBlock& out) {
+    for (const std::string& field : fields_of(line, fields_, lines_)) {
+      try {
+        encoder_->feed(document_of(field), out);
+        if (reading_.form == TextForm::stream) continue;
+        encoder_->finish(out);
+        encoder_ = encoder_of(reading_, {}, true);
+      } catch (const Error& error) {
+        lines_.refuse(error.what());
+      }
+    }
+  }
+
+  const TextReading reading_;
+  const JsonFields fields_;
+  std::unique_ptr<ExampleEncoder> encoder_;
   LineCutter lines_;
 };
 
 }  // namespace
 
-std::unique_ptr<ExampleEncoder> TextReading::encoder() const {
-  switch (form) {
-    case TextForm::translated_lines: return std::make_unique<TranslatedLines>(*this);
-    case TextForm::stream: break;
-    case TextForm::answered_lines: return std::make_unique<AnsweredLines>(*this);
-    case TextForm::sentences: return std::make_unique<Sentences>(*tokenizer);
-    case TextForm::labelled_lines: return std::make_unique<LabelledLines>(*this);
-  }
-  return std::make_unique<Stream>(*tokenizer);
+std::unique_ptr<ExampleEncoder> TextReading::encoder(const JsonFields& fields) const {
+  const bool are_sides = form == TextForm::labelled_lines || form == TextForm::translated_lines;
+  if (fields.names.empty() || are_sides) return encoder_of(*this, fields, false);
+  return std::make_unique<Documents>(*this, fields);
 }
 
 std::vector<std::string> survey_labels(const Sources& sources) {
   std::set<std::string, std::less<>> labels;
   for (const Source& source : sources.files) {
     each_line(source, [&](std::string_view line, const LineCutter& lines) {
-      const std::string_view label = parts_of(line, lines).first;
-      if (!labels.contains(label)) labels.emplace(label);
+      std::vector<std::string> parts = label_and_text(line, sources.fields, lines);
+      if (!parts.empty()) labels.insert(std::move(parts[0]));
       if (labels.size() > most_labels) lines.refuse("more than " + std::to_string(most_labels) + " labels");
     });
   }

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "data/text/text.h"
 #include "data/tokenizers/tokenizer.h"
 
 namespace primer::data {
@@ -15,9 +16,9 @@ namespace primer::data {
 enum class TextForm : std::uint32_t {
   stream,            // tokens as they come: a file is one run of them
   sentences,         // documents parted by blank lines; a sentence ends with its line, or with . ! ? and a space
-  labelled_lines,    // label<TAB>text
+  labelled_lines,    // label<TAB>text, or two fields of a JSON line
   answered_lines,    // a line is one document of two runs: its prompt with the marker at the end, and its answer
-  translated_lines,  // source<TAB>target: a line is one document of two runs
+  translated_lines,  // source<TAB>target, or two fields of a JSON line: one document of two runs
 };
 
 /// The length of a text as it is divided and planned with: its tokens and what stands around them, which is [SEP]
@@ -69,9 +70,11 @@ struct TextReading {
 
   /// Encodes one text. Of labelled lines, a line without a tab, an empty one, one without a text or with an unknown
   /// label: Fault::input, with the line's number. Of lines with answers, those without the marker, or with nothing
-  /// behind it, are left out. Of source<TAB>target, blank lines and those with a blank side are left out, and what
-  /// stands behind a second tab; a line without a tab: Fault::input, with its number.
-  std::unique_ptr<ExampleEncoder> encoder() const;
+  /// behind it, are left out. Where fields are named the text is JSON lines: a field is a document, in which blank
+  /// lines part nothing, or what a line with a label or an answer says; what is wrong with a line: Fault::input, with
+  /// its number. Of source<TAB>target, blank lines and those with a blank side are left out, and what stands behind a
+  /// second tab; a line without a tab: Fault::input, with its number.
+  std::unique_ptr<ExampleEncoder> encoder(const JsonFields& fields = {}) const;
 
   /// How long a file of these facts is, with_marks(): what the tokenizer knows of a stream, or what was counted.
   std::optional<std::uint64_t> count(const FileFacts& facts) const {
@@ -79,7 +82,7 @@ struct TextReading {
   }
 };
 
-/// The distinct labels of label<TAB>text lines, in the order of their bytes. Lines that are not such, fewer than two
+/// The distinct labels of labelled lines, in the order of their bytes. Lines that are not such, fewer than two
 /// labels, more than 10,000: Fault::input, naming file and line.
 std::vector<std::string> survey_labels(const Sources& sources);
 

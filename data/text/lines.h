@@ -49,22 +49,25 @@ class LineCutter {
   std::uint64_t number_ = 0;  // lines before this one
 };
 
+/// Calls some(), whose errors know the place in the text, but not the source: it is named before them.
+template <class Some>
+void naming(const Source& source, Some&& some) {
+  try {
+    some();
+  } catch (const Error& error) {
+    throw Error(error.fault(), source.name() + ": " + error.what());
+  }
+}
+
 /// Calls line(text, cutter) for every line of a source. What is wrong with one names file and line.
 template <class Line>
 void each_line(const Source& source, Line&& line) {
   TextReader reader(source);
   LineCutter lines;
-  const auto named = [&](auto&& some) {
-    try {
-      some();
-    } catch (const Error& error) {
-      throw Error(error.fault(), source.name() + ": " + error.what());
-    }
-  };
   const auto see = [&](std::string_view text) { line(text, lines); };
   for (std::string_view block = reader.next(); !block.empty(); block = reader.next())
-    named([&] { lines.feed(block, see); });
-  named([&] { lines.finish(see); });
+    naming(source, [&] { lines.feed(block, see); });
+  naming(source, [&] { lines.finish(see); });
 }
 
 }  // namespace primer::data

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <map>
 
-#include "data/bytes/checksum.h"
+#include "data/text/json_lines.h"
 
 namespace primer::data {
 
@@ -195,13 +195,11 @@ TextFacts survey(const Sources& sources) {
       before = symbol;
       ++file.symbols;
     };
-    TextReader reader(source);
     SymbolReader symbols;
-    for (std::string_view block = reader.next(); !block.empty(); block = reader.next()) {
-      facts.checksum = crc32c(block, facts.checksum);
+    facts.checksum = each_block(source, sources.fields, facts.checksum, [&](std::string_view block) {
       file.bytes += block.size();
       symbols.feed(block, each);
-    }
+    });
     symbols.finish(each);
     facts.bytes += file.bytes;
     facts.symbols += file.symbols;

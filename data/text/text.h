@@ -27,10 +27,17 @@ struct Skipped {
   std::string reason;  // "hidden", "a link", "a run", "a build folder", "holds NUL bytes", ...
 };
 
+/// Which fields are read of a text in JSON lines: see json_lines.h. None: a text is read as it stands.
+struct JsonFields {
+  std::vector<std::string> names;
+  std::size_t labels = 0;  // the first so many of them are labels, not text
+};
+
 /// The files of a text, in their order, and what was left out.
 struct Sources {
   std::vector<Source> files;
   std::vector<Skipped> skipped;
+  JsonFields fields;            // of all files
   std::uint64_t bytes() const;  // of all files
   std::string summary() const;  // one line: "12 files, 345678 bytes; skipped 3 (2 hidden, 1 a link)"
 };
@@ -67,7 +74,7 @@ class TextReader {
 };
 
 struct FileFacts {
-  std::uint64_t bytes = 0;
+  std::uint64_t bytes = 0;              // of text: of JSON lines, what their fields hold
   std::uint64_t symbols = 0;            // code points and stray bytes
   std::optional<std::uint64_t> tokens;  // with marks, once a tokenizer has counted them: see EncodedText
   std::uint64_t parts = 0;              // sentences or lines, counted with the tokens
@@ -83,7 +90,7 @@ struct TextFacts {
   std::uint64_t control_bytes = 0;  // control characters other than tab, line feed, form feed, carriage return
   bool byte_order_mark = false;     // some file begins with U+FEFF
   bool carriage_returns = false;    // some line ends with CR LF
-  std::uint32_t checksum = 0;       // CRC32C of all bytes
+  std::uint32_t checksum = 0;       // CRC32C of all bytes of the files
   std::vector<Symbol> alphabet;     // the distinct symbols: code points in order, then stray bytes in order
 
   // Of labelled lines, and the lengths of lines with answers, once they were counted.
@@ -98,7 +105,7 @@ struct TextFacts {
                                      // translations behind which more stands
 };
 
-/// Reads the whole text once. Memory does not depend on its length.
+/// Reads the whole text once. Memory does not depend on its length. What is wrong with a JSON line: Fault::input.
 TextFacts survey(const Sources& sources);
 
 }  // namespace primer::data

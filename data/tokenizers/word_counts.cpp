@@ -6,6 +6,7 @@
 #include <cstring>
 #include <exception>
 
+#include "data/text/json_lines.h"
 #include "data/tokenizers/pieces.h"
 
 namespace primer::data {
@@ -147,22 +148,21 @@ WordCounts count_words(const Sources& sources, std::uint64_t most_bytes) {
   WordCounts counts;
   std::string stretch;
   for (const Source& source : sources.files) {
-    TextReader reader(source);
     std::size_t searched = 0;  // up to here the stretch has no safe cut
-    for (std::string_view block = reader.next(); !block.empty(); block = reader.next()) {
+    each_block(source, sources.fields, 0, [&](std::string_view block) {
       stretch += block;
-      if (stretch.size() < stretch_bytes) continue;
+      if (stretch.size() < stretch_bytes) return;
       std::size_t end = last_cut(stretch, searched, stretch.size());
       if (end == searched && stretch.size() < longest_stretch) {
         searched = stretch.size() - 8;  // what stands behind a cut is looked at too
-        continue;
+        return;
       }
       if (end == searched) end = stretch.size();
       count_stretch(std::string_view(stretch).substr(0, end), counts);
       stretch.erase(0, end);
       searched = 0;
       keep_within(counts, most_bytes);
-    }
+    });
     count_stretch(stretch, counts);
     stretch.clear();
     keep_within(counts, most_bytes);

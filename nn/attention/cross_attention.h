@@ -37,9 +37,9 @@ struct CrossAttention {
 
   CrossAttention(Parameters<T>& parameters, const std::string& path, const CrossAttentionOptions& o);
 
-  /// residual + attention(x, memory), without a residual what would be added; x and residual [B, T, C]. Every place sees
-  /// all real rows of its memory. Under `path` can be watched q [B, T, H D], k and v [B, S, K D] where they are made, z
-  /// [B, T, H D], scores and pattern: see softmax_attention.
+  /// residual + attention(x, memory), without a residual what would be added; x and residual [B, T, C]. Every place
+  /// sees all real rows of its memory. Under `path` can be watched q [B, T, H D], k and v [B, S, K D] where they are
+  /// made, z [B, T, H D], scores and pattern: see softmax_attention.
   Tensor<T> operator()(Tensor<T> residual, Tensor<T> x, const Memory<T>& memory) const;
 };
 

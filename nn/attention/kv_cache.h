@@ -67,6 +67,7 @@ class KvCache final : public State<T> {
     std::copy(source.lengths.begin(), source.lengths.end(), source_lengths_.begin());
   }
 
+ private:
   void copy(long from, long to) override {
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       const long filled = static_cast<long>(i) < layers_ ? std::min(past_, rows_) : source_length();
@@ -76,7 +77,6 @@ class KvCache final : public State<T> {
     source_lengths_[to] = source_lengths_[from];
   }
 
- private:
   static long node_count(const ModelConfig& c) { return c.layers * (c.decoder_layers > 0 ? 2 : 1); }
   long source_length() const { return past_ > 0 ? source_length_ : 0; }
   LayerCache<T> part(long i, long past) { return {{nullptr, &nodes_[i], {sequences_, rows_, width_}}, past}; }

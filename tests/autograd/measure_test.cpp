@@ -64,7 +64,8 @@ TEST_CASE("a fused op needs the arithmetic of its textbook, or less where that m
     for (const auto& shapes : c.example.shapes) {
       const double fused = taken(Memory::none, c.call, shapes).flop;
       const double spelled = taken(Memory::none, c.textbook, shapes).flop;
-      if (std::string(c.example.op) == "attention") CHECK(fused <= spelled);
+      const std::string op = c.example.op;
+      if (op == "attention" || op == "additive_scores") CHECK(fused <= spelled);
       else CHECK(fused == spelled);
       fused_with_products += fused > 0 ? 1 : 0;
     }

@@ -147,7 +147,7 @@ TEST_CASE("what cannot be lines with answers is refused") {
                            {{0, 2, -1, 0}, {2, 1, -1, 1}},
                            {{0, 0, -1, 0}, {0, 1, -1, 0}},
                            {{0, 2, -1, 0}, {2, 0, -1, 0}}}) {
-    CHECK(contains(refused(Fault::input, [&] { pairs(runs); }), "not of lines with answers"));
+    CHECK(contains(refused(Fault::input, [&] { pairs(runs); }), "not of lines with an answer"));
   }
 }
 

@@ -48,15 +48,15 @@ std::string row_of(const Batch& batch, long row) {
 
 /// Two lines, "abc" to "xy" and "d" to "vwz".
 TokenVector two_lines() {
-  return {{'a', 'b', 'c', 'x', 'y', 'd', 'v', 'w', 'z'},
-          {{0, 3, -1, 0}, {3, 2, -1, 0}, {5, 1, -1, 1}, {6, 3, -1, 1}}};
+  const std::vector<int> letters{'a', 'b', 'c', 'x', 'y', 'd', 'v', 'w', 'z'};
+  return TokenVector(letters, {{0, 3, -1, 0}, {3, 2, -1, 0}, {5, 1, -1, 1}, {6, 3, -1, 1}});
 }
 
 }  // namespace
 
 TEST_CASE("a line's sides stand around its first tab; what has no two sides is left out") {
   for (const std::size_t block : {1u, 5u, 1000u}) {
-    CHECK(shown("go\tgeh\r\n\n \t \nHi.\tHallo.\tCC-BY 2.0\nleft\t\n\tright\nlast\tletzte", 3, 1, block) ==
+    CHECK(shown("go\tgeh\r\n\n \t \nHi.\tHallo.\tCC-BY 2.0\nleft\t\n\tright\nlast\tletzte", 2, 1, block) ==
           "go>geh|Hi.>Hallo.|last>letzte|");
   }
   CHECK(contains(refused(Fault::input, [] { shown("a\tb\nno tab\n", 0, 0); }), "line 2: it has no tab"));
@@ -152,10 +152,11 @@ TEST_CASE("parallel files become one text, line by line") {
 
 TEST_CASE("tokens that are no lines of two sides, and a tokenizer without marks, are refused") {
   const auto tokenizer = make_byte_tokenizer(marks), plain = make_byte_tokenizer();
-  const TokenVector odd({'a', 'b'}, {{0, 2, -1, 0}}), none({}, {});
+  const TokenVector odd({'a', 'b'}, {{0, 2, -1, 0}}), none(std::vector<int>{});
   CHECK(contains(refused(Fault::input, [&] { TranslatedLines(odd, 8, *tokenizer); }), "not of lines with a trans"));
   CHECK(contains(refused(Fault::input, [&] { TranslatedLines(none, 8, *tokenizer); }), "no line with a translation"));
-  CHECK(contains(refused(Fault::input, [&] { TranslatedLines(two_lines(), 8, *plain); }), "no [BOS]"));
+  const TokenVector lines = two_lines();
+  CHECK(contains(refused(Fault::input, [&] { TranslatedLines(lines, 8, *plain); }), "no [BOS]"));
   const TemporaryFolder folder;
   const Sources sources = collect_sources({folder.put("text", "a\t\n\tb\n")});
   TextFacts facts = survey(sources);

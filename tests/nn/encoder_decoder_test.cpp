@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <string>
 #include <vector>
@@ -18,26 +19,23 @@ TEST_CASE("an encoder-decoder has these parameters, and each half begins by its 
   c.layers = c.decoder_layers = 1;
   c.kv_heads = 1;
   c.output.tie = true;
-  const std::map<std::string, Shape> block{
-      {"attention_norm.weight", {8}},    {"attention_norm.bias", {8}},          {"attention.qkv.weight", {16, 8}},
-      {"attention.qkv.bias", {16}},      {"attention.output.weight", {8, 8}},   {"attention.output.bias", {8}},
-      {"feed_forward_norm.weight", {8}}, {"feed_forward_norm.bias", {8}},       {"feed_forward.up.weight", {32, 8}},
-      {"feed_forward.up.bias", {32}},    {"feed_forward.down.weight", {8, 32}}, {"feed_forward.down.bias", {8}}};
-  const std::map<std::string, Shape> cross{{"cross_norm.weight", {8}},
-                                           {"cross_norm.bias", {8}},
-                                           {"cross_attention.query.weight", {8, 8}},
-                                           {"cross_attention.query.bias", {8}},
-                                           {"cross_attention.kv.weight", {8, 8}},
-                                           {"cross_attention.kv.bias", {8}},
-                                           {"cross_attention.output.weight", {8, 8}},
-                                           {"cross_attention.output.bias", {8}}};
   std::map<std::string, Shape> expected{{"token.weight", {V, 8}}};
+  const auto expect = [&](const std::string& path, Shape weight) {  // and a bias
+    expected[path + ".weight"] = weight;
+    expected[path + ".bias"] = {weight[0]};
+  };
   for (const std::string half : {"encoder.", "decoder."}) {
-    for (const auto& [path, shape] : block) expected[half + "blocks.0." + path] = shape;
     expected[half + "position.weight"] = {12, 8};
-    expected[half + "norm.weight"] = expected[half + "norm.bias"] = {8};
+    expect(half + "norm", {8});
+    for (const char* norm : {"attention_norm", "feed_forward_norm"}) expect(half + "blocks.0." + norm, {8});
+    expect(half + "blocks.0.attention.qkv", {16, 8});
+    expect(half + "blocks.0.attention.output", {8, 8});
+    expect(half + "blocks.0.feed_forward.up", {32, 8});
+    expect(half + "blocks.0.feed_forward.down", {8, 32});
   }
-  for (const auto& [path, shape] : cross) expected["decoder.blocks.0." + path] = shape;
+  expect("decoder.blocks.0.cross_norm", {8});
+  for (const char* part : {"query", "kv", "output"})
+    expect(std::string("decoder.blocks.0.cross_attention.") + part, {8, 8});
   for (const long own : {0L, V + 2}) {
     c.source_vocabulary = own;
     if (own > 0) expected["encoder.token.weight"] = {own, 8};
@@ -51,6 +49,8 @@ TEST_CASE("an encoder-decoder has these parameters, and each half begins by its 
       CHECK(got[path] == shape);
     }
     CHECK(model.gpt.body->position_count() == 2 * 12 * 8);
+    CHECK(c.encoder().residual_deviation() == doctest::Approx(0.02 / std::sqrt(2)));
+    CHECK(c.decoder().residual_deviation() == doctest::Approx(0.02 / std::sqrt(3)));  // cross-attention writes as well
   }
 }
 
@@ -62,8 +62,16 @@ TEST_CASE_TEMPLATE("decoding from a state gives the logits of the whole text, wh
     model.stir();
     const auto whole = logits(model, texts.tokens, texts.B, texts.source());
     CHECK(apart(at_place(whole, texts.B, 0), at_place(whole, texts.B, T - 1)) > 0.01);  // there is something to miss
+    struct Everything : Observer<N> {
+      bool wants(std::string_view, std::string_view) override { return true; }
+      Tensor<N> see(std::string_view path, std::string_view leaf, Tensor<N> x) override {
+        if (path.ends_with("cross_attention") && leaf == "pattern") CHECK(x.shape[3] == S);
+        return x;
+      }
+    } everything;
     const auto state = model.gpt.body->state(texts.B);
-    for (const std::vector<long>& pieces : {std::vector<long>(T, 1), {4, 5}, {6, 1, 2}, {T}}) {
+    for (const std::vector<long>& pieces : {std::vector<long>(T, 1), {4, 5}, {6, 1, 2}, {T}, {4, 1, 4}}) {
+      model.tape.observer = pieces.size() == 3 ? &everything : nullptr;
       state->clear(texts.B);
       long t = 0;
       for (const long n : pieces) {
@@ -101,11 +109,18 @@ TEST_CASE("sequences of a state are copied, repeated and dropped with their sour
     };
     state->clear(3);
     go_on(2, texts.source());
-    state->copy(2, 0);
+    state->branch(2, 0);
     read[0] = read[2], sources[0] = 2;
     go_on(1);
+    state->branch(1, 3);  // one more
+    read.push_back(read[1]), sources.push_back(1);
+    go_on(1);
+    CHECK_THROWS_AS(state->branch(0, 4), Error);
     state->drop(1);
-    read[1] = read[2], sources[1] = 2;
+    read[1] = read[3], sources[1] = 1;
+    read.pop_back(), sources.pop_back();
+    state->drop(0);
+    read[0] = read[2], sources[0] = 2;
     read.pop_back(), sources.pop_back();
     go_on(1);
     state->clear(1);  // another source, and four texts from it
@@ -232,22 +247,6 @@ TEST_CASE("attention to a source is the sum of what its heads bring, each alone"
     for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += part.data()[i];
   }
   CHECK(apart({y.data(), y.data() + y.size()}, sum) < 1e-13);
-}
-
-TEST_CASE("scaled token rows begin with deviation C^-1/2 and enter times sqrt(C)") {
-  ModelConfig config{.vocabulary = 500, .context = T, .layers = 1, .channels = 64, .output = {.tie = false}};
-  config.scale_tokens = true;
-  SmallModel<double> scaled(config);
-  const auto rows = scaled.parameters.at("token.weight");
-  double squares = 0;
-  for (long i = 0; i < rows.size(); ++i) squares += rows.data()[i] * rows.data()[i];
-  CHECK(squares * 64 / static_cast<double>(rows.size()) == doctest::Approx(1).epsilon(0.03));
-  config.scale_tokens = false;
-  SmallModel<double> plain(config);
-  std::copy_n(scaled.parameters.values(), scaled.parameters.size(), plain.parameters.values());
-  for (long i = 0; i < rows.size(); ++i) plain.parameters.at("token.weight").data()[i] *= 8;
-  const Ids tokens = random_ids(2 * T, 500, "tokens");
-  CHECK(apart(scaled.logits(tokens, 2), plain.logits(tokens, 2)) < 1e-13);
 }
 
 TEST_CASE("an encoder-decoder refuses what it cannot read, and says why") {

@@ -158,8 +158,8 @@ struct Golden {
     const autograd::Tensor<T> loss = model.loss(tape, sequences_of(batch), both, &scores);
     if (predicts) CHECK(scores.tokens.targets == std::lround(1 / both.token_scale));
     if (!classes.empty()) CHECK(scores.labels.targets == std::lround(1 / both.label_scale));
-    CHECK(scores.smoothed_token_loss() + scores.label_loss() == doctest::Approx(loss.item()).epsilon(1e-6));
-    CHECK((scores.loss() == scores.smoothed_token_loss() + scores.label_loss()) == (smoothing == 0));
+    CHECK(scores.smoothed_loss() == doctest::Approx(loss.item()).epsilon(1e-6));
+    CHECK((scores.loss() == scores.smoothed_loss()) == (smoothing == 0));
     tape.backward(loss);
     parameters.settle();
     return loss.item();

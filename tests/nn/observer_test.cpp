@@ -215,7 +215,7 @@ TEST_CASE("with a replaced head the gradients agree with finite differences") {
 
 TEST_CASE("the watched way equals the fused one in loss and gradients to 1e-12, dropout and padding included") {
   using primer::nn::AttentionKind;
-  std::vector<ModelConfig> configs(10, small_config());
+  std::vector<ModelConfig> configs(12, small_config());
   const AttentionKind kinds[] = {AttentionKind::linear,  AttentionKind::favor,  AttentionKind::rfa,
                                  AttentionKind::nystrom, AttentionKind::linear, AttentionKind::favor};
   for (long i = 0; i < 6; ++i) configs[4 + i].attention = kinds[i], configs[4 + i].causal = i < 3;
@@ -226,6 +226,11 @@ TEST_CASE("the watched way equals the fused one in loss and gradients to 1e-12, 
   configs[3].position = Position::qk;
   configs[3].qk_norm = true;
   configs[3].head_size = 3;
+  configs[10].decoder_layers = 3;
+  configs[11].decoder_layers = 3;
+  configs[11].kv_heads = 1;
+  configs[11].norm = NormPlace::post;
+  const Ids source = random_ids(3 * 66, 17, "source"), source_lengths = {12, 66, 65};
   for (ModelConfig& config : configs) {
     config.dropout = 0.25;
     SmallModel<double> model(config);
@@ -236,6 +241,7 @@ TEST_CASE("the watched way equals the fused one in loss and gradients to 1e-12, 
     for (long i = 0; i < batch * length; ++i)
       if (i % length >= lengths[i / length]) wanted[i] = -1;
     model.tape.noise = {2, 3, 4, batch};
+    if (config.decoder_layers > 0) model.source = {source, 66, source_lengths};
     const double fused = model.run(ids, wanted, batch, lengths);
     const auto gradients = model.gradients();
     for (const char* leaf : {"q", "k", "v", "scores", "pattern", "z"}) {
@@ -245,7 +251,8 @@ TEST_CASE("the watched way equals the fused one in loss and gradients to 1e-12, 
       CHECK(model.run(ids, wanted, batch, lengths) == doctest::Approx(fused).epsilon(1e-12));
       CHECK(apart(gradients, model.gradients()) < 1e-12);
       const bool is_there = config.attention != AttentionKind::nystrom || leaf != std::string("scores");
-      CHECK(watcher.seen.size() == (is_there ? 2 : 0));
+      const long layers = config.layers + 2 * config.decoder_layers;  // of attention
+      CHECK(std::ssize(watcher.seen) == (is_there ? layers : 0));
     }
   }
 }

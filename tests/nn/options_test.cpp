@@ -311,3 +311,19 @@ TEST_CASE("a batch that does not fit its model is refused") {
   CHECK_THROWS_AS(loss(ids, ids, 2, length, {length + 1, 1}), Error);
   CHECK_THROWS_AS(loss(ids, ids, 2, length, {-1, 1}), Error);
 }
+
+TEST_CASE("scaled token rows begin with deviation C^-1/2 and enter times sqrt(C)") {
+  ModelConfig config{.vocabulary = 500, .context = 9, .layers = 1, .channels = 64, .output = {.tie = false}};
+  config.scale_tokens = true;
+  SmallModel<double> scaled(config);
+  const auto rows = scaled.parameters.at("token.weight");
+  double squares = 0;
+  for (long i = 0; i < rows.size(); ++i) squares += rows.data()[i] * rows.data()[i];
+  CHECK(squares * 64 / static_cast<double>(rows.size()) == doctest::Approx(1).epsilon(0.03));
+  config.scale_tokens = false;
+  SmallModel<double> plain(config);
+  std::copy_n(scaled.parameters.values(), scaled.parameters.size(), plain.parameters.values());
+  for (long i = 0; i < rows.size(); ++i) plain.parameters.at("token.weight").data()[i] *= 8;
+  const Ids tokens = random_ids(2 * 9, 500, "tokens");
+  CHECK(apart(scaled.logits(tokens, 2), plain.logits(tokens, 2)) < 1e-13);
+}

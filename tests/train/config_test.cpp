@@ -207,7 +207,7 @@ TEST_CASE("a refusal is one short line, whatever the file holds") {
 }
 
 TEST_CASE("numbers that are none are refused") {
-  CHECK(contains(refusal(R"({"lr": nan})"), "it is not valid JSON at byte 9, line 1"));
+  CHECK(contains(refusal(R"({"lr": nan})"), "it is not valid JSON at byte 9"));
   CHECK(contains(refusal(R"({"lr": 1e999})"), "my.json"));
   Config config;
   for (const char* text : {"nan", "inf", "-inf", "1e999", "", " 1", "1 ", "0x10", "1,5", "--1", "+1"}) {

@@ -48,7 +48,7 @@ TEST_CASE("a plan of translations counts their lines and targets, and says what 
   const Plan plan = make_plan(config, facts, read_text(config, surveyed.sources, facts, nullptr));
   CHECK(plan.lines == 41);
   CHECK(plan.config.context == 8);  // the longest side has four letters and a mark
-  CHECK(plan.config.scale_tokens);
+  CHECK(plan.config.bias);
   CHECK(std::ranges::count(plan.notes, "1 line lacks one of the two sides, and is left out") == 1);
   CHECK(std::ranges::count(plan.notes, "in 1 line a second tab follows; what stands behind it is left out") == 1);
   CHECK(plan_text(plan).find("the targets of 41 lines\n") != std::string::npos);

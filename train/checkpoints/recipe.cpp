@@ -27,12 +27,16 @@ Draft draft(const Recipe& recipe, NewRun& run, const std::function<void(const da
         "--parallel SOURCE TARGET is the text of --objective translate: leave out " +
             (recipe.texts.empty() ? "it, or take that objective" : "'" + data::printable(recipe.texts.front()) + "'"));
   }
+  if (joins && !recipe.wishes.field.empty()) {
+    throw autograd::Error(autograd::Fault::usage, "--field reads JSON lines, and --parallel plain ones: leave out one");
+  }
   const std::string spool = stdin_given > 0 || joins ? run.staging().spool() : std::string();
   Draft draft;
   draft.from = recipe.from;
   if (joins) draft.sources.files = {data::join_parallel(recipe.parallel[0], recipe.parallel[1], spool)};
   else draft.sources = data::collect_sources(recipe.texts, spool);
   if (!own.empty()) data::hold_back(draft.sources, data::collect_sources(own, joins ? std::string() : spool));
+  draft.sources.fields = json_fields(recipe.wishes);
   draft.facts = data::survey(draft.sources);
   if (found) found(draft.sources);
   const auto tokenizer = recipe.from ? recipe.from->tokenizer : make_tokenizer(recipe.wishes, draft.sources);

@@ -22,7 +22,7 @@ constexpr bool FITS = true, FIXED = false;
 bool is_choice(std::string_view choice, std::string_view text) {
   if (choice == "PATH") return text.find_first_of("/.") != std::string_view::npos && data::printable(text) == text;
   if (choice == "bpe:SIZE") return bpe_size(text) > 0;
-  if (choice == "TEXT") return data::printable(text) == text;
+  if (choice == "TEXT" || choice == "NAMES") return data::printable(text) == text;
   return choice == text;
 }
 
@@ -178,7 +178,7 @@ std::string expected(const Field& field, std::string_view text) {
     if (choice == "bpe:SIZE") {
       all += " (" + std::to_string(data::fewest_bpe_tokens) + " to " + std::to_string(data::most_bpe_tokens) + ")";
     }
-    if (choice == "TEXT") all += " in printable characters";
+    if (choice == "TEXT" || choice == "NAMES") all += " in printable characters";
     if (choice == "PATH") all += " (with a / or a dot in it: ./NAME)";
   }
   if (text.starts_with("bpe")) return all;  // it lacks its size
@@ -233,6 +233,10 @@ void set(Config& config, const Field& field, std::string_view text, ChosenBy sou
 }
 
 std::string value_text(const Config& config, const Field& field) { return field.text(config); }
+
+data::JsonFields json_fields(const Config& config) {
+  return {split<std::string>(config.field, ','), config.objective->has_labels() ? 1u : 0u};
+}
 
 const Field& field_at(const Config& config, const void* place) {
   for (const Field& field : fields()) {

@@ -27,13 +27,15 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
 // WORD(name, default, FITS or FIXED, group, help): a value of an enumeration with names, or a task
 // LIST(name, FIXED, group, help): paths
 // TEXT(name, default, "a|b|c", FITS or FIXED, group, help): text; bpe:SIZE among the choices stands for bpe: and a
-// number of tokens, PATH for any word with a slash or a dot, TEXT for any text of a line
+// number of tokens, PATH for any word with a slash or a dot, TEXT and NAMES for any text of a line
 #define PRIMER_CONFIG_FIELDS(INTEGER, NUMBER, SWITCH, WORD, TEXT, LIST)                                                \
   WORD(objective, Objective(), FIXED, "Task", objective_help())                                                        \
   SWITCH(next_sentence, false, FIXED, "Task",                                                                          \
          "mlm: learn too whether a sentence follows another; blank lines part documents")                              \
   TEXT(answer_after, "", "TEXT", FIXED, "Task",                                                                        \
        "lm: a line is an example, and only what stands behind this text, to the end of its line, is learned")          \
+  TEXT(field, "", "NAMES", FIXED, "Task",                                                                              \
+       "texts are JSON lines, and this field of each is a document; classify and translate: two, such as label,text")  \
   TEXT(tokenizer, "char", "char|byte|bpe:SIZE|PATH", FITS, "Task",                                                     \
        "a token is a Unicode character, a byte, one of SIZE pieces learned from the text, or as a file says")          \
   NUMBER(val_fraction, 0.1, 0, 0.9, FITS, "Task",                                                                      \
@@ -63,8 +65,8 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
   SWITCH(bias, false, FITS, "Model", "biases in linear and norm layers; a BERT has them")                              \
   WORD(position, nn::Position::learned, FIXED, "Transformer", "how a position is told to the model")                   \
   NUMBER(position_scale, 1, 0, 1000, FITS, "Transformer", "amplitude of sinusoidal positions")                         \
-  SWITCH(scale_tokens, false, FITS, "Transformer",                                                                     \
-         "token rows are multiplied by sqrt(channels), as a translator's are")                                         \
+  SWITCH(scale_tokens, false, FIXED, "Transformer",                                                                    \
+         "token rows are multiplied by sqrt(channels), as in Vaswani et al. 2017")                                     \
   NUMBER(rope_theta, 10000, 1, 1e12, FIXED, "Transformer", "base of the angles of rotary positions")                   \
   WORD(norm, nn::NormPlace::pre, FITS, "Transformer", "where norms stand: before each sublayer; after, as in a BERT")  \
   WORD(norm_kind, nn::NormKind::layer, FIXED, "Transformer",                                                           \
@@ -209,6 +211,9 @@ Config inherit_model(const Config& wishes, const Config& source, std::string_vie
 
 /// Throws Fault::usage on switches that do not go together. `has_source`: the training begins with another's weights.
 void check_choices(const Config& config, bool has_source);
+
+/// What --field names: see check_choices, which knows whether it can be.
+data::JsonFields json_fields(const Config& config);
 
 /// Something is kept for validation, or given for it.
 inline bool validates(const Config& config) { return config.val_fraction > 0 || !config.validation.empty(); }

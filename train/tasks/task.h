@@ -39,6 +39,8 @@ class Task {
   virtual std::vector<std::string> specials() const { return {}; }
   /// The text's lines carry labels, whose names belong to the model.
   virtual bool has_labels() const { return false; }
+  /// As many names as --field takes, for a message. A label is the first.
+  virtual std::string_view fields() const { return has_labels() ? "label,text" : "text"; }
   virtual Room room(const Config& config) const = 0;
 
   // ---- the examples

@@ -12,6 +12,7 @@ class Translate final : public Task {
  public:
   using Task::Task;
   data::TextForm form(const Config&) const override { return data::TextForm::translated_lines; }
+  std::string_view fields() const override { return "source,target"; }
   std::vector<std::string> specials() const override { return {"[BOS]", "[EOS]"}; }
   Room room(const Config&) const override {
     return {.fewest_tokens = 4, .fewest_places = 2, .framing = -2};  // a token of each side, and their marks
@@ -31,9 +32,10 @@ class Translate final : public Task {
     if (model.decoder_layers == 0) model.decoder_layers = config.layers;
   }
   void fit(Config& config) const override {
-    // Vaswani et al. 2017: sections 3.3 to 3.5.
+    // The paper multiplies token rows by sqrt(C) too (section 3.4). Here it is a choice: on 20,000 dates, 1000 steps of
+    // 1 + 1 layers of 64 channels, the validation loss is 0.318 with it and 0.0012 without (at three times the rate
+    // 0.023 and 0.0003): an output that is tied to such rows begins by repeating what was read.
     if (fitted(config, &Config::bias)) config.bias = true;
-    if (fitted(config, &Config::scale_tokens)) config.scale_tokens = true;
   }
 };
 

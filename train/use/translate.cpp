@@ -149,7 +149,8 @@ std::vector<Translation> translate(const nn::Model<float>& model, autograd::Tape
       const std::span<const float> z(logits.data() + i * V, V);
       const double before = live[i].log_probability - log_sum_exp(z);
       for (int id = is_last ? eos : 0; id < (is_last ? eos + 1 : static_cast<int>(V)); ++id) {
-        if (id != bos) best[live[i].source].offer({before + static_cast<double>(z[static_cast<std::size_t>(id)]), id, i});
+        if (id != bos)
+          best[live[i].source].offer({before + static_cast<double>(z[static_cast<std::size_t>(id)]), id, i});
       }
     }
     std::vector<Candidate> chosen;  // of all sources
@@ -169,8 +170,8 @@ std::vector<Translation> translate(const nn::Model<float>& model, autograd::Tape
 
   std::vector<Translation> result;
   for (const auto& translations : ended) {
-    result.push_back(*std::ranges::max_element(
-        translations, {}, [&](const Translation& t) { return t.score(search.length_penalty); }));
+    result.push_back(*std::ranges::max_element(translations, {},
+                                               [&](const Translation& t) { return t.score(search.length_penalty); }));
   }
   return result;
 }

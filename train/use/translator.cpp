@@ -14,8 +14,7 @@ using autograd::Fault;
 
 Translator::Translator(LoadedRun& run) : run_(run) {
   if (run.config.objective->translates()) return;
-  throw Error(Fault::input, data::printable(run.paths.directory) +
-                                " holds a model that was trained with --objective " +
+  throw Error(Fault::input, data::printable(run.paths.directory) + " holds a model that was trained with --objective " +
                                 std::string(run.config.objective->name()) + " and does not translate");
 }
 
