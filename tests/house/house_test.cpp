@@ -199,8 +199,8 @@ static long lines_without_examples(const Source& s) {
 }
 
 TEST_CASE(
-    "the core stays small: autograd, nn and optim within 5,590 lines without kernels and examples, kernels "
-    "within 1,530") {
+    "the core stays small: autograd, nn and optim within 6,280 lines without kernels and examples, kernels "
+    "within 1,705") {
   const std::set<std::string> kernels{"autograd/vector_math.h", "autograd/blas.h", "autograd/blas.cpp",
                                       "autograd/product.h", "autograd/product.cpp"};
   std::map<std::string, long> lines;
@@ -212,8 +212,8 @@ TEST_CASE(
   MESSAGE("autograd " << lines["autograd"] << ", nn " << lines["nn"] << ", optim " << lines["optim"] << ": " << total
                       << " lines, and kernels " << lines["kernels"]);
   CHECK(total > 1000);
-  CHECK(total <= 5590);
-  CHECK(lines["kernels"] <= 1530);
+  CHECK(total <= 6280);
+  CHECK(lines["kernels"] <= 1705);
 }
 
 TEST_CASE("studies stay small: all within 8,530 lines, the laboratory 960, the gap 820, a study 250") {
