@@ -159,3 +159,34 @@ TEST_CASE("a recurrent encoder-decoder refuses what it cannot read, and says why
   no_model("with input feeding, got none", [](auto& c) { c.align = Align::none, c.input_feeding = true; });
   no_model("with input feeding, got additive", [](auto& c) { c.align = Align::additive, c.input_feeding = true; });
 }
+
+TEST_CASE("dropout between layers hides other channels at every step, also where steps follow one another") {
+  struct Hidden : Observer<double> {
+    std::vector<std::vector<bool>> rows;  // which channels of a sequence at a step
+
+    bool wants(std::string_view path, std::string_view leaf) override {
+      return path == "decoder.layers.1" && leaf == "output";
+    }
+    Tensor<double> see(std::string_view, std::string_view, Tensor<double> x) override {
+      for (long i = 0; i < x.size(); i += x.shape.last()) {
+        rows.emplace_back();
+        for (long c = 0; c < x.shape.last(); ++c) rows.back().push_back(x.data()[i + c] == 0);
+      }
+      return x;
+    }
+  };
+  const Texts texts(1);
+  for (const bool feeds : {false, true}) {
+    ModelConfig config = config_of(Align::general, feeds);
+    config.channels = 64;
+    config.dropout = 0.5;
+    SmallModel<double> model(config);
+    Hidden hidden;
+    model.tape.observer = &hidden;
+    model.source = texts.source();
+    model.run(texts.tokens, texts.tokens, 1);
+    CHECK(hidden.rows.size() == T);
+    for (std::size_t a = 0; a < hidden.rows.size(); ++a)
+      for (std::size_t b = 0; b < a; ++b) CHECK(hidden.rows[a] != hidden.rows[b]);
+  }
+}
