@@ -21,9 +21,9 @@ struct Batch {
   std::vector<int> lengths;         // [B], the real length of each, 1 ... T
   std::vector<int> segments;        // [B, T], 0 or 1; empty where examples have one part only
   std::vector<int> labels;          // [B], -1 is not counted; empty where examples have none
-  long source_length = 0;           // S, 0 where examples have no source
-  std::vector<int> sources;         // [B, S], padded at the end with token 0
-  std::vector<int> source_lengths;  // [B], the real length of each, 1 ... S
+  long source_length = 0;                // S, 0 where examples have no source
+  std::vector<int> sources = {};         // [B, S], padded at the end with token 0
+  std::vector<int> source_lengths = {};  // [B], the real length of each, 1 ... S
   bool padded = false;              // some length is below T
   long target_count() const;        // targets that count
   long label_count() const;         // labels that count

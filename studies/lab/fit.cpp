@@ -58,13 +58,8 @@ std::vector<double> fit(Net<T>& net, const Fit& how, train::Interruption& interr
 }
 
 data::Batch empty_batch(long sequences, long length) {
-  data::Batch batch;
-  batch.sequences = sequences;
-  batch.length = length;
-  batch.tokens.assign(sequences * length, 0);
-  batch.targets.assign(sequences * length, -1);
-  batch.lengths.assign(sequences, static_cast<int>(length));
-  return batch;
+  const std::vector<int> tokens(sequences * length, 0), targets(sequences * length, -1), lengths(sequences, length);
+  return {sequences, length, tokens, targets, lengths, {}, {}};
 }
 
 template <class T>
