@@ -14,6 +14,12 @@ namespace {
 // floats with that depth) that stay in the last one, from where they are read in order.
 constexpr long most_depth = 512, most_columns = 1024;
 
+/// The length of the parts that k >= 1 is cut into: the sum of each is made in the order of k, then they are added up.
+long depth_of(long k) {
+  const long parts = (k + most_depth - 1) / most_depth, even = (k + parts - 1) / parts;
+  return (even + 15) / 16 * 16;
+}
+
 /// Room for two packed parts of b: while one is read, who is done already packs the next.
 template <class T>
 T* packing_space(std::optional<Region>& region) {
@@ -49,8 +55,7 @@ void tiles_of_thread(long m, long n, long k, Operand<T> a, Operand<T> b, T beta,
   constexpr long rows = Tile<T>::rows, columns = Tile<T>::columns;
   alignas(64) T strip[rows * (most_depth + 16)];
   const long strips = (m + rows - 1) / rows;
-  const long parts = (k + most_depth - 1) / most_depth, even = (k + parts - 1) / std::max(parts, 1L);
-  const long depth = (even + 15) / 16 * 16;
+  const long depth = depth_of(k);
   bool second = false;
   for (long j = 0; j < n; j += most_columns)
     for (long from = 0; from < k; from += depth, second = !second) {
@@ -77,22 +82,19 @@ void tiles_of_thread(long m, long n, long k, Operand<T> a, Operand<T> b, T beta,
     }
 }
 
-/// c = a b^T + beta c for few rows of a: b is read once, where tiles and BLAS would copy it first.
+/// c = a b^T + beta c for few rows of a, m at most Tile::rows, by sums in the order of tiles. `space` holds packed
+/// parts.
 template <class T>
-void dot_rows(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride) {
-  const auto put = [=](long r, long j, T sum) { c[r * c_stride + j] = sum + (beta ? beta * c[r * c_stride + j] : 0); };
-  long j = 0;
-  for (; m > 4 && j + 4 <= n; j += 4)  // four rows of b at a time keep the adders busy
-    for (long r = 0; r < m; ++r) {
-      const T *x = a.data + r * a.stride, *b0 = b.data + j * b.stride, *b1 = b0 + b.stride, *b2 = b1 + b.stride;
-      const T* b3 = b2 + b.stride;
-      T s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-#pragma omp simd reduction(+ : s0, s1, s2, s3)
-      for (long i = 0; i < k; ++i) s0 += x[i] * b0[i], s1 += x[i] * b1[i], s2 += x[i] * b2[i], s3 += x[i] * b3[i];
-      put(r, j, s0), put(r, j + 1, s1), put(r, j + 2, s2), put(r, j + 3, s3);
-    }
-  for (; j < n; ++j)  // one at a time, as memory brings them
-    for (long r = 0; r < m; ++r) put(r, j, dot_row(a.data + r * a.stride, b.data + j * b.stride, k));
+void product_of_few(long m, long n, long k, Operand<T> a, Operand<T> b, T beta, T* c, long c_stride, T* space) {
+  if (const long stride = k + 16;
+      m > 1 && a.stride * sizeof(T) % 2048 == 0 && m * stride <= most_depth * most_columns) {
+    for (long r = 0; r < m; ++r) std::copy_n(a.data + r * a.stride, k, space + r * stride);
+    a = as_is<T>(space, stride);
+  }
+  split(n, m * k, 16, [=](long begin, long end, int) {
+    multiply_few<T>(m, begin, end, n, k, depth_of(k), a.data, a.stride, b.data, b.stride, 1, beta != 0,
+                    {c, c_stride, 1});
+  });
 }
 
 template <class T>
@@ -136,11 +138,8 @@ void Multiplier::product(long m, long n, long k, Operand<T> a, Operand<T> b, T b
   for (const long extent : {m, n, k, a.stride, b.stride, c_stride})
     if (extent > INT_MAX)
       refuse("product", "an extent of " + std::to_string(extent) + " is beyond BLAS's 32 bits; take a smaller batch");
-  const auto some_columns = [=](long begin, long end, int) {
-    dot_rows(m, end - begin, k, a, transposed(b.data + begin * b.stride, b.stride), beta, c + begin, c_stride);
-  };
-  if (m <= 8 && n > m && !a.is_transposed && b.is_transposed)  // reading b takes longer than computing with it
-    split(n, m * k, 16, some_columns);
+  const bool few = m <= Tile<T>::rows && n >= Tile<T>::width && k > 0 && !a.is_transposed && b.is_transposed;
+  if (few) product_of_few<T>(m, n, k, a, b, beta, c, c_stride, packing_space<T>(packed_));
   else if (by == Products::tiles) product_by_tiles<T>(m, n, k, a, b, beta, {c, c_stride, 1}, packing_space<T>(packed_));
   else product_by_blas(m, n, k, a, b, beta, c, c_stride);
 }

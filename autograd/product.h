@@ -12,7 +12,7 @@ namespace primer::autograd {
 
 /// How products are made.
 enum class Products {
-  tiles,  // by our own: the right factor packed once for all threads; the same bits for any number of them
+  tiles,  // by our own: a row has the same bits whatever rows are beside it, and for any number of threads
   blas,   // each thread its part of the longer side of c, so that the bits depend on how many there are
 };
 
@@ -34,7 +34,7 @@ struct Work {
 /// Makes products, one at a time, or only counts them; owns the room where it packs their right factors.
 class Multiplier {
  public:
-  Products by = Products::tiles;  // few rows times a transposed b do without both
+  Products by = Products::tiles;  // few rows times a transposed b are made as by tiles always
   Work work;                      // until somebody sets it back
 
   explicit Multiplier(Memory memory = Memory::real) : memory_(memory) {}

@@ -62,9 +62,10 @@ struct Model {
   Tensor<T> logits(Tape<T>& tape, const Sequences& in) const;
 
   /// For generation: tokens [B, n], n >= 1, are what follows the past ones of the state's B sequences; they join these.
-  /// Returns the token head's logits of the last of each, [B, V]: up to rounding those of the whole text, however it is
-  /// cut into calls. An observer sees the new positions. The first call gives the source of every sequence to a body
-  /// that has an encoder. The tape must be paused, and past + n <= context where the body is bounded: Error(usage).
+  /// Returns the token head's logits of the last of each, [B, V]: with products by tiles those of the whole text, bit
+  /// for bit, however it is cut into calls and whichever sequences are beside it. An observer sees the new positions.
+  /// The first call gives the source of every sequence to a body that has an encoder. The tape must be paused, and
+  /// past + n <= context where the body is bounded: Error(usage).
   Tensor<T> decode(Tape<T>& tape, State<T>& state, std::span<const int> tokens, const Source& source = {}) const;
 
   /// token_scale times the sum of -ln p(token) over the tokens that count, with smoothing where that is not 0, plus

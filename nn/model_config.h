@@ -154,7 +154,7 @@ struct ModelConfig {
   long kept_rows() const { return attention == AttentionKind::softmax ? context : 1; }
   long kept_width() const {
     if (attention == AttentionKind::softmax) return 2 * key_channels();
-    return key_channels() / head_channels() * (feature_count() * (head_channels() + 1) + 1);
+    return key_channels() / head_channels() * (feature_count() * (head_channels() + 1) + 2);
   }
 
   /// Throws Error(usage) on a shape that makes no model.

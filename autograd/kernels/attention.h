@@ -51,17 +51,20 @@ T softmax_scores(const Head<T>& h, const DropoutMask<T>& mask, long i, long seen
   return seen > 0 ? 1 / total : T(0);
 }
 
-/// Forward for few queries, as when decoding: keys and values are read, not packed.
+/// Forward for few queries, as when decoding: keys and values are read, not packed. The sums are in the same order.
 template <class T>
 void attention_forward_few(const Head<T>& h, const DropoutMask<T>& mask, T* out, long out_stride, T* normaliser,
-                           T* scratch) {
+                           T* pattern) {
+  const long wide = h.wide(), D = h.D;
+  multiply_few<T>(h.queries, 0, h.keys, h.keys, D, D, h.q, h.q_stride, h.k, h.k_stride, h.factor(), false,
+                  {pattern, wide, 1});
   for (long i = 0; i < h.queries; ++i) {
     const long seen = std::max(h.visible(i), 0L);
-    for (long j = 0; j < seen; ++j) scratch[j] = h.factor() * dot_row(h.q + i * h.q_stride, h.k + j * h.k_stride, h.D);
-    const T inverse = softmax_scores(h, mask, i, seen, seen, scratch, normaliser[i]);
-    T* o = out + i * out_stride;
-    std::fill_n(o, h.D, T(0));
-    for (long j = 0; j < seen; ++j) add_row(h.v + j * h.v_stride, scratch[j] * inverse, h.D, o);
+    T *o = out + i * out_stride, *p = pattern + i * wide;
+    const T inverse = softmax_scores(h, mask, i, seen, seen, p, normaliser[i]);
+    std::fill_n(o, D, T(0));
+    for (long j = 0; j < seen; ++j) add_row(h.v + j * h.v_stride, p[j], D, o);
+    scale_row(o, inverse, D);
   }
 }
 
@@ -70,7 +73,8 @@ void attention_forward_few(const Head<T>& h, const DropoutMask<T>& mask, T* out,
 template <class T>
 void attention_forward(const Head<T>& h, const DropoutMask<T>& mask, T* out, long out_stride, T* normaliser,
                        T* scratch) {
-  if (h.queries <= 4) return attention_forward_few(h, mask, out, out_stride, normaliser, scratch);
+  if (h.queries <= 4 && h.keys >= Tile<T>::width)
+    return attention_forward_few(h, mask, out, out_stride, normaliser, scratch);
   const long wide = h.wide(), D = h.D, packed = h.keys * Tile<T>::padded(D);
   T* k = scratch;           // factor k^T [D, keys], in panels
   T* v = k + wide * D;      // v [keys, D], in panels

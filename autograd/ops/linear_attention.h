@@ -1,6 +1,8 @@
 // linear_attention: attention whose similarity of query and key is a product of their features.
 #pragma once
 
+#include <cstring>
+
 #include "autograd/example.h"
 #include "autograd/kernels/linear_attention.h"
 #include "autograd/ops/attention.h"
@@ -16,10 +18,10 @@ struct KeyWeights {
 };
 
 /// What B sequences begin with if past > 0, and what they have come to afterwards, on no tape: for each head of keys
-/// the mean [M, D + 1], then the logarithm of the weights' sum.
+/// the mean [M, D + 1], then the bytes of a double, the logarithm of the weights' sum.
 template <class T>
 struct LinearState {
-  T* numbers = nullptr;  // [B, K, M (D + 1) + 1]
+  T* numbers = nullptr;  // [B, K, M (D + 1) + 2]
   long past = 0;
 };
 
@@ -89,7 +91,7 @@ Tensor<T> linear_attention(Tensor<T> q, Tensor<T> k, Tensor<T> v, const Attentio
   const auto rows = [=]<class U>(U* x, long b, long n, long heads, long columns) {  // of head n of sequence b
     return StateRows<U>{x ? x + (b * steps * heads + n) * columns : nullptr, heads * columns};
   };
-  const long cost = 4 * steps * M * (D + 1), group = H / K, size = M * (D + 1) + 1;
+  const long cost = 4 * steps * M * (D + 1), group = H / K, size = M * (D + 1) + 2;
   const auto head = [=](long b, long n) {
     const long at = n / group;
     return LinearHead<T>{
@@ -103,12 +105,13 @@ Tensor<T> linear_attention(Tensor<T> q, Tensor<T> k, Tensor<T> v, const Attentio
     const long b = i / K, last = i % K * group + group - 1;  // of the heads that read one head of keys, in turn
     T* const saved = state.numbers ? state.numbers + i * size : nullptr;
     const auto numbers = [=](Tensor<T> w) { return w ? w.data() + b * steps * K + i % K : nullptr; };
-    double total = state.past > 0 ? saved[size - 1] : -std::numeric_limits<double>::infinity();
+    double total = -std::numeric_limits<double>::infinity();
+    if (state.past > 0) std::memcpy(&total, saved + size - 2, sizeof total);
     shares_of_keys<T>(steps, numbers(weights.weight), numbers(weights.decay), K, total, share + i * steps);
     for (long n = last + 1 - group; n <= last; ++n)
       head(b, n).forward(rows(y.data(), b, n, H, D), normaliser + (b * H + n) * steps, saved, state.past,
                          saved && n == last, scratch);
-    if (saved) saved[size - 1] = static_cast<T>(total);
+    if (saved) std::memcpy(saved + size - 2, &total, sizeof total);
   });
   return tape.record("linear_attention", y, [=, t = &tape](const T* dy) {
     const auto dq = t->grad(q), dk = t->grad(k), dv = t->grad(v);

@@ -14,19 +14,19 @@ namespace primer::data {
 
 /// Sequences of equal length T, padded at the end with token 0 and target -1.
 struct Batch {
-  long sequences = 0;               // B
-  long length = 0;                  // T
-  std::vector<int> tokens;          // [B, T]
-  std::vector<int> targets;         // [B, T]; -1 is not counted
-  std::vector<int> lengths;         // [B], the real length of each, 1 ... T
-  std::vector<int> segments;        // [B, T], 0 or 1; empty where examples have one part only
-  std::vector<int> labels;          // [B], -1 is not counted; empty where examples have none
-  long source_length = 0;           // S, 0 where examples have no source
-  std::vector<int> sources;         // [B, S], padded at the end with token 0
-  std::vector<int> source_lengths;  // [B], the real length of each, 1 ... S
-  bool padded = false;              // some length is below T
-  long target_count() const;        // targets that count
-  long label_count() const;         // labels that count
+  long sequences = 0;                    // B
+  long length = 0;                       // T
+  std::vector<int> tokens;               // [B, T]
+  std::vector<int> targets;              // [B, T]; -1 is not counted
+  std::vector<int> lengths;              // [B], the real length of each, 1 ... T
+  std::vector<int> segments;             // [B, T], 0 or 1; empty where examples have one part only
+  std::vector<int> labels;               // [B], -1 is not counted; empty where examples have none
+  long source_length = 0;                // S, 0 where examples have no source
+  std::vector<int> sources = {};         // [B, S], padded at the end with token 0
+  std::vector<int> source_lengths = {};  // [B], the real length of each, 1 ... S
+  bool padded = false;                   // some length is below T
+  long target_count() const;             // targets that count
+  long label_count() const;              // labels that count
 };
 
 /// What examples are read for: what is drawn at random is drawn anew for every epoch of training, and is always the

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "autograd/error.h"
 #include "data/bytes/checksum.h"
 #include "data/bytes/strict_json.h"
 
@@ -56,7 +57,8 @@ std::vector<std::string> fields_of(std::string_view line, const JsonFields& fiel
 
 std::vector<std::string> parts_of(std::string_view line, const JsonFields& fields, const char* expected,
                                   const LineCutter& lines) {
-  if (!fields.names.empty()) return fields_of(line, fields, lines);
+  if (fields.names.size() == 2) return fields_of(line, fields, lines);
+  if (!fields.names.empty()) autograd::refuse("parts of a line", "two fields are needed", Fault::bug);
   const std::size_t tab = line.find('\t');
   if (tab == std::string_view::npos) {
     lines.refuse((line.empty() ? "it is empty; expected " : "it has no tab; expected ") + std::string(expected));

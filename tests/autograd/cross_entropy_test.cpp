@@ -251,6 +251,24 @@ TEST_CASE("targets that make no sense are refused") {
     CHECK_THROWS_AS(cross_entropy<float>(x, w, targets, 1), Error);
 }
 
+TEST_CASE("a smoothed loss is least where the model's distribution is the smoothed target's, and -1 counts nowhere") {
+  constexpr double e = 0.3, other = e / 4, right = 1 - e + e / 4;
+  Tape<double> tape;
+  const auto w = tape.input({4, 1}, Numbers{std::log(right), std::log(other), std::log(other), std::log(other)});
+  const auto x = tape.input({2, 1}, Numbers{1, 1});
+  Score score;
+  const auto loss = cross_entropy<double>(x, w, std::vector<int>{0, -1}, 1, &score, {}, {}, e);
+  CHECK(loss.item() == doctest::Approx(-right * std::log(right) - 3 * other * std::log(other)).epsilon(1e-14));
+  CHECK(score.nll == doctest::Approx(-std::log(right)).epsilon(1e-14));
+  CHECK(score.smoothed == loss.item());
+  CHECK(score.targets == 1);
+  tape.backward(loss);
+  for (long v = 0; v < 4; ++v) CHECK(std::abs(w.grad()[v]) < 1e-15);
+  for (const double refused : {-0.1, 1.0, std::nan("")})
+    CHECK_THROWS_WITH_AS(cross_entropy<double>(x, w, std::vector<int>{0, 1}, 1, nullptr, {}, {}, refused),
+                         doctest::Contains("[cross_entropy] expected label smoothing in [0, 1), got"), Error);
+}
+
 TEST_CASE("of equal logits the first is the answer: a model that tells nothing apart is right once in V times") {
   Tape<float> tape;
   const auto pause = tape.pause();

@@ -147,6 +147,39 @@ TEST_CASE_TEMPLATE("by tiles an element has the same bits whatever is made with 
   CHECK(whole == pieces);
 }
 
+TEST_CASE_TEMPLATE("a row of a product has the same bits alone, and among 2 to 64 rows", T, float, double) {
+  constexpr long rows = 64;
+  for (const long k :
+       {1, 3, 8, 16, 17, 40, 512, 530, 1024, 1030})  // 512 and 1024: rows lie in the same sets of a cache
+    for (const long n : {1, 2, 5, 8, 15, 16, 17, 33, 130})
+      for (const bool b_transposed : {true, false})
+        for (const T beta : {T(0), T(1)}) {
+          const long b_stride = b_transposed ? k : n;
+          const std::vector<T> a = numbers<T>(rows * k, "a"), b = numbers<T>(n * k, "b"),
+                               start = numbers<T>(rows * n, "c");
+          Multiplier multiplier;
+          const auto made = [&](long first, long m) {
+            std::vector<T> c(start.begin() + first * n, start.begin() + (first + m) * n);
+            multiplier.product<T>(m, n, k, as_is(a.data() + first * k, k), {b.data(), b_stride, b_transposed}, beta,
+                                  c.data(), n);
+            return c;
+          };
+          std::vector<T> alone;  // [rows, n]
+          for (long r = 0; r < rows; ++r)
+            for (const T x : made(r, 1)) alone.push_back(x);
+          for (const long m : {2, 4, 7, 8, 9, 12, 13, 16, 32, 64})
+            for (const long first : {0L, rows - m}) {
+              const std::vector<T> wanted(alone.begin() + first * n, alone.begin() + (first + m) * n);
+              if (made(first, m) == wanted) continue;
+              CAPTURE(k);
+              CAPTURE(n);
+              CAPTURE(m);
+              CAPTURE(b_transposed);
+              FAIL_CHECK("rows depend on how many there are");
+            }
+        }
+}
+
 TEST_CASE_TEMPLATE("by tiles a product has the same bits for any number of threads, in a parallel region too", T, float,
                    double) {
   for (const Product<T>& p : large_products<T>) {

@@ -174,6 +174,7 @@ TEST_CASE("labelled JSON lines are examples as label<TAB>text lines are, and the
   const Encoded found(folder, text, fields, reading);
   CHECK(found.shown(*tokenizer) == "#of\n2|#so|#a\tb|");
   CHECK(found.facts.label_lines[0] == std::vector<std::uint64_t>{2, 1});
+  refused(Fault::bug, [] { parts_of("{\"x\":\"so\"}", {{"x"}, 1}, "", LineCutter()); });
   const std::pair<std::string, std::string> wrong[] = {
       {"{\"x\":\"so\",\"y\":\"\"}", "line 2: it has no label"},
       {"{\"x\":\" \\n\",\"y\":2}", "line 2: it has no text"},

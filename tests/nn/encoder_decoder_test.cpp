@@ -266,10 +266,10 @@ TEST_CASE("an encoder-decoder refuses what it cannot read, and says why") {
   };
   SmallModel<float> model(config);
   refused("expected a source to be read", [&] { logits(model, texts.tokens, 2, {}); });
-  refused("expected 14 tokens of sources, got 13", [&] {
+  refused("[encoder-decoder] expected 14 tokens of sources, got 13", [&] {
     logits(model, texts.tokens, 2, {std::span(texts.sources).first(13), S, texts.lengths});
   });
-  refused("expected 2 lengths, got 1", [&] {
+  refused("[encoder-decoder] expected 2 lengths, got 1", [&] {
     logits(model, texts.tokens, 2, {texts.sources, S, std::span(texts.lengths).first(1)});
   });
   refused("got 8", [&] { logits(model, texts.tokens, 2, {texts.sources, S, Ids{8, 1}}); });

@@ -34,11 +34,12 @@ bool is_taken(Fault fault, Read read) {
 
 void tell(const ForgedRun& forged, long changes) {
   MESSAGE(changes << " files: " << forged.refused << " readings refused, " << forged.accepted << " accepted");
+  CHECK(changes > 0);
   CHECK(forged.accepted > 0);
 }
 
 void forge_manifests(ForgedRun& forged, std::size_t most_values) {
-  const std::string right = file_bytes(forged.checkpoint + "/manifest"), text = right.substr(0, right.rfind("end "));
+  const std::string right = forged.original("manifest"), text = right.substr(0, right.rfind("end "));
   const long changes = each_change(text, words_of_lines(text), bad_words(), most_values, [&](std::string bytes) {
     char ending[16];
     std::snprintf(ending, sizeof ending, "end %08x\n", primer::data::crc32c(bytes));
@@ -52,7 +53,7 @@ void forge_manifests(ForgedRun& forged, std::size_t most_values) {
 }
 
 void forge_tokenizers(ForgedRun& forged, std::size_t most_values, std::size_t every) {
-  const std::string right = file_bytes(forged.checkpoint + "/tokenizer.json");
+  const std::string right = forged.original("tokenizer.json");
   std::vector<Place> words;
   const std::vector<Place> all = words_of_json(right);
   for (std::size_t i = 0; i < all.size(); i += i < 200 ? 1 : every) words.push_back(all[i]);
@@ -76,7 +77,7 @@ void forge_tokenizers(ForgedRun& forged, std::size_t most_values, std::size_t ev
 
 // The header's words, its length, and single values of the data.
 void forge_tensors(ForgedRun& forged, const std::string& name, std::size_t most_values) {
-  const std::string path = forged.checkpoint + "/" + name, right = file_bytes(path);
+  const std::string path = forged.checkpoint + "/" + name, right = forged.original(name);
   const auto with = [&](const std::string& bytes) {
     forged.restore();
     put(path, bytes);

@@ -62,7 +62,7 @@ struct ForgedPrograms {
   }
 
   void forge_file(const std::string& name, std::size_t most_values, std::size_t stride, std::size_t words_stride) {
-    const std::string right = file_bytes(forged.checkpoint + "/" + name);
+    const std::string right = forged.original(name);
     const bool is_tensors = name.ends_with(".safetensors");
     std::vector<Place> words, some;
     if (is_tensors) {
@@ -87,7 +87,7 @@ struct ForgedPrograms {
 
   // Parameters of which every sum is infinite.
   void forge_values(std::size_t stride) {
-    std::string bytes = file_bytes(forged.checkpoint + "/model.safetensors");
+    std::string bytes = forged.original("model.safetensors");
     const auto header = 8 + number_at<std::uint64_t>(bytes, 0);
     for (std::size_t at = header; at < bytes.size(); at += 4) put_number(bytes, at, std::numeric_limits<float>::max());
     with("model.safetensors", bytes, stride);

@@ -85,6 +85,14 @@ struct ForgedRun {
     }
   }
 
+  // What a file of the checkpoint held before somebody changed it. The run is as it was then.
+  std::string original(const std::string& name) const {
+    restore();
+    const std::string bytes = file_bytes(checkpoint + "/" + name);
+    REQUIRE_FALSE(bytes.empty());
+    return bytes;
+  }
+
   // Does with the run all that may be done with it. What is refused is refused by one line, of the right kind.
   void use() {
     use_in_every_way(run.paths, {}, [this](auto faults, auto&& act) { attempt(faults, act); });

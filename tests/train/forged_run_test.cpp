@@ -77,7 +77,7 @@ void forge_states(ForgedRun& forged, const std::vector<std::size_t>& widths, std
 void forge_configs(ForgedRun& forged) {
   const Config right = [&] {
     Config config;
-    read_json(config, file_bytes(forged.checkpoint + "/config.json"), "config", ChosenBy::file);
+    read_json(config, forged.original("config.json"), "config", ChosenBy::file);
     return config;
   }();
   const auto with = [&](const std::string& json) {

@@ -6,9 +6,11 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
+#include "autograd/error.h"
 #include "tests/train/planned.h"
 #include "tests/train/process.h"
 
+using namespace primer::train;
 using Json = nlohmann::json;
 
 namespace {
@@ -136,4 +138,6 @@ TEST_CASE("names of fields that an objective has no use for, and lines that lack
   check_refusal(here, "train l.jsonl --objective classify --field x,y", 3, "line 1: its field 'y' is no string");
   check_refusal(here, "train l.jsonl --objective classify", 3, "line 1: it has no tab");
   CHECK(listing(here.path) == "l.jsonl t.jsonl");
+  const Config forged = wishes({{"objective", "classify"}, {"field", "x"}});  // whoever reads it refuses it again
+  CHECK_THROWS_AS(json_fields(forged), primer::autograd::Error);
 }

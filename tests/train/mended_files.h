@@ -86,11 +86,11 @@ inline void mend_tokens(std::string& bytes, std::uint64_t vocabulary, std::uint6
 /// A state's length and checksum, and with a file of tokens that it belongs to these. Its places: see Title and Record
 /// in train/checkpoints/training_state.cpp.
 inline void mend_state(std::string& bytes, const std::string& tokens = "") {
-  constexpr std::size_t title = 16, fingerprint_from_end = 56, checksum_count = 4;
+  constexpr std::size_t title = 16, fingerprint_at = 152, checksum_count = 4;
   if (bytes.size() < title) return;
-  if (bytes.size() >= title + fingerprint_from_end && tokens.size() >= TokensHeader::bytes) {
-    std::memcpy(bytes.data() + bytes.size() - fingerprint_from_end, tokens.data() + TokensHeader::first_checksum,
-                checksum_count * sizeof(std::uint32_t));
+  constexpr std::size_t fingerprint_bytes = checksum_count * sizeof(std::uint32_t);
+  if (bytes.size() >= fingerprint_at + fingerprint_bytes && tokens.size() >= TokensHeader::bytes) {
+    std::memcpy(bytes.data() + fingerprint_at, tokens.data() + TokensHeader::first_checksum, fingerprint_bytes);
   }
   put_number(bytes, 8, static_cast<std::uint32_t>(bytes.size() - title));
   put_number(bytes, 12, data::crc32c(std::string_view(bytes).substr(title)));

@@ -147,7 +147,7 @@ TEST_CASE("a search follows its width: an unlikely beginning with a likely end i
 
 TEST_CASE("a translation does not depend on what is translated beside it, bit for bit") {
   for (const BeamSearch search : {BeamSearch{1, 0}, BeamSearch{3, 0.6}}) {
-    Drawn drawn(12, 5, 0.3);
+    Drawn drawn(12, 5, 0.8);
     std::vector<std::vector<int>> sources;
     for (int i = 0; i < 40; ++i) {
       sources.emplace_back();

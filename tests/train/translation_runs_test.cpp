@@ -126,10 +126,11 @@ TEST_CASE("a translator learns to turn words around, translates lines of a file,
   here.write("other.tsv", "ab\tba\nab\tzz\n");
   check_refusal(here, "eval run other.tsv", 3, "line 2");
 
+  here.write("plain.txt", "abc\ndeed\n");
   check_refusal(here, "sample run", 2, "was trained with --objective translate and cannot go on with a text");
   check_refusal(here, "fill run abc", 3, "fills no gaps");
-  check_refusal(here, "embed run new.txt", 3, "translate");
-  check_refusal(here, "classify run new.txt", 3, "translate");
+  check_refusal(here, "embed run plain.txt", 3, "reads a source beside every text");
+  check_refusal(here, "classify run plain.txt", 3, "translate");
   check_refusal(here, "circuits run", 3, "translate");
   check_refusal(here, "translate run none.txt", 3, "no such file");
   check_refusal(here, "translate run new.txt --beam 0", 2, "--beam 0: expected a whole number from 1");

@@ -194,7 +194,9 @@ TrainingState decode_state_record(std::string_view bytes, const std::string& nam
   check(record, name);
   TrainingState state = state_of(record);
   // What has no meaning must not be there: bytes behind the record, unused bits.
-  if (encode(record_of(state)) != bytes) refuse(name, "it holds more than a training's state");
+  Record again = record_of(state);
+  again.version = record.version;
+  if (encode(again) != bytes) refuse(name, "it holds more than a training's state");
   return state;
 }
 

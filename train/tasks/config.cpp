@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 #include <vector>
 
 #include "autograd/error.h"
@@ -235,7 +236,16 @@ void set(Config& config, const Field& field, std::string_view text, ChosenBy sou
 std::string value_text(const Config& config, const Field& field) { return field.text(config); }
 
 data::JsonFields json_fields(const Config& config) {
-  return {split<std::string>(config.field, ','), config.objective->has_labels() ? 1u : 0u};
+  if (config.field.empty()) return {};
+  const std::vector<std::string> names = split<std::string>(config.field, ',');
+  const std::set<std::string> distinct(names.begin(), names.end());
+  const std::string_view wanted = config.objective->fields();
+  const auto commas = std::ranges::count(wanted, ',');
+  const bool fits = std::ranges::count(config.field, ',') == commas && std::ssize(distinct) == commas + 1;
+  if (fits && !distinct.contains("")) return {names, config.objective->has_labels() ? 1u : 0u};
+  throw Error(Fault::usage, "--field " + config.field + ": --objective " + std::string(config.objective->name()) +
+                                " reads fields such as --field " + std::string(wanted) +
+                                ": as many names, all different");
 }
 
 const Field& field_at(const Config& config, const void* place) {

@@ -212,7 +212,7 @@ Config inherit_model(const Config& wishes, const Config& source, std::string_vie
 /// Throws Fault::usage on switches that do not go together. `has_source`: the training begins with another's weights.
 void check_choices(const Config& config, bool has_source);
 
-/// What --field names: see check_choices, which knows whether it can be.
+/// What --field names. Not as many names as the objective reads fields, or not all different: Fault::usage.
 data::JsonFields json_fields(const Config& config);
 
 /// Something is kept for validation, or given for it.

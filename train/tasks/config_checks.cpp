@@ -1,7 +1,4 @@
 // Choices that do not go together, and those that a model which is trained further has made already.
-#include <algorithm>
-#include <set>
-
 #include "autograd/error.h"
 #include "train/tasks/config.h"
 
@@ -104,22 +101,8 @@ static void check_attention(const Config& config) {
   }
 }
 
-static void check_fields(const Config& config) {
-  const std::string& field = config.field;
-  if (field.empty()) return;
-  const std::vector<std::string> names = json_fields(config).names;
-  const std::set<std::string> distinct(names.begin(), names.end());
-  const std::string_view wanted = config.objective->fields();
-  const bool fits = std::ranges::count(field, ',') == std::ranges::count(wanted, ',') &&
-                    distinct.size() == static_cast<std::size_t>(std::ranges::count(wanted, ',')) + 1;
-  if (fits && !distinct.contains("")) return;
-  throw Error(Fault::usage, "--field " + field + ": --objective " + std::string(config.objective->name()) +
-                                " reads fields such as --field " + std::string(wanted) +
-                                ": as many names, all different");
-}
-
 void check_choices(const Config& config, bool has_source) {
-  check_fields(config);
+  (void)json_fields(config);  // refuses names that do not fit
   check_body(config);
   check_attention(config);
   if (!config.validation.empty() && source_of(config, &Config::val_fraction) == ChosenBy::flag) {

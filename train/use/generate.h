@@ -45,8 +45,8 @@ struct SampleRange {
 /// every new token and says whether that sample goes on; of one sample they come in order. Throws Error(usage) for a
 /// model that is not causal, Error(memory) when there is no room for the samples' keys and values.
 ///
-/// The n-th token of sample s is drawn with the random number (seed, s, n). How many samples there are at once changes
-/// logits only in the rounding.
+/// The n-th token of sample s is drawn with the random number (seed, s, n). With products by tiles, as a tape makes
+/// them unless it is told otherwise, a sample is the same, bit for bit, however many there are at once.
 ///
 /// The state of a recurrent body goes on with a text for ever, and reads each token once. Where a body is bounded, as a
 /// transformer is, the window, what the model sees when a token is drawn, holds `context` tokens at most: of a longer

@@ -6,10 +6,10 @@
 #include "data/tokenizers/bpe_training.h"
 #include "data/tokenizers/tokenizer_files.h"
 #include "program/commands.h"
+#include "program/commands/tokenize_stats.h"
 #include "program/number_option.h"
 #include "program/output.h"
 #include "program/run_options.h"
-#include "program/tokenize_stats.h"
 #include "train/step/progress.h"
 
 namespace primer::program {

@@ -1,4 +1,4 @@
-#include "program/tokenize_stats.h"
+#include "program/commands/tokenize_stats.h"
 
 #include <algorithm>
 #include <cstdio>
