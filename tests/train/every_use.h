@@ -41,8 +41,8 @@ void require_numbers(const Numbers& numbers) {
   }
 }
 
-/// Fills, classifies, embeds, attends, samples, translates: each on its own, as accepts(faults, act), for what one refuses another
-/// may take.
+/// Fills, classifies, embeds, attends, samples, translates: each on its own, as accepts(faults, act), for what one
+/// refuses another may take.
 template <class Accepts>
 void read_texts(train::LoadedRun& run, Accepts accepts) {
   const data::Tokenizer& tokenizer = *run.tokenizer;
