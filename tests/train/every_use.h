@@ -69,7 +69,10 @@ void read_texts(train::LoadedRun& run, Accepts accepts) {
   accepts(reading_faults, [&] {
     if (run.config.objective->translates()) {
       train::Translator translator(run);
-      for (const auto& line : translator.translate({text, text + text}, {2, 0.6})) {
+      bool is_cut = false;
+      const std::vector<std::vector<int>> sources{translator.read(text, &is_cut),
+                                                  translator.read(text + text, &is_cut)};
+      for (const auto& line : translator.translate(sources, {2, 0.6})) {
         require_numbers(std::vector<double>{line.score});
       }
     }
