@@ -194,10 +194,8 @@ class TranslatedLines final : public LineEncoder {
   void encode(std::string_view line, EncodedBlock& out) override {
     if (is_blank(line)) return;
     std::vector<std::string> sides = parts_of(line, fields_, "source<TAB>target", lines_);
-    if (const auto tab = sides[1].find('\t'); fields_.names.empty() && tab != std::string::npos) {
-      sides[1].resize(tab);
-      ++out.overlapped;
-    }
+    const auto tab = fields_.names.empty() ? sides[1].find('\t') : std::string::npos;
+    if (tab != std::string::npos) sides[1].resize(tab);
     std::vector<int> read, written;
     try {
       if (!is_blank(sides[0])) read = tokenizer_.encode(sides[0]);
@@ -209,6 +207,7 @@ class TranslatedLines final : public LineEncoder {
       ++out.without_answer;
       return;
     }
+    out.overlapped += tab != std::string::npos ? 1 : 0;
     out.tokens.insert(out.tokens.end(), read.begin(), read.end());
     out.ends.push_back({out.tokens.size(), -1, true});
     out.tokens.insert(out.tokens.end(), written.begin(), written.end());
