@@ -72,10 +72,19 @@ template <int n, class T, class F>
 #endif
 }
 
+// A build that checks every access takes minutes to compile what is unrolled, or stands in every tile.
+#ifdef __SANITIZE_ADDRESS__
+#define PRIMER_IN_TILES [[gnu::noinline]] inline
+#define PRIMER_UNROLL
+#else
+#define PRIMER_IN_TILES [[gnu::always_inline]] inline
+#define PRIMER_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 /// x[j][i] = factor from[i, j] for a square of n numbers a side, rows `stride` apart; in registers, by shuffles that
 /// need no register to say what goes where: first within 16 bytes, g numbers, then of 16 bytes as a whole.
 template <int n, class T>
-[[gnu::always_inline]] inline void load_columns(const T* from, long stride, T factor, typename Lanes<T, n>::Vector* x) {
+PRIMER_IN_TILES void load_columns(const T* from, long stride, T factor, typename Lanes<T, n>::Vector* x) {
   using V = typename Lanes<T, n>::Vector;
   constexpr int g = 16 / sizeof(T);
   const auto mix = [](V a, V b, auto index, V& first, V& second) {
@@ -85,26 +94,24 @@ template <int n, class T>
   const auto numbers = [](int i, int half) { return i - i % g + half * g / 2 + i % g / 2 + i % 2 * n; };
   const auto pairs = [](int i, int half) { return i - i % g + half * 2 + i % 2 + i % g / 2 * n; };
   const auto groups = [](int i, int odd) { return (i / g * 2 + odd) * g + i % g; };
-#pragma GCC unroll 16
+  PRIMER_UNROLL
   for (int i = 0; i < n; ++i) x[i] = *reinterpret_cast<const V*>(from + i * stride);
   if (factor != 1) {  // a branch costs less than these
-#pragma GCC unroll 16
+    PRIMER_UNROLL
     for (int i = 0; i < n; ++i) x[i] *= factor;
   }
-#pragma GCC unroll 16
+  PRIMER_UNROLL
   for (int i = 0; i < n; i += 2) mix(x[i], x[i + 1], numbers, x[i], x[i + 1]);
-#pragma GCC unroll 16
+  PRIMER_UNROLL
   for (int i = 0; i < n && g == 4; i += 4) {
     const V second = x[i + 1];
     mix(x[i], x[i + 2], pairs, x[i], x[i + 1]);
     mix(second, x[i + 3], pairs, x[i + 2], x[i + 3]);
   }
 #pragma GCC unroll 4
-  for (int d = g; d < n; d *= 2)
-#pragma GCC unroll 16
-    for (int i = 0; i < n; i += 2 * d)
-#pragma GCC unroll 16
-      for (int j = i; j < i + d; ++j) mix(x[j], x[j + d], groups, x[j], x[j + d]);
+  for (int d = g; d < n; d *= 2) PRIMER_UNROLL
+  for (int i = 0; i < n; i += 2 * d) PRIMER_UNROLL
+  for (int j = i; j < i + d; ++j) mix(x[j], x[j + d], groups, x[j], x[j + d]);
 }
 
 /// One panel: [k, columns] = factor b, b [k, some]; missing columns are 0.
@@ -116,7 +123,7 @@ void pack_panel(Operand<T> b, long k, long some, T factor, T* panel) {
     for (long l = 0; l < squares; l += width) {
       typename Tile<T>::Vector x[width];
       load_columns<width>(b.data + c * b.stride + l, b.stride, factor, x);
-#pragma GCC unroll 16
+      PRIMER_UNROLL
       for (int i = 0; i < width; ++i)
         *reinterpret_cast<typename Tile<T>::Vector*>(panel + (l + i) * columns + c) = x[i];
     }
@@ -148,7 +155,7 @@ template <int rows, int vectors, int n, class T>
                                             long some, Result<T> c) {
   using V = typename Lanes<T, n>::Vector;
   if (first == 0 && some == vectors * n && c.column == 1) {
-#pragma GCC unroll 16
+    PRIMER_UNROLL
     for (int i = 0; i < rows; ++i)
       for (int v = 0; v < vectors; ++v) {
         V* to = reinterpret_cast<V*>(c.data + i * c.row + v * n);
@@ -157,7 +164,7 @@ template <int rows, int vectors, int n, class T>
     return;
   }
   T all[rows][vectors * n];
-#pragma GCC unroll 16
+  PRIMER_UNROLL
   for (int i = 0; i < rows; ++i)
     for (int v = 0; v < vectors; ++v) *reinterpret_cast<V*>(all[i] + v * n) = sum[i][v];
   for (long j = first; j < some; ++j)
@@ -173,7 +180,7 @@ void multiply_tile(long k, Left<T> left, const T* panel, bool add, long some, Re
   using V = typename Tile<T>::Vector;
   constexpr int width = Tile<T>::width;
   V sum[rows][vectors];
-#pragma GCC unroll 16
+  PRIMER_UNROLL
   for (int i = 0; i < rows; ++i)
     for (int v = 0; v < vectors; ++v) sum[i][v] = V{};
   // Four rows share a pointer: with one each, the addresses would not fit the registers.
@@ -182,7 +189,7 @@ void multiply_tile(long k, Left<T> left, const T* panel, bool add, long some, Re
   for (long l = 0; l < k; ++l, panel += 2 * width) {
     V b[vectors];
     for (int v = 0; v < vectors; ++v) b[v] = *reinterpret_cast<const V*>(panel + v * width);
-#pragma GCC unroll 16
+    PRIMER_UNROLL
     for (int i = 0; i < rows; ++i) {
       const V x = a[i / 4][steps[i % 4]] - V{};
       for (int v = 0; v < vectors; ++v) sum[i][v] += x * b[v];
@@ -233,23 +240,22 @@ void multiply_few_tile(long k, const T* a, long a_stride, const T* b, long b_str
                        Result<T> c) {
   using V = typename Lanes<T, n>::Vector;
   V sum[rows][1];
-#pragma GCC unroll 16
+  PRIMER_UNROLL
   for (int r = 0; r < rows; ++r) sum[r][0] = V{};
   long l = 0;
   for (; l + n <= k; l += n) {
     V x[n];
-#pragma GCC unroll 16
+    PRIMER_UNROLL
     for (int i = 0; i < n; ++i) __builtin_prefetch(b + (n + i) * b_stride + l, 0, 2);  // the next n rows
     load_columns<n>(b + l, b_stride, factor, x);
-#pragma GCC unroll 16
-    for (int i = 0; i < n; ++i)
-#pragma GCC unroll 16
-      for (int r = 0; r < rows; ++r) sum[r][0] += (a[r * a_stride + l + i] - V{}) * x[i];
+    PRIMER_UNROLL
+    for (int i = 0; i < n; ++i) PRIMER_UNROLL
+    for (int r = 0; r < rows; ++r) sum[r][0] += (a[r * a_stride + l + i] - V{}) * x[i];
   }
   for (; l < k; ++l) {
     T column[n];
     for (int i = 0; i < n; ++i) column[i] = factor * b[i * b_stride + l];
-#pragma GCC unroll 16
+    PRIMER_UNROLL
     for (int r = 0; r < rows; ++r) sum[r][0] += (a[r * a_stride + l] - V{}) * *reinterpret_cast<const V*>(column);
   }
   put_tile<rows, 1, n>(sum, add, first, n, c);

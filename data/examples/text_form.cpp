@@ -47,11 +47,9 @@ class Stream final : public ExampleEncoder {
   std::unique_ptr<Encoder> encoder_;
 };
 
-class LabelledLines final : public ExampleEncoder {
+/// Every line is encoded by itself.
+class LineEncoder : public ExampleEncoder {
  public:
-  LabelledLines(const TextReading& reading, const JsonFields& fields)
-      : tokenizer_(*reading.tokenizer), labels_(*reading.labels), fields_(fields) {}
-
   void feed(std::string_view block, EncodedBlock& out) override {
     lines_.feed(block, [&](std::string_view line) { encode(line, out); });
   }
@@ -59,8 +57,18 @@ class LabelledLines final : public ExampleEncoder {
     lines_.finish([&](std::string_view line) { encode(line, out); });
   }
 
+ protected:
+  virtual void encode(std::string_view line, EncodedBlock& out) = 0;
+  LineCutter lines_;
+};
+
+class LabelledLines final : public LineEncoder {
+ public:
+  LabelledLines(const TextReading& reading, const JsonFields& fields)
+      : tokenizer_(*reading.tokenizer), labels_(*reading.labels), fields_(fields) {}
+
  private:
-  void encode(std::string_view line, EncodedBlock& out) {
+  void encode(std::string_view line, EncodedBlock& out) override {
     const std::vector<std::string> parts = label_and_text(line, fields_, lines_);
     if (parts.empty()) return;
     const std::string &label = parts[0], &text = parts[1];
@@ -77,7 +85,6 @@ class LabelledLines final : public ExampleEncoder {
   const Tokenizer& tokenizer_;
   const std::vector<std::string>& labels_;
   const JsonFields fields_;
-  LineCutter lines_;
 };
 
 /// A sentence ends with its line, and after . ! or ? (and what closes it: quotes, brackets) before a blank, or after
@@ -178,26 +185,17 @@ class AnsweredLines final : public ExampleEncoder {
 };
 
 /// The sides of a line, each encoded by itself.
-class TranslatedLines final : public ExampleEncoder {
+class TranslatedLines final : public LineEncoder {
  public:
   TranslatedLines(const TextReading& reading, const JsonFields& fields)
       : tokenizer_(*reading.tokenizer), fields_(fields) {}
 
-  void feed(std::string_view block, EncodedBlock& out) override {
-    lines_.feed(block, [&](std::string_view line) { encode(line, out); });
-  }
-  void finish(EncodedBlock& out) override {
-    lines_.finish([&](std::string_view line) { encode(line, out); });
-  }
-
  private:
-  void encode(std::string_view line, EncodedBlock& out) {
+  void encode(std::string_view line, EncodedBlock& out) override {
     if (is_blank(line)) return;
     std::vector<std::string> sides = parts_of(line, fields_, "source<TAB>target", lines_);
-    if (const auto tab = sides[1].find('\t'); fields_.names.empty() && tab != std::string::npos) {
-      sides[1].resize(tab);
-      ++out.overlapped;
-    }
+    const auto tab = fields_.names.empty() ? sides[1].find('\t') : std::string::npos;
+    if (tab != std::string::npos) sides[1].resize(tab);
     std::vector<int> read, written;
     try {
       if (!is_blank(sides[0])) read = tokenizer_.encode(sides[0]);
@@ -209,6 +207,7 @@ class TranslatedLines final : public ExampleEncoder {
       ++out.without_answer;
       return;
     }
+    out.overlapped += tab != std::string::npos ? 1 : 0;
     out.tokens.insert(out.tokens.end(), read.begin(), read.end());
     out.ends.push_back({out.tokens.size(), -1, true});
     out.tokens.insert(out.tokens.end(), written.begin(), written.end());
@@ -217,7 +216,6 @@ class TranslatedLines final : public ExampleEncoder {
 
   const Tokenizer& tokenizer_;
   const JsonFields fields_;
-  LineCutter lines_;
 };
 
 /// An encoder of a text, or, `is_document`, of one document of many. Labelled lines have the fields.

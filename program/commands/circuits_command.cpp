@@ -59,6 +59,7 @@ Circuits circuits_of(const LoadedRun& run, const CircuitsOptions& options) {
     const auto file = open_tokens(run, run.paths.tokens());
     return read_circuits(run, own_text(*file), Said());
   }
+  expect_circuits(run);
   std::optional<TokensOfTexts> tokens;
   if (options.text) {
     const data::ScratchFolder folder("circuits");

@@ -64,7 +64,7 @@ Info look(const std::string& path, const std::string& choice) {
   }
   for (const data::TensorEntry& tensor : info.file->tensors()) {
     info.parameters += tensor.count();
-    if (tensor.name == "position.weight") info.positions += tensor.count();
+    if (tensor.name == "position.weight" || tensor.name.ends_with(".position.weight")) info.positions += tensor.count();
   }
   const auto& metadata = info.file->metadata();
   if (const auto step = metadata.find("step"); step != metadata.end()) {

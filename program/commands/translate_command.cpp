@@ -26,13 +26,21 @@ struct TranslateOptions : RunChoice {
   bool scores = false;
 };
 
-/// Translates lines as they come, so many at a time, and writes a line for each.
+/// Translates lines, so many at a time, and writes a line for each.
 class Lines {
  public:
   Lines(LoadedRun& run, const TranslateOptions& options) : options_(options), translator_(run) {}
 
-  void take(std::string_view line) {
-    waiting_.emplace_back(line);
+  /// A symbol outside the vocabulary: Fault::input, once the lines before are written.
+  void take(std::string_view line, const data::LineCutter& cutter) {
+    bool is_cut = false;
+    try {
+      waiting_.push_back(translator_.read(std::string(line), &is_cut));
+    } catch (const autograd::Error& error) {
+      give();
+      cutter.refuse(error.what());
+    }
+    cut_ += is_cut;
     if (waiting_.size() == 256) give();
   }
 
@@ -42,28 +50,36 @@ class Lines {
       char score[32] = "";
       if (options_.scores) std::snprintf(score, sizeof score, "%.4f\t", line.score);
       out += score + (is_terminal_ ? for_terminal(line.text) : line.text) + "\n";
-      cut_ += line.is_cut;
     }
     is_read_ = is_read_ && (out.empty() || put(out));
   }
 
+  void warn_of_cuts() {
+    if (const long cut = std::exchange(cut_, 0); cut > 0) warn({cut_lines_note(cut)});
+  }
   bool is_read() const { return is_read_; }
-  long cut() const { return cut_; }
 
  private:
   const TranslateOptions& options_;
   Translator translator_;
-  std::vector<std::string> waiting_;
+  std::vector<std::vector<int>> waiting_;
   bool is_read_ = true;
   const bool is_terminal_ = ::isatty(STDOUT_FILENO) == 1;
   long cut_ = 0;
 };
 
 void ask(Lines& lines) {
+  const data::LineCutter typed;
   std::string line;
   for (say("source> "); lines.is_read() && std::getline(std::cin, line); say("source> ")) {
-    lines.take(line);
-    lines.give();
+    try {
+      lines.take(line, typed);
+      lines.give();
+    } catch (const autograd::Error& error) {  // whoever typed it can type another one
+      if (error.fault() != autograd::Fault::input) throw;
+      warn({error.what()});
+    }
+    lines.warn_of_cuts();
   }
   say("\n");
 }
@@ -71,18 +87,15 @@ void ask(Lines& lines) {
 void run_translate(const TranslateOptions& options) {
   const auto run = options.open();
   Lines lines(*run, options);
-  if (options.text == "-" && ::isatty(STDIN_FILENO) == 1) {
-    ask(lines);
-  } else {
-    const data::ScratchFolder scratch("lines");
-    for (const data::Source& source : data::collect_sources({options.text}, scratch.path() + "/text").files) {
-      data::each_line(source, [&](std::string_view line, const data::LineCutter&) {
-        if (lines.is_read()) lines.take(line);
-      });
-    }
-    lines.give();
+  if (options.text == "-" && ::isatty(STDIN_FILENO) == 1) return ask(lines);
+  const data::ScratchFolder scratch("lines");
+  for (const data::Source& source : data::collect_sources({options.text}, scratch.path() + "/text").files) {
+    data::each_line(source, [&](std::string_view line, const data::LineCutter& cutter) {
+      if (lines.is_read()) lines.take(line, cutter);
+    });
   }
-  if (const long cut = lines.cut(); cut > 0) warn({cut_lines_note(cut)});
+  lines.give();
+  lines.warn_of_cuts();
 }
 
 }  // namespace

@@ -59,6 +59,7 @@ TEST_CASE("a line's sides stand around its first tab; what has no two sides is l
     CHECK(shown("go\tgeh\r\n\n \t \nHi.\tHallo.\tCC-BY 2.0\nleft\t\n\tright\nlast\tletzte", 2, 1, block) ==
           "go>geh|Hi.>Hallo.|last>letzte|");
   }
+  CHECK(shown("a\tb\tc\nd\t\tleft out\n", 1, 1) == "a>b|");  // what is left out is told once
   CHECK(contains(refused(Fault::input, [] { shown("a\tb\nno tab\n", 0, 0); }), "line 2: it has no tab"));
 }
 

@@ -19,6 +19,7 @@
 #include "train/use/generate.h"
 #include "train/use/pseudo_perplexity.h"
 #include "train/use/reader.h"
+#include "train/use/translator.h"
 
 namespace primer::test {
 
@@ -40,8 +41,8 @@ void require_numbers(const Numbers& numbers) {
   }
 }
 
-/// Fills, classifies, embeds, attends, samples: each on its own, as accepts(faults, act), for what one refuses another
-/// may take.
+/// Fills, classifies, embeds, attends, samples, translates: each on its own, as accepts(faults, act), for what one
+/// refuses another may take.
 template <class Accepts>
 void read_texts(train::LoadedRun& run, Accepts accepts) {
   const data::Tokenizer& tokenizer = *run.tokenizer;
@@ -66,7 +67,16 @@ void read_texts(train::LoadedRun& run, Accepts accepts) {
   });
   accepts(reading_faults, [&] { train::attend(run, text); });
   accepts(reading_faults, [&] {
-    if (run.config.objective->frames()) return;
+    if (run.config.objective->translates()) {
+      train::Translator translator(run);
+      bool is_cut = false;
+      const std::vector<std::vector<int>> sources{translator.read(text, &is_cut),
+                                                  translator.read(text + text, &is_cut)};
+      for (const auto& line : translator.translate(sources, {2, 0.6})) {
+        require_numbers(std::vector<double>{line.score});
+      }
+    }
+    if (!run.config.objective->writes()) return;
     autograd::Tape<float> tape;
     train::generate(*run.network, tape, ids, 3, {}, {0, 2}, [&](std::uint64_t, int id) {
       tokenizer.token_text(id);

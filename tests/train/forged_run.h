@@ -122,12 +122,14 @@ using Options = std::vector<std::pair<std::string, std::string>>;
 
 /// A text and the options of each kind of example.
 inline std::vector<std::pair<std::string, Options>> every_objective() {
-  std::string labelled, sentences;
+  std::string labelled, sentences, pairs;
   for (int i = 0; i < 40; ++i) labelled += (i % 2 ? "odd\tis " : "even\tof ") + std::to_string(i) + "\n";
+  for (int i = 0; i < 40; ++i) pairs += std::to_string(i * 7) + " is\tis " + std::to_string(i * 7) + "\n";
   for (int i = 0; i < 60; ++i) sentences += "it is " + std::to_string(i) + (i % 5 == 4 ? ".\n\n" : ".\n");
   return {{prose(900), {}},
           {prose(900), {{"objective", "mlm"}}},
           {sentences, {{"objective", "mlm"}, {"next_sentence", "true"}, {"context", "32"}, {"val_fraction", "0.3"}}},
+          {pairs, {{"objective", "translate"}}},
           {labelled, {{"objective", "classify"}}}};
 }
 

@@ -71,8 +71,11 @@ struct Planned {
     const std::vector<int> lengths(labels.size(), static_cast<int>(config.context));
     if (config.next_sentence) segments.assign(rows, 1);
     nn::Scores scores;
-    const nn::Sequences sequences{tokens, config.batch, config.context, lengths, segments};
-    tape.backward(loss_of(model, tape, {sequences, targets, labels}, {1e-3, 1e-3}, scores));
+    const std::vector<int> sources(shape.decoder_layers > 0 ? rows : 0);  // [B, S], S = T
+    const std::vector<int> all(shape.decoder_layers > 0 ? config.batch : 0, static_cast<int>(config.context));
+    const nn::Source source{sources, all.empty() ? 0 : config.context, all};
+    const nn::Sequences sequences{tokens, config.batch, config.context, lengths, segments, source};
+    tape.backward(loss_of(model, tape, {sequences, targets, labels}, {1e-3, 1e-3, config.label_smoothing}, scores));
     return {static_cast<double>(tape.bytes_of_values()), static_cast<double>(tape.most_bytes_of_gradients()), 0,
             tape.multiplier.work};
   }
@@ -111,6 +114,8 @@ TEST_CASE("what a step takes is known before it is made, to the byte and the ope
         Options{{"objective", "mlm"}},
         Options{{"objective", "mlm"}, {"next_sentence", "true"}},
         Options{{"objective", "classify"}, {"norm", "post"}, {"pooling", "mean"}},
+        Options{{"objective", "translate"}, {"decoder_layers", "2"}, {"dropout", "0.1"}},
+        Options{{"objective", "translate"}, {"label_smoothing", "0.1"}, {"kv_heads", "2"}, {"norm", "post"}},
         Options{{"objective", "classify"}, {"freeze", "true"}},
         Options{{"dropout", "0.2"}},
         Options{{"norm", "post"}},

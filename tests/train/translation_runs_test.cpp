@@ -112,6 +112,9 @@ TEST_CASE("a translator learns to turn words around, translates lines of a file,
     CHECK(lines.out == "cba\n\n\ndeed\nba\n");
     CHECK(run_primer(here, "translate run" + std::string(beam), "cat new.txt |").out == lines.out);
   }
+  // A tab is read as a space, which these words do not have.
+  const Outcome tab = run_primer(here, "translate run -", "printf 'ab\\tc\\n' |");
+  CHECK(tab.err.find("line 1: the symbol \" \"") != std::string::npos);
   const Outcome scored = run_primer(here, "translate run new.txt --scores");
   CHECK(scored.out.starts_with("-0."));
   CHECK(scored.out.find("\tcba\n") != std::string::npos);
@@ -134,8 +137,11 @@ TEST_CASE("a translator learns to turn words around, translates lines of a file,
   check_refusal(here, "circuits run", 3, "translate");
   check_refusal(here, "translate run none.txt", 3, "no such file");
   check_refusal(here, "translate run new.txt --beam 0", 2, "--beam 0: expected a whole number from 1");
-  here.write("odd.txt", "abc\nxyz\n");
-  check_refusal(here, "translate run odd.txt", 3, "");
+  here.write("odd.txt", "abc\nxyz\nab\n");
+  const Outcome odd = run_primer(here, "translate run odd.txt");
+  CHECK(odd.code == 3);
+  CHECK(odd.out == "cba\n");  // what came before is not lost
+  CHECK(odd.err.find("'odd.txt': line 2: ") != std::string::npos);
 }
 
 TEST_CASE("a translator begins with another's weights, and is trained from parallel files") {
@@ -159,6 +165,7 @@ TEST_CASE("a translator begins with another's weights, and is trained from paral
   check_refusal(here, "train --parallel one.txt pairs.tsv -o no" + shape, 3, "each line belongs to");
   check_refusal(here, "train pairs.tsv -o no --init-from joined --objective lm --steps 3 -q", 2, "without a source");
   check_refusal(here, "train one.txt -o no" + shape, 3, "line 1: it has no tab");
+  check_refusal(here, "train pairs.tsv -o no --context 1" + shape, 2, "take 2 or more");
   check_refusal(here, "train pairs.tsv -o no --attention linear" + shape, 2, "has softmax");
   check_refusal(here, "train one.txt -o no --decoder-layers 2 --steps 3", 2, "goes with --objective translate");
   CHECK_FALSE(std::filesystem::exists(here / "no"));

@@ -175,18 +175,22 @@ std::vector<std::string_view> HeadReport::names() const {
   return names;
 }
 
-Circuits read_circuits(const LoadedRun& run, const data::TokenSequence& text,
-                       const std::function<void(const Circuits&, long)>& told) {
-  const nn::Model<float>& model = *run.network;
-  const long layers = model.body->attention_layers();
+void expect_circuits(const LoadedRun& run) {
   if (run.config.objective->translates()) {
     throw Error(Fault::input, data::printable(run.paths.directory) +
                                   " was trained with --objective translate, and circuits are read of a model without a "
                                   "source");
   }
-  if (layers == 0) {
+  if (run.network->body->attention_layers() == 0) {
     throw Error(Fault::input, data::printable(run.paths.directory) + " is a model without attention, and has no heads");
   }
+}
+
+Circuits read_circuits(const LoadedRun& run, const data::TokenSequence& text,
+                       const std::function<void(const Circuits&, long)>& told) {
+  const nn::Model<float>& model = *run.network;
+  const long layers = model.body->attention_layers();
+  expect_circuits(run);
   if (autograd::any_not_finite(run.parameters.values(), run.parameters.size())) broken();
   Windows windows(run, text);
   const std::vector<int> tokens = commonest(*run.tokenizer, text, most_compared);

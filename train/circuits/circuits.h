@@ -63,6 +63,9 @@ struct Circuits {
   }
 };
 
+/// Throws Fault::input unless circuits can be read of the run's model: it has attention, and reads no source.
+void expect_circuits(const LoadedRun& run);
+
 /// Reads the heads of a run's model, on a text in tokens as the run's own are: on so many windows of it, spread evenly,
 /// that a model of 124 million parameters takes minutes. `told` is called before what takes longest, with 0, and behind
 /// each layer whose heads were switched off, with how many are done. A model without attention, a text without

@@ -127,6 +127,11 @@ void choose_context(Plan& plan, const data::TextFacts& facts, const Defaults& ro
   Config& config = plan.config;
   const bool by_lines = !facts.line_lengths.empty();
   if (fitted(config, &Config::context)) config.context = by_lines ? context_for(facts) : row.context;
+  if (const long fewest = config.objective->room(config).fewest_places; config.context < fewest) {
+    throw Error(Fault::usage,
+                "--context " + std::to_string(config.context) + " has no room for an example of --objective " +
+                    std::string(config.objective->name()) + ": take " + std::to_string(fewest) + " or more");
+  }
   // Next-token windows of T tokens need T + 1: each token's target is the one after it. What stands around the text
   // needs places, too.
   const std::uint64_t largest = plan.train_tokens + static_cast<std::uint64_t>(config.objective->room(config).framing);

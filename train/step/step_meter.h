@@ -32,6 +32,7 @@ class StepMeter {
   data::Batch batch_of(long sequences) const;
 
   long context_, targets_;  // tokens of a sequence, and how many of them have a target
+  double smoothing_;
   autograd::Parameters<float> parameters_;
   nn::Model<float> model_;
 };

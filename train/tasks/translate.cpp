@@ -23,7 +23,6 @@ class Translate final : public Task {
     return std::make_unique<data::TranslatedLines>(tokens, config.context, tokenizer);
   }
   double count(const Config&, double, double lines) const override { return lines; }
-  std::string_view unit() const override { return "target token"; }
   bool counts_targets(const Config&) const override { return true; }
 
   bool causal() const override { return true; }

@@ -80,6 +80,9 @@ std::vector<float> patterns(const nn::Model<float>& model, const Reading& readin
 
 AttentionPage attend(const LoadedRun& run, std::string_view text) {
   const nn::ModelConfig& model = run.network->config();
+  if (run.config.objective->translates())
+    throw Error(Fault::input, data::printable(run.paths.directory) +
+                                  " was trained with --objective translate and reads a source beside every text");
   if (run.network->body->attention_layers() == 0)
     throw Error(Fault::input, data::printable(run.paths.directory) + " is a model without attention to show");
   const Reading reading = read(run, text);

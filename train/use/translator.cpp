@@ -18,36 +18,49 @@ Translator::Translator(LoadedRun& run) : run_(run) {
                                 std::string(run.config.objective->name()) + " and does not translate");
 }
 
-std::vector<Translation> Translator::translate(std::vector<std::vector<int>> sources, const BeamSearch& search) {
+std::vector<int> Translator::read(std::string line, bool* is_cut) const {
+  std::ranges::replace(line, '\t', ' ');
+  if (line.find_first_not_of(" \r\f\v") == std::string::npos) return {};
+  std::vector<int> ids = run_.tokenizer->encode(line);
+  const auto room = static_cast<std::size_t>(run_.config.context - 1);  // for [EOS]
+  *is_cut = ids.size() > room;
+  if (*is_cut) ids.resize(room);
+  return ids;
+}
+
+std::vector<Translation> Translator::search(std::vector<std::vector<int>> sources, const BeamSearch& search) {
+  // Each hypothesis keeps keys and values of the context in both attentions of a layer: 512 MiB for all are enough.
+  const nn::ModelConfig& shape = run_.network->config();
+  const double each = 4.0 * static_cast<double>(shape.decoder_layers * shape.context * 2 * shape.kept_width());
+  const double most = static_cast<double>(512 << 20) / (each * static_cast<double>(search.width));
+  const auto together = static_cast<std::size_t>(std::clamp(most, 1.0, 64.0));
   std::vector<Translation> found(sources.size());
   by_length(std::move(sources), [&](std::span<const std::size_t> places, std::span<const std::vector<int>> batch) {
-    constexpr std::size_t most = 64;  // sources side by side
-    for (std::size_t first = 0; first < batch.size(); first += most) {
+    for (std::size_t first = 0; first < batch.size(); first += together) {
       auto some = train::translate(*run_.network, tape_, *run_.tokenizer,
-                                   batch.subspan(first, std::min(most, batch.size() - first)), search);
+                                   batch.subspan(first, std::min(together, batch.size() - first)), search);
       for (std::size_t i = 0; i < some.size(); ++i) found[places[first + i]] = std::move(some[i]);
     }
   });
   return found;
 }
 
-std::vector<Translator::Line> Translator::translate(const std::vector<std::string>& lines, const BeamSearch& search) {
-  std::vector<Line> result(lines.size());
-  std::vector<std::vector<int>> sources;
-  std::vector<std::size_t> places;  // of the lines that have something to translate
-  const auto room = static_cast<std::size_t>(run_.config.context - 1);
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    if (lines[i].find_first_not_of(" \t\r\f\v") == std::string::npos) continue;
-    std::vector<int> ids = run_.tokenizer->encode(lines[i]);
-    result[i].is_cut = ids.size() > room;
-    if (result[i].is_cut) ids.resize(room);
+std::vector<Translator::Line> Translator::translate(const std::vector<std::vector<int>>& sources,
+                                                    const BeamSearch& search) {
+  std::vector<Line> result(sources.size());
+  std::vector<std::vector<int>> some;
+  std::vector<std::size_t> places;  // of the sources that are not empty
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    if (sources[i].empty()) continue;
     places.push_back(i);
-    sources.push_back(std::move(ids));
+    some.push_back(sources[i]);
   }
-  const std::vector<Translation> found = translate(std::move(sources), search);
+  const std::vector<Translation> found = this->search(std::move(some), search);
   for (std::size_t k = 0; k < found.size(); ++k) {
-    result[places[k]].text = run_.tokenizer->decode(found[k].ids);
-    result[places[k]].score = found[k].score(search.length_penalty);
+    Line& line = result[places[k]];
+    line.text = run_.tokenizer->decode(found[k].ids);
+    for (const char breaks : {'\n', '\r', '\t'}) std::ranges::replace(line.text, breaks, ' ');
+    line.score = found[k].score(search.length_penalty);
   }
   return result;
 }
@@ -88,7 +101,7 @@ TranslationQuality translation_quality(LoadedRun& run, const data::TokenSequence
   }
   TranslationQuality quality;
   quality.lines = count;
-  for (const Translation& translation : translator.translate(std::move(sources), search))
+  for (const Translation& translation : translator.search(std::move(sources), search))
     hypotheses.push_back(run.tokenizer->decode(translation.ids));
   for (std::size_t i = 0; i < hypotheses.size(); ++i) quality.exact += hypotheses[i] == references[i];
   quality.exact /= static_cast<double>(std::max<std::uint64_t>(count, 1));

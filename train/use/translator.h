@@ -18,16 +18,19 @@ class Translator {
 
   struct Line {
     std::string text;
-    double score = 0;     // see Translation::score
-    bool is_cut = false;  // the source was longer than the context, and lost its end
+    double score = 0;  // see Translation::score
   };
 
-  /// One translation a line, in the order of the lines; of a blank line an empty one. A symbol outside the vocabulary:
-  /// Fault::input.
-  std::vector<Line> translate(const std::vector<std::string>& lines, const BeamSearch& search);
+  /// The tokens of a line, none of a blank one; a tab is read as a space. Where they do not fit into the context the
+  /// last ones are left out, and *is_cut is set. A symbol outside the vocabulary: Fault::input.
+  std::vector<int> read(std::string line, bool* is_cut) const;
 
-  /// The same of ids without marks, as many as fit.
-  std::vector<Translation> translate(std::vector<std::vector<int>> sources, const BeamSearch& search);
+  /// One translation a source, in their order; of an empty one an empty one. Each is a line: what breaks one is a
+  /// space.
+  std::vector<Line> translate(const std::vector<std::vector<int>>& sources, const BeamSearch& search);
+
+  /// The tokens of these: of sources that are not empty, and fit.
+  std::vector<Translation> search(std::vector<std::vector<int>> sources, const BeamSearch& search);
 
  private:
   LoadedRun& run_;
