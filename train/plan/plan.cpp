@@ -118,9 +118,9 @@ void note_cut_lines(Plan& plan, const data::TextFacts& facts) {
     cut += facts.line_lengths[places];
   }
   if (cut == 0) return;
-  plan.notes.push_back(std::to_string(cut) + " of " + std::to_string(plan.lines) +
-                       " lines are longer than the context of " + std::to_string(plan.config.context) +
-                       " and lose their ends");
+  plan.notes.push_back(std::to_string(cut) + " of " + std::to_string(plan.lines) + " lines " +
+                       (cut == 1 ? "is" : "are") + " longer than the context of " +
+                       std::to_string(plan.config.context) + " and " + (cut == 1 ? "loses its end" : "lose their ends"));
 }
 
 // The entropy of a smoothed target, 1 - e + e / V of the right one and e / V of each other: the least loss.
