@@ -7,8 +7,8 @@ const layers = Number(facts.layers), heads = Number(facts.heads), steps = Number
 const causal = facts.causal === 'true';
 const byId = id => document.getElementById(id);
 const tokensOf = box => Array.from(box.querySelectorAll('.token'));
-const text = byId('text'), tokens = tokensOf(text), T = tokens.length;                  // who looks: the rows
-const sources = byId('source') ? tokensOf(byId('source')) : tokens, S = sources.length; // at what: the columns
+const text = byId('text'), tokens = tokensOf(text), T = tokens.length;                   // who looks: the rows
+const sources = byId('source') ? tokensOf(byId('source')) : tokens, S = sources.length;  // at what: the columns
 const lists = Array.from(new Set([tokens, sources])), longest = Math.max(T, S);
 const blocks = document.querySelectorAll('script.weights'), decoded = [];
 
