@@ -211,19 +211,22 @@ void check(const BenchReport& report, const std::map<std::string, double>& befor
 
 void add_bench(CLI::App& root) {
   const auto options = std::make_shared<BenchOptions>();
-  CLI::App* const command = add_command(root, "bench", "measure training and sampling beside the machine's limits",
-                                        "Examples:\n"
-                                        "  primer bench                    nanoGPT's two settings for characters\n"
-                                        "  primer bench --cases C,D        GPT-2 124M\n"
-                                        "  primer bench --cases LSTM,GRU   recurrent nets, 2 layers of 256 channels\n"
-                                        "  primer bench --parts ops        each fused op beside its composition\n"
-                                        "  primer bench --json >before.json\n"
-                                        "  primer bench --check before.json");
-  const CLI::Option* const cases = command
-                                       ->add_option("--cases", options->cases,
-                                                    "of A, B, C, D, each with -masked too, B-dropout, LSTM, GRU, "
-                                                    "A-linear, A-favor and A-rfa; A,B unless given")
-                                       ->delimiter(',');
+  CLI::App* const command =
+      add_command(root, "bench", "measure training and sampling beside the machine's limits",
+                  "Examples:\n"
+                  "  primer bench                    nanoGPT's two settings for characters\n"
+                  "  primer bench --cases C,D        GPT-2 124M\n"
+                  "  primer bench --cases LSTM,GRU   recurrent nets, 2 layers of 256 channels\n"
+                  "  primer bench --cases E,E-GRU    encoder-decoders, a Transformer and one of GRU cells\n"
+                  "  primer bench --parts ops        each fused op beside its composition\n"
+                  "  primer bench --json >before.json\n"
+                  "  primer bench --check before.json");
+  const CLI::Option* const cases =
+      command
+          ->add_option("--cases", options->cases,
+                       "of A, B, C, D, each with -masked too, B-dropout, LSTM, GRU, E, E-GRU, "
+                       "A-linear, A-favor and A-rfa; A,B unless given")
+          ->delimiter(',');
   command
       ->add_option("--parts", options->parts,
                    "of training, sampling, files, ops, growth; all but the last unless given")

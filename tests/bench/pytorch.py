@@ -42,10 +42,16 @@ class Case(NamedTuple):
     warmup: int
     steps: int
     cell: str = ""  # of torch.nn, in place of a transformer
+    translates: bool = False  # as many layers of an encoder, which reads as many tokens
 
     def other_flop(self):
         """What a token takes beside 6 for each number of a matrix: its pattern, only the pairs that are seen; of a
         recurrent layer the first step's gradient goes no further."""
+        C, T = self.channels, self.context
+        if self.translates and not self.cell:  # the encoder's pattern, the decoder's, and that of source and target
+            return 6 * self.layers * C * (2 * T + T + 1 + 2 * T)
+        if self.translates:  # both directions begin with 0; the start is made once for a text; scores, and contexts
+            return -2 * 2 * 3 * C ** 2 / T - 6 * C ** 2 * (1 - 1 / T) + 6 * C * T + 12 * C * T
         if not self.cell:
             return 6 * self.layers * self.channels * (self.context + 1)
         return -2 * self.layers * {"LSTM": 4, "GRU": 3}[self.cell] * self.channels ** 2 / self.context
@@ -59,6 +65,8 @@ CASES = {  # those of bench_cases() in train/bench/bench.cpp
     "B-dropout": Case(6, 6, 384, 256, 64, 65, False, "none", 0.2, 1, 3),
     "LSTM": Case(2, 1, 256, 64, 64, 65, True, "", 0.0, 5, 30, "LSTM"),
     "GRU": Case(2, 1, 256, 64, 64, 65, True, "", 0.0, 5, 30, "GRU"),
+    "E": Case(3, 8, 512, 64, 16, 8000, True, "tanh", 0.0, 2, 9, "", True),
+    "E-GRU": Case(1, 1, 256, 32, 64, 8000, True, "", 0.0, 2, 9, "GRU", True),
 }
 
 # Large blocks too come from the heap (no mmap), which grows by 64 MiB or more, and shrinks by 32 GiB, so never.
@@ -122,6 +130,62 @@ class Recurrent(nn.Module):
         return F.cross_entropy(F.linear(x, self.token.weight).flatten(0, 1), targets.flatten())
 
 
+class Translator(nn.Module):
+    """torch.nn.Transformer, with norms before each sublayer. It reads the tokens as a source, too."""
+
+    def __init__(self, c):
+        super().__init__()
+        self.token = nn.Embedding(c.vocabulary, c.channels)  # of both sides, and the head
+        self.positions = nn.ParameterList(nn.Parameter(torch.empty(c.context, c.channels)) for _ in range(2))
+        self.body = nn.Transformer(c.channels, c.heads, c.layers, c.layers, 4 * c.channels, c.dropout,
+                                   lambda x: F.gelu(x, approximate=c.gelu), batch_first=True, norm_first=True)
+        for p in self.parameters():
+            if p.dim() > 1:
+                nn.init.normal_(p, std=0.02)
+        self.mask = nn.Transformer.generate_square_subsequent_mask(c.context)
+
+    def forward(self, tokens, targets):  # [B, T] -> the mean loss
+        source, text = (self.token(tokens) + position for position in self.positions)
+        y = self.body(source, text, tgt_mask=self.mask, tgt_is_causal=True)
+        return F.cross_entropy(F.linear(y, self.token.weight).flatten(0, 1), targets.flatten())
+
+
+class Aligner(nn.Module):
+    """Bahdanau, Cho & Bengio 2015 with torch.nn.GRU as the encoder, in both directions, and torch.nn.GRUCell."""
+
+    def __init__(self, c):
+        super().__init__()
+        C = c.channels
+        self.token = nn.Embedding(c.vocabulary, C)  # of both sides, and the head
+        nn.init.normal_(self.token.weight, std=0.02)
+        self.encoder = nn.GRU(C, C, batch_first=True, bidirectional=True)
+        self.cell = nn.GRUCell(3 * C, C)
+        matrix = lambda inputs, outputs: nn.Linear(inputs, outputs, bias=False)
+        self.start, self.query, self.key = matrix(C, C), matrix(C, C), matrix(2 * C, C)
+        self.score = nn.Parameter(torch.randn(C) / math.sqrt(3 * C))
+        self.of_state, self.of_token, self.of_context = matrix(C, 2 * C), matrix(C, 2 * C), matrix(2 * C, 2 * C)
+
+    def forward(self, tokens, targets):  # [B, T] -> the mean loss
+        rows = self.token(tokens)  # [B, T, C]
+        h, last = self.encoder(rows)  # [B, S, 2 C]
+        s, keys = torch.tanh(self.start(last[1])), self.key(h)
+        states, contexts = [], []
+        for t in range(tokens.shape[1]):
+            weights = (torch.tanh(self.query(s)[:, None] + keys) @ self.score).softmax(1)  # [B, S]
+            contexts.append((weights[:, None] @ h)[:, 0])
+            s = self.cell(torch.cat([rows[:, t], contexts[-1]], 1), s)
+            states.append(s)
+        y = self.of_state(torch.stack(states, 1)) + self.of_token(rows) + self.of_context(torch.stack(contexts, 1))
+        y = torch.maximum(*y.chunk(2, 2))
+        return F.cross_entropy(F.linear(y, self.token.weight).flatten(0, 1), targets.flatten())
+
+
+def model_of(c):
+    if c.translates:
+        return Aligner(c) if c.cell else Translator(c)
+    return Recurrent(c) if c.cell else Gpt(c)
+
+
 def sgemm_peak():
     """The most 10^9 operations a second of a product of large matrices, in the sizes that `primer bench` takes."""
     best = 0.0
@@ -137,7 +201,7 @@ def sgemm_peak():
 def run(c, mode):
     """Trains; what was measured, as a dictionary."""
     torch.manual_seed(1)
-    model = Recurrent(c) if c.cell else Gpt(c)
+    model = model_of(c)
     parameters = list(model.parameters())
     count = sum(p.numel() for p in parameters)
     groups = [{"params": [p for p in parameters if p.dim() > 1], "weight_decay": 0.1},
@@ -158,7 +222,7 @@ def run(c, mode):
         seconds.append(time.perf_counter() - start)
     low, median, high = statistics.quantiles(seconds[c.warmup:], n=4, method="inclusive")
     tokens_per_s = c.batch * c.context / median
-    positions = 0 if c.cell else model.position.weight.numel()
+    positions = sum(p.numel() for name, p in model.named_parameters() if name.startswith("position"))
     multiplied = sum(p.numel() for p in parameters if p.dim() > 1) - positions
     flop = 6 * multiplied + c.other_flop()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -149,6 +149,6 @@ TEST_CASE("an attention that an objective cannot have, or an option that it does
   CHECK(refusal({{"attention", "rfa"}, {"features", "7"}}) ==
         "--features 7: a sine and a cosine of each direction make an even number; try --features 8");
   CHECK(refusal({{"body", "lstm"}, {"attention", "linear"}}) ==
-        "--body lstm has no attention and no blocks: leave out --attention");
+        "--body lstm has nothing of a transformer's: leave out --attention");
   for (const char* kind : {"softmax", "linear", "favor", "rfa"}) CHECK(refusal({{"attention", kind}}) == "");
 }

@@ -116,9 +116,9 @@ TEST_CASE("a recurrent run begins with another's weights, which keep their shape
 }
 
 TEST_CASE("what a recurrent body does not have is refused where it was chosen, and does not matter where it was not") {
-  CHECK(refusal({{"body", "lstm"}, {"heads", "4"}}) == "--body lstm has no attention and no blocks: leave out --heads");
+  CHECK(refusal({{"body", "lstm"}, {"heads", "4"}}) == "--body lstm has nothing of a transformer's: leave out --heads");
   CHECK(refusal({{"norm", "pre"}, {"body", "gru"}, {"position", "none"}}) ==
-        "--body gru has no attention and no blocks: leave out --position, --norm");
+        "--body gru has nothing of a transformer's: leave out --position, --norm");
   CHECK(refusal({{"body", "rnn"}, {"ffn_channels", "0"}}).ends_with("leave out --ffn-channels"));
   CHECK(refusal({{"body", "rnn"}, {"activation", "relu"}}).ends_with("leave out --activation"));
   for (const char* objective : {"mlm", "classify"})

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <functional>
 #include <set>
 
 #include "tests/nn/small_model.h"
@@ -129,6 +130,50 @@ TEST_CASE("a search that is wide enough finds the best of all translations, for 
   }
   CHECK(differ > 0);       // the penalty matters
   CHECK(from_greedy > 0);  // and so does the width
+}
+
+TEST_CASE("a search goes on while what it follows can become better than all that has ended") {
+  int longer_than_first = 0;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    Drawn drawn(7, seed, 0.3);
+    const std::vector<int> source{static_cast<int>(seed % 5), 2};
+    constexpr std::size_t k = 3;
+    const double penalty = seed % 2 ? 0 : 2;
+    using Prefix = std::pair<double, std::vector<int>>;  // ln p, ids
+    std::vector<Prefix> live{{0, {}}};
+    Translation best;
+    double highest = -INFINITY;
+    std::size_t ended = 0, when_k_had_ended = 0;  // translations, tokens
+    for (std::size_t n = 1; n <= 7; ++n) {        // all of the context, with nothing left out
+      std::vector<Prefix> next;
+      for (const auto& [log_p, ids] : live) {
+        const std::vector<double> p = drawn.next(source, ids);
+        for (const int v : {0, 1, 2, 3, 4, 6}) {
+          if (n == 7 && v != 6) continue;
+          next.emplace_back(log_p + p[static_cast<std::size_t>(v)], ids);
+          next.back().second.push_back(v);
+        }
+      }
+      std::ranges::sort(next, std::greater());
+      next.resize(std::min(next.size(), 2 * k));
+      live.clear();
+      for (std::size_t j = 0; j < next.size(); ++j) {
+        const auto& [log_p, ids] = next[j];
+        if (ids.back() != 6) {
+          if (live.size() < k) live.push_back(next[j]);
+        } else if (j < k) {
+          if (++ended == k) when_k_had_ended = n;
+          const Translation one{{ids.begin(), ids.end() - 1}, log_p};
+          if (one.score(penalty) > highest) highest = one.score(penalty), best = one;
+        }
+      }
+    }
+    const Translation found = drawn.one(source, {k, penalty});
+    CHECK(found.ids == best.ids);
+    CHECK(found.log_probability == doctest::Approx(best.log_probability).epsilon(1e-5));
+    longer_than_first += when_k_had_ended > 0 && best.ids.size() + 1 > when_k_had_ended;
+  }
+  CHECK(longer_than_first > 0);  // k translations alone do not end it
 }
 
 TEST_CASE("a search follows its width: an unlikely beginning with a likely end is found by two, and not by one") {

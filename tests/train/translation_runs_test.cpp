@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "tests/threads.h"
 #include "tests/train/process.h"
@@ -31,8 +32,36 @@ std::string reversals(int count, int letters = 4) {
 
 Options translating(Options more = {}) {
   Options options = small({{"objective", "translate"}, {"label_smoothing", "0.1"}});
+  const bool recurs = std::ranges::any_of(more, [](const auto& option) { return option.first == "body"; });
+  if (recurs) std::erase_if(options, [](const auto& option) { return option.first == "heads"; });
   options.insert(options.end(), more.begin(), more.end());
   return options;
+}
+
+/// What a body of every kind is asked for.
+const std::vector<Options> bodies{{},
+                                  {{"body", "gru"}},
+                                  {{"body", "lstm"}, {"align", "local"}, {"align_window", "2"}},
+                                  {{"body", "rnn"}, {"align", "dot"}, {"input_feeding", "true"}},
+                                  {{"body", "gru"}, {"align", "none"}, {"decoder_layers", "2"}}};
+
+/// What a run's last checkpoint makes of some words, and how sure it is: a line each.
+std::string translations(const TrainedRun& trained) {
+  const auto run = load_run(trained.paths.directory, {});
+  Translator translator(*run);
+  std::vector<std::vector<int>> sources;
+  for (const char* const word : {"ab", "cde", "eabc", "a"}) {
+    bool is_cut = false;
+    sources.push_back(translator.read(word, &is_cut));
+  }
+  std::string all;
+  for (const BeamSearch& search : {BeamSearch{1, 0}, BeamSearch{4, 0.6}})
+    for (const auto& line : translator.translate(sources, search)) {
+      std::ostringstream text;
+      text << line.text << " " << std::hexfloat << line.score << "\n";
+      all += text.str();
+    }
+  return all;
 }
 
 const std::string trained =
@@ -56,30 +85,40 @@ TEST_CASE("a plan of translations counts their lines and targets, and says what 
   CHECK(model.decoder_layers == plan.config.layers);
 }
 
-TEST_CASE("a translator that is cut anywhere ends as the unbroken one, byte for byte") {
+TEST_CASE("a translator that is cut anywhere ends as the unbroken one, byte for byte, and translates as it") {
   const Threads threads(1);
-  const Options options = translating({{"steps", "40"}});
-  const TrainedRun whole(reversals(90), options);
-  REQUIRE(whole.train().step == 40);
-  for (const long look : {0L, 9L, 30L, 61L}) {
-    const TrainedRun cut(reversals(90), options);
-    RaiseAt signal(look, SIGTERM);
-    REQUIRE(cut.train(signal).signal == SIGTERM);
-    cut.train();
-    CHECK(essence(cut, 40) == essence(whole, 40));
+  for (const Options& body : bodies) {
+    Options options = translating(body);
+    options.emplace_back("steps", "40");
+    const TrainedRun whole(reversals(90), options);
+    REQUIRE(whole.train().step == 40);
+    const std::string said = translations(whole);
+    CHECK(std::ranges::count(said, '\n') == 8);
+    for (const long look : body.empty() ? std::vector{0L, 9L, 30L, 61L} : std::vector{31L}) {
+      const TrainedRun cut(reversals(90), options);
+      RaiseAt signal(look, SIGTERM);
+      REQUIRE(cut.train(signal).signal == SIGTERM);
+      cut.train();
+      CHECK(essence(cut, 40) == essence(whole, 40));
+      CHECK(translations(cut) == said);
+    }
   }
 }
 
 TEST_CASE("a translator is trained to the same weights on any number of threads") {
-  const auto weights = [&](int count) {
-    const Threads threads(count);
-    const TrainedRun run(reversals(200), translating({{"channels", "40"}, {"batch", "14"}, {"steps", "6"}}));
-    run.train();
-    return run.checkpoint(6, "model.safetensors") + run.metrics();
-  };
-  const std::string one = weights(1);
-  CHECK(weights(2) == one);
-  CHECK(weights(3) == one);
+  for (const Options& body : bodies) {
+    Options options = translating(body);
+    options.insert(options.end(), {{"channels", "40"}, {"batch", "14"}, {"steps", "6"}});
+    const auto weights = [&](int count) {
+      const Threads threads(count);
+      const TrainedRun run(reversals(200), options);
+      run.train();
+      return run.checkpoint(6, "model.safetensors") + run.metrics();
+    };
+    const std::string one = weights(1);
+    CHECK(weights(2) == one);
+    CHECK(weights(3) == one);
+  }
 }
 
 TEST_CASE("smoothed targets are trained, and told beside the plain loss, which evaluations are of") {
@@ -142,6 +181,37 @@ TEST_CASE("a translator learns to turn words around, translates lines of a file,
   CHECK(odd.code == 3);
   CHECK(odd.out == "cba\n");  // what came before is not lost
   CHECK(odd.err.find("'odd.txt': line 2: ") != std::string::npos);
+}
+
+TEST_CASE("a recurrent decoder that aligns learns to turn words around, and tells what does not go with it") {
+  const FreshDirectory here;
+  here.write("pairs.tsv", reversals(900));
+  here.write("new.txt", "abc\n\ndeed\nab\n");
+  const std::string body = " --objective translate --body gru --layers 1 --channels 32 --batch 32 --dropout 0 -q";
+  const Outcome made = run_primer(here, "train pairs.tsv -o run --steps 500 --lr 0.01" + body);
+  CAPTURE(made.err);
+  REQUIRE(made.code == 0);
+  CHECK(run_primer(here, "translate run new.txt").out == "cba\n\ndeed\nba\n");
+  CHECK(run_primer(here, "translate run new.txt --beam 3").out == "cba\n\ndeed\nba\n");
+  CHECK(Json::parse(run_primer(here, "eval run --json").out).at("exact_match") >= 0.95);
+  CHECK(run_primer(here, "info run").code == 0);
+  CHECK(run_primer(here, "train pairs.tsv -o next --init-from run --steps 3 -q").code == 0);
+  CHECK(run_primer(here, "train pairs.tsv --config run/config.json --dry-run")
+            .out.find("model  gru, 1 + 1 layers, additive alignment, 32 channels") != std::string::npos);
+  check_refusal(here, "train pairs.tsv -o no --init-from run --align dot --steps 3 -q", 2,
+                "leave out --align dot (the model has additive)");
+
+  const std::string train = "train pairs.tsv -o no --objective translate --steps 3 -q";
+  const auto refuses = [&](const std::string& more, const char* what) { check_refusal(here, train + more, 2, what); };
+  refuses(" --body gru --heads 2", "--body gru has nothing of a transformer's: leave out --heads");
+  refuses(" --align dot", "--align: only --objective translate with --body rnn, gru or lstm aligns so");
+  refuses(" --align dot --input-feeding", "--align, --input-feeding: only");
+  refuses(" --body lstm --align-window 3", "--align-window goes with --align local");
+  refuses(" --body lstm --input-feeding", "goes with every --align but additive and none, got additive");
+  refuses(" --body lstm --layers 0", "--layers 0: an encoder has 1 layer or more");
+  refuses(" --layers 0", "--layers 0: an encoder has 1 layer or more");
+  check_refusal(here, "train new.txt -o no --body gru --align dot --steps 3 -q", 2, "--align: only");
+  CHECK_FALSE(std::filesystem::exists(here / "no"));
 }
 
 TEST_CASE("a translator begins with another's weights, and is trained from parallel files") {

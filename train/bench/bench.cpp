@@ -40,6 +40,14 @@ std::vector<BenchCase> bench_cases() {
   }
   cases.push_back({"LSTM", lstm, 65, 30});
   cases.push_back({"GRU", gru, 65, 30});
+  Config pairs, gru_pairs = gru;
+  pairs.layers = 3, pairs.heads = 8, pairs.channels = 512, pairs.context = 64, pairs.batch = 16, pairs.bias = true;
+  pairs.steps = 1000;
+  for (Config* config : {&pairs, &gru_pairs})
+    set(*config, field_named("objective"), "translate", ChosenBy::preset, "objective");
+  gru_pairs.layers = 1, gru_pairs.context = 32;
+  cases.push_back({"E", pairs, 8000, 9});
+  cases.push_back({"E-GRU", gru_pairs, 8000, 9});
   for (const nn::AttentionKind kind : {nn::AttentionKind::linear, nn::AttentionKind::favor, nn::AttentionKind::rfa}) {
     BenchCase other = cases[0];
     other.name += "-" + std::string(autograd::name(kind));

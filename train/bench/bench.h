@@ -20,7 +20,8 @@ struct BenchCase {
 };
 
 /// A: nanoGPT's small setting for characters; B: its large one; C and D: GPT-2 124M with contexts of 256 and 64;
-/// B-dropout; A, B, C and D with the masked objective, such as A-masked; and LSTM and GRU, two layers of 256 channels.
+/// B-dropout; A, B, C and D with the masked objective, such as A-masked; LSTM and GRU, two layers of 256 channels; E,
+/// an encoder-decoder of three and three layers and 512 channels, and E-GRU, a recurrent one of 256 that aligns.
 std::vector<BenchCase> bench_cases();
 
 /// A part of a training step: an op, or what a step does besides.

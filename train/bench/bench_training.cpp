@@ -27,6 +27,18 @@ std::vector<PartTime> parts_of(const autograd::OpClock& clock, double step_ms, d
   return parts;
 }
 
+/// Random tokens for so many examples; of one that translates each side fills its context.
+data::TokenVector text_of(const BenchCase& bench, long examples) {
+  const long T = bench.config.context;
+  if (!bench.config.objective->translates()) return data::TokenVector(random_tokens(examples * T, bench.vocabulary));
+  const auto side = static_cast<std::uint64_t>(T - 1);  // beside its mark
+  std::vector<data::Example> sides;
+  for (std::uint64_t i = 0; i < 2 * static_cast<std::uint64_t>(examples); ++i)
+    sides.push_back({i * side, side, -1, static_cast<std::uint32_t>(i / 2)});
+  const auto marks = static_cast<int>(bench.config.objective->specials().size());
+  return data::TokenVector(random_tokens(2 * examples * (T - 1), bench.vocabulary - marks), std::move(sides));
+}
+
 }  // namespace
 
 BenchResult run_case(const BenchCase& bench, double bandwidth) {
@@ -34,7 +46,7 @@ BenchResult run_case(const BenchCase& bench, double bandwidth) {
   const Config& config = bench.config;
   const auto tokenizer = bench_tokenizer(bench);
   const long step_tokens = config.batch * config.context;
-  const data::TokenVector tokens(random_tokens(step_tokens * (2 * bench.steps + 3), bench.vocabulary));
+  const data::TokenVector tokens = text_of(bench, config.batch * (2 * bench.steps + 3));
   Trainer<float> trainer(config, *tokenizer, tokens);
   autograd::OpClock clock;
   double flop = 0;  // of the last step

@@ -46,6 +46,15 @@ std::vector<std::string> line_notes(const data::TextFacts& facts, const Config& 
   return notes;
 }
 
+// "2 layers, ", or of an encoder and a decoder "2 + 2 layers, ", and how a recurrent one aligns.
+static std::string layers_text(const Config& c) {
+  if (!c.objective->translates()) return std::to_string(c.layers) + " layers, ";
+  const long decoder = c.decoder_layers > 0 ? c.decoder_layers : c.layers;
+  const bool attends = c.body == nn::BodyKind::transformer;
+  return std::to_string(c.layers) + " + " + std::to_string(decoder) + " layers, " +
+         (attends ? "" : std::string(autograd::name(c.align)) + " alignment, ");
+}
+
 std::string plan_text(const Plan& plan) {
   const Config& c = plan.config;
   const auto text = [](auto value) { return std::to_string(value); };
@@ -66,7 +75,7 @@ std::string plan_text(const Plan& plan) {
   const bool attends = c.body == nn::BodyKind::transformer;
   const bool is_usual = attends && c.attention == nn::AttentionKind::softmax;
   const std::string kind(attends ? autograd::name(c.attention) : autograd::name(c.body));
-  out += "model  " + (is_usual ? "" : kind + (attends ? " attention, " : ", ")) + text(c.layers) + " layers, " +
+  out += "model  " + (is_usual ? "" : kind + (attends ? " attention, " : ", ")) + layers_text(c) +
          (attends ? text(c.heads) + " heads, " : "") + text(c.channels) + " channels, context " + text(c.context) +
          ": " + text(plan.parameters) + " parameters (" + text(plan.parameters_without_positions) +
          " without positions), about " + short_number(static_cast<double>(plan.memory_bytes)) + "B of memory\n";

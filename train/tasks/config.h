@@ -45,8 +45,13 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
   WORD(body, nn::BodyKind::transformer, FIXED, "Model",                                                                \
        "what reads the tokens: attention, or a recurrent net's cells, one token after another")                        \
   INTEGER(layers, 4, 0, 1000, FITS, "Model", "blocks of attention and feed-forward, or layers of cells")               \
-  INTEGER(decoder_layers, 0, 0, 1000, FIXED, "Transformer",                                                            \
-          "translate: blocks of the decoder, beside --layers of the encoder; 0: as many")                              \
+  INTEGER(decoder_layers, 0, 0, 1000, FIXED, "Model",                                                                  \
+          "translate: layers of the decoder, beside --layers of the encoder; 0: as many")                              \
+  WORD(align, nn::Align::additive, FIXED, "Alignment",                                                                 \
+       "how a recurrent decoder weighs the places of its source; none: it reads the last state alone")                 \
+  INTEGER(align_window, 10, 1, 1048576, FIXED, "Alignment", "places on either side that --align local looks at")       \
+  SWITCH(input_feeding, false, FIXED, "Alignment",                                                                     \
+         "a decoder's step reads what the last one made of state and source; not with additive and none")              \
   INTEGER(heads, 4, 1, 4096, FITS, "Transformer", "attention heads of a block; they divide the channels")              \
   INTEGER(kv_heads, 0, 0, 4096, FIXED, "Transformer",                                                                  \
           "heads of keys and values, which several heads share; 0: as many")                                           \
@@ -103,6 +108,9 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
 
 /// The group of what only a transformer has. A recurrent body's configuration leaves it as it is by default.
 inline constexpr std::string_view transformer_group = "Transformer";
+
+/// The group of what only a recurrent decoder has.
+inline constexpr std::string_view alignment_group = "Alignment";
 
 /// A resolved or partly resolved configuration. The members are the names above.
 struct Config {

@@ -53,24 +53,41 @@ static bool is_chosen(const Config& config, const Field& field) {
   return by > ChosenBy::file || (by == ChosenBy::file && value_text(config, field) != value_text(Config{}, field));
 }
 
+// The options of a group that somebody wants: --a, --b.
+static std::string chosen_of(const Config& config, std::string_view group) {
+  std::string chosen;
+  for (const Field& field : fields())
+    if (field.group == group && is_chosen(config, field)) chosen += (chosen.empty() ? "--" : ", --") + field.option();
+  return chosen;
+}
+
+// How a decoder aligns with a source, where it is recurrent.
+static void check_alignment(const Config& config) {
+  const bool translates = config.objective->translates();
+  if (translates && config.layers == 0) throw Error(Fault::usage, "--layers 0: an encoder has 1 layer or more");
+  if (!translates || config.body == nn::BodyKind::transformer) {
+    const std::string chosen = chosen_of(config, alignment_group);
+    if (!chosen.empty())
+      throw Error(Fault::usage, chosen + ": only --objective translate with --body rnn, gru or lstm aligns so");
+    return;
+  }
+  if (config.align != nn::Align::local && is_chosen(config, field_at(config, &config.align_window)))
+    throw Error(Fault::usage, "--align-window goes with --align local");
+  if (config.input_feeding && (config.align == nn::Align::additive || config.align == nn::Align::none))
+    throw Error(Fault::usage, "--input-feeding goes with every --align but additive and none, got " +
+                                  std::string(autograd::name(config.align)));
+}
+
 // A recurrent body reads from left to right, and has nothing of a transformer.
 static void check_body(const Config& config) {
   if (config.body == nn::BodyKind::transformer) return;
-  if (config.objective->translates()) {
-    throw Error(Fault::usage,
-                "--objective translate has --body transformer, not " + std::string(autograd::name(config.body)));
-  }
   const std::string body = "--body " + std::string(autograd::name(config.body));
   if (!config.objective->causal()) {
     throw Error(Fault::usage, "--objective " + std::string(config.objective->name()) +
                                   " reads in both directions, and " + body + " in one: leave out one of them");
   }
-  std::string foreign;
-  for (const Field& field : fields()) {
-    if (field.group != transformer_group || !is_chosen(config, field)) continue;
-    foreign += (foreign.empty() ? "--" : ", --") + field.option();
-  }
-  if (!foreign.empty()) throw Error(Fault::usage, body + " has no attention and no blocks: leave out " + foreign);
+  const std::string foreign = chosen_of(config, transformer_group);
+  if (!foreign.empty()) throw Error(Fault::usage, body + " has nothing of a transformer's: leave out " + foreign);
 }
 
 static void check_attention(const Config& config) {
@@ -104,6 +121,7 @@ static void check_attention(const Config& config) {
 void check_choices(const Config& config, bool has_source) {
   (void)json_fields(config);  // refuses names that do not fit
   check_body(config);
+  check_alignment(config);
   check_attention(config);
   if (!config.validation.empty() && source_of(config, &Config::val_fraction) == ChosenBy::flag) {
     throw Error(Fault::usage, "--val-fraction divides the text, and --validation leaves it whole: give one of the two");

@@ -112,8 +112,13 @@ PaddedSources::PaddedSources(std::span<const std::vector<int>> sources, int eos)
   }
 }
 
+// Of n tokens with [EOS].
+static double score_of(double log_probability, long n, double length_penalty) {
+  return log_probability / std::pow((5 + static_cast<double>(n)) / 6, length_penalty);
+}
+
 double Translation::score(double length_penalty) const {
-  return log_probability / std::pow((5 + static_cast<double>(ids.size()) + 1) / 6, length_penalty);
+  return score_of(log_probability, static_cast<long>(ids.size()) + 1, length_penalty);
 }
 
 std::vector<Translation> translate(const nn::Model<float>& model, autograd::Tape<float>& tape,
@@ -127,7 +132,9 @@ std::vector<Translation> translate(const nn::Model<float>& model, autograd::Tape
   state->clear(static_cast<long>(B));
   std::vector<Hypothesis> live;  // in the order of the state's sequences
   for (std::size_t b = 0; b < B; ++b) live.push_back({b});
-  std::vector<std::vector<Translation>> ended(B);
+  std::vector<Translation> found(B);  // the best that have ended
+  std::vector<double> scores(B, -std::numeric_limits<double>::infinity());
+  const long longest = model.config().context;
 
   for (long n = 1; !live.empty(); ++n) {  // the n-th token of every target
     std::vector<int> tokens;              // [live], the ones before
@@ -135,7 +142,7 @@ std::vector<Translation> translate(const nn::Model<float>& model, autograd::Tape
     const auto pause = tape.pause();
     const auto logits = model.decode(tape, *state, tokens, n == 1 ? padded.source() : nn::Source{});
     const auto V = static_cast<std::size_t>(logits.shape[1]);
-    const bool is_last = n == model.config().context;
+    const bool is_last = n == longest;
 
     std::vector<Best> best(B, Best(live, 2 * k));
     for (std::size_t i = 0; i < live.size(); ++i) {
@@ -149,24 +156,25 @@ std::vector<Translation> translate(const nn::Model<float>& model, autograd::Tape
     std::vector<Candidate> chosen;  // of all sources
     for (std::size_t b = 0; b < B; ++b) {
       const std::vector<Candidate>& list = best[b].list();
+      bool has_ended = is_last;
       for (std::size_t j = 0; j < std::min(k, list.size()); ++j) {
-        if (list[j].id == eos) ended[b].push_back({live[list[j].parent].ids, list[j].log_probability});
+        if (list[j].id != eos) continue;
+        has_ended = has_ended || k == 1;
+        const double score = score_of(list[j].log_probability, n, search.length_penalty);
+        if (score <= scores[b]) continue;
+        scores[b] = score;
+        found[b] = {live[list[j].parent].ids, list[j].log_probability};
       }
-      if (ended[b].size() >= k || is_last) continue;
+      if (has_ended) continue;
       std::size_t goes_on = 0;
       for (const Candidate& c : list) {
-        if (c.id != eos && goes_on++ < k) chosen.push_back(c);
+        if (c.id == eos || goes_on++ >= k) continue;
+        if (score_of(c.log_probability, longest, search.length_penalty) > scores[b]) chosen.push_back(c);
       }
     }
     follow(*state, live, chosen);
   }
-
-  std::vector<Translation> result;
-  for (const auto& translations : ended) {
-    result.push_back(*std::ranges::max_element(translations, {},
-                                               [&](const Translation& t) { return t.score(search.length_penalty); }));
-  }
-  return result;
+  return found;
 }
 
 }  // namespace primer::train

@@ -37,8 +37,10 @@ struct Translation {
 
 /// The translation of each source with the highest score among those that a beam search ends with. Of every source k
 /// hypotheses grow side by side; of what they can be followed by, the 2 k most probable are looked at: those among the
-/// first k that end with [EOS] are translations, the first k others are followed. The search ends with k translations,
-/// or where the context ends, with an [EOS] behind each. Sutskever et al. 2014, section 3.2.
+/// first k that end with [EOS] are translations, the first k others are followed, as long as each can still become
+/// better than the best translation: ln p only falls, so its score is at most that with the ln p of now and the longest
+/// length. Where the context ends, [EOS] is put behind each. A search of width 1 ends with the first [EOS]. Sutskever
+/// et al. 2014, section 3.2.
 ///
 /// `sources` are ids without marks, each at most the context less one: [EOS] is put behind them. A tokenizer without
 /// the marks: Fault::input. A model whose output is not a number: Fault::checkpoint. Error(usage) from a model that

@@ -45,9 +45,12 @@ std::vector<int> Translator::read(std::string line, bool* is_cut) const {
 }
 
 std::vector<Translation> Translator::search(std::vector<std::vector<int>> sources, const BeamSearch& search) {
-  // Each hypothesis keeps keys and values of the context in both attentions of a layer: 512 MiB for all are enough.
+  // Each hypothesis keeps keys and values of the context in both attentions of a layer; of a recurrent decoder the
+  // encoder's states, 2 C a place, and keys, C: 512 MiB for all are enough.
   const nn::ModelConfig& shape = run_.network->config();
-  const double each = 4.0 * static_cast<double>(shape.decoder_layers * shape.context * 2 * shape.kept_width());
+  const bool attends = shape.body == nn::BodyKind::transformer;
+  const long of_place = attends ? shape.decoder_layers * 2 * shape.kept_width() : 3 * shape.channels;
+  const double each = 4.0 * static_cast<double>(shape.context * of_place);
   const double most = static_cast<double>(512 << 20) / (each * static_cast<double>(search.width));
   const auto together = static_cast<std::size_t>(std::clamp(most, 1.0, 64.0));
   std::vector<Translation> found(sources.size());
