@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <map>
 #include <sstream>
 
 #include "autograd/random.h"
@@ -49,19 +50,20 @@ std::vector<std::string> split(const std::string& text, char by) {
   return parts;
 }
 
-/// Sees all patterns of a decoder's attention to its source.
+/// Sees all patterns of a decoder's attention to its source: [layers][H, T, S], of one head row by row too.
 struct Watcher : autograd::Observer<float> {
-  std::vector<std::vector<float>> seen;
+  std::map<std::string, std::vector<float>> seen;  // by path
   bool wants(std::string_view path, std::string_view leaf) override {
-    return leaf == "pattern" && path.ends_with("cross_attention");
+    return leaf == "pattern" && (path.ends_with("cross_attention") || path == "alignment");
   }
-  autograd::Tensor<float> see(std::string_view, std::string_view, autograd::Tensor<float> x) override {
-    seen.emplace_back(x.data(), x.data() + x.size());
+  autograd::Tensor<float> see(std::string_view path, std::string_view, autograd::Tensor<float> x) override {
+    auto& all = seen[std::string(path)];
+    all.insert(all.end(), x.data(), x.data() + x.size());
     return x;
   }
 };
 
-/// The weights [2, T, S] of every layer, of a source that is read and a target that follows, each with its mark.
+/// These of a source that is read and a target that follows, each with its mark.
 std::vector<std::vector<float>> watched(const LoadedRun& run, const std::string& source, const std::string& target) {
   std::vector<int> read = run.tokenizer->encode(source), written = run.tokenizer->encode(target);
   read.push_back(run.tokenizer->special("[EOS]"));
@@ -74,7 +76,9 @@ std::vector<std::vector<float>> watched(const LoadedRun& run, const std::string&
                              .batch = 1,
                              .length = static_cast<long>(written.size()),
                              .source = {read, static_cast<long>(read.size()), {}}});
-  return watcher.seen;
+  std::vector<std::vector<float>> layers;
+  for (const auto& [path, weights] : watcher.seen) layers.push_back(weights);
+  return layers;
 }
 
 /// The page's weights are those that the model has for this source and this target.
@@ -89,11 +93,11 @@ void check_page(const std::string& html, const LoadedRun& run, const std::string
   CHECK(page.tokens == marked(target));
   CHECK(page.sources == marked(source));
   const auto layers = watched(run, source, target);
-  REQUIRE(layers.size() * 2 == page.heads.size());
+  const std::size_t heads = page.heads.size() / layers.size();
   double apart = 0, largest = 0;
   for (std::size_t i = 0; i < page.heads.size(); ++i)
     for (std::size_t k = 0, count = page.heads[i].size(); k < count; ++k) {
-      const auto weight = static_cast<double>(layers[i / 2].at(i % 2 * count + k));
+      const auto weight = static_cast<double>(layers[i / heads].at(i % heads * count + k));
       apart = std::max(apart, std::abs(page.heads[i][k] - weight));
       largest = std::max(largest, weight);
     }
@@ -103,8 +107,8 @@ void check_page(const std::string& html, const LoadedRun& run, const std::string
 
 /// "1-0 0-1": for each word of the target the one that its letters look at most, one blank between words.
 std::string links_by_hand(const LoadedRun& run, const std::string& source, const std::string& target) {
-  const std::vector<float> weights = watched(run, source, target).back();  // [2, T, S]
-  const std::size_t T = target.size() + 1, S = source.size() + 1;
+  const std::vector<float> weights = watched(run, source, target).back();  // [H, T, S]
+  const std::size_t T = target.size() + 1, S = source.size() + 1, heads = weights.size() / (T * S);
   std::string links;
   std::size_t to = 0, begin = 0;
   for (const std::string& word : split(target, ' ')) {
@@ -112,15 +116,15 @@ std::string links_by_hand(const LoadedRun& run, const std::string& source, const
     std::size_t at = 0;
     for (const std::string& from : split(source, ' ')) {
       sums.push_back(0);
-      for (std::size_t head = 0; head < 2; ++head)
+      for (std::size_t head = 0; head < heads; ++head)
         for (std::size_t t = begin; t < begin + word.size(); ++t)
           for (std::size_t s = at; s < at + from.size(); ++s)
-            sums.back() += static_cast<double>(weights.at((head * T + t) * S + s)) / 2;
+            sums.back() += static_cast<double>(weights.at((head * T + t) * S + s));
       at += from.size() + 1;
     }
     begin += word.size() + 1;
-    links += (to == 0 ? "" : " ") + std::to_string(std::ranges::max_element(sums) - sums.begin()) + "-" +
-             std::to_string(to);
+    links +=
+        (to == 0 ? "" : " ") + std::to_string(std::ranges::max_element(sums) - sums.begin()) + "-" + std::to_string(to);
     ++to;
   }
   return links;
@@ -138,7 +142,8 @@ TEST_CASE("a translator shows which word each word of a translation came from, b
     backwards = pair.substr(0, pair.find('\t')) + "\n" + backwards;
   }
   here.write("new.txt", text + "\n  \n f  b \n");
-  const Outcome plain = run_primer(here, "translate run new.txt"), aligned = run_primer(here, "translate run new.txt --alignment"),
+  const Outcome plain = run_primer(here, "translate run new.txt"),
+                aligned = run_primer(here, "translate run new.txt --alignment"),
                 scored = run_primer(here, "translate run new.txt --scores"),
                 both = run_primer(here, "translate run --alignment --scores", "cat new.txt |");
   REQUIRE(aligned.code == 0);
@@ -199,6 +204,36 @@ TEST_CASE("the page of a translator shows every head's weights between source an
   check_page(own.out, *run, "cc f ee", translation);
   CHECK(own.out.find("and its translation of ") != std::string::npos);
   CHECK(run_primer(here, "attention run 'cc\tf' -o -").out == run_primer(here, "attention run 'cc f' -o -").out);
+}
+
+TEST_CASE("a recurrent translator shows its one alignment, and one without has none to show") {
+  const FreshDirectory here;
+  here.write("pairs.tsv", turned_words(900));
+  here.write("new.txt", "aa b d\nf cc\n");
+  const std::string recurrent =
+      "train pairs.tsv --objective translate --layers 1 --channels 24 --batch 32 --lr 0.01 -q";
+  for (const std::string options : {"--body gru --align additive", "--body gru --align dot --input-feeding",
+                                    "--body lstm --align general", "--body rnn --align local --align-window 2"}) {
+    CAPTURE(options);
+    REQUIRE(run_primer(here, recurrent + " --force --steps 150 -o run " + options).code == 0);
+    const auto run = load_run(here / "run");
+    const auto plain = split(run_primer(here, "translate run new.txt").out, '\n');
+    const auto lines = split(run_primer(here, "translate run new.txt --alignment").out, '\n');
+    REQUIRE(lines.size() == 2);
+    CHECK(lines[0] == links_by_hand(*run, "aa b d", plain[0]) + "\t" + plain[0]);
+    CHECK(lines[1] == links_by_hand(*run, "f cc", plain[1]) + "\t" + plain[1]);
+    const Outcome page = run_primer(here, "attention run 'aa b d' 'DD B AA' -o -");
+    REQUIRE(page.code == 0);
+    check_page(page.out, *run, "aa b d", "DD B AA");
+    CHECK(page.out.find("1 layer of 1 head, a source of 7 tokens and a target of 8 tokens") != std::string::npos);
+    CHECK((page.out.find("weights sum to 1.") == std::string::npos) == options.ends_with("window 2"));
+  }
+  REQUIRE(run_primer(here, recurrent + " --steps 3 -o none --body gru --align none").code == 0);
+  CHECK(run_primer(here, "translate none new.txt").code == 0);
+  const std::string nothing = "none is a model that does not attend to its source: there is no alignment to show";
+  check_refusal(here, "translate none new.txt --alignment", 3, nothing);
+  check_refusal(here, "attention none 'aa'", 3, nothing);
+  check_refusal(here, "attention none 'aa' 'AA'", 3, nothing);
 }
 
 TEST_CASE("a source and a target that make no page are refused in one line, and nothing is written") {

@@ -116,7 +116,8 @@ TEST_CASE("the patterns of pairs are those that the model shows for each alone, 
       CHECK(last[i].layers == 1);
       // the layers before go the fused way, which rounds otherwise
       CHECK(apart(last[i].weights, rows_of(expected, layers - 1, 1, found.heads * T * S)) < 1e-5);
-      const auto alone = patterns_of_pairs(model.gpt, *tokenizer, {&sources[i], 1}, {&targets[i], 1}, LayerChoice::last);
+      const auto alone =
+          patterns_of_pairs(model.gpt, *tokenizer, {&sources[i], 1}, {&targets[i], 1}, LayerChoice::last);
       CHECK(alone[0].weights == last[i].weights);
       const bool in_steps = watcher.seen.at(watcher.paths[0]).size() > 1;
       (in_steps ? step_by_step : at_once) += T > 1;
@@ -161,8 +162,7 @@ TEST_CASE("a word is linked to the word that holds most of its weight, summed ov
       const Random random(seed, 1, 2);
       for (long i = 0; i < 2 * heads * T * S; ++i)
         patterns.weights.push_back(static_cast<float>(random.uniform(static_cast<std::uint64_t>(i))));
-      const auto links =
-          linked_words(patterns, words_of_line(*tokenizer, source), words_of_line(*tokenizer, target));
+      const auto links = linked_words(patterns, words_of_line(*tokenizer, source), words_of_line(*tokenizer, target));
       std::vector<WordLink> expected;
       std::size_t at = 0;
       const auto from_words = words_in(source), to_words = words_in(target);
@@ -177,7 +177,8 @@ TEST_CASE("a word is linked to the word that holds most of its weight, summed ov
           for (std::size_t t = at; t < at + to_words[to].size(); ++t)
             for (std::size_t s = place; s < place + from_words[from].size(); ++s)
               for (long head = 0; head < heads; ++head) {  // of the last layer
-                const double w = patterns.weights[((heads + head) * T + static_cast<long>(t)) * S + static_cast<long>(s)];
+                const double w =
+                    patterns.weights[((heads + head) * T + static_cast<long>(t)) * S + static_cast<long>(s)];
                 sum += w;
                 if (w > largest) largest = w, of_largest = static_cast<int>(from);
               }
