@@ -1,4 +1,5 @@
 #include <memory>
+#include <optional>
 
 #include "data/bytes/file.h"
 #include "data/bytes/scratch_folder.h"
@@ -15,6 +16,7 @@ namespace {
 
 struct AttentionOptions : RunChoice {
   std::string text;
+  std::optional<std::string> target;
   PagePlace page{"attention.html"};
 };
 
@@ -29,7 +31,8 @@ std::string standard_input() {
 void run_attention(const AttentionOptions& options) {
   options.page.check();
   const auto run = options.open();
-  options.page.write(attention_page(attend(*run, options.text == "-" ? standard_input() : options.text)));
+  options.page.write(
+      attention_page(attend(*run, options.text == "-" ? standard_input() : options.text, options.target)));
 }
 
 }  // namespace
@@ -40,10 +43,15 @@ void add_attention(CLI::App& root) {
                                         "Examples:\n"
                                         "  primer attention runs/book \"Once upon a time\"      in attention.html\n"
                                         "  primer attention runs/book - -o page.html <part.txt\n"
-                                        "  primer attention runs/gaps \"Once u[MASK]on a time\"");
+                                        "  primer attention runs/gaps \"Once u[MASK]on a time\"\n"
+                                        "  primer attention runs/pairs \"good morning\" \"guten Morgen\"");
   options->add_to(*command);
-  command->add_option("TEXT", options->text, "the text itself, at most the model's context; - is standard input")
+  command
+      ->add_option("TEXT", options->text,
+                   "the text itself, at most the model's context; of a translator the source; - is standard input")
       ->required();
+  command->add_option("TARGET", options->target,
+                      "of a translator: how this looks at the source [what the model translates it to]");
   options->page.add_to(*command);
   command->callback([options] { run_attention(*options); });
 }

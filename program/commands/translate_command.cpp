@@ -23,13 +23,23 @@ namespace {
 struct TranslateOptions : RunChoice {
   std::string text = "-";
   BeamOptions beam;
-  bool scores = false;
+  bool scores = false, alignment = false;
 };
+
+/// "0-0 2-1", as the tools for alignments write them: source-target.
+std::string pharaoh(const std::vector<WordLink>& links) {
+  std::string text;
+  for (const WordLink& link : links)
+    text += (text.empty() ? "" : " ") + std::to_string(link.source) + "-" + std::to_string(link.target);
+  return text;
+}
 
 /// Translates lines, so many at a time, and writes a line for each.
 class Lines {
  public:
-  Lines(LoadedRun& run, const TranslateOptions& options) : options_(options), translator_(run) {}
+  Lines(LoadedRun& run, const TranslateOptions& options) : options_(options), translator_(run) {
+    if (options.alignment) translator_.expect_alignment();
+  }
 
   /// A symbol outside the vocabulary: Fault::input, once the lines before are written.
   void take(std::string_view line, const data::LineCutter& cutter) {
@@ -40,16 +50,23 @@ class Lines {
       give();
       cutter.refuse(error.what());
     }
+    if (options_.alignment) lines_.emplace_back(line);
     cut_ += is_cut;
     if (waiting_.size() == 256) give();
   }
 
   void give() {
+    const std::vector<std::vector<int>> sources = std::exchange(waiting_, {});
+    const std::vector<Translator::Line> translated = translator_.translate(sources, options_.beam.search);
+    std::vector<std::vector<WordLink>> links;
+    if (options_.alignment) links = translator_.align(std::exchange(lines_, {}), sources, translated);
     std::string out;
-    for (const Translator::Line& line : translator_.translate(std::exchange(waiting_, {}), options_.beam.search)) {
+    for (std::size_t i = 0; i < translated.size(); ++i) {
       char score[32] = "";
-      if (options_.scores) std::snprintf(score, sizeof score, "%.4f\t", line.score);
-      out += score + (is_terminal_ ? for_terminal(line.text) : line.text) + "\n";
+      if (options_.scores) std::snprintf(score, sizeof score, "%.4f\t", translated[i].score);
+      out += score;
+      if (options_.alignment) out += pharaoh(links[i]) + "\t";
+      out += (is_terminal_ ? for_terminal(translated[i].text) : translated[i].text) + "\n";
     }
     is_read_ = is_read_ && (out.empty() || put(out));
   }
@@ -63,6 +80,7 @@ class Lines {
   const TranslateOptions& options_;
   Translator translator_;
   std::vector<std::vector<int>> waiting_;
+  std::vector<std::string> lines_;  // those that wait, for their words
   bool is_read_ = true;
   const bool is_terminal_ = ::isatty(STDOUT_FILENO) == 1;
   long cut_ = 0;
@@ -107,12 +125,16 @@ void add_translate(CLI::App& root) {
                                         "  primer train pairs.tsv --objective translate     source<TAB>target lines\n"
                                         "  primer translate runs/pairs new.txt              a line for each line\n"
                                         "  echo \"good morning\" | primer translate runs/pairs --scores\n"
+                                        "  primer translate runs/pairs new.txt --alignment  0-0 1-1<TAB>a line\n"
                                         "  primer translate runs/pairs                      asks on a terminal");
   options->add_to(*command, "a run trained with --objective translate");
   command->add_option("FILE", options->text, "a file, a folder or -; each line is translated, a blank one stays [-]");
   options->beam.add_to(*command);
   command->add_flag("--scores", options->scores,
                     "before each translation its score: ln p over the penalty of its length, and a tab");
+  command->add_flag("--alignment", options->alignment,
+                    "before each translation, behind a score, which word of the line each of its words looks at most: "
+                    "\"0-0 2-1\", source-target, counted from 0, and a tab; words are what blanks part");
   command->callback([options] { run_translate(*options); });
 }
 

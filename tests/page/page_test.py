@@ -36,7 +36,11 @@ HOSTILE += b'\xff\xc3 </div></main>'
 SPECIALS = ['</script><img src=x onerror="window.broken=1">', '<svg onload=window.broken=1>', '<!--', '</main></body>',
             "' onclick='window.broken=1", '&lt;b&gt;']
 
-# name -> training options, training text, the text of the page
+LINE = HOSTILE.replace(b'\n', b'').replace(b'\r', b'').replace(b'\0', b'')
+TURNED = b'so it comes\tcomes it so\nnot to that\tthat to not\n'
+TRANSLATE = '--layers 2 --heads 2 --objective translate'
+
+# name -> training options, training text, the text of the page; of a translator the source, and the target
 PAGES = {
     'causal': ('--layers 3 --heads 4', None, b'so it comes\nto this, and not to that'),
     'bert': ('--layers 2 --heads 2 --objective mlm', None, b'so it [MASK]omes[SEP]to this'),
@@ -45,6 +49,10 @@ PAGES = {
     'long': ('--layers 1 --heads 2 --tokenizer byte', None, b'so it comes to this. ' * 12),
     'hostile': ('--layers 1 --heads 2 --tokenizer char', HOSTILE * 20, HOSTILE),
     'specials': ('--layers 2 --heads 1 --tokenizer specials.json', None, 'so '.join(SPECIALS).encode()),
+    'pair': (TRANSLATE, TURNED * 40, b'so it comes', b'not to so'),
+    'wide pair': (TRANSLATE, TURNED * 40, b'so it comes to that so it comes to that', b'it'),
+    'tall pair': (TRANSLATE + ' --tokenizer byte', TURNED * 40, b'so', b'so it comes to that ' * 12),
+    'hostile pair': (TRANSLATE + ' --tokenizer byte', (LINE.replace(b'\t', b' ') + b'\tso\n') * 20, LINE, LINE),
 }
 
 
@@ -54,12 +62,12 @@ def make_pages(primer, folder):
     specials = [word for name in SPECIALS for word in ('--special', name)]
     subprocess.run([primer, 'tokenize', 'train', 'text', '--tokenizer', 'byte', '-o', 'specials.json', '-q', *specials],
                    cwd=folder, check=True)
-    for name, (options, training_text, words) in PAGES.items():
+    for name, (options, training_text, words, *target) in PAGES.items():
         (folder / f'{name}.txt').write_bytes(training_text or text)
         subprocess.run([primer, 'train', f'{name}.txt', '-q', '-o', name, '--steps', '40', '--batch', '4', '--context',
                         '256', '--channels', '12', '--lr', '0.02', *options.split()], cwd=folder, check=True,
                        stdout=subprocess.DEVNULL)
-        subprocess.run([primer, 'attention', name, '-', '-o', f'{name}.html'], cwd=folder, input=words, check=True,
+        subprocess.run([primer, 'attention', name, '-', *target, '-o', f'{name}.html'], cwd=folder, input=words, check=True,
                        stderr=subprocess.DEVNULL)
 
 
@@ -71,26 +79,29 @@ class Page:
         text = path.read_text(encoding='utf-8')
         self.layers, self.heads = (int(re.search(f'data-{name}="(\\d+)"', text)[1]) for name in ('layers', 'heads'))
         self.causal = 'data-causal="true"' in text
-        spans = re.findall(r'<span class="token[^"]*">(.*?)</span>', text, re.S)
-        self.tokens = [html.unescape(re.sub('</?i>', '', span)) for span in spans]
-        self.T = len(self.tokens)
-        self.steps = []  # [layers * heads][T][T], in steps of 1 / STEPS
+        boxes = dict(re.findall(r'<div id="(source|text)"[^>]*>(.*?)</div>', text, re.S))
+        for name, box in boxes.items():
+            spans = re.findall(r'<span class="token[^"]*">(.*?)</span>', box, re.S)
+            boxes[name] = [html.unescape(re.sub('</?i>', '', span)) for span in spans]
+        self.tokens, self.sources = boxes['text'], boxes.get('source', boxes['text'])
+        self.T, self.S = len(self.tokens), len(self.sources)
+        self.steps = []  # [layers * heads][T][S], in steps of 1 / STEPS
         for block in re.findall(r'class="weights">(.*?)</script>', text):
             numbers = array.array('H', base64.b64decode(block, validate=True))
             if sys.byteorder == 'big':
                 numbers.byteswap()
             rows, at = [], 0
             for i in range(self.T):
-                seen = i + 1 if self.causal else self.T
-                rows.append(numbers[at:at + seen].tolist() + [0] * (self.T - seen))
+                seen = i + 1 if self.causal else self.S
+                rows.append(numbers[at:at + seen].tolist() + [0] * (self.S - seen))
                 at += seen
             assert at == len(numbers)
             self.steps.append(rows)
 
     def weights(self, layer, head, i, forward):
-        """Between token i and every other, as the page calls it: where i looks, or who looks at i."""
+        """Between token i and every other, as the page calls it: where i looks, or who looks at i, one of the source."""
         rows = self.steps[layer * self.heads + head]
-        return [(rows[i][j] if forward else rows[j][i]) / STEPS for j in range(self.T)]
+        return [step / STEPS for step in (rows[i] if forward else [row[i] for row in rows])]
 
 
 def open_browser():
@@ -135,24 +146,28 @@ class PageTest(unittest.TestCase):
     def expect_shown(self, layer, head, at, forward=True):
         """The text, the list, the sentence and the heading show this token's weights."""
         page, weights = self.page, self.page.weights(layer, head, at, forward)
+        others = page.sources if forward else page.tokens
         shown = self.run_js('''return {
             heading: byId('which').innerText,
-            marked: tokens.map((token, i) => token.classList.contains('at') ? i : -1).filter(i => i >= 0),
-            colours: tokens.map(token => token.style.backgroundColor),
-            rows: Array.from(byId('strongest').rows, row => Array.from(row.cells, cell => cell.innerText)),
+            marked: Array.from(document.querySelectorAll('.at'), token => near().indexOf(token)),
+            colours: far().map(token => token.style.backgroundColor),
+            coloured: document.querySelectorAll('.token[style*=background]').length,
+            rows: Array.from(byId('strongest').rows).filter(row => !row.hidden).map(
+                row => Array.from(row.cells, cell => cell.innerText)),
             dark: matchMedia('(prefers-color-scheme: dark)').matches}''')
         self.assertEqual(shown['heading'], f'Layer {layer}, head {head}')
         self.assertEqual(shown['marked'], [at])
         colours, dark = shown['colours'], shown['dark']
+        self.assertEqual(shown['coloured'], sum(map(bool, colours)))
         shades = [lightness(colour) for colour in colours]
         for weight, colour in zip(weights, colours):
             self.assertEqual(not colour, round(255 * weight ** .5) == 0)
-        ranked = sorted((i for i in range(page.T) if colours[i]), key=lambda i: weights[i])
+        ranked = sorted((i for i in range(len(others)) if colours[i]), key=lambda i: weights[i])
         for less, more in zip(ranked, ranked[1:]):
             self.assertTrue(shades[less] <= shades[more] if dark else shades[less] >= shades[more])
-        strongest = sorted(range(page.T), key=lambda i: (-weights[i], i))[:12]
+        strongest = sorted(range(len(others)), key=lambda i: (-weights[i], i))[:12]
         self.assertEqual([int(row[0]) for row in shown['rows']], strongest)
-        self.assertEqual([row[1] for row in shown['rows']], [page.tokens[i] for i in strongest])
+        self.assertEqual([row[1] for row in shown['rows']], [others[i] for i in strongest])
         self.assertEqual([row[3] for row in shown['rows']], [f'{100 * weights[i]:.2f} %' for i in strongest])
         verb = 'looks most at' if forward else 'is looked at most by'
         self.assertIn(f'{verb} {strongest[0]} ', self.said())
@@ -171,7 +186,7 @@ class PageTest(unittest.TestCase):
             with self.subTest(name):
                 page = self.open(name)
                 found = self.run_js('''
-                    return Array.from({length: layers * heads}, (_, i) => tokens.map((_, from) => tokens.map((_, to) =>
+                    return Array.from({length: layers * heads}, (_, i) => tokens.map((_, from) => sources.map((_, to) =>
                         weight(Math.floor(i / heads), i % heads, from, to) * steps)))''')
                 for head, expected in zip(found, page.steps, strict=True):
                     for row, wanted in zip(head, expected, strict=True):
@@ -180,25 +195,30 @@ class PageTest(unittest.TestCase):
                 self.expect_quiet()
 
     def test_each_pixel_of_the_map_is_the_colour_of_its_weight(self):
-        page = self.open('causal')
-        for layer, head in ((0, 0), (2, 3)):
-            self.find('#overview button')[layer * page.heads + head].click()
-            pixels = self.run_js('''
-                const data = whole.getContext('2d').getImageData(0, 0, T, T).data;
-                const pixel = i => `rgb(${Array.from(data.slice(4 * i, 4 * i + 3)).join(' ')})`;
-                return Array.from({length: T * T}, (_, i) => pixel(i))''')
-            ramp = self.run_js('return Array.from({length: 256}, (_, i) => colour(i))')
-            self.assertGreater(len(set(ramp)), 200)
-            steps = page.steps[layer * page.heads + head]
-            for i in range(page.T ** 2):
-                # JavaScript rounds a half up
-                wanted = ramp[int(255 * (steps[i // page.T][i % page.T] / STEPS) ** .5 + .5)]
-                self.assertEqual(pixels[i], wanted)
-        small = self.run_js('''return buttons.map(button => {
-            const canvas = button.firstChild;
-            return new Set(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data).size })''')
-        self.assertEqual(len(small), page.layers * page.heads)
-        self.assertTrue(all(size > 20 for size in small), small)
+        for name, heads in (('causal', ((0, 0), (2, 3))), ('pair', ((1, 0),)), ('wide pair', ((0, 1),))):
+            page = self.open(name)
+            for layer, head in heads:
+                self.find('#overview button')[layer * page.heads + head].click()
+                pixels = self.run_js('''
+                    const data = whole.getContext('2d').getImageData(0, 0, S, T).data;
+                    const pixel = i => `rgb(${Array.from(data.slice(4 * i, 4 * i + 3)).join(' ')})`;
+                    return Array.from({length: T * S}, (_, i) => pixel(i))''')
+                ramp = self.run_js('return Array.from({length: 256}, (_, i) => colour(i))')
+                self.assertGreater(len(set(ramp)), 200)
+                steps = page.steps[layer * page.heads + head]
+                for i in range(page.T * page.S):
+                    # JavaScript rounds a half up
+                    wanted = ramp[int(255 * (steps[i // page.S][i % page.S] / STEPS) ** .5 + .5)]
+                    self.assertEqual(pixels[i], wanted)
+            small = self.run_js('''return buttons.map(button => {
+                const canvas = button.firstChild;
+                const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+                return [canvas.width, canvas.height, new Set(data).size, button.clientWidth / button.clientHeight] })''')
+            self.assertEqual(len(small), page.layers * page.heads)
+            for width, height, size, aspect in small:
+                self.assertEqual((width, height), (page.S, page.T))
+                self.assertGreater(size, 20 if name == 'causal' else 5)  # little is learned in forty steps
+                self.assertAlmostEqual(aspect, min(max(page.S / page.T, 1 / 3), 3), delta=.05)
 
     def test_hovering_a_token_shows_where_it_looks(self):
         for name, dark in (('causal', False), ('causal', True), ('bert', False), ('bert', True), ('pieces', False)):
@@ -237,13 +257,13 @@ class PageTest(unittest.TestCase):
         self.expect_quiet()
 
     def test_a_place_on_the_map_says_its_weight(self):
-        for name in ('bert', 'long', 'pieces'):
+        for name in ('bert', 'long', 'pieces', 'pair', 'wide pair', 'tall pair'):
             with self.subTest(name):
                 page = self.open(name)
                 place = self.find('#map')[0]
                 self.run_js('arguments[0].scrollIntoView()', place)
                 frame = self.run_js('return frame')
-                for to, at in ((1, 3), (page.T - 1, page.T - 1), (0, page.T - 2)):
+                for to, at in ((1, min(3, page.T - 1)), (page.S - 1, page.T - 1), (0, page.T - 2)):
                     x = frame['left'] + (to + .5) * frame['cell'] - place.size['width'] / 2
                     y = frame['top'] + (at + .5) * frame['cell'] - place.size['height'] / 2
                     ActionChains(browser, duration=0).move_to_element_with_offset(place, round(x), round(y)).perform()
@@ -253,6 +273,59 @@ class PageTest(unittest.TestCase):
                     self.assertIn(f' looks at {to} ', self.said())
                     self.assertIn(f'with a weight of {page.weights(0, 0, at, True)[to]:.5f}.', self.said())
                 self.expect_quiet()
+
+    def test_a_token_of_a_source_shows_who_looks_at_it_and_one_of_a_target_where_it_looks(self):
+        for name, dark in (('pair', False), ('pair', True), ('wide pair', False), ('tall pair', False)):
+            with self.subTest(name=name, dark=dark):
+                page = self.open(name, dark)
+                source, target = self.find('#source .token'), self.find('#text .token')
+                self.expect_shown(0, 0, page.T - 1)
+                self.hover(target[1])
+                self.expect_shown(0, 0, 1)
+                self.hover(source[2])
+                self.expect_shown(0, 0, 2, forward=False)
+                self.find('#overview button')[-1].click()
+                self.expect_shown(1, 1, 2, forward=False)
+                self.hover(target[0])
+                self.expect_shown(1, 1, 0)
+                self.assertEqual(self.find('fieldset'), [])
+                self.expect_quiet()
+
+    def test_a_pinned_token_makes_a_pair_with_one_of_the_other_text(self):
+        page = self.open('pair')
+        source, target = self.find('#source .token'), self.find('#text .token')
+        target[2].click()
+        self.hover(source[5])
+        pair = f'with a weight of {page.weights(0, 0, 2, True)[5]:.5f}.'
+        self.assertTrue(self.said().startswith('2 ') and ' looks at 5 ' in self.said() and pair in self.said())
+        self.hover(target[4])
+        self.assertIn(pair, self.said())
+        source[1].click()
+        self.hover(target[4])
+        self.assertTrue(self.said().startswith('4 ') and ' looks at 1 ' in self.said(), self.said())
+        self.assertIn(f'with a weight of {page.weights(0, 0, 4, True)[1]:.5f}.', self.said())
+        source[1].click()
+        self.assertFalse(self.find('#pinned')[0].is_displayed())
+        self.expect_shown(0, 0, 1, forward=False)
+        self.expect_quiet()
+
+    def test_the_keyboard_is_enough_for_two_texts(self):
+        page = self.open('pair')
+        keys = lambda *pressed: ActionChains(browser, duration=0).send_keys(*pressed).perform()
+        keys(Keys.TAB, Keys.ARROW_DOWN, Keys.TAB)
+        self.assertEqual(self.run_js('return document.activeElement.id'), 'source')
+        self.expect_shown(1, 0, page.T - 1)
+        keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+        self.expect_shown(1, 0, 1, forward=False)
+        self.assertEqual(self.run_js('return byId("source").getAttribute("aria-activedescendant")'), 'source-1')
+        keys(Keys.ENTER, Keys.TAB, Keys.END, Keys.ARROW_LEFT)
+        weight = page.weights(1, 0, page.T - 2, True)[1]
+        self.assertTrue(self.said().startswith(f'{page.T - 2} ') and ' looks at 1 ' in self.said(), self.said())
+        self.assertIn(f'with a weight of {weight:.5f}.', self.said())
+        self.assertEqual(self.run_js('return text.getAttribute("aria-activedescendant")'), f'token-{page.T - 2}')
+        keys(Keys.ESCAPE, Keys.HOME)
+        self.expect_shown(1, 0, 0)
+        self.expect_quiet()
 
     def test_the_keyboard_is_enough(self):
         page = self.open('causal')
@@ -291,10 +364,15 @@ class PageTest(unittest.TestCase):
         self.assertEqual(''.join(page.tokens), 'so·'.join(SPECIALS).replace(' ', '·'))
         self.assertEqual(self.run_js('return document.querySelectorAll(".special").length'), len(SPECIALS))
         self.expect_harmless()
+        page = self.open('hostile pair')
+        self.assertEqual(page.tokens[:-1], page.sources[:-1])
+        self.assertIn('<svg·onload=window.broken=1>', ''.join(page.sources))
+        self.expect_harmless()
 
     def expect_harmless(self):
-        self.assertEqual(self.run_js('return tokens.map(token => token.textContent)'), self.page.tokens)
-        for token in self.find('#text .token'):
+        texts = self.run_js('return [tokens, sources].map(list => list.map(token => token.textContent))')
+        self.assertEqual(texts, [self.page.tokens, self.page.sources])
+        for token in self.find('.text .token'):
             self.hover(token)
         self.assertEqual(self.find('img, svg, iframe, object, embed, a, form, b b, [onclick]'), [])
         self.assertEqual(len(self.find('main > section')), 2)
@@ -343,7 +421,7 @@ class PageTest(unittest.TestCase):
 
     def test_it_fits_wide_and_narrow_windows(self):
         for width in (360, 700, 1000, 1920):
-            for name in ('long', 'hostile', 'one'):
+            for name in ('long', 'hostile', 'one', 'wide pair', 'tall pair', 'hostile pair'):
                 with self.subTest(width=width, name=name):
                     metrics = {'width': width, 'height': 900, 'deviceScaleFactor': 2, 'mobile': False}
                     browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', metrics)

@@ -70,6 +70,34 @@ TEST_CASE("a page holds the weights that it was given, and each row of them sums
   }
 }
 
+TEST_CASE("a page of two texts holds a row for each token and a column for each of its source") {
+  for (const auto& [T, S] : {std::pair{1L, 1L}, {1L, 7L}, {5L, 2L}, {3L, 64L}}) {
+    AttentionPage page{.layers = 2, .heads = 2};  // causal means nothing here
+    for (long i = 0; i < T; ++i) page.tokens.push_back({"t" + std::to_string(i)});
+    for (long i = 0; i < S; ++i) page.sources.push_back({"s" + std::to_string(i)});
+    for (long i = 0; i < 4 * T * S; ++i)
+      page.weights.push_back(static_cast<float>(2 * (i % S + 1)) / static_cast<float>(S * (S + 1)));
+    const std::string html = attention_page(page);
+    const ReadPage read(html);
+    CHECK_FALSE(read.causal);
+    CHECK(read.tokens.back() == "t" + std::to_string(T - 1));
+    CHECK(read.sources.back() == "s" + std::to_string(S - 1));
+    REQUIRE(read.heads.size() == 4);
+    double apart = 0;
+    for (long i = 0; i < 4 * T * S; ++i)
+      apart = std::max(apart, std::abs(read.heads[i / (T * S)][i % (T * S)] - page.weights[i]));
+    CHECK(apart < 1.001 / 65535);
+    CHECK(html.find("name=\"direction\"") == html.npos);  // the text that a token is in says it
+    CHECK(html.find("weights sum to 1.") != html.npos);
+    for (float& weight : page.weights) weight /= 2;  // as of local alignment
+    const std::string less = attention_page(page);
+    CHECK(less.find("weights sum to 1.") == less.npos);
+    CHECK(ReadPage(less).heads[3][T * S - 1] == doctest::Approx(page.weights.back()).epsilon(1e-3));
+    page.weights.pop_back();
+    CHECK_THROWS_AS(attention_page(page), primer::autograd::Error);
+  }
+}
+
 TEST_CASE("weights of nothing and of all are kept exactly") {
   AttentionPage page = made_page(1, 1, 3, false, 0);
   page.weights = {0, 1, 0, 1, 0, 0, 0.5, 0, 0.5};
@@ -144,18 +172,22 @@ TEST_CASE("no token and no name of a run adds a tag or an attribute to the page"
                                             "<\n",
                                             "\u202E</i>",
                                             "</noscript>"};
-  AttentionPage page = made_page(1, 2, static_cast<long>(hostile.size()), true, 3);
-  const std::string expected = tags_of(attention_page(page));
-  CHECK(expected.find("<script nonce=\"primer\">") != expected.npos);
-  for (std::size_t i = 0; i < hostile.size(); ++i) page.tokens[i].text = hostile[i];
-  for (const std::string& name : hostile) {
-    CAPTURE(name);
-    page.title = page.about = name;
-    const std::string html = attention_page(page);
-    CHECK(tags_of(html) == expected);
-    CHECK(html.find('\0') == html.npos);
-    CHECK(html.find("\u202E") == html.npos);
-    CHECK(ReadPage(html).tokens.size() == hostile.size());
+  for (const bool has_source : {false, true}) {
+    AttentionPage page = made_page(1, 2, static_cast<long>(hostile.size()), !has_source, 3);
+    if (has_source) page.sources = page.tokens;
+    const std::string expected = tags_of(attention_page(page));
+    CHECK(expected.find("<script nonce=\"primer\">") != expected.npos);
+    for (std::size_t i = 0; i < hostile.size(); ++i) page.tokens[i].text = hostile[i];
+    if (has_source) page.sources = page.tokens;
+    for (const std::string& name : hostile) {
+      CAPTURE(name);
+      page.title = page.about = name;
+      const std::string html = attention_page(page);
+      CHECK(tags_of(html) == expected);
+      CHECK(html.find('\0') == html.npos);
+      CHECK(html.find("\u202E") == html.npos);
+      CHECK(ReadPage(html).sources.size() == hostile.size());
+    }
   }
 }
 

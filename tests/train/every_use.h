@@ -70,11 +70,13 @@ void read_texts(train::LoadedRun& run, Accepts accepts) {
     if (run.config.objective->translates()) {
       train::Translator translator(run);
       bool is_cut = false;
-      const std::vector<std::vector<int>> sources{translator.read(text, &is_cut),
-                                                  translator.read(text + text, &is_cut)};
-      for (const auto& line : translator.translate(sources, {2, 0.6})) {
-        require_numbers(std::vector<double>{line.score});
-      }
+      const std::vector<std::string> lines{text, text + text};
+      std::vector<std::vector<int>> sources;
+      for (const std::string& line : lines) sources.push_back(translator.read(line, &is_cut));
+      const auto translated = translator.translate(sources, {2, 0.6});
+      for (const auto& line : translated) require_numbers(std::vector<double>{line.score});
+      translator.expect_alignment();
+      translator.align(lines, sources, translated);
     }
     if (!run.config.objective->writes()) return;
     autograd::Tape<float> tape;

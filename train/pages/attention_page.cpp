@@ -1,6 +1,7 @@
 #include "train/pages/attention_page.h"
 
 #include <cmath>
+#include <numeric>
 
 #include "autograd/error.h"
 #include "train/pages/embedded.h"
@@ -11,7 +12,7 @@ namespace primer::train {
 
 namespace {
 
-constexpr const char* main_begin = R"html(<section>
+constexpr const char* overview = R"html(<section>
 <h2>All heads: a row is a layer, a column a head</h2>
 <div id="overview"></div>
 <p class="hint">Each picture has a row for every token that looks and a column for every token that is looked at.
@@ -20,15 +21,16 @@ Layers, heads and tokens are counted from 0. Click one, or move with the arrow k
 <section>
 <div class="bar">
 <h2 id="which"></h2>
-<fieldset>
+)html";
+
+// Of one text, whose tokens look and are looked at.
+constexpr const char* directions = R"html(<fieldset>
 <label><input type="radio" name="direction" id="forward" checked> where a token looks</label>
 <label><input type="radio" name="direction" id="backward"> who looks at it</label>
 </fieldset>
-</div>
-<div id="text" role="listbox" tabindex="0" aria-label="the text, token by token">)html";
+)html";
 
-constexpr const char* main_end = R"html(</div>
-<p id="said" role="status"></p>
+constexpr const char* main_end = R"html(<p id="said" role="status"></p>
 <div class="pair">
 <div class="map"><canvas id="map" role="img" aria-label="the weights of this head as a map"></canvas></div>
 <table id="strongest"><caption id="direction"></caption></table>
@@ -71,16 +73,16 @@ class Base64 {
   int count_ = 0;  // bytes in bits_
 };
 
-// The weights [T, T] of a head.
-void append_head(std::string& html, const float* weights, long T, bool causal) {
+// The weights [T, S] of a head.
+void append_head(std::string& html, const float* weights, long T, long S, bool causal) {
   html += "<script type=\"text/plain\" class=\"weights\">";
   Base64 numbers(html);
   for (long from = 0; from < T; ++from) {
-    const long seen = causal ? from + 1 : T;
+    const long seen = causal ? from + 1 : S;
     double sum = 0;
     long before = 0;
     for (long to = 0; to < seen; ++to) {
-      sum += weights[from * T + to];
+      sum += weights[from * S + to];
       const long now = std::lround(sum * weight_steps);
       numbers.add(now - before);
       before = now;
@@ -100,11 +102,32 @@ std::string token_html(const PageToken& token) {
                      : "");
 }
 
+// A text token by token. What a page has two of has a heading.
+std::string text_html(const std::string& id, const std::string& name, std::string_view heading,
+                      const std::vector<PageToken>& tokens) {
+  std::string html;
+  if (!heading.empty()) html += "<h3>" + std::string(heading) + "</h3>\n";
+  html += "<div id=\"" + id + "\" class=\"text\" role=\"listbox\" tabindex=\"0\" aria-label=\"the " + name +
+          ", token by token\">";
+  for (const PageToken& token : tokens) html += token_html(token);
+  return html + "</div>\n";
+}
+
+// What sums to 1 is said to; estimates and local alignment do not.
+bool sum_to_one(const std::vector<float>& weights, long S) {
+  for (auto row = weights.begin(); row != weights.end(); row += S) {
+    if (std::abs(std::accumulate(row, row + S, 0.0) - 1) > 1e-3) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::string attention_page(const AttentionPage& page) {
+  const bool is_square = page.sources.empty(), causal = is_square && page.causal;
   const long T = static_cast<long>(page.tokens.size());
-  const long expected = page.layers * page.heads * T * T;
+  const long S = is_square ? T : static_cast<long>(page.sources.size());
+  const long expected = page.layers * page.heads * T * S;
   if (static_cast<long>(page.weights.size()) != expected) {
     autograd::refuse("attention_page",
                      "expected " + std::to_string(expected) + " weights, got " + std::to_string(page.weights.size()));
@@ -112,19 +135,23 @@ std::string attention_page(const AttentionPage& page) {
   Page html{.title = "Attention of",
             .subject = page.title,
             .about = page.about,
-            .note = "Weights are kept in steps of 1/65535, which is 0.0015 %; a token's weights sum to 1.",
-            .main = main_begin,
+            .note = "Weights are kept in steps of 1/65535, which is 0.0015 %",
+            .main = overview,
             .facts = {{"layers", std::to_string(page.layers)},
                       {"heads", std::to_string(page.heads)},
-                      {"causal", page.causal ? "true" : "false"},
+                      {"causal", causal ? "true" : "false"},
                       {"steps", std::to_string(weight_steps)}},
             .style = attention_css,
             .script = attention_js};
-  for (const PageToken& token : page.tokens) html.main += token_html(token);
-  html.main += main_end;
-  for (long i = 0; i < page.layers * page.heads; ++i) {
-    append_head(html.data, &page.weights[i * T * T], T, page.causal);
+  html.note += sum_to_one(page.weights, S) ? "; a token's weights sum to 1." : ".";
+  if (is_square) {
+    html.main += std::string(directions) + "</div>\n" + text_html("text", "text", "", page.tokens);
+  } else {
+    html.main += "</div>\n" + text_html("source", "source", "The source, which is looked at", page.sources) +
+                 text_html("text", "target", "The target, whose tokens look while they are predicted", page.tokens);
   }
+  html.main += main_end;
+  for (long i = 0; i < page.layers * page.heads; ++i) append_head(html.data, &page.weights[i * T * S], T, S, causal);
   return html.html();
 }
 

@@ -15,18 +15,20 @@ struct PageToken {
 struct AttentionPage {
   std::string title = {};  // what was asked: the name of a run
   std::string about = {};  // one line on the model
-  bool causal = true;      // no token looks at those after it
+  bool causal = true;      // no token looks at those after it; with sources without meaning
   long layers = 0, heads = 0;
-  std::vector<PageToken> tokens = {};  // [T]
-  std::vector<float> weights = {};     // [layers, heads, T, T]: how much a token (row) looks at another; rows sum to 1
+  std::vector<PageToken> tokens = {};   // [T], who looks
+  std::vector<PageToken> sources = {};  // [S], what is looked at; none: the tokens themselves, and S is T
+  std::vector<float> weights = {};      // [layers, heads, T, S]: how much a token (row) looks at another; 0 to 1
 };
 
 /// The steps between 0 and 1 in which a page holds weights.
 inline constexpr long weight_steps = 65535;
 
 /// The page. A block of data is a head: base64 of 16-bit integers, low byte first, in steps of 1 / weight_steps; row by
-/// row, of a causal model what is on and below the diagonal. A row's running sum is what is rounded, so that its steps
-/// sum to weight_steps and each weight is less than one step off. Sizes that do not fit together: Fault::usage.
+/// row, of a causal model what is on and below the diagonal. A row's running sum is what is rounded, so that the steps
+/// of one that sums to 1 sum to weight_steps, and each weight is less than one step off. Sizes that do not fit
+/// together: Fault::usage.
 std::string attention_page(const AttentionPage& page);
 
 }  // namespace primer::train

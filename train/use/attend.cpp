@@ -1,14 +1,14 @@
 #include "train/use/attend.h"
 
-#include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "autograd/error.h"
-#include "autograd/tape.h"
 #include "data/bytes/utf8.h"
 #include "data/examples/text_form.h"
+#include "data/text/lines.h"
+#include "train/use/patterns.h"
 #include "train/use/reader.h"
+#include "train/use/translator.h"
 
 namespace primer::train {
 
@@ -17,26 +17,16 @@ using autograd::Fault;
 
 namespace {
 
-// Keeps the patterns [1, H, T, T] of all layers, in their order.
-struct PatternKeeper final : autograd::Observer<float> {
-  std::vector<float> weights;  // [layers, H, T, T]
-  // Estimates of a pattern, rfa's and nystrom's, may lie outside of 0 ... 1, and are shown as the nearer end.
-  bool estimates = false;
+std::string counted(long n, const char* thing) { return std::to_string(n) + " " + thing + (n == 1 ? "" : "s"); }
 
-  bool wants(std::string_view, std::string_view leaf) override { return leaf == "pattern"; }
-  autograd::Tensor<float> see(std::string_view path, std::string_view, autograd::Tensor<float> pattern) override {
-    for (long i = 0; i < pattern.size(); ++i) {
-      float weight = pattern.data()[i];
-      if (estimates && std::isfinite(weight)) weight = std::clamp(weight, 0.0f, 1.0f);
-      if (!(weight >= 0 && weight < 1.001f)) {
-        throw Error(Fault::checkpoint,
-                    std::string(path) + " has weights that are no numbers from 0 to 1: the parameters are broken");
-      }
-      weights.push_back(weight);
-    }
-    return pattern;
-  }
-};
+void expect_some(const std::string& what, std::size_t tokens) {
+  if (tokens == 0) throw Error(Fault::input, "the " + what + " is empty; give one with something in it");
+}
+
+std::string of_context(const LoadedRun& run, long most) {
+  return "with a context of " + std::to_string(run.network->config().context) + " this model takes " +
+         std::to_string(most) + " at most; give a shorter ";
+}
 
 struct Reading {
   std::vector<int> ids, segments;  // [T] each; no segments if the model has none
@@ -44,17 +34,13 @@ struct Reading {
 
 // The text as the model reads it. A BERT's stands between [CLS] and [SEP].
 Reading read(const LoadedRun& run, std::string_view text) {
-  const nn::ModelConfig& model = run.network->config();
   Reading reading{run.tokenizer->encode_with_specials(text), {}};
   std::vector<int>& ids = reading.ids;
-  const long frame = run.config.objective->frames() ? 2 : 0, most = model.context - frame,
+  const long frame = run.config.objective->frames() ? 2 : 0, most = run.network->config().context - frame,
              T = static_cast<long>(ids.size());
-  if (T == 0) throw Error(Fault::input, "the text is empty; give one with something in it");
-  if (T > most) {
-    throw Error(Fault::input, "the text has " + std::to_string(T) + " tokens, and with a context of " +
-                                  std::to_string(model.context) + " this model takes " + std::to_string(most) +
-                                  " at most; give a shorter text");
-  }
+  expect_some("text", ids.size());
+  if (T > most)
+    throw Error(Fault::input, "the text has " + std::to_string(T) + " tokens, and " + of_context(run, most) + "text");
   if (!run.config.objective->frames()) return reading;
   ids.insert(ids.begin(), data::need_special(*run.tokenizer, "[CLS]"));
   ids.push_back(data::need_special(*run.tokenizer, "[SEP]"));
@@ -62,45 +48,87 @@ Reading read(const LoadedRun& run, std::string_view text) {
   return reading;
 }
 
-std::vector<float> patterns(const nn::Model<float>& model, const Reading& reading) {
-  autograd::Tape<float> tape;
-  const auto pause = tape.pause();
-  PatternKeeper keeper;
-  const nn::AttentionKind kind = model.config().attention;
-  keeper.estimates = kind == nn::AttentionKind::rfa || kind == nn::AttentionKind::nystrom;
-  tape.observer = &keeper;
-  model.hidden(tape, {.tokens = reading.ids,
-                      .batch = 1,
-                      .length = static_cast<long>(reading.ids.size()),
-                      .segments = reading.segments});
-  return std::move(keeper.weights);
+// One side of a pair, a line, as the model reads it, without its mark.
+std::vector<int> read_side(const LoadedRun& run, const Translator& translator, const std::string& side,
+                           std::string_view text) {
+  std::vector<std::string> lines;
+  data::LineCutter cutter;
+  const auto keep = [&](std::string_view line) { lines.emplace_back(line); };
+  cutter.feed(text, keep);
+  cutter.finish(keep);
+  if (lines.size() > 1)
+    throw Error(Fault::input, "the " + side + " has " + std::to_string(lines.size()) + " lines; give one line");
+  std::vector<int> ids;
+  bool is_cut = false;
+  try {
+    if (!lines.empty()) ids = translator.read(lines[0], &is_cut);
+  } catch (const Error& error) {
+    throw Error(error.fault(), "the " + side + ": " + error.what());
+  }
+  expect_some(side, ids.size());
+  if (is_cut) {
+    throw Error(Fault::input, "the " + side + " has more than " + counted(static_cast<long>(ids.size()), "token") +
+                                  ", and " + of_context(run, static_cast<long>(ids.size())) + side);
+  }
+  return ids;
+}
+
+std::vector<PageToken> page_tokens(const data::Tokenizer& tokenizer, std::span<const int> ids) {
+  std::vector<PageToken> tokens;
+  for (const int id : ids) {
+    const std::string& name = tokenizer.token_text(id);
+    tokens.push_back({name, tokenizer.special(name) == id});
+  }
+  return tokens;
+}
+
+AttentionPage page_of(const LoadedRun& run, Patterns patterns, std::string_view tokens, std::string_view about) {
+  return {.title = run.paths.directory,
+          .about = counted(patterns.layers, "layer") + " of " + counted(patterns.heads, "head") + ", " +
+                   std::string(tokens) + ", weights of step " + std::to_string(run.id.step) + ". " + std::string(about),
+          .causal = false,
+          .layers = patterns.layers,
+          .heads = patterns.heads,
+          .weights = std::move(patterns.weights)};
+}
+
+AttentionPage attend_to_source(LoadedRun& run, std::string_view text, const std::optional<std::string>& given) {
+  Translator translator(run);
+  translator.expect_alignment();
+  std::vector<int> source = read_side(run, translator, "source", text);
+  std::vector<int> target =
+      given ? read_side(run, translator, "target", *given) : translator.search({source}, BeamSearch{.width = 1})[0].ids;
+  Patterns patterns =
+      std::move(patterns_of_pairs(*run.network, *run.tokenizer, {&source, 1}, {&target, 1}, LayerChoice::all).front());
+  AttentionPage page = page_of(run, std::move(patterns),
+                               "a source of " + counted(static_cast<long>(source.size()) + 1, "token") + " and " +
+                                   (given ? "a target" : "its translation") + " of " +
+                                   counted(static_cast<long>(target.size()) + 1, "token"),
+                               "A token of the target looks at the source while it is predicted.");
+  for (std::vector<int>* const ids : {&source, &target}) ids->push_back(data::need_special(*run.tokenizer, "[EOS]"));
+  page.tokens = page_tokens(*run.tokenizer, target);
+  page.sources = page_tokens(*run.tokenizer, source);
+  return page;
 }
 
 }  // namespace
 
-AttentionPage attend(const LoadedRun& run, std::string_view text) {
-  const nn::ModelConfig& model = run.network->config();
-  if (run.config.objective->translates())
-    throw Error(Fault::input, data::printable(run.paths.directory) +
-                                  " was trained with --objective translate and reads a source beside every text");
+AttentionPage attend(LoadedRun& run, std::string_view text, const std::optional<std::string>& target) {
+  if (run.config.objective->translates()) return attend_to_source(run, text, target);
+  if (target)
+    throw Error(Fault::usage, data::printable(run.paths.directory) + " was trained with --objective " +
+                                  std::string(run.config.objective->name()) +
+                                  " and does not translate: leave out TARGET");
   if (run.network->body->attention_layers() == 0)
     throw Error(Fault::input, data::printable(run.paths.directory) + " is a model without attention to show");
   const Reading reading = read(run, text);
-  const std::size_t T = reading.ids.size();
-  AttentionPage page;
-  page.title = run.paths.directory;
-  page.about = std::to_string(model.layers) + (model.layers == 1 ? " layer of " : " layers of ") +
-               std::to_string(model.heads) + (model.heads == 1 ? " head, " : " heads, ") + std::to_string(T) +
-               (T == 1 ? " token, " : " tokens, ") + "weights of step " + std::to_string(run.id.step) + ". " +
-               (model.causal ? "A token looks at itself and at those before it." : "Every token looks at all.");
-  page.causal = model.causal;
-  page.layers = run.network->body->attention_layers();
-  page.heads = model.heads;
-  for (const int id : reading.ids) {
-    const std::string& name = run.tokenizer->token_text(id);
-    page.tokens.push_back({name, run.tokenizer->special(name) == id});
-  }
-  page.weights = patterns(*run.network, reading);
+  const bool causal = run.network->config().causal;
+  AttentionPage page =
+      page_of(run, patterns_of_text(*run.network, reading.ids, reading.segments),
+              counted(static_cast<long>(reading.ids.size()), "token"),
+              causal ? "A token looks at itself and at those before it." : "Every token looks at all.");
+  page.causal = causal;
+  page.tokens = page_tokens(*run.tokenizer, reading.ids);
   return page;
 }
 

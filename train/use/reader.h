@@ -59,23 +59,31 @@ class Reader {
   std::vector<int> tokens_, segments_, lengths_;  // [B, T], [B, T] or none, [B], of the batch that is read
 };
 
-/// Calls f(first, ids) for all texts, a batch at a time, the shortest first: order[first ...] are the places of the
-/// batch's texts among all, ids their tokens. So padding is little, and what a text gives does not depend on its
-/// neighbours but for rounding.
+/// Calls f(places) for all texts, a batch at a time, the shortest first: `lengths` are tokens, places[i] is where the
+/// batch's i-th text stands among all.
 template <class F>
-void by_length(std::vector<std::vector<int>> texts, F f) {
-  std::vector<std::size_t> order(texts.size());
+void batches_by_length(std::span<const std::size_t> lengths, F f) {
+  std::vector<std::size_t> order(lengths.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return texts[a].size() < texts[b].size(); });
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return lengths[a] < lengths[b]; });
   constexpr std::size_t most_tokens = 8192;  // of a batch, with padding
   for (std::size_t first = 0, last = 0; first < order.size(); first = last) {
-    while (last < order.size() && (last == first || (last - first + 1) * texts[order[last]].size() <= most_tokens))
-      ++last;
-    std::vector<std::vector<int>> batch;
-    for (std::size_t i = first; i < last; ++i) batch.push_back(std::move(texts[order[i]]));
-    f(std::span<const std::size_t>(order).subspan(first, last - first), std::span<const std::vector<int>>(batch));
+    while (last < order.size() && (last == first || (last - first + 1) * lengths[order[last]] <= most_tokens)) ++last;
+    f(std::span<const std::size_t>(order).subspan(first, last - first));
   }
+}
+
+/// Calls f(places, ids) for all texts in such batches, ids being the tokens of the batch's texts. So padding is little,
+/// and what a text gives does not depend on its neighbours but for rounding.
+template <class F>
+void by_length(std::vector<std::vector<int>> texts, F f) {
+  std::vector<std::size_t> lengths;
+  for (const auto& ids : texts) lengths.push_back(ids.size());
+  batches_by_length(lengths, [&](std::span<const std::size_t> places) {
+    std::vector<std::vector<int>> batch;
+    for (const std::size_t place : places) batch.push_back(std::move(texts[place]));
+    f(places, std::span<const std::vector<int>>(batch));
+  });
 }
 
 }  // namespace primer::train

@@ -64,23 +64,6 @@ double log_sum_exp(std::span<const float> z) {
   return largest + std::log(sum);
 }
 
-/// Sources side by side, [EOS] behind each.
-struct PaddedSources {
-  std::vector<int> tokens, lengths;  // [B, S], [B]
-  long length = 0;                   // S
-
-  PaddedSources(std::span<const std::vector<int>> sources, int eos) {
-    for (const auto& ids : sources) length = std::max(length, static_cast<long>(ids.size()) + 1);
-    for (const auto& ids : sources) {
-      const std::size_t row = tokens.size();
-      tokens.resize(row + static_cast<std::size_t>(length), 0);
-      std::ranges::copy(ids, tokens.begin() + static_cast<std::ptrdiff_t>(row));
-      tokens[row + ids.size()] = eos;
-      lengths.push_back(static_cast<int>(ids.size()) + 1);
-    }
-  }
-};
-
 /// Lets the state and the hypotheses follow `chosen`: the first child of a hypothesis takes its place, another one that
 /// of a hypothesis without children, or a new one. What has no child leaves.
 void follow(nn::State<float>& state, std::vector<Hypothesis>& live, const std::vector<Candidate>& chosen) {
@@ -118,6 +101,17 @@ void follow(nn::State<float>& state, std::vector<Hypothesis>& live, const std::v
 
 }  // namespace
 
+PaddedSources::PaddedSources(std::span<const std::vector<int>> sources, int eos) {
+  for (const auto& ids : sources) length = std::max(length, static_cast<long>(ids.size()) + 1);
+  for (const auto& ids : sources) {
+    const std::size_t row = tokens.size();
+    tokens.resize(row + static_cast<std::size_t>(length), 0);
+    std::ranges::copy(ids, tokens.begin() + static_cast<std::ptrdiff_t>(row));
+    tokens[row + ids.size()] = eos;
+    lengths.push_back(static_cast<int>(ids.size()) + 1);
+  }
+}
+
 // Of n tokens with [EOS].
 static double score_of(double log_probability, long n, double length_penalty) {
   return log_probability / std::pow((5 + static_cast<double>(n)) / 6, length_penalty);
@@ -146,8 +140,7 @@ std::vector<Translation> translate(const nn::Model<float>& model, autograd::Tape
     std::vector<int> tokens;              // [live], the ones before
     for (const Hypothesis& h : live) tokens.push_back(h.ids.empty() ? bos : h.ids.back());
     const auto pause = tape.pause();
-    const auto logits = model.decode(tape, *state, tokens,
-                                     n == 1 ? nn::Source{padded.tokens, padded.length, padded.lengths} : nn::Source{});
+    const auto logits = model.decode(tape, *state, tokens, n == 1 ? padded.source() : nn::Source{});
     const auto V = static_cast<std::size_t>(logits.shape[1]);
     const bool is_last = n == longest;
 

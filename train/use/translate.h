@@ -10,6 +10,16 @@
 
 namespace primer::train {
 
+/// Sources side by side, [EOS] behind each: what a model reads of them.
+struct PaddedSources {
+  std::vector<int> tokens, lengths;  // [B, S], [B]
+  long length = 0;                   // S
+
+  /// `sources` are ids without marks.
+  PaddedSources(std::span<const std::vector<int>> sources, int eos);
+  nn::Source source() const { return {tokens, length, lengths}; }
+};
+
 /// How a translation is searched for.
 struct BeamSearch {
   long width = 1;             // k, hypotheses of a source that are followed; 1: always the most probable token

@@ -18,8 +18,24 @@ Translator::Translator(LoadedRun& run) : run_(run) {
                                 std::string(run.config.objective->name()) + " and does not translate");
 }
 
-std::vector<int> Translator::read(std::string line, bool* is_cut) const {
+void Translator::expect_alignment() const {
+  if (source_layers(*run_.network) > 0) return;
+  throw Error(Fault::input, data::printable(run_.paths.directory) +
+                                " is a model that does not attend to its source: there is no alignment to show");
+}
+
+namespace {
+
+/// As a line is read.
+std::string with_spaces(std::string line) {
   std::ranges::replace(line, '\t', ' ');
+  return line;
+}
+
+}  // namespace
+
+std::vector<int> Translator::read(std::string line, bool* is_cut) const {
+  line = with_spaces(std::move(line));
   if (line.find_first_not_of(" \r\f\v") == std::string::npos) return {};
   std::vector<int> ids = run_.tokenizer->encode(line);
   const auto room = static_cast<std::size_t>(run_.config.context - 1);  // for [EOS]
@@ -64,7 +80,36 @@ std::vector<Translator::Line> Translator::translate(const std::vector<std::vecto
     line.text = run_.tokenizer->decode(found[k].ids);
     for (const char breaks : {'\n', '\r', '\t'}) std::ranges::replace(line.text, breaks, ' ');
     line.score = found[k].score(search.length_penalty);
+    line.ids = found[k].ids;
   }
+  return result;
+}
+
+std::vector<std::vector<WordLink>> Translator::align(std::span<const std::string> lines,
+                                                     std::span<const std::vector<int>> sources,
+                                                     std::span<const Line> translated) const {
+  std::vector<std::vector<WordLink>> result(lines.size());
+  std::vector<std::size_t> all, lengths;  // places of lines with words on both sides, and their tokens
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (sources[i].empty() || translated[i].ids.empty()) continue;
+    all.push_back(i);
+    lengths.push_back(sources[i].size() + translated[i].ids.size());
+  }
+  batches_by_length(lengths, [&](std::span<const std::size_t> batch) {
+    std::vector<std::vector<int>> some, targets;
+    for (const std::size_t k : batch) {
+      some.push_back(sources[all[k]]);
+      targets.push_back(translated[all[k]].ids);
+    }
+    const std::vector<Patterns> patterns =
+        patterns_of_pairs(*run_.network, *run_.tokenizer, some, targets, LayerChoice::last);
+    for (std::size_t b = 0; b < batch.size(); ++b) {
+      const std::size_t i = all[batch[b]];
+      std::vector<WordSpan> words = words_of_line(*run_.tokenizer, with_spaces(lines[i]));
+      words.resize(sources[i].size());  // which may be cut
+      result[i] = linked_words(patterns[b], words, words_of(*run_.tokenizer, targets[b]));
+    }
+  });
   return result;
 }
 

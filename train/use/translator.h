@@ -6,6 +6,7 @@
 
 #include "data/examples/token_sequence.h"
 #include "train/checkpoints/loaded_run.h"
+#include "train/use/alignment.h"
 #include "train/use/bleu.h"
 #include "train/use/translate.h"
 
@@ -18,8 +19,12 @@ class Translator {
 
   struct Line {
     std::string text;
-    double score = 0;  // see Translation::score
+    double score = 0;           // see Translation::score
+    std::vector<int> ids = {};  // the tokens of the text
   };
+
+  /// A model that does not attend to its source: Fault::input.
+  void expect_alignment() const;
 
   /// The tokens of a line, none of a blank one; a tab is read as a space. Where they do not fit into the context the
   /// last ones are left out, and *is_cut is set. A symbol outside the vocabulary: Fault::input.
@@ -28,6 +33,12 @@ class Translator {
   /// One translation a source, in their order; of an empty one an empty one. Each is a line: what breaks one is a
   /// space.
   std::vector<Line> translate(const std::vector<std::vector<int>>& sources, const BeamSearch& search);
+
+  /// For every line which of its words each word of its translation came from: see linked_words. `lines` are what
+  /// `sources` were read from, and `translated` what became of them. The model reads both once more.
+  std::vector<std::vector<WordLink>> align(std::span<const std::string> lines,
+                                           std::span<const std::vector<int>> sources,
+                                           std::span<const Line> translated) const;
 
   /// The tokens of these: of sources that are not empty, and fit.
   std::vector<Translation> search(std::vector<std::vector<int>> sources, const BeamSearch& search);
