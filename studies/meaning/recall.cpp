@@ -87,9 +87,9 @@ void set_forget_bias(Net<T>& net, double bias) {
   std::fill_n(all.data() + C, C, static_cast<T>(bias));
 }
 
-#define PRIMER_RECALL(T)                                                           \
+#define PRIMER_RECALL(T)                                                    \
   template std::vector<double> gradients_back(Net<T>&, const data::Batch&); \
-  template void set_radius(Net<T>&, double, bool);                                 \
+  template void set_radius(Net<T>&, double, bool);                          \
   template void set_forget_bias(Net<T>&, double)
 PRIMER_RECALL(float);
 PRIMER_RECALL(double);

@@ -70,7 +70,8 @@ void with_known_radius(Lab& lab, const data::Batch& batch, std::uint64_t seed, s
   }
 }
 
-/// ln 8 less the mean loss of the steps before the first measured slope above -0.1: above 0 where something was learned.
+/// ln 8 less the mean loss of the steps before the first measured slope above -0.1: above 0 where something was
+/// learned.
 double learned_when_flat(const train::Curve& slope, const std::vector<double>& losses) {
   std::size_t i = 1;
   while (i < slope.y.size() && !(slope.y[i] > -0.1)) ++i;
@@ -104,7 +105,8 @@ void run(Lab& lab) {
             if (made % often == 0) slope.add(made, log_slope(gradients_back(net, probe)));
           };
         }
-        losses = fit<float>(net, how, lab.interruption, [&](long step) { return text.batch(seed, step, lab.size(32, 4)); });
+        losses =
+            fit<float>(net, how, lab.interruption, [&](long step) { return text.batch(seed, step, lab.size(32, 4)); });
         right = correct(net.model, text.batch(seed + 1'000'000, 0, lab.size(500, 4)));
         const double share = mean_of(right, "sequences").mean;
         if (share > 0.9) longest = static_cast<double>(distance);
@@ -120,8 +122,9 @@ void run(Lab& lab) {
       else lab.claim(last, right, at_most(0.3));
       if (name == "tanh") lab.figure(name + ": right behind 10", accuracy.y[0]);
       if (name == "tanh, orthogonal") lab.claim(name + ": right behind 10", accuracy.y[0], at_least(0.95));
-      if (name == "GRU") lab.claim("GRU: ln 8 less the loss when that slope first is above -0.1",
-                                   learned_when_flat(slope, losses), at_most(0.05));
+      if (name == "GRU")
+        lab.claim("GRU: ln 8 less the loss when that slope first is above -0.1", learned_when_flat(slope, losses),
+                  at_most(0.05));
       lab.figure(name + ": log slope of the gradient at the start, 100 distractors", at_start);
       lab.figure("the same after training", at_end);
       if (seed > 1) continue;

@@ -133,7 +133,8 @@ TEST_CASE("U has the radius that was asked for; where it is orthogonal, dL/dh fa
   }
 }
 
-TEST_CASE("an LSTM that does not read its state loses s(bias) a place, and what stands there decides nothing, to 1e-12") {
+TEST_CASE(
+    "an LSTM that does not read its state loses s(bias) a place, and what stands there decides nothing, to 1e-12") {
   const Recall text{30};
   Batch batch = text.batch(1, 0, 1);
   std::fill(batch.tokens.begin(), batch.tokens.end(), Recall::first_distractor);
