@@ -76,7 +76,7 @@ Cost training_formula(const nn::ModelConfig& shape, long sequences, long length)
   if (shape.body == nn::BodyKind::transformer) {
     const double seen = B * H * (T + 1) / (2 * T), D = C / H;  // of all pairs of places a head looks at so many
     layer = linear(C, 3 * C) + linear(C, C) + linear(C, F) + linear(F, C);
-    layer = layer + of(T, T, D, seen, 1) + of(T, D, T, seen, 1);                       // scores, what they bring
+    layer = layer + of(T, T, D, seen, 1) + of(T, D, T, seen, 1);                             // scores, what they bring
     layer = layer + of(T, T, D, seen, 1) + of(T, D, T, seen, 1) + of(T, D, T, 2 * seen, 0);  // d pattern, dq; dk, dv
   } else {
     const double G = shape.body == nn::BodyKind::lstm ? 4 : 1;

@@ -50,10 +50,13 @@ struct Times {
     data::Batch batch = empty_batch(1, length);
     batch.targets = batch.tokens;
     train::Stopwatch watch;
-    fit<float>(net, {.steps = lab.size(5, 2), .after = [&](long made) {
-                       if (made > 1) training = std::min(training, 1e6 * watch.seconds() / length);
-                       watch = {};
-                     }},
+    fit<float>(net,
+               {.steps = lab.size(5, 2),
+                .after =
+                    [&](long made) {
+                      if (made > 1) training = std::min(training, 1e6 * watch.seconds() / length);
+                      watch = {};
+                    }},
                lab.interruption, [&](long) { return batch; });
     autograd::Tape<float> tape;
     const auto pause = tape.pause();
@@ -68,8 +71,7 @@ struct Times {
 };
 
 double furthest(const Cost& a, const Cost& b) {
-  return std::max(
-      {std::abs(a.operations - b.operations), std::abs(a.bytes - b.bytes), std::abs(a.steps - b.steps)});
+  return std::max({std::abs(a.operations - b.operations), std::abs(a.bytes - b.bytes), std::abs(a.steps - b.steps)});
 }
 
 void run(Lab& lab) {
@@ -107,7 +109,8 @@ void run(Lab& lab) {
     lab.figure(name + ": weights", exact(static_cast<double>(net.parameters.count())));
     lab.claim(name + ": counted less closed form, the largest difference", exact(off), between(0, 0));
     // Of steps: 6 products a layer and the output forward, as many backward; or T + 1 a layer and T back.
-    lab.claim(name + ": steps of training that a token more adds", rise([&](std::size_t i) { return trained[i].steps; }),
+    lab.claim(name + ": steps of training that a token more adds",
+              rise([&](std::size_t i) { return trained[i].steps; }),
               attends ? between(0, 0) : between(2 * layers, 2 * layers));
     lab.claim(name + ": operations of training a token that a token more adds", rise(a_token),
               attends ? between(6 * C * layers, 6 * C * layers) : at_most(6));  // the first one has no state before it

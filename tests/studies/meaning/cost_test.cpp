@@ -117,7 +117,8 @@ TEST_CASE("what is counted from a model is the closed form: operations, bytes an
   }
 }
 
-TEST_CASE("loops that multiply number by number make as many operations, in a chain as long as the text or not at all") {
+TEST_CASE(
+    "loops that multiply number by number make as many operations, in a chain as long as the text or not at all") {
   for (const BodyKind body : bodies) {
     for (const long T : {1L, 2L, 9L, 20L}) {
       const ModelConfig c = shape(body, 1);
