@@ -37,7 +37,8 @@ std::string pharaoh(const std::vector<WordLink>& links) {
 /// Translates lines, so many at a time, and writes a line for each.
 class Lines {
  public:
-  Lines(LoadedRun& run, const TranslateOptions& options) : options_(options), translator_(run) {
+  Lines(LoadedRun& run, const TranslateOptions& options)
+      : options_(options), translator_(run), context_(static_cast<std::size_t>(run.config.context)) {
     if (options.alignment) translator_.expect_alignment();
   }
 
@@ -66,6 +67,7 @@ class Lines {
       if (options_.scores) std::snprintf(score, sizeof score, "%.4f\t", translated[i].score);
       out += score;
       if (options_.alignment) out += pharaoh(links[i]) + "\t";
+      unfinished_ += translated[i].ids.size() + 1 == context_;
       out += (is_terminal_ ? for_terminal(translated[i].text) : translated[i].text) + "\n";
     }
     is_read_ = is_read_ && (out.empty() || put(out));
@@ -73,6 +75,9 @@ class Lines {
 
   void warn_of_cuts() {
     if (const long cut = std::exchange(cut_, 0); cut > 0) warn({cut_lines_note(cut)});
+    if (const long n = std::exchange(unfinished_, 0); n > 0)
+      warn({std::to_string(n) + (n == 1 ? " translation ends" : " translations end") + " where the context of " +
+            std::to_string(context_) + " does, and may go on"});
   }
   bool is_read() const { return is_read_; }
 
@@ -83,7 +88,8 @@ class Lines {
   std::vector<std::string> lines_;  // those that wait, for their words
   bool is_read_ = true;
   const bool is_terminal_ = ::isatty(STDOUT_FILENO) == 1;
-  long cut_ = 0;
+  const std::size_t context_;
+  long cut_ = 0, unfinished_ = 0;
 };
 
 void ask(Lines& lines) {

@@ -158,6 +158,14 @@ TEST_CASE("a translator learns to turn words around, translates lines of a file,
     CHECK(lines.out == "cba\n\n\ndeed\nba\n");
     CHECK(run_primer(here, "translate run" + std::string(beam), "cat new.txt |").out == lines.out);
   }
+  CHECK(run_primer(here, "translate run new.txt").err.empty());
+  here.write("repeats.tsv", "ab\tabababababab\nba\tbababababa\nab\tababababa\nba\tbabababab\nb\ta\na\tb\n");
+  REQUIRE(run_primer(here,
+                     "train repeats.tsv -o short --context 4 --val-fraction 0 --objective translate --layers 1 "
+                     "--channels 16 --heads 2 --steps 150 --lr 0.01 --dropout 0 -q")
+              .code == 0);
+  const Outcome unfinished = run_primer(here, "translate short -", "printf 'ab\nba\nb\n' |");
+  CHECK(unfinished.err.find("2 translations end where the context of 4 does, and may go on") != std::string::npos);
   // A tab is read as a space, which these words do not have.
   const Outcome tab = run_primer(here, "translate run -", "printf 'ab\\tc\\n' |");
   CHECK(tab.err.find("line 1: the symbol \" \"") != std::string::npos);

@@ -120,7 +120,8 @@ void note_cut_lines(Plan& plan, const data::TextFacts& facts) {
   if (cut == 0) return;
   plan.notes.push_back(std::to_string(cut) + " of " + std::to_string(plan.lines) + " lines " +
                        (cut == 1 ? "is" : "are") + " longer than the context of " +
-                       std::to_string(plan.config.context) + " and " + (cut == 1 ? "loses its end" : "lose their ends"));
+                       std::to_string(plan.config.context) + " and " +
+                       (cut == 1 ? "loses its end" : "lose their ends"));
 }
 
 // The entropy of a smoothed target, 1 - e + e / V of the right one and e / V of each other: the least loss.
