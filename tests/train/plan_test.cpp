@@ -123,7 +123,7 @@ TEST_CASE(
   };
   CHECK(planned(text, {}).config.context == 104);  // 102 places, rounded up
   CHECK(plan_text(planned(text, {})).find("longer") == std::string::npos);
-  CHECK(plan_text(planned(text, {{"context", "64"}})).find("1 of 80 lines are longer than the context of 64") !=
+  CHECK(plan_text(planned(text, {{"context", "64"}})).find("1 of 80 lines is longer than the context of 64") !=
         std::string::npos);
   CHECK(planned(text + "a\t" + std::string(5000, 'x') + "\n", {}).config.context == 512);
   const std::string rare = text + "c\tonly one\n";

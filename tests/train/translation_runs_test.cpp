@@ -130,10 +130,17 @@ TEST_CASE("smoothed targets are trained, and told beside the plain loss, which e
   const TrainedRun smoothed(reversals(90), translating({{"dropout", "0"}}));
   smoothed.train();
   const Json line = last(smoothed);
-  const double V = 8, e = 0.1;  // letters a to e, a line feed, two marks
+  const double V = 9, e = 0.1;  // letters a to e, tab, line feed, two marks
   const double floor = -(1 - e + e / V) * std::log(1 - e + e / V) - (V - 1) * e / V * std::log(e / V);
   CHECK(line.at("smoothed_loss").get<double>() > floor);
   CHECK(line.at("smoothed_loss").get<double>() > line.at("loss").get<double>());
+  Options of_plan = translating();
+  of_plan.emplace_back("dropout", "0");
+  const SurveyedText surveyed(reversals(90));
+  data::TextFacts facts = surveyed.facts;
+  const Config config = wishes(of_plan);
+  const std::string plan = plan_text(make_plan(config, facts, read_text(config, surveyed.sources, facts, nullptr)));
+  CHECK(plan.find("no smoothed_loss is below " + std::to_string(floor).substr(0, 5)) != std::string::npos);
   const TrainedRun plain(reversals(90), translating({{"dropout", "0"}, {"label_smoothing", "0"}}));
   plain.train();
   CHECK_FALSE(last(plain).contains("smoothed_loss"));

@@ -118,9 +118,28 @@ void note_cut_lines(Plan& plan, const data::TextFacts& facts) {
     cut += facts.line_lengths[places];
   }
   if (cut == 0) return;
-  plan.notes.push_back(std::to_string(cut) + " of " + std::to_string(plan.lines) +
-                       " lines are longer than the context of " + std::to_string(plan.config.context) +
-                       " and lose their ends");
+  plan.notes.push_back(std::to_string(cut) + " of " + std::to_string(plan.lines) + " lines " +
+                       (cut == 1 ? "is" : "are") + " longer than the context of " +
+                       std::to_string(plan.config.context) + " and " + (cut == 1 ? "loses its end" : "lose their ends"));
+}
+
+// The entropy of a smoothed target, 1 - e + e / V of the right one and e / V of each other: the least loss.
+double smoothing_floor(double e, double V) {
+  const auto part = [](double p) { return p > 0 ? -p * std::log(p) : 0; };
+  return part(1 - e + e / V) + (V - 1) * part(e / V);
+}
+
+void note_smoothing(Plan& plan) {
+  const double e = plan.config.label_smoothing;
+  if (e == 0) return;
+  const nn::ModelConfig model = model_config(plan.config, plan.tokenizer->vocabulary_size(), std::ssize(plan.labels));
+  double floor = 0;  // of all heads
+  if (model.output.token || model.output.masked) floor += smoothing_floor(e, static_cast<double>(model.vocabulary));
+  if (model.output.labels > 0) floor += smoothing_floor(e, static_cast<double>(model.output.labels));
+  char text[64];
+  std::snprintf(text, sizeof text, "%.4f", floor);
+  plan.notes.push_back("no smoothed_loss is below " + std::string(text) + ", the entropy of targets smoothed by " +
+                       number_text(e));
 }
 
 void choose_context(Plan& plan, const data::TextFacts& facts, const Defaults& row) {
@@ -238,6 +257,7 @@ Plan make_plan(const Config& wishes, const data::TextFacts& facts, const TextRea
     plan.config.batch = static_cast<long>(std::min(static_cast<std::uint64_t>(row.batch), windows));
   }
   choose_evaluation(plan);
+  note_smoothing(plan);
   count_parameters(plan);
   choose_length(plan, row);
   if (!plan.timed) settle_steps(plan);
