@@ -51,7 +51,7 @@ void add_attention(CLI::App& root) {
                    "the text itself, at most the model's context; of a translator the source; - is standard input")
       ->required();
   command->add_option("TARGET", options->target,
-                      "of a translator: how this looks at the source [what the model translates it to]");
+                      "of a translator: a text that looks at the source [the model's own translation]");
   options->page.add_to(*command);
   command->callback([options] { run_attention(*options); });
 }

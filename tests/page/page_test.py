@@ -213,7 +213,8 @@ class PageTest(unittest.TestCase):
             small = self.run_js('''return buttons.map(button => {
                 const canvas = button.firstChild;
                 const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
-                return [canvas.width, canvas.height, new Set(data).size, button.clientWidth / button.clientHeight] })''')
+                const box = button.getBoundingClientRect();
+                return [canvas.width, canvas.height, new Set(data).size, box.width / box.height] })''')
             self.assertEqual(len(small), page.layers * page.heads)
             for width, height, size, aspect in small:
                 self.assertEqual((width, height), (page.S, page.T))

@@ -185,6 +185,9 @@ TEST_CASE("a translator shows which word each word of a translation came from, b
   const Outcome cut = run_primer(here, "translate run long.txt --alignment");
   CHECK(cut.code == 0);
   CHECK(cut.err.find("1 line was longer than the context") != std::string::npos);
+  const std::string kept = longer.substr(0, static_cast<std::size_t>(run->config.context - 1));
+  const std::string text_of_cut = cut.out.substr(cut.out.find('\t') + 1);
+  CHECK(cut.out == links_by_hand(*run, kept, text_of_cut.substr(0, text_of_cut.size() - 1)) + "\t" + text_of_cut);
 }
 
 TEST_CASE("the page of a translator shows every head's weights between source and target, a given one or its own") {

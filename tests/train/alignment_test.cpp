@@ -134,6 +134,8 @@ TEST_CASE("a token has the words of which it has a part, and blanks have none") 
   CHECK(words_of_line(*bytes, "\xC3\xA9\xE3\x80\x80x") == Spans(6, {0, 0}));  // a blank of Chinese parts no words
   CHECK(words_of_line(*bytes, "").empty());
   CHECK(words_of(*bytes, Ids{'a', 256, ' ', 256}) == Spans{{0, 0}, {0, 0}, {}, {1, 1}});  // a mark is its name
+  const auto named = data::make_byte_tokenizer({"[x y]"});  // a token that lies across words
+  CHECK(words_of(*named, Ids{'a', 256, 'b', ' ', 256}) == Spans{{0, 0}, {0, 1}, {1, 1}, {}, {2, 3}});
 }
 
 TEST_CASE("a line of a tokenizer that splits words has the words of its blanks") {
