@@ -145,7 +145,8 @@ void run(Lab& lab) {
       "20 words of two senses, each of a topic of 8; 12 cues a topic, 20 fillers, six continuations a sense. Half of "
       "the cues stand before the word, half behind its continuation, G is 0 to 16. 48 channels; batches of 64: "
       "attention and static have 1500 at 3e-3, a tanh net and an LSTM 4000 at 1e-2. A BERT is asked where the "
-      "continuation is hidden, or at the word, then with 1200 batches of 32 at 4e-3; all others at the word. Probes learn from 800 sentences of each G with half of the "
+      "continuation is hidden, or at the word, then with 1200 batches of 32 at 4e-3; all others at the word. Probes "
+      "learn from 800 sentences of each G with half of the "
       "cues and are asked of 800 with the other half; on these all else is measured, too.");
 }
 
@@ -156,7 +157,7 @@ const Study polysemy{
     "meaning",
     "A static vector of a word of two senses costs ln 2; attention makes of it the vector of the sense that is meant.",
     "Peters et al. 2018; Devlin et al. 2019; Ethayarajh 2019",
-    3,
+    2,
     run};
 
 }  // namespace primer::studies

@@ -1,8 +1,9 @@
 // Sentences with words of two senses, and how far a model's vector of such a word tells which one is meant.
 //
-// A sentence is a mark and fillers, and among them a word w, behind it what continues w, and one cue: a word of a topic,
-// G places before w, or G places behind what continues it. A sense of w belongs to a topic, and has six words of its own
-// that may continue it. So with p(w's sense) = 1/2 before the cue is read, and H the entropy of the continuation,
+// A sentence is a mark and fillers, and among them a word w, behind it what continues w, and one cue: a word of a
+// topic, G places before w, or G places behind what continues it. A sense of w belongs to a topic, and has six words of
+// its own that may continue it. So with p(w's sense) = 1/2 before the cue is read, and H the entropy of the
+// continuation,
 //
 //   H(. | w, sense) = ln 6,    H(. | w) = ln 12,    and their difference, the worth of the sense, is ln 2.
 //
@@ -23,9 +24,9 @@ struct Senses {
   static constexpr int mark = 0, hidden = 1, first_cue = 2, first_filler = first_cue + topics * cues;
   static constexpr int first_word = first_filler + fillers, first_continuation = first_word + words;
   static constexpr int vocabulary = first_continuation + words * 2 * continuations;
-  static constexpr long farthest = 16;                    // G, the most places between
-  static constexpr long place = farthest + 2;             // of w, always
-  static constexpr long length = place + 3 + farthest;    // T
+  static constexpr long farthest = 16;                  // G, the most places between
+  static constexpr long place = farthest + 2;           // of w, always
+  static constexpr long length = place + 3 + farthest;  // T
 
   static int topic(int word, int sense) { return (word + sense * (1 + word / topics)) % topics; }
   static int first_of(int word, int sense) { return first_continuation + (2 * word + sense) * continuations; }

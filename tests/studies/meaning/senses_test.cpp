@@ -1,4 +1,5 @@
-// Words of two senses: what their texts are, what a sense is worth, and what is read off vectors whose senses are known.
+// Words of two senses: what their texts are, what a sense is worth, and what is read off vectors whose senses are
+// known.
 #include "studies/meaning/senses.h"
 
 #include <doctest/doctest.h>
@@ -82,7 +83,8 @@ TEST_CASE("who knows the word alone loses ln 2, exactly, to who knows the sense"
   for (int word = 0; word < Senses::words; ++word) {
     std::map<int, double> p;  // of each continuation, over both senses and all draws
     for (const int sense : {0, 1}) {
-      for (int i = 0; i < Senses::continuations; ++i) p[Senses::first_of(word, sense) + i] += 0.5 / Senses::continuations;
+      for (int i = 0; i < Senses::continuations; ++i)
+        p[Senses::first_of(word, sense) + i] += 0.5 / Senses::continuations;
     }
     double entropy = 0;
     for (const auto& [token, share] : p) entropy -= share * std::log(share);
