@@ -11,7 +11,7 @@ const std::vector<const Study*>& all_studies() {
                                                  // kernels
                                                  &kernel_smoother, &random_features, &nystrom, &linear_attention_study,
                                                  // meaning
-                                                 &priming, &spreading, &structure, &vanishing, &parallel,
+                                                 &priming, &spreading, &structure, &vanishing, &polysemy, &parallel,
                                                  // pretraining
                                                  &gap};
   return studies;

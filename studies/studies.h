@@ -13,7 +13,7 @@ extern const Study bayes, contrast, dual_form, one_step_study, regression;
 // studies/kernels/
 extern const Study kernel_smoother, linear_attention_study, nystrom, random_features;
 // studies/meaning/
-extern const Study parallel, priming, spreading, structure, vanishing;
+extern const Study parallel, polysemy, priming, spreading, structure, vanishing;
 // studies/
 extern const Study gap;
 
