@@ -25,14 +25,23 @@ struct Translation {
   double score(double length_penalty) const;
 };
 
+/// The tokens that a target begins with, and that end it and every source.
+struct Marks {
+  int begin, end;
+};
+
 /// The translation of each source with the highest score among those that a beam search ends with. Of every source k
 /// hypotheses grow side by side; of what they can be followed by, the 2 k most probable are looked at: those among the
 /// first k that end with [EOS] are translations, the first k others are followed. The search ends with k translations,
 /// or where the context ends, with an [EOS] behind each. Sutskever et al. 2014, section 3.2.
 ///
-/// `sources` are ids without marks, each at most the context less one: [EOS] is put behind them. A tokenizer without
-/// the marks: Fault::input. A model whose output is not a number: Fault::checkpoint. Error(usage) from a model that
-/// reads no source; Error(memory) when there is no room for k states of each source.
+/// `sources` are ids without marks, each at most the context less one: [EOS] is put behind them. A model whose output
+/// is not a number: Fault::checkpoint. Error(usage) from a model that reads no source; Error(memory) when there is no
+/// room for k states of each source.
+std::vector<Translation> translate(const nn::Model<float>& model, autograd::Tape<float>& tape, const Marks& marks,
+                                   std::span<const std::vector<int>> sources, const BeamSearch& search);
+
+/// The same with a tokenizer's marks; one without them: Fault::input.
 std::vector<Translation> translate(const nn::Model<float>& model, autograd::Tape<float>& tape,
                                    const data::Tokenizer& tokenizer, std::span<const std::vector<int>> sources,
                                    const BeamSearch& search);
