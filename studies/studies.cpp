@@ -4,7 +4,7 @@ namespace primer::studies {
 
 const std::vector<const Study*>& all_studies() {
   static const std::vector<const Study*> studies{// alignment
-                                                 &alignment_study,
+                                                 &alignment_study, &dates,
                                                  // circuits
                                                  &bigram, &skip_trigrams, &constructed_study, &induction, &novel_names,
                                                  &term_importance, &repeated_sum, &natural_text, &question, &parts,

@@ -54,7 +54,9 @@ void translate(Lab& lab, const Way& way) {
     if (way.align == Align::none) return;
     found("content words aligned right", aligned(is_content), of_first(at_least(0.95)));
     lab.figure("the same, or one place beside", aligned(is_content, 1));
-    lab.figure("of these, verbs alone", aligned(is_verb));
+    lab.figure("verbs alone aligned right", aligned(is_verb));
+    lab.figure("verbs for which it looks at the end mark",
+               agreement(looks_of(net, pairs, "alignment"), pairs, is_verb, {.end = true}));
     std::vector<double> errors = aligned(every_word);
     for (double& x : errors) x = 1 - x;
     found("alignment error rate, all words", errors, of_first(at_most(0.05)));
@@ -62,11 +64,11 @@ void translate(Lab& lab, const Way& way) {
     if (seed > 1) return;
     const auto one = std::ranges::find_if(pairs, [](const Pair& pair) { return pair.source.size() == 11; });
     const long b = one == pairs.end() ? 0 : one - pairs.begin();
-    lab.picture(picture_of({"Where the decoder looks: " + name,
-                            "A row is a word to be said, a column a word that was read; a word of either language has "
-                            "the other's name in small or capital letters, so that they should meet where the names "
-                            "do. Seed 1, a sentence that was kept."},
-                           looks_of(net, pairs, "alignment"), sentences, pairs, b));
+    lab.picture(picture_of(
+        {"Where the decoder looks: " + name,
+         "A row is a word to be said, a column a word that was read. Two words that belong together have one name, "
+         "small in the source and capital in the target; | is the end. Seed 1, a sentence of 11 words."},
+        looks_of(net, pairs, "alignment"), sentences, pairs, b));
   });
 }
 

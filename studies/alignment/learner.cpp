@@ -111,7 +111,7 @@ std::vector<double> agreement(const Looks& looks, std::span<const Pair> pairs, b
       if (pair.from[t] < 0 || !counts(pair.target[t])) continue;
       const auto places = static_cast<long>(pair.source.size()) + 1;
       const long most = looks.most(b, static_cast<long>(t), asked.first, asked.last, places);
-      right += std::abs(most - pair.from[t]) <= asked.off;
+      right += std::abs(most - (asked.end ? places - 1 : pair.from[t])) <= asked.off;
       ++all;
     }
     if (all > 0) shares.push_back(right / all);

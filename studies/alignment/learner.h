@@ -47,9 +47,11 @@ struct Looks {
 /// Of the layer `path`, such as "alignment": what it shows at once, or step by step.
 Looks looks_of(const Net<float>& net, std::span<const Pair> pairs, const std::string& path);
 
-/// Which heads are asked, the mean of them, and how far beside the right place counts, too.
+/// Which heads are asked, the mean of them, and how far beside the right place counts, too; or whether they look at the
+/// end mark of the source instead.
 struct Asked {
   long first = 0, last = 0, off = 0;
+  bool end = false;
 };
 
 /// How well that agrees with what the words are made of: of every pair the share of its words that have one right place

@@ -205,6 +205,9 @@ TEST_CASE("agreement is the share of words whose most looked at place is theirs,
   CHECK(agreement(looks, pairs, every_word) == std::vector{0.5});
   CHECK(agreement(looks, pairs, every_word, {.off = 1}) == std::vector{1.0});
   CHECK(agreement(looks, pairs, every_word, {.first = 1, .last = 1}) == std::vector{0.5});
+  CHECK(agreement(looks, pairs, every_word, {.end = true}) == std::vector{0.0});
+  const Pair shorter[]{{{2, 3}, {5, 6}, {0, 0}}};  // the end mark is at 2
+  CHECK(agreement(looks, shorter, every_word, {.end = true}) == std::vector{0.5});
   CHECK(looks.most(0, 0, 0, 1, 4) == 1);  // 0.9 of both, beside 0.6
   CHECK(agreement(looks, pairs, [](int word) { return word == 5; }) == std::vector{1.0});
   CHECK(agreement(looks, pairs, [](int word) { return word == 7; }).empty());
