@@ -80,7 +80,7 @@ const Study dates{"dates",
                   "alignment",
                   "A decoder that attends rewrites dates of eight forms, also days that it never read.",
                   "Bahdanau, Cho & Bengio 2015",
-                  1,
+                  0.5,
                   run};
 
 }  // namespace primer::studies
