@@ -3,7 +3,9 @@
 namespace primer::studies {
 
 const std::vector<const Study*>& all_studies() {
-  static const std::vector<const Study*> studies{// circuits
+  static const std::vector<const Study*> studies{// alignment
+                                                 &alignment_study, &dates, &transformer_study,
+                                                 // circuits
                                                  &bigram, &skip_trigrams, &constructed_study, &induction, &novel_names,
                                                  &term_importance, &repeated_sum, &natural_text, &question, &parts,
                                                  // context

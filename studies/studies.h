@@ -5,6 +5,8 @@
 
 namespace primer::studies {
 
+// studies/alignment/
+extern const Study alignment_study, dates, transformer_study;
 // studies/circuits/
 extern const Study bigram, constructed_study, induction, natural_text, novel_names, parts, question, repeated_sum,
     skip_trigrams, term_importance;

@@ -125,7 +125,14 @@ std::vector<Translation> translate(const nn::Model<float>& model, autograd::Tape
                                    const data::Tokenizer& tokenizer, std::span<const std::vector<int>> sources,
                                    const BeamSearch& search) {
   if (sources.empty()) return {};
-  const int bos = data::need_special(tokenizer, "[BOS]"), eos = data::need_special(tokenizer, "[EOS]");
+  return translate(model, tape, {data::need_special(tokenizer, "[BOS]"), data::need_special(tokenizer, "[EOS]")},
+                   sources, search);
+}
+
+std::vector<Translation> translate(const nn::Model<float>& model, autograd::Tape<float>& tape, const Marks& marks,
+                                   std::span<const std::vector<int>> sources, const BeamSearch& search) {
+  if (sources.empty()) return {};
+  const auto [bos, eos] = marks;
   const auto k = static_cast<std::size_t>(search.width), B = sources.size();
   const PaddedSources padded(sources, eos);
   const auto state = model.body->state(static_cast<long>(B * k));

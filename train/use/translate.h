@@ -35,6 +35,11 @@ struct Translation {
   double score(double length_penalty) const;
 };
 
+/// The tokens that a target begins with, and that end it and every source.
+struct Marks {
+  int begin, end;
+};
+
 /// The translation of each source with the highest score among those that a beam search ends with. Of every source k
 /// hypotheses grow side by side; of what they can be followed by, the 2 k most probable are looked at: those among the
 /// first k that end with [EOS] are translations, the first k others are followed, as long as each can still become
@@ -42,9 +47,13 @@ struct Translation {
 /// length. Where the context ends, [EOS] is put behind each. A search of width 1 ends with the first [EOS]. Sutskever
 /// et al. 2014, section 3.2.
 ///
-/// `sources` are ids without marks, each at most the context less one: [EOS] is put behind them. A tokenizer without
-/// the marks: Fault::input. A model whose output is not a number: Fault::checkpoint. Error(usage) from a model that
-/// reads no source; Error(memory) when there is no room for k states of each source.
+/// `sources` are ids without marks, each at most the context less one: [EOS] is put behind them. A model whose output
+/// is not a number: Fault::checkpoint. Error(usage) from a model that reads no source; Error(memory) when there is no
+/// room for k states of each source.
+std::vector<Translation> translate(const nn::Model<float>& model, autograd::Tape<float>& tape, const Marks& marks,
+                                   std::span<const std::vector<int>> sources, const BeamSearch& search);
+
+/// The same with a tokenizer's marks; one without them: Fault::input.
 std::vector<Translation> translate(const nn::Model<float>& model, autograd::Tape<float>& tape,
                                    const data::Tokenizer& tokenizer, std::span<const std::vector<int>> sources,
                                    const BeamSearch& search);
