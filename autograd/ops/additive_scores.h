@@ -44,6 +44,7 @@ Tensor<T> additive_scores(Tensor<T> q, Tensor<T> k, Tensor<T> v, std::span<const
     t->multiplier.count({pairs, n, 1, false, false, 1});  // d tanh = de v^T
     const auto dv = t->scratch(B * n);                    // of each sequence
     const auto unused = t->scratch(threads() * n);        // the gradient of what wants none
+    t->each(threads() * n, [none = unused.data()](long i) { none[i] = 0; });
     t->split(B, 2 * cost, [=, sums = dv.data(), none = unused.data()](long begin, long end, int thread) {
       for (long b = begin; b < end; ++b) {
         std::fill_n(sums + b * n, n, T(0));

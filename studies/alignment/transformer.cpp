@@ -102,10 +102,11 @@ void show_alignment(Lab& lab, const Learned& learned, std::uint64_t seed) {
     else lab.figure("the same of the first layer", of(0, heads - 1));
     lab.figure("the best head of the " + name, best);
     if (last && seed == 1)
-      lab.picture(picture_of({"Where the best head of the last layer looks",
-                              "A row is a word to be said, a column a word that was read. Two words that belong together have one name, "
- "small in the source and capital in the target; | is the end. Seed 1, the first kept sentence."},
-                             looks, sentences, learned.pairs, 0, best_head));
+      lab.picture(picture_of(
+          {"Where the best head of the last layer looks",
+           "A row is a word to be said, a column a word that was read. Two words that belong together have one name, "
+           "small in the source and capital in the target; | is the end. Seed 1, the first kept sentence."},
+          looks, sentences, learned.pairs, 0, best_head));
   }
 }
 

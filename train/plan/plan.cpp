@@ -249,7 +249,7 @@ Plan make_plan(const Config& wishes, const data::TextFacts& facts, const TextRea
   check_labels(plan, facts);
   choose_context(plan, facts, row);
   note_cut_lines(plan, facts);
-  plan.answer_tokens = facts.answer_tokens;
+  plan.answer_tokens = facts.answer_tokens + (plan.config.objective->translates() ? plan.lines : 0);  // [EOS] of each
   for (std::string& note : line_notes(facts, plan.config)) plan.notes.push_back(std::move(note));
   choose_model(plan.config, row);
   choose_optimizer(plan.config, row);

@@ -52,7 +52,10 @@ static std::string layers_text(const Config& c) {
   const long decoder = c.decoder_layers > 0 ? c.decoder_layers : c.layers;
   const bool attends = c.body == nn::BodyKind::transformer;
   return std::to_string(c.layers) + " + " + std::to_string(decoder) + " layers, " +
-         (attends ? "" : std::string(autograd::name(c.align)) + " alignment, ");
+         (attends                      ? ""
+          : c.align == nn::Align::none ? "no alignment, "
+                                       : std::string(autograd::name(c.align)) + " alignment" +
+                                             (c.input_feeding ? " with input feeding, " : ", "));
 }
 
 std::string plan_text(const Plan& plan) {

@@ -63,14 +63,13 @@ static std::string chosen_of(const Config& config, std::string_view group) {
 
 // How a decoder aligns with a source, where it is recurrent.
 static void check_alignment(const Config& config) {
-  const bool translates = config.objective->translates();
-  if (translates && config.layers == 0) throw Error(Fault::usage, "--layers 0: an encoder has 1 layer or more");
-  if (!translates || config.body == nn::BodyKind::transformer) {
+  if (!config.objective->translates() || config.body == nn::BodyKind::transformer) {
     const std::string chosen = chosen_of(config, alignment_group);
     if (!chosen.empty())
       throw Error(Fault::usage, chosen + ": only --objective translate with --body rnn, gru or lstm aligns so");
     return;
   }
+  if (config.layers == 0) throw Error(Fault::usage, "--layers 0: an encoder of cells has 1 layer or more");
   if (config.align != nn::Align::local && is_chosen(config, field_at(config, &config.align_window)))
     throw Error(Fault::usage, "--align-window goes with --align local");
   if (config.input_feeding && (config.align == nn::Align::additive || config.align == nn::Align::none))

@@ -98,7 +98,7 @@ std::vector<Patterns> patterns_of_pairs(const nn::Model<float>& model, const dat
   PatternKeeper keeper(is_recurrent                 ? "alignment"
                        : choice == LayerChoice::all ? "cross_attention"
                                                     : "blocks." + std::to_string(layers - 1) + ".cross_attention");
-  const PaddedSources read(sources, data::need_special(tokenizer, "[EOS]"));
+  const PaddedSources read(sources, data::need_special(tokenizer, "[EOS]"), model.config());
   const int bos = data::need_special(tokenizer, "[BOS]");
   std::size_t T = 0;
   for (const auto& ids : targets) T = std::max(T, ids.size() + 1);

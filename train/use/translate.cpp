@@ -101,8 +101,10 @@ void follow(nn::State<float>& state, std::vector<Hypothesis>& live, const std::v
 
 }  // namespace
 
-PaddedSources::PaddedSources(std::span<const std::vector<int>> sources, int eos) {
+PaddedSources::PaddedSources(std::span<const std::vector<int>> sources, int eos, const nn::ModelConfig& model) {
   for (const auto& ids : sources) length = std::max(length, static_cast<long>(ids.size()) + 1);
+  if (model.body != nn::BodyKind::transformer)
+    length = std::max(length, std::min((length + 15) / 16 * 16, model.context));
   for (const auto& ids : sources) {
     const std::size_t row = tokens.size();
     tokens.resize(row + static_cast<std::size_t>(length), 0);
@@ -134,7 +136,7 @@ std::vector<Translation> translate(const nn::Model<float>& model, autograd::Tape
   if (sources.empty()) return {};
   const auto [bos, eos] = marks;
   const auto k = static_cast<std::size_t>(search.width), B = sources.size();
-  const PaddedSources padded(sources, eos);
+  const PaddedSources padded(sources, eos, model.config());
   const auto state = model.body->state(static_cast<long>(B * k));
   state->clear(static_cast<long>(B));
   std::vector<Hypothesis> live;  // in the order of the state's sequences

@@ -15,8 +15,9 @@ struct PaddedSources {
   std::vector<int> tokens, lengths;  // [B, S], [B]
   long length = 0;                   // S
 
-  /// `sources` are ids without marks.
-  PaddedSources(std::span<const std::vector<int>> sources, int eos);
+  /// `sources` are ids without marks. For a recurrent model S is a multiple of 16, or the context: its softmax adds all
+  /// places of a source, a vector of them at a time, so that a source alone has the bits that it has among longer ones.
+  PaddedSources(std::span<const std::vector<int>> sources, int eos, const nn::ModelConfig& model);
   nn::Source source() const { return {tokens, length, lengths}; }
 };
 

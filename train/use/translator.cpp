@@ -49,9 +49,11 @@ std::vector<Translation> Translator::search(std::vector<std::vector<int>> source
   // encoder's states, 2 C a place, and keys, C: 512 MiB for all are enough.
   const nn::ModelConfig& shape = run_.network->config();
   const bool attends = shape.body == nn::BodyKind::transformer;
-  const long of_place = attends ? shape.decoder_layers * 2 * shape.kept_width() : 3 * shape.channels;
+  const long of_place = attends                          ? shape.decoder_layers * 2 * shape.kept_width()
+                        : shape.align == nn::Align::none ? 0
+                                                         : 3 * shape.channels;
   const double each = 4.0 * static_cast<double>(shape.context * of_place);
-  const double most = static_cast<double>(512 << 20) / (each * static_cast<double>(search.width));
+  const double most = static_cast<double>(512 << 20) / (std::max(each, 1.0) * static_cast<double>(search.width));
   const auto together = static_cast<std::size_t>(std::clamp(most, 1.0, 64.0));
   std::vector<Translation> found(sources.size());
   by_length(std::move(sources), [&](std::span<const std::size_t> places, std::span<const std::vector<int>> batch) {
