@@ -74,7 +74,8 @@ void PagePlace::write(const std::string& html) const {
   }
   data::write_file_atomically(path, html);
   char size[32];
-  std::snprintf(size, sizeof size, "%.1f MB", static_cast<double>(html.size()) / 1e6);
+  const auto bytes = static_cast<double>(html.size());
+  std::snprintf(size, sizeof size, bytes < 1e5 ? "%.1f kB" : "%.1f MB", bytes / (bytes < 1e5 ? 1e3 : 1e6));
   say("saved  " + data::printable(path) + ", " + size + "; open it in a browser\n");
 }
 
@@ -130,10 +131,10 @@ void use_threads(long threads) {
   start_threads(threads);
 }
 
-void say_learning(const std::string& tokenizer, const data::Sources& sources) {
+void say_learning(const std::string& tokenizer, const data::Sources& sources, std::string_view whose) {
   const int size = bpe_size(tokenizer);
   if (size == 0) return;
-  say("learn  " + std::to_string(size) + " pieces of words, from " +
+  say("learn  " + std::to_string(size) + " pieces of words" + std::string(whose) + ", from " +
       short_number(static_cast<double>(sources.bytes())) + "B of text\n");
 }
 

@@ -35,7 +35,8 @@ struct PagePlace {
 void use_threads(long threads);
 
 /// Says that bpe:SIZE is about to be learned, which takes seconds for each 100 MB; nothing for another tokenizer.
-void say_learning(const std::string& tokenizer, const data::Sources& sources);
+/// `whose`: " of sources".
+void say_learning(const std::string& tokenizer, const data::Sources& sources, std::string_view whose = {});
 
 /// What sample writes.
 struct Excerpt {

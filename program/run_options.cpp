@@ -68,6 +68,27 @@ TokensOfTexts::TokensOfTexts(const train::LoadedRun& run, const std::vector<std:
   file_.emplace(path);
 }
 
+void each_line_of_text(const std::string& text,
+                       const std::function<void(std::string_view, const data::LineCutter&)>& line,
+                       const std::function<void()>& pause) {
+  if (text != "-") {
+    for (const data::Source& source : data::collect_sources({text}).files) data::each_line(source, line);
+    return;
+  }
+  const data::Source standard{.path = "-", .identity = {}, .shown_as = "standard input"};
+  data::LineCutter cutter;
+  const auto see = [&](std::string_view one) { line(one, cutter); };
+  std::vector<char> block(data::TextReader::block_bytes);
+  bool is_empty = true;
+  while (const std::size_t got = data::read_standard_input(block.data(), block.size())) {
+    is_empty = false;
+    data::naming(standard, [&] { cutter.feed({block.data(), got}, see); });
+    pause();
+  }
+  data::naming(standard, [&] { cutter.finish(see); });
+  if (is_empty) throw Error(Fault::input, "standard input: the text is empty; give one with something in it");
+}
+
 void each_line_of(const std::string& text, const train::Reader& reader, const std::string& lacks,
                   const TakeLines& take) {
   std::vector<std::vector<int>> ids;  // of lines that wait
@@ -79,18 +100,16 @@ void each_line_of(const std::string& text, const train::Reader& reader, const st
     ids.clear();
     waiting.clear();
   };
-  const data::ScratchFolder scratch("lines");
-  for (const data::Source& source : data::collect_sources({text}, scratch.path() + "/text").files) {
-    data::each_line(source, [&](std::string_view line, const data::LineCutter& cutter) {
-      if (!is_read) return;
-      if (line.empty()) cutter.refuse("it is empty, and has no " + lacks);
-      bool is_cut = false;
-      ids.push_back(reader.ids(line, false, &is_cut));
-      waiting.emplace_back(line);
-      cut += is_cut;
-      if (ids.size() == 1024) give();
-    });
-  }
+  const auto see = [&](std::string_view line, const data::LineCutter& cutter) {
+    if (!is_read) return;
+    if (line.empty()) cutter.refuse("it is empty, and has no " + lacks);
+    bool is_cut = false;
+    ids.push_back(reader.ids(line, false, &is_cut));
+    waiting.emplace_back(line);
+    cut += is_cut;
+    if (ids.size() == 1024) give();
+  };
+  each_line_of_text(text, see, give);
   give();
   if (cut > 0) warn({cut_lines_note(cut)});
 }

@@ -10,6 +10,7 @@
 
 #include "data/bytes/scratch_folder.h"
 #include "data/examples/token_file.h"
+#include "data/text/lines.h"
 #include "train/checkpoints/checkpoint.h"
 #include "train/checkpoints/loaded_run.h"
 #include "train/use/reader.h"
@@ -61,6 +62,13 @@ class TokensOfTexts {
  private:
   std::optional<data::TokenFile> file_;
 };
+
+/// Calls line(text, cutter) for every line of a file, of the files of a folder or, "-", of standard input as it comes;
+/// and pause() behind all that has come at once, before more is waited for. What is wrong with a line names file and line; what
+/// collect_sources() throws.
+void each_line_of_text(const std::string& text,
+                       const std::function<void(std::string_view, const data::LineCutter&)>& line,
+                       const std::function<void()>& pause);
 
 /// Reads a text whose lines each get an answer, 1024 of them at a time. `take` gets their tokens, and the lines, and
 /// tells whether anybody still reads its answers. An empty line: Fault::input, which says that it `lacks` one. Says how

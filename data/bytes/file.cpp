@@ -235,18 +235,23 @@ void sync_folder(const std::string& folder, Disk& disk) {
   }
 }
 
+std::size_t read_standard_input(char* out, std::size_t count) {
+  const ssize_t got = read_some(STDIN_FILENO, out, count);
+  if (got < 0) throw Error(Fault::input, "standard input cannot be read: " + reason(errno));
+  return static_cast<std::size_t>(got);
+}
+
 std::uint64_t spool_standard_input(const std::string& path, std::uint64_t limit) {
   AtomicFile file(path);
   const auto block = std::make_unique<char[]>(copy_bytes);
   for (;;) {
-    const ssize_t got = read_some(STDIN_FILENO, block.get(), copy_bytes);
-    if (got < 0) throw Error(Fault::input, "standard input cannot be read: " + reason(errno));
+    const std::size_t got = read_standard_input(block.get(), copy_bytes);
     if (got == 0) break;
-    if (file.appended() + static_cast<std::uint64_t>(got) > limit) {
+    if (file.appended() + got > limit) {
       throw Error(Fault::input,
                   "standard input holds more than " + std::to_string(limit) + " bytes; give a shorter text, or a file");
     }
-    file.append(block.get(), static_cast<std::size_t>(got));
+    file.append(block.get(), got);
   }
   file.commit();
   return file.appended();

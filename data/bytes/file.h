@@ -101,6 +101,9 @@ void sync_folder(const std::string& folder, Disk& disk = system_disk());
 /// The folder part of a path, "." if it has none.
 std::string folder_of(const std::string& path);
 
+/// Waits for bytes of standard input and reads them into out[count]. How many; 0: there are no more. Fault::input.
+std::size_t read_standard_input(char* out, std::size_t count);
+
 /// Copies standard input to the file `path`, atomically, and returns its length in bytes.
 /// More than `limit` bytes: Fault::input.
 std::uint64_t spool_standard_input(const std::string& path, std::uint64_t limit);

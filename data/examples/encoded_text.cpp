@@ -49,13 +49,16 @@ EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFa
   const Tokenizer& tokenizer = *reading.tokenizer;
   const bool labelled = form_ == TextForm::labelled_lines, translated = form_ == TextForm::translated_lines;
   const bool paired = translated || form_ == TextForm::answered_lines;  // two runs a line
-  header_.vocabulary = static_cast<std::uint64_t>(tokenizer.vocabulary_size());
+  header_.vocabulary = static_cast<std::uint64_t>(tokenizer.tokens_of_both());
   header_.width = static_cast<std::uint32_t>(width_for(header_.vocabulary));
   header_.form = static_cast<std::uint32_t>(form_);
   header_.labels = labelled ? static_cast<std::uint32_t>(reading.labels->size()) : 0;
-  header_.tokenizer_checksum = crc32c(tokenizer.json());
-  for (int id = 0; id < tokenizer.vocabulary_size(); ++id) {
-    token_bytes_.push_back(static_cast<std::uint32_t>(tokenizer.token_text(id).size()));
+  header_.tokenizer_checksum = tokenizer.checksum();
+  for (int id = 0; id < tokenizer.tokens_of_both(); ++id) {
+    const bool is_source = id >= tokenizer.vocabulary_size();
+    const std::string& text =
+        is_source ? tokenizer.of_sources().token_text(id - tokenizer.source_offset()) : tokenizer.token_text(id);
+    token_bytes_.push_back(static_cast<std::uint32_t>(text.size()));
   }
   if (!path.empty()) {
     file_.emplace(path);

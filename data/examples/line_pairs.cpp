@@ -54,10 +54,28 @@ long AnsweredLines::write(std::uint64_t index, ExampleRow& row) const {
   return static_cast<long>(size);
 }
 
+PairSide source_side(const Tokenizer& tokenizer) {
+  const Tokenizer& sources = tokenizer.of_sources();
+  return {tokenizer.source_offset(), sources.vocabulary_size(), need_special(sources, "[EOS]")};
+}
+
+PairSide target_side(const Tokenizer& tokenizer) {
+  return {0, tokenizer.vocabulary_size(), need_special(tokenizer, "[EOS]")};
+}
+
+void PairSide::read(const TokenSequence& tokens, const Example& run, std::span<int> ids) const {
+  tokens.read(run.begin, ids.size(), ids.data());
+  for (int& id : ids) {
+    id -= offset;
+    if (id < 0 || id >= count) throw Error(Fault::checkpoint, "a file of tokens has one of the other side in a line");
+  }
+}
+
 TranslatedLines::TranslatedLines(const TokenSequence& tokens, long context, const Tokenizer& tokenizer)
     : LinePairs(tokens, context, "a translation"),
       bos_(need_special(tokenizer, "[BOS]")),
-      eos_(need_special(tokenizer, "[EOS]")) {}
+      sources_(source_side(tokenizer)),
+      targets_(target_side(tokenizer)) {}
 
 std::uint64_t TranslatedLines::cut() const {
   std::uint64_t longer = 0;
@@ -71,14 +89,14 @@ long TranslatedLines::write(std::uint64_t index, ExampleRow& row) const {
   const Example &source = first(index), &target = second(index);
   row.source_length = within(source.tokens + 1);
   const auto x = static_cast<std::uint64_t>(row.source_length - 1);
-  tokens_->read(source.begin, x, row.source.data());
-  row.source[x] = eos_;
+  sources_.read(*tokens_, source, row.source.first(x));
+  row.source[x] = sources_.end;
 
   const auto size = static_cast<std::uint64_t>(within(target.tokens + 1));
   row.tokens[0] = bos_;
-  tokens_->read(target.begin, size - 1, row.tokens.data() + 1);
-  tokens_->read(target.begin, std::min(size, target.tokens), row.targets.data());
-  if (size > target.tokens) row.targets[target.tokens] = eos_;
+  targets_.read(*tokens_, target, row.tokens.subspan(1, size - 1));
+  targets_.read(*tokens_, target, row.targets.first(std::min(size, target.tokens)));
+  if (size > target.tokens) row.targets[target.tokens] = targets_.end;
   return static_cast<long>(size);
 }
 

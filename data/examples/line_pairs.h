@@ -47,6 +47,20 @@ class AnsweredLines final : public LinePairs {
   std::uint64_t places(std::uint64_t index) const { return first(index).tokens + second(index).tokens - 1; }
 };
 
+/// The ids of one side of the pairs among those of a file of tokens, which Tokenizer::tokens_of_both() counts.
+struct PairSide {
+  int offset;  // of its first one
+  int count;
+  int end;  // [EOS]
+
+  /// The first tokens of a run of this side, with ids that begin at 0. One of the other side: Fault::checkpoint.
+  void read(const TokenSequence& tokens, const Example& run, std::span<int> ids) const;
+};
+
+/// A tokenizer without the mark: Fault::input.
+PairSide source_side(const Tokenizer& tokenizer);
+PairSide target_side(const Tokenizer& tokenizer);
+
 /// What is read is the source and [EOS]; what is learned is the translation and [EOS], from [BOS] and the translation
 /// so far: see TextForm::translated_lines. A side that is longer than the context with its mark loses its end.
 class TranslatedLines final : public LinePairs {
@@ -63,7 +77,8 @@ class TranslatedLines final : public LinePairs {
   std::uint64_t cut() const override;
 
  private:
-  int bos_, eos_;
+  int bos_;
+  PairSide sources_, targets_;
 };
 
 }  // namespace primer::data

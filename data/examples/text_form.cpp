@@ -8,6 +8,7 @@
 #include "data/bytes/utf8.h"
 #include "data/text/json_lines.h"
 #include "data/text/lines.h"
+#include "data/text/sides.h"
 
 namespace primer::data {
 
@@ -18,10 +19,6 @@ namespace {
 
 constexpr std::size_t longest_sentence = 1u << 16;  // bytes; a longer one is cut
 constexpr std::size_t most_labels = 10'000;
-
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v'; }
-bool is_space(char c) { return c == '\n' || is_blank(c); }
-bool is_blank(std::string_view text) { return std::ranges::all_of(text, is_space); }
 
 /// The label and the text of a line, or nothing of one that is to be skipped.
 std::vector<std::string> label_and_text(std::string_view line, const JsonFields& fields, const LineCutter& lines) {
@@ -192,26 +189,31 @@ class TranslatedLines final : public LineEncoder {
 
  private:
   void encode(std::string_view line, EncodedBlock& out) override {
-    if (is_blank(line)) return;
-    std::vector<std::string> sides = parts_of(line, fields_, "source<TAB>target", lines_);
-    const auto tab = fields_.names.empty() ? sides[1].find('\t') : std::string::npos;
-    if (tab != std::string::npos) sides[1].resize(tab);
-    std::vector<int> read, written;
-    try {
-      if (!is_blank(sides[0])) read = tokenizer_.encode(sides[0]);
-      if (!is_blank(sides[1])) written = tokenizer_.encode(sides[1]);
-    } catch (const Error& error) {
-      lines_.refuse(error.what());
-    }
+    bool has_more = false;
+    const std::vector<std::string> sides = sides_of(line, fields_, lines_, &has_more);
+    if (sides.empty()) return;
+    const Tokenizer& sources = tokenizer_.of_sources();
+    const std::vector<int> read = tokens_of("source", sides[0], sources);
+    const std::vector<int> written = tokens_of("target", sides[1], tokenizer_);
     if (read.empty() || written.empty()) {
       ++out.without_answer;
       return;
     }
-    out.overlapped += tab != std::string::npos ? 1 : 0;
-    out.tokens.insert(out.tokens.end(), read.begin(), read.end());
+    out.overlapped += has_more ? 1 : 0;
+    for (const int id : read) out.tokens.push_back(id + tokenizer_.source_offset());
     out.ends.push_back({out.tokens.size(), -1, true});
     out.tokens.insert(out.tokens.end(), written.begin(), written.end());
     out.ends.push_back({out.tokens.size(), -1, false});
+  }
+
+  /// None of a blank side.
+  std::vector<int> tokens_of(const char* name, const std::string& side, const Tokenizer& tokenizer) const {
+    if (is_blank(side)) return {};
+    try {
+      return tokenizer.encode(side);
+    } catch (const Error& error) {
+      lines_.refuse(std::string("its ") + name + ": " + error.what());
+    }
   }
 
   const Tokenizer& tokenizer_;

@@ -1,6 +1,7 @@
 // The lines of a text, one after the other.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -8,6 +9,11 @@
 #include "data/text/text.h"
 
 namespace primer::data {
+
+inline bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v'; }
+inline bool is_space(char c) { return c == '\n' || is_blank(c); }
+/// Nothing but blanks and line feeds.
+inline bool is_blank(std::string_view text) { return std::ranges::all_of(text, is_space); }
 
 /// Cuts a text that arrives in blocks into lines without their line feeds, CR LF included, and calls line(text) for
 /// each. A line that is longer than 1 MiB: Fault::input.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "data/bytes/checksum.h"
 #include "data/tokenizers/byte_level.h"
 #include "data/tokenizers/tokenizer_contents.h"
 #include "data/tokenizers/tokenizer_json.h"
@@ -171,6 +172,11 @@ const std::string& Tokenizer::token_text(int id) const {
 int Tokenizer::special(std::string_view name) const {
   const auto found = specials_.find(name);
   return found == specials_.end() ? -1 : found->second;
+}
+
+std::uint32_t Tokenizer::checksum() const {
+  const std::uint32_t own = crc32c(json());
+  return has_own_sources() ? crc32c(of_sources().json(), own) : own;
 }
 
 std::vector<int> Tokenizer::encode(std::string_view text) const {

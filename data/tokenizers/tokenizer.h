@@ -60,6 +60,18 @@ class Tokenizer {
   std::vector<int> encode_with_specials(std::string_view text) const;
   virtual std::string decode(std::span<const int> ids) const;
 
+  /// What sources are encoded with where this one is for their targets: itself, unless the two sides of a pair have a
+  /// tokenizer each.
+  virtual const Tokenizer& of_sources() const { return *this; }
+  bool has_own_sources() const { return &of_sources() != this; }
+
+  /// Tokens of both sides, as a file of tokens holds them: the ids of sources that have their own come behind the
+  /// others.
+  int tokens_of_both() const { return vocabulary_size() + (has_own_sources() ? of_sources().vocabulary_size() : 0); }
+  int source_offset() const { return has_own_sources() ? vocabulary_size() : 0; }
+  /// CRC32C of what json() says, for both sides.
+  std::uint32_t checksum() const;
+
   /// How many tokens a file of these facts gives, if that can be known without encoding it.
   virtual std::optional<std::uint64_t> count(const FileFacts& facts) const = 0;
 
@@ -85,6 +97,10 @@ std::shared_ptr<const Tokenizer> make_byte_tokenizer(const std::vector<std::stri
 /// An empty alphabet, one of more than 2^20 symbols, a symbol given twice: Fault::input.
 std::shared_ptr<const Tokenizer> make_character_tokenizer(const std::vector<Symbol>& alphabet,
                                                           const std::vector<std::string>& specials = {});
+
+/// The tokenizer of pairs whose sides have a vocabulary each: that of the targets, whose of_sources() is the other one.
+std::shared_ptr<const Tokenizer> make_pair_tokenizer(std::shared_ptr<const Tokenizer> sources,
+                                                     std::shared_ptr<const Tokenizer> targets);
 
 /// Reads a tokenizer.json that json() wrote, or one of the same form. Everything is checked before it is used: a form
 /// this program does not know, a token or an id given twice, a gap between ids, a missing byte, a merge of unknown

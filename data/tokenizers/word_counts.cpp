@@ -7,6 +7,7 @@
 #include <exception>
 
 #include "data/text/json_lines.h"
+#include "data/text/sides.h"
 #include "data/tokenizers/pieces.h"
 
 namespace primer::data {
@@ -64,7 +65,7 @@ void count_stretch(std::string_view text, WordCounts& counts) {
   const auto parts = static_cast<long>(cuts.size()) - 1;
   std::vector<WordCounts> found(static_cast<std::size_t>(parts));
   std::exception_ptr failure;
-#pragma omp parallel for schedule(dynamic, 1)
+#pragma omp parallel for schedule(dynamic, 1) if (parts > 1)
   for (long part = 0; part < parts; ++part) {
     const auto p = static_cast<std::size_t>(part);
     try {
@@ -167,6 +168,16 @@ WordCounts count_words(const Sources& sources, std::uint64_t most_bytes) {
     stretch.clear();
     keep_within(counts, most_bytes);
   }
+  return counts;
+}
+
+std::array<WordCounts, 2> count_words_of_sides(const Sources& sources, std::uint64_t most_bytes) {
+  std::array<WordCounts, 2> counts;
+  each_pair(sources, [&](std::string_view source, std::string_view target) {
+    count_stretch(source, counts[0]);
+    count_stretch(target, counts[1]);
+    for (WordCounts& side : counts) keep_within(side, most_bytes);
+  });
   return counts;
 }
 

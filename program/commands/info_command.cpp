@@ -97,6 +97,10 @@ std::string info_json(const Info& info) {
     line.add_text("tokenizer", info.tokenizer->kind())
         .add("vocabulary", static_cast<long>(info.tokenizer->vocabulary_size()));
   }
+  if (info.tokenizer && info.tokenizer->has_own_sources()) {
+    line.add_text("source_tokenizer", info.tokenizer->of_sources().kind())
+        .add("source_vocabulary", static_cast<long>(info.tokenizer->of_sources().vocabulary_size()));
+  }
   std::string tensors;
   for (const data::TensorEntry& tensor : info.file->tensors()) {
     JsonLine entry;
@@ -113,6 +117,11 @@ std::string info_text(const Info& info) {
   if (info.tokenizer) {
     out += "tokenizer   " + std::string(info.tokenizer->kind()) + ", vocabulary " +
            std::to_string(info.tokenizer->vocabulary_size()) + "\n";
+    if (info.tokenizer->has_own_sources()) {
+      const data::Tokenizer& sources = info.tokenizer->of_sources();
+      out += "  sources   " + std::string(sources.kind()) + ", vocabulary " +
+             std::to_string(sources.vocabulary_size()) + "\n";
+    }
   }
   if (!info.checkpoint.empty()) {
     out += "checkpoint  " + data::printable(info.checkpoint) + "\nsaved       steps " + info.others + "\n";

@@ -88,7 +88,7 @@ void show_excerpt(const OpenRun& run, Signals& signals) {
 
 void refuse_beyond_memory(const OpenRun& run) {
   const Config& config = run.checkpoint.config;
-  StepMeter meter(config, model_config(config, run.checkpoint.tokenizer->vocabulary_size(),
+  StepMeter meter(config, model_config(config, *run.checkpoint.tokenizer,
                                        static_cast<long>(run.checkpoint.labels.size())));
   try {
     train::refuse_beyond_memory(config, meter, available_memory());
@@ -163,7 +163,10 @@ void begin(const TrainOptions& options) {
   if (!options.dry_run) new_run.refuse_busy();
 
   Draft planned = draft(recipe, new_run, [&](const data::Sources& sources) {
-    if (!recipe.from && !options.quiet) say_learning(recipe.wishes.tokenizer, sources);
+    if (recipe.from || options.quiet) return;
+    const bool apart = parts_sides(recipe.wishes);
+    if (apart) say_learning(recipe.wishes.source_tokenizer, sources, " of sources");
+    say_learning(target_tokenizer(recipe.wishes), sources, apart ? " of targets" : "");
   });
   const Plan& plan = planned.plan;
   if (options.dry_run) {

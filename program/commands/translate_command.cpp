@@ -5,7 +5,6 @@
 #include <memory>
 
 #include "autograd/error.h"
-#include "data/bytes/scratch_folder.h"
 #include "data/bytes/utf8.h"
 #include "data/text/lines.h"
 #include "program/commands.h"
@@ -64,7 +63,8 @@ class Lines {
     std::string out;
     for (std::size_t i = 0; i < translated.size(); ++i) {
       char score[32] = "";
-      if (options_.scores) std::snprintf(score, sizeof score, "%.4f\t", translated[i].score);
+      const double s = translated[i].score;
+      if (options_.scores) std::snprintf(score, sizeof score, "%.4f\t", s > -5e-5 ? 0 : s);  // not -0.0000
       out += score;
       if (options_.alignment) out += pharaoh(links[i]) + "\t";
       unfinished_ += translated[i].ids.size() + 1 == context_;
@@ -112,12 +112,10 @@ void run_translate(const TranslateOptions& options) {
   const auto run = options.open();
   Lines lines(*run, options);
   if (options.text == "-" && ::isatty(STDIN_FILENO) == 1) return ask(lines);
-  const data::ScratchFolder scratch("lines");
-  for (const data::Source& source : data::collect_sources({options.text}, scratch.path() + "/text").files) {
-    data::each_line(source, [&](std::string_view line, const data::LineCutter& cutter) {
-      if (lines.is_read()) lines.take(line, cutter);
-    });
-  }
+  const auto take = [&](std::string_view line, const data::LineCutter& cutter) {
+    if (lines.is_read()) lines.take(line, cutter);
+  };
+  each_line_of_text(options.text, take, [&] { lines.give(); });
   lines.give();
   lines.warn_of_cuts();
 }

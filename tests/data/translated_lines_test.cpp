@@ -1,9 +1,12 @@
 #include <set>
 
+#include "data/bytes/strict_json.h"
 #include "data/examples/encoded_text.h"
 #include "data/examples/line_pairs.h"
 #include "data/examples/token_file.h"
 #include "data/text/parallel.h"
+#include "data/text/sides.h"
+#include "data/tokenizers/word_counts.h"
 #include "tests/data/fixture.h"
 
 namespace primer::data {
@@ -94,6 +97,78 @@ TEST_CASE("a side that is longer than the context loses its end: a source keeps 
   CHECK(shows(4) == "abc. / _xy / xy., d. / _vwz / vwz., 0");
   CHECK(shows(3) == "ab. / _xy / xy., d. / _vw / vwz, 2");
   CHECK(shows(2) == "a. / _x / xy, d. / _v / vw, 2");
+}
+
+TEST_CASE("sides with a tokenizer each: a file's ids tell them apart, and each is read with its own") {
+  const auto letters = [](std::string_view all) {
+    std::vector<Symbol> alphabet;
+    for (const char c : all) alphabet.push_back(static_cast<Symbol>(c));
+    return make_character_tokenizer(alphabet, marks);
+  };
+  const auto sources = letters("abc"), targets = letters("wxyz");
+  const auto both = make_pair_tokenizer(sources, targets);
+  CHECK(&both->of_sources() == sources.get());
+  CHECK(both->json() == targets->json());
+  CHECK(both->encode("xz") == std::vector<int>{1, 3});
+  CHECK(both->tokens_of_both() == 5 + 6);
+  CHECK(both->checksum() != targets->checksum());
+  CHECK(both->checksum() != make_pair_tokenizer(targets, targets)->checksum());
+
+  const TemporaryFolder folder;
+  const Sources text = collect_sources({folder.put("text", "abc\txy\nc\twz\n")});
+  TextFacts facts = survey(text);
+  EncodedText(folder / "tokens", text, facts, {*both, TextForm::translated_lines}).commit(0);
+  const TokenFile file(folder / "tokens");
+  file.verify();
+  CHECK(file.facts().vocabulary == 11);
+  CHECK(file.facts().train_bytes == 8);
+  std::vector<int> ids(8);
+  file.train().read(0, 8, ids.data());
+  CHECK(ids == std::vector<int>{6, 7, 8, 1, 2, 8, 0, 3});
+
+  EvaluationBatches batches(std::make_unique<TranslatedLines>(file.train(), 8, *both));
+  Batch batch;
+  REQUIRE(batches.next(2, batch));
+  CHECK(batch.sources == std::vector<int>{0, 1, 2, 4, 2, 4, 0, 0});  // [EOS] is 4 of the sources, 5 of the targets
+  CHECK(batch.tokens == std::vector<int>{4, 1, 2, 4, 0, 3});
+  CHECK(batch.targets == std::vector<int>{1, 2, 5, 0, 3, 5});
+
+  EvaluationBatches swapped(std::make_unique<TranslatedLines>(file.train(), 8, *make_pair_tokenizer(targets, sources)));
+  CHECK(contains(refused(Fault::checkpoint, [&] { swapped.next(2, batch); }), "one of the other side"));
+  const auto encode = [&](const char* line) {
+    EncodedBlock out;
+    TextReading(*both, TextForm::translated_lines).encoder()->feed(line, out);
+  };
+  CHECK(contains(refused(Fault::input, [&] { encode("abc\txa\n"); }), "line 1: its target: the symbol \"a\""));
+  CHECK(contains(refused(Fault::input, [&] { encode("ab\tx\nx\tx\n"); }), "line 2: its source: the symbol \"x\""));
+}
+
+TEST_CASE("what the sides of a text hold is found without what parts them, however the text is spelt") {
+  const TemporaryFolder folder;
+  const std::string lines = "go on\tgeh\n \tunread\nunread\t\n\nno\tnein zu\tunread\n";
+  std::string returns = lines, json;
+  for (std::size_t at = 0; (at = returns.find('\n', at)) != std::string::npos; at += 2) returns.replace(at, 1, "\r\n");
+  for (const auto& [source, target] : {std::pair("go on", "geh"), {" ", "unread"}, {"no", "nein zu"}})
+    json += "{\"s\": " + json_quoted(source) + ", \"t\": " + json_quoted(target) + "}\n";
+  for (const std::string& text : {lines, returns, json}) {
+    Sources sources = collect_sources({folder.put("text", text)});
+    if (text == json) sources.fields.names = {"s", "t"};
+    const auto alphabets = alphabets_of_sides(sources);
+    const auto spelt = [](const std::vector<Symbol>& alphabet) { return std::string(alphabet.begin(), alphabet.end()); };
+    CHECK(spelt(alphabets[0]) == " gno");
+    CHECK(spelt(alphabets[1]) == " eghinuz");
+    const auto words = count_words_of_sides(sources);
+    const auto all = [](const WordCounts& counts) {
+      std::string list;
+      for (const auto& word : counts.words())
+        list += std::string(counts.text(word)) + std::to_string(word.count) + "|";
+      return list;
+    };
+    CHECK(all(words[0]) == "go1| on1|no1|");
+    CHECK(all(words[1]) == "geh1|nein1| zu1|");
+  }
+  const Sources none = collect_sources({folder.put("none", "a\t\n\tb\n")});
+  CHECK(contains(refused(Fault::input, [&] { alphabets_of_sides(none); }), "no line has two sides"));
 }
 
 TEST_CASE("batches of training hold whole lines, each once an epoch, and are as wide as they must be") {

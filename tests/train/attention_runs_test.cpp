@@ -66,15 +66,7 @@ TEST_CASE("another attention than GPT-2's has the same bits on any number of thr
     CAPTURE(name);
     Options options = small_shape(shape);
     for (const auto& more : Options{{"context", "80"}, {"batch", "5"}, {"steps", "6"}}) options.push_back(more);
-    const auto weights = [&](int count) {
-      const Threads threads(count);
-      const TrainedRun run(prose(3000), options);
-      run.train();
-      return run.checkpoint(6, "model.safetensors") + run.metrics();
-    };
-    const std::string one = weights(1);
-    CHECK(weights(2) == one);
-    CHECK(weights(3) == one);
+    check_threads(prose(3000), options, 6);
   }
 }
 

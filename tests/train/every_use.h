@@ -104,7 +104,7 @@ inline void go_on(const train::RunPaths& paths, const Effort& effort) {
   const train::OpenRun open = train::open_run(paths, {});
   const train::Config& config = open.checkpoint.config;
   const auto labels = static_cast<long>(open.checkpoint.labels.size());
-  train::StepMeter meter(config, train::model_config(config, open.checkpoint.tokenizer->vocabulary_size(), labels));
+  train::StepMeter meter(config, train::model_config(config, *open.checkpoint.tokenizer, labels));
   train::refuse_beyond_memory(config, meter, train::available_memory());
   if (meter.parameters().count() > effort.parameters) return;
   train::Trainer<float> trainer(config, *open.checkpoint.tokenizer, open.tokens->train(),

@@ -66,6 +66,13 @@ TEST_CASE("a training on JSON lines is that on their texts: metrics, weights, ev
   here.write("t.jsonl", learned.json), here.write("t.txt", learned.plain);
   here.write("v.jsonl", held_back.json), here.write("v.txt", held_back.plain);
   here.write("l.jsonl", labels.json), here.write("l.tsv", labels.tabs);
+  std::string pairs, tabs;
+  for (int i = 0; i < 40; ++i) {
+    const std::string word = "is " + std::to_string(i * 37 % 90), turned(word.rbegin(), word.rend());
+    pairs += Json{{"y", turned}, {"x", word}}.dump() + "\n";
+    tabs += word + "\t" + turned + "\r\n";
+  }
+  here.write("p.jsonl", pairs), here.write("p.tsv", tabs);
   const std::tuple<std::string, std::string, std::string> trainings[] = {
       // JSON, text, the context and more
       {"t.jsonl --field text", "t.txt", "8"},
@@ -75,6 +82,8 @@ TEST_CASE("a training on JSON lines is that on their texts: metrics, weights, ev
       {"t.jsonl --field text", "t.txt", "24 --objective mlm --next-sentence"},
       {"t.jsonl --field text", "t.txt", "24 --answer-after is"},
       {"l.jsonl --field y,x", "l.tsv", "24 --objective classify --tokenizer byte"},
+      {"p.jsonl --field x,y", "p.tsv", "24 --objective translate"},
+      {"p.jsonl --field x,y", "p.tsv", "24 --objective translate --tokenizer bpe:265 --source-tokenizer char"},
   };
   for (const auto& [json, text, options] : trainings) {
     CAPTURE(options);
@@ -86,12 +95,12 @@ TEST_CASE("a training on JSON lines is that on their texts: metrics, weights, ev
     }
     const std::string weights = "checkpoints/step-000000030/model.safetensors";
     CHECK(arrays_of(here / ("j/" + weights)) == arrays_of(here / ("t/" + weights)));
-    const bool labelled = json.starts_with("l");
+    const std::string lines = json.starts_with("l") || json.starts_with("p") ? json.substr(0, 1) : "";
     const Json own = Json::parse(run_primer(here, "eval j --json").out);
     const Json found =
-        Json::parse(run_primer(here, std::string("eval j --json ") + (labelled ? "l" : "v") + ".jsonl").out);
+        Json::parse(run_primer(here, "eval j --json " + (lines.empty() ? "v" : lines) + ".jsonl").out);
     const Json wanted =
-        Json::parse(run_primer(here, std::string("eval t --json ") + (labelled ? "l.tsv" : "v.txt")).out);
+        Json::parse(run_primer(here, "eval t --json " + (lines.empty() ? "v.txt" : lines + ".tsv")).out);
     CHECK(own["loss"] == Json::parse(run_primer(here, "eval t --json").out)["loss"]);
     CHECK(found["loss"].is_number());
     CHECK(found["loss"] == wanted["loss"]);

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/threads.h"
 #include "tests/train/trained_run.h"
 
 using Options = std::vector<std::pair<std::string, std::string>>;
@@ -16,6 +17,7 @@ inline std::string essence(const TrainedRun& run, long step) {
        {"model.safetensors", "optimizer.safetensors", "state.cereal", "config.json", "tokenizer.json", "manifest"}) {
     all += run.checkpoint(step, file);
   }
+  if (run.has(step, "source_tokenizer.json")) all += run.checkpoint(step, "source_tokenizer.json");
   return all;
 }
 
@@ -25,6 +27,19 @@ inline Options small(Options more) {
                   {"dropout", "0.2"}, {"accumulate", "2"}, {"eval_every", "7"}, {"patience", "0"}, {"steps", "100"}};
   options.insert(options.end(), more.begin(), more.end());
   return options;
+}
+
+/// A training writes the same weights and metrics with one thread, two and three.
+inline void check_threads(const std::string& text, const Options& options, long steps) {
+  const auto written = [&](int count) {
+    const primer::test::Threads threads(count);
+    const TrainedRun run(text, options);
+    run.train();
+    return run.checkpoint(steps, "model.safetensors") + run.metrics();
+  };
+  const std::string one = written(1);
+  CHECK(written(2) == one);
+  CHECK(written(3) == one);
 }
 
 inline std::string labelled_lines(int count) {

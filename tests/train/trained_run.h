@@ -3,6 +3,7 @@
 
 #include <signal.h>
 
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -55,9 +56,12 @@ struct TrainedRun {
     return train(none, more);
   }
 
-  std::string checkpoint(long step, const std::string& file) const {
-    const primer::train::CheckpointStore store(paths.checkpoints());
-    return file_bytes(store.path({step, true}) + "/" + file);
-  }
+  std::string checkpoint(long step, const std::string& file) const { return file_bytes(place(step, file)); }
+  bool has(long step, const std::string& file) const { return std::filesystem::exists(place(step, file)); }
   std::string metrics() const { return file_bytes(paths.metrics()); }
+
+ private:
+  std::string place(long step, const std::string& file) const {
+    return primer::train::CheckpointStore(paths.checkpoints()).path({step, true}) + "/" + file;
+  }
 };

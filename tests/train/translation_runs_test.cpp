@@ -43,7 +43,9 @@ const std::vector<Options> bodies{{},
                                   {{"body", "gru"}},
                                   {{"body", "lstm"}, {"align", "local"}, {"align_window", "2"}},
                                   {{"body", "rnn"}, {"align", "dot"}, {"input_feeding", "true"}},
-                                  {{"body", "gru"}, {"align", "none"}, {"decoder_layers", "2"}}};
+                                  {{"body", "gru"}, {"align", "none"}, {"decoder_layers", "2"}},
+                                  {{"source_tokenizer", "byte"}, {"tokenizer", "char"}},
+                                  {{"body", "gru"}, {"source_tokenizer", "char"}, {"tokenizer", "bpe:260"}}};
 
 /// What a run's last checkpoint makes of some words, and how sure it is: a line each.
 std::string translations(const TrainedRun& trained) {
@@ -84,7 +86,7 @@ TEST_CASE("a plan of translations counts their lines and targets, and says what 
   std::uint64_t targets = 2 + 1;  // "ba" and [EOS]
   for (int i = 0; i < 40; ++i) targets += 2 + i % 3 + 1;
   CHECK(plan.answer_tokens == targets);
-  const nn::ModelConfig model = model_config(plan.config, plan.tokenizer->vocabulary_size());
+  const nn::ModelConfig model = model_config(plan.config, *plan.tokenizer);
   CHECK(model.decoder_layers == plan.config.layers);
 }
 
@@ -112,15 +114,7 @@ TEST_CASE("a translator is trained to the same weights on any number of threads"
   for (const Options& body : bodies) {
     Options options = translating(body);
     options.insert(options.end(), {{"channels", "40"}, {"batch", "14"}, {"steps", "6"}});
-    const auto weights = [&](int count) {
-      const Threads threads(count);
-      const TrainedRun run(reversals(200), options);
-      run.train();
-      return run.checkpoint(6, "model.safetensors") + run.metrics();
-    };
-    const std::string one = weights(1);
-    CHECK(weights(2) == one);
-    CHECK(weights(3) == one);
+    check_threads(reversals(200), options, 6);
   }
 }
 
@@ -133,7 +127,7 @@ TEST_CASE("smoothed targets are trained, and told beside the plain loss, which e
   const TrainedRun smoothed(reversals(90), translating({{"dropout", "0"}}));
   smoothed.train();
   const Json line = last(smoothed);
-  const double V = 9, e = 0.1;  // letters a to e, tab, line feed, two marks
+  const double V = 7, e = 0.1;  // letters a to e and two marks
   const double floor = -(1 - e + e / V) * std::log(1 - e + e / V) - (V - 1) * e / V * std::log(e / V);
   CHECK(line.at("smoothed_loss").get<double>() > floor);
   CHECK(line.at("smoothed_loss").get<double>() > line.at("loss").get<double>());
@@ -225,7 +219,7 @@ TEST_CASE("a recurrent decoder that aligns learns to turn words around, and tell
   refuses(" --align dot", "--align: only --objective translate with --body rnn, gru or lstm aligns so");
   refuses(" --align dot --input-feeding", "--align, --input-feeding: only");
   refuses(" --body lstm --align-window 3", "--align-window goes with --align local");
-  refuses(" --body lstm --input-feeding", "goes with every --align but additive and none, got additive");
+  refuses(" --body lstm --input-feeding", "goes with every --align but additive or none, got additive");
   refuses(" --body lstm --layers 0", "--layers 0: an encoder of cells has 1 layer or more");
   check_refusal(here, "train new.txt -o no --body gru --align dot --steps 3 -q", 2, "--align: only");
   CHECK_FALSE(std::filesystem::exists(here / "no"));
@@ -256,4 +250,63 @@ TEST_CASE("a translator begins with another's weights, and is trained from paral
   check_refusal(here, "train pairs.tsv -o no --attention linear" + shape, 2, "has softmax");
   check_refusal(here, "train one.txt -o no --decoder-layers 2 --steps 3", 2, "goes with --objective translate");
   CHECK_FALSE(std::filesystem::exists(here / "no"));
+}
+
+TEST_CASE("sources with a vocabulary of their own: learned from their side, kept with the run, and read with") {
+  const FreshDirectory here;
+  std::string pairs = reversals(900);
+  for (std::size_t i = 0; i < pairs.size(); i = pairs.find('\n', i) + 1)  // sources are written large
+    for (std::size_t at = i; pairs[at] != '\t'; ++at) pairs[at] = static_cast<char>(pairs[at] - 'a' + 'A');
+  here.write("pairs.tsv", pairs);
+  const Outcome planned =
+      run_primer(here, "train pairs.tsv --dry-run --source-tokenizer char --tokenizer bpe:260 --objective translate");
+  CHECK(planned.out.find("sources of char tokens, vocabulary 7, targets of bpe:260 tokens, vocabulary 262:") !=
+        std::string::npos);
+  REQUIRE(run_primer(here, "train pairs.tsv -o run --source-tokenizer char" + trained).code == 0);
+  const Json info = Json::parse(run_primer(here, "info run --json").out);
+  CHECK(info["config"]["tokenizer"] == "char");  // as that of the sources
+  CHECK(info["vocabulary"] == 7);
+  CHECK(info["source_vocabulary"] == 7);
+  CHECK(Json::parse(file_bytes(here / "run/source_tokenizer.json"))["model"]["vocab"].contains("A"));
+  CHECK(Json::parse(file_bytes(here / "run/tokenizer.json"))["model"]["vocab"].contains("a"));
+
+  CHECK(run_primer(here, "translate run", "printf 'ABC\nDEED\n' |").out == "cba\ndeed\n");
+  CHECK(run_primer(here, "translate run --alignment", "printf 'ABC\n' |").out == "0-0\tcba\n");
+  const Outcome small = run_primer(here, "translate run", "printf 'abc\n' |");
+  CHECK(small.code == 3);
+  CHECK(small.err.find("standard input: line 1: the symbol \"a\"") != std::string::npos);
+  CHECK(Json::parse(run_primer(here, "eval run --json").out).at("exact_match") >= 0.95);
+  CHECK(run_primer(here, "attention run ABC cba -o page.html").code == 0);
+  check_refusal(here, "attention run ABC CBA -o page.html", 3, "the target: the symbol \"C\"");
+  check_refusal(here, "attention run abc cba -o page.html", 3, "the source: the symbol \"a\"");
+
+  REQUIRE(run_primer(here, "train pairs.tsv -o next --init-from run --steps 3 -q").code == 0);
+  CHECK(file_bytes(here / "next/source_tokenizer.json") == file_bytes(here / "run/source_tokenizer.json"));
+  REQUIRE(run_primer(here, "train pairs.tsv -o files --source-tokenizer run/source_tokenizer.json "
+                           "--tokenizer run/tokenizer.json" + trained).code == 0);
+  CHECK(file_bytes(here / "files/metrics.jsonl") == file_bytes(here / "run/metrics.jsonl"));
+
+  check_refusal(here, "train pairs.tsv -o no --init-from run --source-tokenizer byte --steps 3 -q", 2,
+                "leave out --source-tokenizer byte (the model has char)");
+  const std::string refused = "train pairs.tsv -o no --steps 3 -q --source-tokenizer ";
+  check_refusal(here, refused + "char", 2, "--source-tokenizer goes with --objective translate");
+  check_refusal(here, refused + "run/source_tokenizer.json --objective translate", 2, "say by --tokenizer");
+  check_refusal(here, refused + "words --objective translate", 2, "one of shared char byte bpe:SIZE");
+  check_refusal(here, "train pairs.tsv -o no --objective translate --pooling mean --steps 3 -q", 2,
+                "--pooling goes with --objective mlm or classify");
+  std::filesystem::remove(here / "run/checkpoints/step-000000400/source_tokenizer.json");
+  check_refusal(here, "translate run pairs.tsv --checkpoint 400", 4, "source_tokenizer.json");
+}
+
+TEST_CASE("a translator answers what has come through a pipe, and does not wait for its end") {
+  const FreshDirectory here;
+  here.write("pairs.tsv", reversals(40));
+  REQUIRE(run_primer(here, "train pairs.tsv -o run --objective translate --layers 1 --channels 8 --heads 2 --steps 2 -q")
+              .code == 0);
+  // The second line is written when the answer to the first one is there.
+  const std::string wait = "for i in $(seq 600); do [ -s out ] && break; sleep 0.1; done";
+  const Outcome told = run_primer(here, "translate run >out; cat out", "(echo ab; " + wait + "; cp out first; echo ba) |");
+  CHECK(std::ranges::count(told.out, '\n') == 2);
+  CHECK(std::ranges::count(file_bytes(here / "first"), '\n') == 1);
+  check_refusal(here, "translate run </dev/null", 3, "standard input: the text is empty");
 }

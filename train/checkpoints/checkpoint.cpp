@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include "data/bytes/checksum.h"
 #include "data/bytes/strict_json.h"
 #include "data/bytes/utf8.h"
 
@@ -19,6 +18,7 @@ constexpr const char* optimizer_name = "optimizer.safetensors";
 constexpr const char* state_name = "state.cereal";
 constexpr const char* config_name = "config.json";
 constexpr const char* tokenizer_name = "tokenizer.json";
+constexpr const char* source_tokenizer_name = "source_tokenizer.json";  // where sources have their own
 
 // What would be the user's slip in a file of theirs is damage in one of ours.
 template <class Read>
@@ -138,6 +138,7 @@ void save_checkpoint(CheckpointStore& store, const Snapshot& snapshot, const aut
   Config shared = config;
   shared.threads = 0;
   if (config.tokenizer.find('/') != std::string::npos) shared.tokenizer = tokenizer_name;
+  if (config.source_tokenizer.find('/') != std::string::npos) shared.source_tokenizer = source_tokenizer_name;
   for (std::string& path : shared.validation) path.erase(0, path.rfind('/') + 1);  // npos + 1 is 0
   std::map<std::string, std::string> metadata{{"step", std::to_string(snapshot.id.step)},
                                               {"config", to_json(shared, Layout::one_line)}};
@@ -145,11 +146,14 @@ void save_checkpoint(CheckpointStore& store, const Snapshot& snapshot, const aut
   const auto text = [](std::string bytes) {
     return [bytes = std::move(bytes)](data::OutputFile& file) { file.append(bytes); };
   };
-  store.save(snapshot.id, {{model_name, [&](auto& file) { write_blocks(file, parameters, snapshot.model, metadata); }},
-                           {optimizer_name, [&](auto& file) { write_blocks(file, parameters, snapshot.moments, {}); }},
-                           {state_name, text(encode_state(snapshot.state))},
-                           {config_name, text(to_json(config))},
-                           {tokenizer_name, text(tokenizer.json())}});
+  std::vector<CheckpointStore::File> files{
+      {model_name, [&](auto& file) { write_blocks(file, parameters, snapshot.model, metadata); }},
+      {optimizer_name, [&](auto& file) { write_blocks(file, parameters, snapshot.moments, {}); }},
+      {state_name, text(encode_state(snapshot.state))},
+      {config_name, text(to_json(config))},
+      {tokenizer_name, text(tokenizer.json())}};
+  if (tokenizer.has_own_sources()) files.push_back({source_tokenizer_name, text(tokenizer.of_sources().json())});
+  store.save(snapshot.id, files);
 }
 
 Checkpoint open_checkpoint(const CheckpointStore& store, CheckpointId id) {
@@ -161,10 +165,14 @@ Checkpoint open_checkpoint(const CheckpointStore& store, CheckpointId id) {
     read_json(checkpoint.config, data::read_file(config, 1 << 20, Fault::checkpoint), data::printable(config),
               ChosenBy::file);
     checkpoint.tokenizer = data::load_tokenizer(path(tokenizer_name));
+    if (parts_sides(checkpoint.config)) {
+      checkpoint.tokenizer =
+          data::make_pair_tokenizer(data::load_tokenizer(path(source_tokenizer_name)), checkpoint.tokenizer);
+    }
     checkpoint.model = std::make_shared<data::SafetensorsFile>(path(model_name));
     checkpoint.moments = std::make_shared<data::SafetensorsFile>(path(optimizer_name));
     checkpoint.labels = labels_of(checkpoint.config, *checkpoint.model);
-    model_config(checkpoint.config, checkpoint.tokenizer->vocabulary_size(),
+    model_config(checkpoint.config, *checkpoint.tokenizer,
                  static_cast<long>(checkpoint.labels.size()))
         .check();
     require_specials(*checkpoint.config.objective, *checkpoint.tokenizer);
@@ -186,12 +194,12 @@ std::unique_ptr<data::TokenFile> open_tokens(const Checkpoint& checkpoint, const
     const data::TokenFileFacts& facts = tokens->facts();
     const data::TextForm form = checkpoint.config.objective->form(checkpoint.config);
     const bool is_old = facts.version == 1;
-    const auto vocabulary = static_cast<std::uint64_t>(checkpoint.tokenizer->vocabulary_size());
+    const auto vocabulary = static_cast<std::uint64_t>(checkpoint.tokenizer->tokens_of_both());
     const std::uint64_t labels = checkpoint.labels.size();
     if (fingerprint(facts) != checkpoint.state.tokens) {
       throw Error(Fault::checkpoint, data::printable(path) + ": not the tokens that the run was trained on");
     }
-    if (data::crc32c(checkpoint.tokenizer->json()) != facts.tokenizer_checksum ||
+    if (checkpoint.tokenizer->checksum() != facts.tokenizer_checksum ||
         facts.vocabulary != vocabulary + (is_old ? labels : 0) || facts.labels != (is_old ? 0 : labels)) {
       throw Error(Fault::checkpoint, data::printable(checkpoint.path) + ": its tokenizer is not the one that made " +
                                          data::printable(path));

@@ -37,7 +37,7 @@ std::unique_ptr<LoadedRun> load_run(const std::string& directory, Choice choice)
     const auto labels = static_cast<long>(loaded->labels.size());
     loaded->network = std::make_unique<nn::Model<float>>(
         make_model<float>(loaded->parameters, *loaded->config.objective,
-                          model_config(loaded->config, loaded->tokenizer->vocabulary_size(), labels)));
+                          model_config(loaded->config, *loaded->tokenizer, labels)));
   } catch (const Error& error) {
     throw Error(error.fault() == Fault::usage ? Fault::checkpoint : error.fault(),
                 data::printable(loaded->path) + ": " + error.what());

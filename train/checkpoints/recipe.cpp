@@ -22,10 +22,16 @@ Draft draft(const Recipe& recipe, NewRun& run, const std::function<void(const da
   }
   const bool joins = !recipe.parallel.empty();
   if (joins && (!recipe.wishes.objective->translates() || recipe.parallel.size() != 2 || !recipe.texts.empty())) {
-    throw autograd::Error(
-        autograd::Fault::usage,
-        "--parallel SOURCE TARGET is the text of --objective translate: leave out " +
-            (recipe.texts.empty() ? "it, or take that objective" : "'" + data::printable(recipe.texts.front()) + "'"));
+    throw autograd::Error(autograd::Fault::usage,
+                          "--parallel SOURCE TARGET is the text of --objective translate: " +
+                              (recipe.texts.empty() ? "take that objective, or leave out --parallel"
+                                                    : "leave out '" + data::printable(recipe.texts.front()) + "'"));
+  }
+  for (const std::string& path : recipe.parallel) {
+    if (path != "-" && data::kind_of(path, true) != data::FileKind::pipe) continue;
+    throw autograd::Error(autograd::Fault::usage,
+                          "--parallel reads two files, and '" + data::printable(path) +
+                              "' is none; source<TAB>target lines can come from standard input, as TEXT");
   }
   if (joins && !recipe.wishes.field.empty()) {
     throw autograd::Error(autograd::Fault::usage, "--field reads JSON lines, and --parallel plain ones: leave out one");

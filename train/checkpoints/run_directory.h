@@ -15,6 +15,7 @@ struct RunPaths {
 
   std::string config() const { return directory + "/config.json"; }        // the configuration, resolved
   std::string tokenizer() const { return directory + "/tokenizer.json"; }  // Hugging Face's form
+  std::string source_tokenizer() const { return directory + "/source_tokenizer.json"; }
   std::string tokens() const { return directory + "/tokens"; }             // the text, encoded
   std::string metrics() const { return directory + "/metrics.jsonl"; }     // what the training computed
   std::string timing() const { return directory + "/timing.jsonl"; }       // how long it took

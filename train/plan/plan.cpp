@@ -133,7 +133,7 @@ double smoothing_floor(double e, double V) {
 void note_smoothing(Plan& plan) {
   const double e = plan.config.label_smoothing;
   if (e == 0) return;
-  const nn::ModelConfig model = model_config(plan.config, plan.tokenizer->vocabulary_size(), std::ssize(plan.labels));
+  const nn::ModelConfig model = model_config(plan.config, *plan.tokenizer, std::ssize(plan.labels));
   double floor = 0;  // of all heads
   if (model.output.token || model.output.masked) floor += smoothing_floor(e, static_cast<double>(model.vocabulary));
   if (model.output.labels > 0) floor += smoothing_floor(e, static_cast<double>(model.output.labels));
@@ -152,6 +152,7 @@ void choose_context(Plan& plan, const data::TextFacts& facts, const Defaults& ro
                 "--context " + std::to_string(config.context) + " has no room for an example of --objective " +
                     std::string(config.objective->name()) + ": take " + std::to_string(fewest) + " or more");
   }
+  if (by_lines) return;  // a line may be shorter than its places
   // Next-token windows of T tokens need T + 1: each token's target is the one after it. What stands around the text
   // needs places, too.
   const std::uint64_t largest = plan.train_tokens + static_cast<std::uint64_t>(config.objective->room(config).framing);
@@ -209,7 +210,7 @@ void choose_evaluation(Plan& plan) {
 void count_parameters(Plan& plan) {
   const Config& config = plan.config;
   const auto labels = static_cast<long>(plan.labels.size());
-  StepMeter meter(config, model_config(config, plan.tokenizer->vocabulary_size(), labels));
+  StepMeter meter(config, model_config(config, *plan.tokenizer, labels));
   plan.parameters = meter.parameters().count();
   plan.parameters_without_positions = plan.parameters - meter.model().body->position_count();
   plan.flop_per_token = meter.part(1).work.flop / static_cast<double>(config.context);
@@ -226,6 +227,11 @@ TextReadings read_text(const Config& wishes, const data::Sources& sources, data:
   const data::TextForm form = wishes.objective->form(wishes);
   if (!readings.tokenizer && form == data::TextForm::stream) return readings;  // the plan makes it and knows
   Config config = wishes;
+  if (!readings.tokenizer && config.objective->translates()) {  // what parts the sides is no symbol of theirs
+    const auto [of_sources, of_targets] = data::alphabets_of_sides(sources);
+    facts.alphabet.clear();
+    std::ranges::set_union(of_sources, of_targets, std::back_inserter(facts.alphabet));
+  }
   if (!readings.tokenizer) readings.tokenizer = new_tokenizer(config, facts);
   require_specials(*config.objective, *readings.tokenizer);
   const data::TextReading reading = reading_of(wishes, *readings.tokenizer, readings.labels);

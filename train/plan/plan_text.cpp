@@ -58,12 +58,21 @@ static std::string layers_text(const Config& c) {
                                              (c.input_feeding ? " with input feeding, " : ", "));
 }
 
+// "char tokens, vocabulary 65", or that of either side.
+static std::string vocabulary_text(const Plan& plan) {
+  const auto text = [](const std::string& word, const data::Tokenizer& tokenizer) {
+    return word + " tokens, vocabulary " + std::to_string(tokenizer.vocabulary_size());
+  };
+  const std::string own = text(plan.config.tokenizer, *plan.tokenizer);
+  if (!plan.tokenizer->has_own_sources()) return own;
+  return "sources of " + text(plan.config.source_tokenizer, plan.tokenizer->of_sources()) + ", targets of " + own;
+}
+
 std::string plan_text(const Plan& plan) {
   const Config& c = plan.config;
   const auto text = [](auto value) { return std::to_string(value); };
   std::string out = "text   " + short_number(static_cast<double>(plan.text_bytes)) + "B" +
-                    (c.field.empty() ? "" : " of " + c.field) + ", " + c.tokenizer + " tokens, vocabulary " +
-                    text(plan.tokenizer->vocabulary_size()) + ": " + text(plan.train_tokens) + " to train, " +
+                    (c.field.empty() ? "" : " of " + c.field) + ", " + vocabulary_text(plan) + ": " + text(plan.train_tokens) + " to train, " +
                     text(plan.validation_tokens) + " to validate" +
                     (c.validation.empty() ? "\n" : ", of " + validation_text(c) + "\n");
   if (!plan.labels.empty()) {
@@ -109,6 +118,8 @@ std::string plan_json(const Plan& plan) {
       .add("text_bytes", plan.text_bytes)
       .add("tokens", plan.train_tokens)
       .add("validation_tokens", plan.validation_tokens);
+  if (plan.tokenizer->has_own_sources())
+    line.add("source_vocabulary", static_cast<long>(plan.tokenizer->of_sources().vocabulary_size()));
   if (plan.answer_tokens > 0) line.add("answer_tokens", plan.answer_tokens).add("lines", plan.lines);
   if (plan.timed) {
     line.add_null("steps");

@@ -43,7 +43,7 @@ Trainer<T>::Trainer(const Config& config, const data::Tokenizer& tokenizer, cons
     : config_(config),
       task_{config_, tokenizer},
       examples_(task_.examples(tokens), static_cast<std::uint64_t>(config.seed)),
-      model_(make_model<T>(parameters_, *config.objective, model_config(config, tokenizer.vocabulary_size(), labels))),
+      model_(make_model<T>(parameters_, *config.objective, model_config(config, tokenizer, labels))),
       schedule_(make_schedule(config, schedule_steps > 0 ? schedule_steps : config.steps)) {
   if (config.freeze) parameters_.train_only(trains_when_frozen);
   if (weights == Weights::drawn) parameters_.build(static_cast<std::uint64_t>(config.seed));

@@ -21,7 +21,7 @@ namespace {
 constexpr bool FITS = true, FIXED = false;
 
 bool is_choice(std::string_view choice, std::string_view text) {
-  if (choice == "PATH") return text.find_first_of("/.") != std::string_view::npos && data::printable(text) == text;
+  if (choice == "PATH") return names_file(text) && data::printable(text) == text;
   if (choice == "bpe:SIZE") return bpe_size(text) > 0;
   if (choice == "TEXT" || choice == "NAMES") return data::printable(text) == text;
   return choice == text;
@@ -122,7 +122,7 @@ std::vector<std::string_view> choices_of(const Objective&) {
 
 // Whether --init-from keeps it. Dropout is no part of a model that is trained; tokens and their projection are.
 bool shapes_model(std::string_view key, bool is_of_model) {
-  return key == "tokenizer" || key == "tie" || (is_of_model && key != "dropout");
+  return key == "tokenizer" || key == "source_tokenizer" || key == "tie" || (is_of_model && key != "dropout");
 }
 
 std::vector<Field> make_fields() {
@@ -198,6 +198,8 @@ int bpe_size(std::string_view tokenizer) {
   const bool fits = size >= data::fewest_bpe_tokens && size <= data::most_bpe_tokens;
   return error == std::errc() && end == last && fits ? size : 0;
 }
+
+bool names_file(std::string_view tokenizer) { return tokenizer.find_first_of("/.") != std::string_view::npos; }
 
 std::string Field::option() const {
   std::string name(key);

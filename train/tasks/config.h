@@ -38,6 +38,8 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
        "texts are JSON lines, and this field of each is a document; classify and translate: two, such as label,text")  \
   TEXT(tokenizer, "char", "char|byte|bpe:SIZE|PATH", FITS, "Task",                                                     \
        "a token is a Unicode character, a byte, one of SIZE pieces learned from the text, or as a file says")          \
+  TEXT(source_tokenizer, "shared", "shared|char|byte|bpe:SIZE|PATH", FIXED, "Task",                                    \
+       "translate: a vocabulary of their own for the sources, made as --tokenizer says; shared: both sides have one")   \
   NUMBER(val_fraction, 0.1, 0, 0.9, FITS, "Task",                                                                      \
          "kept for validation: the last part of each file; of lines that are examples, drawn")                         \
   LIST(validation, FIXED, "Task", "texts to validate on, instead of a part of TEXT; give TEXT first")                  \
@@ -48,10 +50,10 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
   INTEGER(decoder_layers, 0, 0, 1000, FIXED, "Model",                                                                  \
           "translate: layers of the decoder, beside --layers of the encoder; 0: as many")                              \
   WORD(align, nn::Align::additive, FIXED, "Alignment",                                                                 \
-       "how a recurrent decoder weighs the places of its source; none: it reads the last state alone")                 \
+       "how a recurrent decoder weighs the places of its source; none: it begins with the encoder's last state alone")                 \
   INTEGER(align_window, 10, 1, 1048576, FIXED, "Alignment", "places on either side that --align local looks at")       \
   SWITCH(input_feeding, false, FIXED, "Alignment",                                                                     \
-         "a decoder's step reads what the last one made of state and source; not with additive and none")              \
+         "a decoder's step reads what the last one made of state and source; not with additive or none")              \
   INTEGER(heads, 4, 1, 4096, FITS, "Transformer", "attention heads of a block; they divide the channels")              \
   INTEGER(kv_heads, 0, 0, 4096, FIXED, "Transformer",                                                                  \
           "heads of keys and values, which several heads share; 0: as many")                                           \
@@ -203,6 +205,17 @@ bool fitted(const Config& config, Value Config::*member) {
 /// The SIZE of a tokenizer bpe:SIZE, 0 for any other.
 int bpe_size(std::string_view tokenizer);
 
+/// A tokenizer is a file's, not made for the text.
+bool names_file(std::string_view tokenizer);
+
+/// Sources have a vocabulary of their own.
+inline bool parts_sides(const Config& config) { return config.source_tokenizer != "shared"; }
+
+/// The word of --tokenizer that holds, for targets: where only that of the sources was chosen, theirs are made alike.
+inline const std::string& target_tokenizer(const Config& config) {
+  return parts_sides(config) && fitted(config, &Config::tokenizer) ? config.source_tokenizer : config.tokenizer;
+}
+
 /// The configuration as JSON in the order of the list, one field a line, or all of it in one line.
 enum class Layout { lines, one_line };
 std::string to_json(const Config& config, Layout layout = Layout::lines);
@@ -232,5 +245,7 @@ bool has_pooler(const Config& config);
 /// The model that the configuration describes, over `vocabulary` tokens; `labels` are the text's. Throws Fault::usage
 /// when heads do not divide the channels.
 nn::ModelConfig model_config(const Config& config, long vocabulary, long labels = 0);
+/// Over the tokens of a tokenizer, and over its sources' where these have their own.
+nn::ModelConfig model_config(const Config& config, const data::Tokenizer& tokenizer, long labels = 0);
 
 }  // namespace primer::train

@@ -37,7 +37,10 @@ Config inherit_model(const Config& wishes, const Config& source, std::string_vie
     if (!field.shapes) continue;
     const std::string wish = value_text(wishes, field), own = value_text(source, field);
     if (source_of(wishes, field) > ChosenBy::fitted && wish != own) {
-      conflicts += (conflicts.empty() ? "--" : ", --") + field.option() + " " + wish + " (the model has " + own + ")";
+      const bool is_switch = field.kind == Field::Kind::switch_;
+      conflicts += (conflicts.empty() ? "--" : ", --") +
+                   (!is_switch ? field.option() + " " + wish : (wish == "true" ? "" : "no-") + field.option()) +
+                   " (the model has " + own + ")";
     }
     set(config, field, own, ChosenBy::file, field.key);
   }
@@ -73,7 +76,7 @@ static void check_alignment(const Config& config) {
   if (config.align != nn::Align::local && is_chosen(config, field_at(config, &config.align_window)))
     throw Error(Fault::usage, "--align-window goes with --align local");
   if (config.input_feeding && (config.align == nn::Align::additive || config.align == nn::Align::none))
-    throw Error(Fault::usage, "--input-feeding goes with every --align but additive and none, got " +
+    throw Error(Fault::usage, "--input-feeding goes with every --align but additive or none, got " +
                                   std::string(autograd::name(config.align)));
 }
 
@@ -137,6 +140,16 @@ void check_choices(const Config& config, bool has_source) {
   }
   if (config.decoder_layers > 0 && !config.objective->translates()) {
     throw Error(Fault::usage, goes_with(&Task::translates, "--decoder-layers"));
+  }
+  if (parts_sides(config) && !config.objective->translates()) {
+    throw Error(Fault::usage, goes_with(&Task::translates, "--source-tokenizer"));
+  }
+  if (parts_sides(config) && names_file(config.source_tokenizer) && fitted(config, &Config::tokenizer)) {
+    throw Error(Fault::usage, "--source-tokenizer " + config.source_tokenizer +
+                                  " reads the sources: say by --tokenizer what reads their targets");
+  }
+  if (!config.objective->frames() && is_chosen(config, field_at(config, &config.pooling))) {
+    throw Error(Fault::usage, goes_with(&Task::frames, "--pooling"));
   }
   if (config.next_sentence && !config.objective->takes_next_sentence()) {
     throw Error(Fault::usage, goes_with(&Task::takes_next_sentence, "--next-sentence"));

@@ -54,4 +54,10 @@ nn::ModelConfig model_config(const Config& config, long vocabulary, long labels)
   return model;
 }
 
+nn::ModelConfig model_config(const Config& config, const data::Tokenizer& tokenizer, long labels) {
+  nn::ModelConfig model = model_config(config, tokenizer.vocabulary_size(), labels);
+  if (tokenizer.has_own_sources()) model.source_vocabulary = tokenizer.of_sources().vocabulary_size();
+  return model;
+}
+
 }  // namespace primer::train

@@ -68,7 +68,7 @@ data::TextReading reading_of(const Config& config, const data::Tokenizer& tokeni
 void require_specials(const Task& task, const data::Tokenizer& tokenizer) {
   std::string missing, options;
   for (const std::string& name : task.specials()) {
-    if (tokenizer.special(name) >= 0) continue;
+    if (tokenizer.special(name) >= 0 && tokenizer.of_sources().special(name) >= 0) continue;
     missing += (missing.empty() ? "" : ", ") + name;
     options += " --special '" + name + "'";
   }

@@ -49,8 +49,8 @@ Reading read(const LoadedRun& run, std::string_view text) {
 }
 
 // One side of a pair, a line, as the model reads it, without its mark.
-std::vector<int> read_side(const LoadedRun& run, const Translator& translator, const std::string& side,
-                           std::string_view text) {
+std::vector<int> read_side(const LoadedRun& run, const Translator& translator, bool is_source, std::string_view text) {
+  const std::string side = is_source ? "source" : "target";
   std::vector<std::string> lines;
   data::LineCutter cutter;
   const auto keep = [&](std::string_view line) { lines.emplace_back(line); };
@@ -61,7 +61,8 @@ std::vector<int> read_side(const LoadedRun& run, const Translator& translator, c
   std::vector<int> ids;
   bool is_cut = false;
   try {
-    if (!lines.empty()) ids = translator.read(lines[0], &is_cut);
+    if (!lines.empty())
+      ids = is_source ? translator.read(lines[0], &is_cut) : translator.read_target(lines[0], &is_cut);
   } catch (const Error& error) {
     throw Error(error.fault(), "the " + side + ": " + error.what());
   }
@@ -95,9 +96,9 @@ AttentionPage page_of(const LoadedRun& run, Patterns patterns, std::string_view 
 AttentionPage attend_to_source(LoadedRun& run, std::string_view text, const std::optional<std::string>& given) {
   Translator translator(run);
   translator.expect_alignment();
-  std::vector<int> source = read_side(run, translator, "source", text);
+  std::vector<int> source = read_side(run, translator, true, text);
   std::vector<int> target =
-      given ? read_side(run, translator, "target", *given) : translator.search({source}, BeamSearch{.width = 1})[0].ids;
+      given ? read_side(run, translator, false, *given) : translator.search({source}, BeamSearch{.width = 1})[0].ids;
   Patterns patterns =
       std::move(patterns_of_pairs(*run.network, *run.tokenizer, {&source, 1}, {&target, 1}, LayerChoice::all).front());
   AttentionPage page = page_of(run, std::move(patterns),
@@ -105,9 +106,11 @@ AttentionPage attend_to_source(LoadedRun& run, std::string_view text, const std:
                                    (given ? "a target" : "its translation") + " of " +
                                    counted(static_cast<long>(target.size()) + 1, "token"),
                                "A token of the target looks at the source while it is predicted.");
-  for (std::vector<int>* const ids : {&source, &target}) ids->push_back(data::need_special(*run.tokenizer, "[EOS]"));
+  const Marks marks = marks_of(*run.tokenizer);
+  source.push_back(marks.source_end);
+  target.push_back(marks.end);
   page.tokens = page_tokens(*run.tokenizer, target);
-  page.sources = page_tokens(*run.tokenizer, source);
+  page.sources = page_tokens(run.tokenizer->of_sources(), source);
   return page;
 }
 

@@ -98,13 +98,13 @@ std::vector<Patterns> patterns_of_pairs(const nn::Model<float>& model, const dat
   PatternKeeper keeper(is_recurrent                 ? "alignment"
                        : choice == LayerChoice::all ? "cross_attention"
                                                     : "blocks." + std::to_string(layers - 1) + ".cross_attention");
-  const PaddedSources read(sources, data::need_special(tokenizer, "[EOS]"), model.config());
-  const int bos = data::need_special(tokenizer, "[BOS]");
+  const Marks marks = marks_of(tokenizer);
+  const PaddedSources read(sources, marks.source_end, model.config());
   std::size_t T = 0;
   for (const auto& ids : targets) T = std::max(T, ids.size() + 1);
   std::vector<int> tokens;  // [B, T]: [BOS] and the target, from which the target and [EOS] are predicted
   for (const auto& ids : targets) {
-    tokens.push_back(bos);
+    tokens.push_back(marks.begin);
     tokens.insert(tokens.end(), ids.begin(), ids.end());
     tokens.resize(tokens.size() + T - 1 - ids.size(), 0);
   }

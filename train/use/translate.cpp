@@ -114,6 +114,11 @@ PaddedSources::PaddedSources(std::span<const std::vector<int>> sources, int eos,
   }
 }
 
+Marks marks_of(const data::Tokenizer& tokenizer) {
+  return {data::need_special(tokenizer, "[BOS]"), data::need_special(tokenizer, "[EOS]"),
+          data::need_special(tokenizer.of_sources(), "[EOS]")};
+}
+
 // Of n tokens with [EOS].
 static double score_of(double log_probability, long n, double length_penalty) {
   return log_probability / std::pow((5 + static_cast<double>(n)) / 6, length_penalty);
@@ -127,16 +132,15 @@ std::vector<Translation> translate(const nn::Model<float>& model, autograd::Tape
                                    const data::Tokenizer& tokenizer, std::span<const std::vector<int>> sources,
                                    const BeamSearch& search) {
   if (sources.empty()) return {};
-  return translate(model, tape, {data::need_special(tokenizer, "[BOS]"), data::need_special(tokenizer, "[EOS]")},
-                   sources, search);
+  return translate(model, tape, marks_of(tokenizer), sources, search);
 }
 
 std::vector<Translation> translate(const nn::Model<float>& model, autograd::Tape<float>& tape, const Marks& marks,
                                    std::span<const std::vector<int>> sources, const BeamSearch& search) {
   if (sources.empty()) return {};
-  const auto [bos, eos] = marks;
+  const auto [bos, eos, source_eos] = marks;
   const auto k = static_cast<std::size_t>(search.width), B = sources.size();
-  const PaddedSources padded(sources, eos, model.config());
+  const PaddedSources padded(sources, source_eos, model.config());
   const auto state = model.body->state(static_cast<long>(B * k));
   state->clear(static_cast<long>(B));
   std::vector<Hypothesis> live;  // in the order of the state's sequences

@@ -39,7 +39,11 @@ struct Translation {
 /// The tokens that a target begins with, and that end it and every source.
 struct Marks {
   int begin, end;
+  int source_end = end;
 };
+
+/// [BOS] and [EOS]; a tokenizer without them: Fault::input.
+Marks marks_of(const data::Tokenizer& tokenizer);
 
 /// The translation of each source with the highest score among those that a beam search ends with. Of every source k
 /// hypotheses grow side by side; of what they can be followed by, the 2 k most probable are looked at: those among the

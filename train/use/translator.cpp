@@ -4,6 +4,7 @@
 
 #include "autograd/error.h"
 #include "data/bytes/utf8.h"
+#include "data/examples/line_pairs.h"
 #include "data/text/unicode.h"
 #include "train/use/reader.h"
 
@@ -34,10 +35,10 @@ std::string with_spaces(std::string line) {
 
 }  // namespace
 
-std::vector<int> Translator::read(std::string line, bool* is_cut) const {
+std::vector<int> Translator::read(const data::Tokenizer& tokenizer, std::string line, bool* is_cut) const {
   line = with_spaces(std::move(line));
   if (line.find_first_not_of(" \r\f\v") == std::string::npos) return {};
-  std::vector<int> ids = run_.tokenizer->encode(line);
+  std::vector<int> ids = tokenizer.encode(line);
   const auto room = static_cast<std::size_t>(run_.config.context - 1);  // for [EOS]
   *is_cut = ids.size() > room;
   if (*is_cut) ids.resize(room);
@@ -107,7 +108,7 @@ std::vector<std::vector<WordLink>> Translator::align(std::span<const std::string
         patterns_of_pairs(*run_.network, *run_.tokenizer, some, targets, LayerChoice::last);
     for (std::size_t b = 0; b < batch.size(); ++b) {
       const std::size_t i = all[batch[b]];
-      std::vector<WordSpan> words = words_of_line(*run_.tokenizer, with_spaces(lines[i]));
+      std::vector<WordSpan> words = words_of_line(run_.tokenizer->of_sources(), with_spaces(lines[i]));
       words.resize(sources[i].size());  // which may be cut
       result[i] = linked_words(patterns[b], words, words_of(*run_.tokenizer, targets[b]));
     }
@@ -137,17 +138,18 @@ TranslationQuality translation_quality(LoadedRun& run, const data::TokenSequence
   Translator translator(run);
   const std::span<const data::Example> runs = tokens.examples();
   const std::uint64_t all = runs.size() / 2, count = most == 0 ? all : std::min(most, all);
-  const auto ids_of = [&](const data::Example& side, std::uint64_t length) {
-    std::vector<int> ids(std::min(side.tokens, length));
-    tokens.read(side.begin, ids.size(), ids.data());
+  const data::PairSide source = data::source_side(*run.tokenizer), target = data::target_side(*run.tokenizer);
+  const auto ids_of = [&](const data::PairSide& side, const data::Example& example, std::uint64_t length) {
+    std::vector<int> ids(std::min(example.tokens, length));
+    side.read(tokens, example, ids);
     return ids;
   };
   std::vector<std::vector<int>> sources;
   std::vector<std::string> hypotheses, references;
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::uint64_t line = static_cast<std::uint64_t>(static_cast<unsigned __int128>(i) * all / count);
-    sources.push_back(ids_of(runs[2 * line], static_cast<std::uint64_t>(run.config.context - 1)));
-    references.push_back(run.tokenizer->decode(ids_of(runs[2 * line + 1], ~std::uint64_t{0})));
+    sources.push_back(ids_of(source, runs[2 * line], static_cast<std::uint64_t>(run.config.context - 1)));
+    references.push_back(run.tokenizer->decode(ids_of(target, runs[2 * line + 1], ~std::uint64_t{0})));
   }
   TranslationQuality quality;
   quality.lines = count;

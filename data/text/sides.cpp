@@ -1,0 +1,43 @@
+#include "data/text/sides.h"
+
+#include <utility>
+
+#include "data/text/json_lines.h"
+
+namespace primer::data {
+
+std::vector<std::string> sides_of(std::string_view line, const JsonFields& fields, const LineCutter& lines,
+                                  bool* has_more) {
+  if (is_blank(line)) return {};
+  std::vector<std::string> sides = parts_of(line, fields, "source<TAB>target", lines);
+  const auto tab = fields.names.empty() ? sides[1].find('\t') : std::string::npos;
+  if (tab != std::string::npos) sides[1].resize(tab);
+  if (has_more) *has_more = tab != std::string::npos;
+  return sides;
+}
+
+void each_pair(const Sources& sources, const std::function<void(std::string_view, std::string_view)>& each) {
+  for (const Source& source : sources.files) {
+    each_line(source, [&](std::string_view line, const LineCutter& lines) {
+      const std::vector<std::string> sides = sides_of(line, sources.fields, lines);
+      if (!sides.empty() && !is_blank(sides[0]) && !is_blank(sides[1])) each(sides[0], sides[1]);
+    });
+  }
+}
+
+std::array<std::vector<Symbol>, 2> alphabets_of_sides(const Sources& sources) {
+  std::array<std::vector<bool>, 2> seen{std::vector<bool>(symbol_count), std::vector<bool>(symbol_count)};
+  each_pair(sources, [&](std::string_view source, std::string_view target) {
+    each_symbol(source, [&](Symbol symbol, int) { seen[0][symbol] = true; });
+    each_symbol(target, [&](Symbol symbol, int) { seen[1][symbol] = true; });
+  });
+  std::array<std::vector<Symbol>, 2> alphabets;
+  for (std::size_t side = 0; side < 2; ++side)
+    for (Symbol symbol = 0; symbol < symbol_count; ++symbol)
+      if (seen[side][symbol]) alphabets[side].push_back(symbol);
+  if (alphabets[0].empty())
+    throw Error(Fault::input, sources.files.front().name() + ": no line has two sides, here or in a later file");
+  return alphabets;
+}
+
+}  // namespace primer::data
