@@ -16,8 +16,9 @@ Tensor<T> Projection<T>::logits() const {
 }
 
 template <class T>
-Tensor<T> Projection<T>::loss(std::span<const int> targets, double scale, Score* score, double smoothing) const {
-  return cross_entropy<T>(x, weight, targets, scale, score, bias, {}, smoothing);
+Tensor<T> Projection<T>::loss(std::span<const int> targets, double scale, Score* score, double smoothing,
+                              std::span<const T> weights) const {
+  return cross_entropy<T>(x, weight, targets, scale, score, bias, weights, smoothing);
 }
 
 template <class T>

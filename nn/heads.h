@@ -23,8 +23,9 @@ struct Projection {
   Tensor<T> logits() const;  // [..., V]
 
   /// scale * sum of -ln p(target) over the rows of x [R, C] whose target is not -1, with label smoothing where that is
-  /// not 0: see cross_entropy. Adds the sums to score, if given.
-  Tensor<T> loss(std::span<const int> targets, double scale, Score* score = nullptr, double smoothing = 0) const;
+  /// not 0, and a weight [R] for each row where there are any: see cross_entropy. Adds the sums to score, if given.
+  Tensor<T> loss(std::span<const int> targets, double scale, Score* score = nullptr, double smoothing = 0,
+                 std::span<const T> weights = {}) const;
 };
 
 /// Every output predicts a token. Radford et al. 2018, 2019.

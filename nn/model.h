@@ -20,6 +20,7 @@ struct Targets {
   std::span<const int> labels = {};  // [B], in 0 ... K-1; none: no such loss
   double label_scale = 0;            // 1 / (labels that count in the whole step)
   double smoothing = 0;              // of all targets, labels too: see cross_entropy
+  std::span<const double> label_weights = {};  // [K], what a sequence with each label counts in the loss; none: 1
 };
 
 /// Sums over what counts in a loss.

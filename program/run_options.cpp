@@ -1,6 +1,7 @@
 #include "program/run_options.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "data/examples/encoded_text.h"
 #include "data/text/lines.h"
@@ -89,25 +90,32 @@ void each_line_of_text(const std::string& text,
   if (is_empty) throw Error(Fault::input, "standard input: the text is empty; give one with something in it");
 }
 
-void each_line_of(const std::string& text, const train::Reader& reader, const std::string& lacks,
-                  const TakeLines& take) {
-  std::vector<std::vector<int>> ids;  // of lines that wait
-  std::vector<std::string> waiting;
+void each_line_of(const std::string& text, const train::Reader& reader,
+                  const std::function<bool(LinesRead lines)>& take,
+                  const std::function<std::string_view(std::string_view)>& text_of) {
+  LinesRead waiting;
   bool is_read = true;
   long cut = 0;
   const auto give = [&] {
-    is_read = is_read && take(std::move(ids), waiting);
-    ids.clear();
-    waiting.clear();
+    const LinesRead some = std::exchange(waiting, {});
+    is_read = is_read && (some.lines.empty() || take(some));
   };
   const auto see = [&](std::string_view line, const data::LineCutter& cutter) {
     if (!is_read) return;
-    if (line.empty()) cutter.refuse("it is empty, and has no " + lacks);
-    bool is_cut = false;
-    ids.push_back(reader.ids(line, false, &is_cut));
-    waiting.emplace_back(line);
-    cut += is_cut;
-    if (ids.size() == 1024) give();
+    try {
+      const std::string_view read = text_of(line);
+      if (!data::is_blank(read)) {
+        bool is_cut = false;
+        waiting.ids.push_back(reader.ids(read, false, &is_cut));
+        waiting.places.push_back(waiting.lines.size());
+        cut += is_cut;
+      }
+    } catch (const Error& error) {  // what came before is not lost
+      give();
+      cutter.refuse(error.what());
+    }
+    waiting.lines.emplace_back(line);
+    if (waiting.lines.size() == 1024) give();
   };
   each_line_of_text(text, see, give);
   give();

@@ -70,11 +70,18 @@ void each_line_of_text(const std::string& text,
                        const std::function<void(std::string_view, const data::LineCutter&)>& line,
                        const std::function<void()>& pause);
 
-/// Reads a text whose lines each get an answer, 1024 of them at a time. `take` gets their tokens, and the lines, and
-/// tells whether anybody still reads its answers. An empty line: Fault::input, which says that it `lacks` one. Says how
-/// many lines were cut to the context.
-using TakeLines = std::function<bool(std::vector<std::vector<int>> ids, const std::vector<std::string>& lines)>;
-void each_line_of(const std::string& text, const train::Reader& reader, const std::string& lacks,
-                  const TakeLines& take);
+/// Lines that get answers: the tokens of those that are not blank, their places among all, and all.
+struct LinesRead {
+  std::vector<std::vector<int>> ids;
+  std::vector<std::size_t> places;
+  std::vector<std::string> lines;
+};
+
+/// Reads a text whose lines each get an answer, 1024 of them at a time or as many as have come. `take` tells whether
+/// anybody still reads its answers. What is read of a line is text_of(line). Says how many lines were cut to the
+/// context.
+void each_line_of(const std::string& text, const train::Reader& reader,
+                  const std::function<bool(LinesRead lines)>& take,
+                  const std::function<std::string_view(std::string_view)>& text_of = std::identity());
 
 }  // namespace primer::program

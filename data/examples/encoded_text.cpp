@@ -22,7 +22,7 @@ std::uint32_t encode_file(const Source& source, const JsonFields& fields, const 
   const auto encode = [&](auto&& some) {
     out.tokens.clear();
     out.ends.clear();
-    out.without_answer = out.overlapped = 0;
+    out.left_out = out.overlapped = 0;
     naming(source, some);
     each(out);
   };
@@ -67,7 +67,7 @@ EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFa
 
   for (auto& lines : facts.label_lines) lines.assign(header_.labels, 0);
   facts.line_lengths.assign(labelled || paired ? TextFacts::longest_told + 1 : 0, 0);
-  facts.answer_tokens = facts.without_answer = facts.overlapped = 0;
+  facts.answer_tokens = facts.left_out = facts.overlapped = 0;
   bool miscounted = false;
   std::uint64_t lines = 0, before = 0;  // of pairs, in files that are not held back; tokens of the run before
   std::uint32_t documents = 0;          // of all files
@@ -107,7 +107,7 @@ EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFa
             end_record(end);
           }
           record.tokens += b.tokens.size() - at;
-          facts.without_answer += b.without_answer;
+          facts.left_out += b.left_out;
           facts.overlapped += b.overlapped;
           tokens += b.tokens.size();
           if (file_) write(b.tokens);

@@ -1,6 +1,7 @@
 #include "data/examples/text_form.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -20,12 +21,29 @@ namespace {
 constexpr std::size_t longest_sentence = 1u << 16;  // bytes; a longer one is cut
 constexpr std::size_t most_labels = 10'000;
 
-/// The label and the text of a line, or nothing of one that is to be skipped.
+/// A label without the blanks around it.
+std::string trimmed(std::string_view label) {
+  while (!label.empty() && is_space(label.back())) label.remove_suffix(1);
+  while (!label.empty() && is_space(label.front())) label.remove_prefix(1);
+  return std::string(label);
+}
+
+/// Everything in it can be shown, but for U+200C and U+200D, which join letters in Persian, Hindi and others' words.
+bool can_be_shown(std::string_view label) {
+  std::string shown;
+  each_symbol(label, [&](Symbol s, int) {
+    if (s != 0x200C && s != 0x200D) append_symbol(shown, s);
+  });
+  return !shown.empty() && printable(shown) == shown;
+}
+
+/// The label and the text of a line; nothing of a blank one.
 std::vector<std::string> label_and_text(std::string_view line, const JsonFields& fields, const LineCutter& lines) {
+  if (is_blank(line)) return {};
   std::vector<std::string> parts = parts_of(line, fields, "label<TAB>text", lines);
-  if (parts.empty()) return parts;
+  parts[0] = trimmed(parts[0]);
   if (parts[0].empty()) lines.refuse("it has no label");
-  if (printable(parts[0]) != parts[0]) lines.refuse("its label cannot be shown as text");
+  if (!can_be_shown(parts[0])) lines.refuse("its label cannot be shown as text");
   if (is_blank(parts[1])) lines.refuse("it has no text beside its label");
   return parts;
 }
@@ -62,25 +80,31 @@ class LineEncoder : public ExampleEncoder {
 class LabelledLines final : public LineEncoder {
  public:
   LabelledLines(const TextReading& reading, const JsonFields& fields)
-      : tokenizer_(*reading.tokenizer), labels_(*reading.labels), fields_(fields) {}
+      : tokenizer_(*reading.tokenizer), fields_(fields) {
+    int number = 0;  // models of earlier versions may have blanks around their labels
+    for (const std::string& label : *reading.labels) numbers_.emplace(trimmed(label), number++);
+  }
 
  private:
   void encode(std::string_view line, EncodedBlock& out) override {
     const std::vector<std::string> parts = label_and_text(line, fields_, lines_);
-    if (parts.empty()) return;
+    if (parts.empty()) {
+      ++out.left_out;
+      return;
+    }
     const std::string &label = parts[0], &text = parts[1];
-    const auto at = std::lower_bound(labels_.begin(), labels_.end(), label);
-    if (at == labels_.end() || *at != label) lines_.refuse("'" + printable(label) + "' is none of the model's labels");
+    const auto at = numbers_.find(label);
+    if (at == numbers_.end()) lines_.refuse("'" + printable(label) + "' is none of the model's labels");
     try {
       for (const int id : tokenizer_.encode(text)) out.tokens.push_back(id);
     } catch (const Error& error) {
       lines_.refuse(error.what());
     }
-    out.ends.push_back({out.tokens.size(), static_cast<int>(at - labels_.begin()), true});
+    out.ends.push_back({out.tokens.size(), at->second, true});
   }
 
   const Tokenizer& tokenizer_;
-  const std::vector<std::string>& labels_;
+  std::map<std::string, int, std::less<>> numbers_;  // of the labels
   const JsonFields fields_;
 };
 
@@ -167,7 +191,7 @@ class AnsweredLines final : public ExampleEncoder {
     std::size_t prompt = 0, bytes = 0;  // tokens and bytes before the answer's first token
     for (; prompt < tokens.size() && bytes < begin; ++prompt) bytes += tokenizer_.token_text(tokens[prompt]).size();
     if (prompt == tokens.size()) {
-      out.without_answer += std::ranges::all_of(line, is_space) ? 0 : 1;
+      out.left_out += std::ranges::all_of(line, is_space) ? 0 : 1;
       return;
     }
     out.overlapped += bytes > begin ? 1 : 0;
@@ -196,7 +220,7 @@ class TranslatedLines final : public LineEncoder {
     const std::vector<int> read = tokens_of("source", sides[0], sources);
     const std::vector<int> written = tokens_of("target", sides[1], tokenizer_);
     if (read.empty() || written.empty()) {
-      ++out.without_answer;
+      ++out.left_out;
       return;
     }
     out.overlapped += has_more ? 1 : 0;

@@ -44,7 +44,7 @@ struct EncodedBlock {
   };
   std::vector<int> tokens;
   std::vector<End> ends;
-  std::uint64_t without_answer = 0, overlapped = 0;  // see TextFacts
+  std::uint64_t left_out = 0, overlapped = 0;  // see TextFacts
 };
 
 /// Encodes one text that arrives in blocks; the cuts between blocks change nothing.
@@ -68,8 +68,8 @@ struct TextReading {
   const std::vector<std::string>* labels;  // of labelled lines, in order
   std::string_view answer_after;           // of lines with answers: the marker, 1 byte or more
 
-  /// Encodes one text. Of labelled lines, a line without a tab, an empty one, one without a text or with an unknown
-  /// label: Fault::input, with the line's number. Of lines with answers, those without the marker, or with nothing
+  /// Encodes one text. Of labelled lines, blank ones are left out, and so are blanks around a label; a line without a
+  /// tab or a text, or with an unknown label: Fault::input, with the line's number. Of lines with answers, those without the marker, or with nothing
   /// behind it, are left out. Where fields are named the text is JSON lines: a field is a document, in which blank
   /// lines part nothing, or what a line with a label or an answer says; what is wrong with a line: Fault::input, with
   /// its number. Of source<TAB>target, blank lines and those with a blank side are left out, and what stands behind a

@@ -16,7 +16,7 @@ inline bool is_space(char c) { return c == '\n' || is_blank(c); }
 inline bool is_blank(std::string_view text) { return std::ranges::all_of(text, is_space); }
 
 /// Cuts a text that arrives in blocks into lines without their line feeds, CR LF included, and calls line(text) for
-/// each. A line that is longer than 1 MiB: Fault::input.
+/// each. A byte order mark before the first one is dropped. A line that is longer than 1 MiB: Fault::input.
 class LineCutter {
  public:
   template <class Line>
@@ -42,9 +42,11 @@ class LineCutter {
 
  private:
   static constexpr std::size_t longest = 1u << 20;
+  static constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
   template <class Line>
   void give(Line& line) {
+    if (number_ == 0 && pending_.starts_with(byte_order_mark)) pending_.erase(0, byte_order_mark.size());
     if (!pending_.empty() && pending_.back() == '\r') pending_.pop_back();
     line(std::string_view(pending_));
     ++number_;

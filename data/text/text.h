@@ -98,11 +98,11 @@ struct TextFacts {
   std::array<std::vector<std::uint64_t>, 2> label_lines;  // of each label; [1]: in files that are held back
   std::vector<std::uint64_t> line_lengths;  // [longest_told + 1], lines that take so many places; the last: or more
 
-  // Of lines with answers or translations, once they were counted.
-  std::uint64_t answer_tokens = 0;   // that are learned, without marks
-  std::uint64_t without_answer = 0;  // lines that are left out, blank ones not counted
-  std::uint64_t overlapped = 0;      // answers whose first bytes are in a token with the end of what stands before;
-                                     // translations behind which more stands
+  // Of lines with labels, answers or translations, once they were counted.
+  std::uint64_t answer_tokens = 0;  // that are learned, without marks
+  std::uint64_t left_out = 0;       // lines; blank ones only where lines have labels
+  std::uint64_t overlapped = 0;     // answers whose first bytes are in a token with the end of what stands before;
+                                    // translations behind which more stands
 };
 
 /// Reads the whole text once. Memory does not depend on its length. What is wrong with a JSON line: Fault::input.

@@ -1,6 +1,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
 
 #include "program/commands.h"
 #include "program/number_option.h"
@@ -17,6 +20,7 @@ namespace {
 
 struct ClassifyOptions : RunChoice {
   std::string text;
+  long top = 1;
   bool json = false;
 };
 
@@ -25,38 +29,97 @@ struct Label {
   double probability = 0;
 };
 
+/// The most probable labels, of equal ones the first.
+std::vector<Label> best_of(std::span<const double> p, long top) {
+  std::vector<Label> labels;
+  for (std::size_t k = 0; k < p.size(); ++k) labels.push_back({k, p[k]});
+  const auto count = std::min(static_cast<std::size_t>(top), labels.size());
+  std::ranges::partial_sort(labels, labels.begin() + static_cast<std::ptrdiff_t>(count), std::greater(),
+                
+  labels.resize(count);
+  return labels;
+}
+
+/// What stands behind a label of the model and a tab: a text that is labelled already.
+class LabelledText {
+ public:
+  explicit LabelledText(const std::vector<std::string>& labels) : labels_(labels) {}
+
+  /// The text of a line. The first line with a text tells whether labels are expected.
+  std::string_view text_of(std::string_view line) {
+    const std::size_t tab = line.find('\t');
+    const bool has_label = tab != line.npos && std::ranges::find(labels_, line.substr(0, tab)) != labels_.end();
+    if (!is_labelled_ && !data::is_blank(line)) is_labelled_ = has_label;
+    return has_label && is_labelled_.value_or(false) ? line.substr(tab + 1) : line;
+  }
+  /// Counts a line that was given this label.
+  void count(std::string_view line, std::string_view given) {
+    if (text_of(line).size() == line.size()) return;
+    ++lines_;
+    right_ += line.starts_with(given) && line[given.size()] == '\t' ? 1 : 0;
+  }
+  void report() const {
+    if (lines_ == 0) return;
+    warn({std::to_string(lines_) + (lines_ == 1 ? " line has" : " lines have") + " a label already, " +
+          std::to_string(right_) + " of them the one that the model gives; primer eval RUN TEXT tells more"});
+  }
+
+ private:
+  const std::vector<std::string>& labels_;
+  std::optional<bool> is_labelled_;
+  long lines_ = 0, right_ = 0;
+};
+
+std::string line_json(std::span<const Label> found, const std::vector<std::string>& names, std::string_view line) {
+  JsonLine object;
+  if (found.empty()) object.add_null("label");
+  else object.add_text("label", names[found[0].number]).add("probability", found[0].probability);
+  if (found.size() > 1) {
+    std::string all;
+    for (const Label& label : found) {
+      JsonLine one;
+      one.add_text("label", names[label.number]).add("probability", label.probability);
+      all += (all.empty() ? "" : ",") + one.text();
+    }
+    object.add_json("labels", "[" + all + "]");
+  }
+  object.add_text("text", line);
+  return object.text();
+}
+
 void run_classify(const ClassifyOptions& options) {
   const auto run = options.open();
   Reader reader(*run);
   const std::size_t classes = run->labels.size();
   if (classes == 0) (void)reader.classify({});  // says why it cannot
+  LabelledText labelled(run->labels);
   std::string objects;
-  each_line_of(options.text, reader, "label", [&](std::vector<std::vector<int>> ids, const auto& lines) {
-    std::vector<Label> found(lines.size());
-    by_length(std::move(ids), [&](std::span<const std::size_t> places, std::span<const std::vector<int>> batch) {
+  const auto answer = [&](LinesRead read) {
+    std::vector<std::vector<Label>> found(read.lines.size());
+    by_length(std::move(read.ids), [&](std::span<const std::size_t> places, std::span<const std::vector<int>> batch) {
       const std::vector<double> p = reader.classify(batch);  // [lines, K]
-      for (std::size_t i = 0; i < places.size(); ++i) {
-        const auto first = p.begin() + static_cast<std::ptrdiff_t>(i * classes);
-        const auto best = std::max_element(first, first + static_cast<std::ptrdiff_t>(classes));
-        found[places[i]] = {static_cast<std::size_t>(best - first), *best};
-      }
+      for (std::size_t i = 0; i < places.size(); ++i)
+        found[read.places[places[i]]] = best_of(std::span(p).subspan(i * classes, classes), options.top);
     });
     std::string out;
     for (std::size_t i = 0; i < found.size(); ++i) {
-      const std::string& label = run->labels[found[i].number];
+      if (!found[i].empty()) labelled.count(read.lines[i], run->labels[found[i][0].number]);
       if (options.json) {
-        JsonLine line;
-        line.add_text("label", label).add("probability", found[i].probability).add_text("text", lines[i]);
-        objects += (objects.empty() ? "" : ",") + line.text();
+        objects += (objects.empty() ? "" : ",") + line_json(found[i], run->labels, read.lines[i]);
         continue;
       }
       char share[32];
-      std::snprintf(share, sizeof share, "\t%.4f\t", found[i].probability);
-      out += label + share + lines[i] + "\n";
+      for (const Label& label : found[i]) {
+        std::snprintf(share, sizeof share, "\t%.4f\t", label.probability);
+        out += run->labels[label.number] + share;
+      }
+      out += read.lines[i] + "\n";
     }
     return out.empty() || put(out);
-  });
+  };
+  each_line_of(options.text, reader, answer, [&](std::string_view line) { return labelled.text_of(line); });
   if (options.json) put("{\"lines\":[" + objects + "]}\n");
+  labelled.report();
 }
 
 }  // namespace
@@ -68,9 +131,14 @@ void add_classify(CLI::App& root) {
                   "Examples:\n"
                   "  primer train reviews.tsv --objective classify --init-from runs/gaps -o runs/mood\n"
                   "  primer classify runs/mood new.txt            label, probability, line\n"
+                  "  primer classify runs/mood new.txt --top 3    the three most probable labels\n"
                   "  echo \"what a day\" | primer classify runs/mood -");
   options->add_to(*command, "a run trained with --objective classify");
-  command->add_option("TEXT", options->text, "a file, a folder or -; each line gets a label")->required();
+  command
+      ->add_option("TEXT", options->text,
+                   "a file, a folder or -; each line gets a label, a blank one stays; of label<TAB>text the text is read")
+      ->required();
+  add_integer(*command, "--top", options->top, 1, 10'000, "labels for each line, the most probable first");
   command->add_flag("--json", options->json, "one JSON object: lines, each with label, probability and text");
   command->callback([options] { run_classify(*options); });
 }

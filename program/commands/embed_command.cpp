@@ -46,13 +46,15 @@ void run_embed(const EmbedOptions& options) {
   const long width = run->config.channels;
   std::vector<float> all;  // [lines, C] of the whole text, unless they are written as they come
   std::string written;
-  each_line_of(options.text, reader, "vector", [&](std::vector<std::vector<int>> ids, const auto& lines) {
-    std::vector<float> vectors(lines.size() * static_cast<std::size_t>(width));  // [lines, C]
-    by_length(std::move(ids), [&](std::span<const std::size_t> places, std::span<const std::vector<int>> batch) {
+  std::size_t blank = 0;
+  each_line_of(options.text, reader, [&](LinesRead read) {
+    std::vector<float> vectors(read.lines.size() * static_cast<std::size_t>(width));  // [lines, C], 0 of blank ones
+    blank += read.lines.size() - read.ids.size();
+    by_length(std::move(read.ids), [&](std::span<const std::size_t> places, std::span<const std::vector<int>> batch) {
       const std::vector<float> some = reader.embed(batch, summary);
       for (std::size_t i = 0; i < places.size(); ++i) {
         std::copy_n(some.begin() + static_cast<long>(i) * width, width,
-                    vectors.begin() + static_cast<long>(places[i]) * width);
+                    vectors.begin() + static_cast<long>(read.places[places[i]]) * width);
       }
     });
     if (as_tensor) all.insert(all.end(), vectors.begin(), vectors.end());
@@ -60,6 +62,8 @@ void run_embed(const EmbedOptions& options) {
     else return put(lines_of(vectors, width));
     return true;
   });
+  if (blank > 0)
+    warn({std::to_string(blank) + (blank == 1 ? " line is blank: its vector is 0" : " lines are blank: their vectors are 0")});
   if (as_tensor) {
     const long count = static_cast<long>(all.size()) / width;
     data::write_safetensors(options.out, {data::tensor_view("embeddings", {count, width}, all.data())});

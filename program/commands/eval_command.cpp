@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -13,6 +15,7 @@
 #include "train/checkpoints/loaded_run.h"
 #include "train/step/evaluate.h"
 #include "train/step/json_line.h"
+#include "train/use/label_quality.h"
 #include "train/use/pseudo_perplexity.h"
 #include "train/use/translator.h"
 
@@ -36,7 +39,72 @@ struct Verdict {
   double pseudo_loss = 0;  // nats a token; of pseudo_tokens, 0 of them if it was not asked for
   std::uint64_t pseudo_tokens = 0;
   std::optional<TranslationQuality> quality;  // of a model that translates
+  std::optional<LabelQuality> labels;         // of one that tells labels apart
 };
+
+constexpr std::size_t most_mistakes = 10;  // that are shown
+
+/// Lines that were given another label than they have, the most frequent first.
+std::vector<std::pair<std::uint64_t, std::pair<int, int>>> mistakes_of(const LabelQuality& quality) {
+  std::vector<std::pair<std::uint64_t, std::pair<int, int>>> mistakes;
+  for (const auto& [labels, lines] : quality.confusion)
+    if (labels.first != labels.second) mistakes.emplace_back(lines, labels);
+  std::ranges::stable_sort(mistakes, std::greater(), [](const auto& mistake) { return mistake.first; });
+  return mistakes;
+}
+
+std::string labels_text(const LabelQuality& quality, const std::vector<std::string>& names) {
+  const auto quoted = [&](int label) { return "\"" + names[static_cast<std::size_t>(label)] + "\""; };
+  char text[128];
+  std::string out;
+  std::snprintf(text, sizeof text, "commonest   %.2f %% of the lines are ", 100 * quality.commonest_share());
+  out += text + quoted(quality.commonest) + ": the accuracy of who always says so\n";
+  std::snprintf(text, sizeof text, "mean F1     %.2f %%\n\n precision   recall       F1    lines  label\n",
+                100 * quality.macro_f1());
+  out += text;
+  for (std::size_t k = 0; k < names.size(); ++k) {
+    const LabelScore& label = quality.labels[k];
+    if (label.lines + label.given == 0) continue;
+    std::snprintf(text, sizeof text, "%8.2f %% %6.2f %% %6.2f %% %8llu  ", 100 * label.precision(), 100 * label.recall(),
+                  100 * label.f1(), static_cast<unsigned long long>(label.lines));
+    out += text + quoted(static_cast<int>(k)) + "\n";
+  }
+  const auto mistakes = mistakes_of(quality);
+  for (std::size_t i = 0; i < std::min(mistakes.size(), most_mistakes); ++i) {
+    const auto& [lines, labels] = mistakes[i];
+    out += (i == 0 ? "\nmistakes    " : "            ") + std::to_string(lines) +
+           (lines == 1 ? " line of " : " lines of ") + quoted(labels.first) + " called " + quoted(labels.second) + "\n";
+  }
+  if (mistakes.size() > most_mistakes)
+    out += "            and " + std::to_string(mistakes.size() - most_mistakes) + " other kinds: --json has all\n";
+  return out;
+}
+
+void add_labels(JsonLine& line, const LabelQuality& quality, const std::vector<std::string>& names) {
+  std::string labels, confusion;
+  for (std::size_t k = 0; k < names.size(); ++k) {
+    const LabelScore& label = quality.labels[k];
+    JsonLine one;
+    one.add_text("label", names[k])
+        .add("lines", label.lines)
+        .add("precision", label.precision())
+        .add("recall", label.recall())
+        .add("f1", label.f1());
+    labels += (labels.empty() ? "" : ",") + one.text();
+  }
+  for (const auto& [pair, lines] : quality.confusion) {
+    JsonLine one;
+    one.add_text("label", names[static_cast<std::size_t>(pair.first)])
+        .add_text("given", names[static_cast<std::size_t>(pair.second)])
+        .add("lines", lines);
+    confusion += (confusion.empty() ? "" : ",") + one.text();
+  }
+  line.add("macro_f1", quality.macro_f1())
+      .add_text("commonest_label", names[static_cast<std::size_t>(quality.commonest)])
+      .add("commonest_share", quality.commonest_share())
+      .add_json("labels", "[" + labels + "]")
+      .add_json("confusion", "[" + confusion + "]");
+}
 
 Verdict evaluate_part(LoadedRun& run, const EvalOptions& options, const data::TokenFile& file,
                       const data::TokenSequence& tokens, std::uint64_t bytes) {
@@ -59,6 +127,8 @@ Verdict evaluate_part(LoadedRun& run, const EvalOptions& options, const data::To
     verdict.quality = translation_quality(run, tokens, options.beam.search,
                                           static_cast<std::uint64_t>(options.batches * run.config.batch));
   }
+  if (run.config.objective->has_labels())
+    verdict.labels = label_quality(run, tokens, static_cast<std::uint64_t>(options.batches * run.config.batch));
   if (options.pseudo) {
     const PseudoPerplexity pseudo = pseudo_perplexity(run, tokens, options.masked);
     verdict.pseudo_loss = pseudo.loss;
@@ -122,6 +192,7 @@ void run_eval(const EvalOptions& options) {
           .add("chrf", q->chrf)
           .add("lines", q->lines);
     }
+    if (verdict.labels) add_labels(line, *verdict.labels, run->labels);
     put(line.text() + "\n");
     return;
   }
@@ -157,6 +228,7 @@ void run_eval(const EvalOptions& options) {
                   std::string(autograd::name(q->tokenizer)).c_str(), q->chrf);
     out += text;
   }
+  if (verdict.labels) out += labels_text(*verdict.labels, run->labels);
   put(out);
 }
 
@@ -180,7 +252,7 @@ void add_eval(CLI::App& root) {
   options->beam.add_to(*command);
   command->add_flag("--json", options->json,
                     "one JSON object: loss, perplexity, bits_per_byte, accuracy, tokens, share, cut; of translations "
-                    "exact_match, bleu, chrf, too");
+                    "exact_match, bleu, chrf, too; of labels precision, recall and F1 of each, and confusion");
   command->callback([options] { run_eval(*options); });
 }
 

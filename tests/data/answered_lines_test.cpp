@@ -12,7 +12,7 @@ namespace {
 
 struct Shown {
   std::string text;  // > before an answer, | behind it
-  std::uint64_t without_answer = 0, overlapped = 0;
+  std::uint64_t left_out = 0, overlapped = 0;
 };
 
 Shown shown(const Tokenizer& tokenizer, std::string_view marker, const std::string& text, std::size_t block = 1) {
@@ -20,7 +20,7 @@ Shown shown(const Tokenizer& tokenizer, std::string_view marker, const std::stri
   EncodedBlock out;
   for (std::size_t i = 0; i < text.size(); i += block) encoder->feed(text.substr(i, block), out);
   encoder->finish(out);
-  Shown all{{}, out.without_answer, out.overlapped};
+  Shown all{{}, out.left_out, out.overlapped};
   std::size_t at = 0;
   for (const EncodedBlock::End& end : out.ends) {
     for (; at < end.at; ++at) all.text += tokenizer.token_text(out.tokens[at]);
@@ -52,10 +52,10 @@ TEST_CASE("an answer is what stands behind the first marker, with the line's end
   for (const std::size_t block : {1u, 3u, 1000u}) {
     const Shown all = shown(*tokenizer, "A:", "Q A: yes\nA:A: no\r\n\n \t\nno marker\nwhat A:\nlast A:end", block);
     CHECK(all.text == "Q A:> yes\n|A:>A: no\n|what A:>\n|last A:>end|");
-    CHECK(all.without_answer == 1);  // blank lines are no lines
+    CHECK(all.left_out == 1);  // blank lines are no lines
     CHECK(all.overlapped == 0);
   }
-  CHECK(shown(*tokenizer, "A:", "last A:").without_answer == 1);  // nothing follows it, not even a line's end
+  CHECK(shown(*tokenizer, "A:", "last A:").left_out == 1);  // nothing follows it, not even a line's end
   CHECK(shown(*tokenizer, "→", "zwei → two\n").text == "zwei →> two\n|");
 }
 
@@ -92,7 +92,7 @@ TEST_CASE("lines with answers are drawn for validation whole, and come back as t
   CHECK(facts.files[0].parts == 200);
   CHECK(facts.files[1].parts == 1);
   CHECK(facts.answer_tokens == 10 * 2 + 90 * 3 + 100 * 4 + 11);
-  CHECK(facts.without_answer == 4);
+  CHECK(facts.left_out == 4);
   const TokenFile file(folder / "tokens");
   file.verify();
   CHECK(file.facts().form == TextForm::answered_lines);

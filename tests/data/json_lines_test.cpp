@@ -157,13 +157,13 @@ TEST_CASE("a JSON line's field is one document: blank lines in it end sentences,
   const TextReading answers(*tokenizer, TextForm::answered_lines, nullptr, "=");
   const Encoded sums(folder, json_of({"1+1=2", "2+2=4\nno\n\n3+3=6", "none"}), fields, answers);
   CHECK(sums.shown(*tokenizer) == "#1+1=|2\n|#2+2=|4\n|#3+3=|6\n|");
-  CHECK(sums.facts.without_answer == 2);
+  CHECK(sums.facts.left_out == 2);
 }
 
 TEST_CASE("labelled JSON lines are examples as label<TAB>text lines are, and their labels are no text") {
   const TemporaryFolder folder;
   const JsonFields fields{{"y", "x"}, 1};
-  const std::string text = "{\"x\":\"of\\n2\",\"y\":2}\n\n{\"x\":\"so\",\"y\":true}\n{\"x\":\"a\\tb\",\"y\":\"2\"}\n";
+  const std::string text = "\uFEFF{\"x\":\"of\\n2\",\"y\":2}\n\n{\"x\":\"so\",\"y\":true}\n{\"x\":\"a\\tb\",\"y\":\"2\"}\n";
   Sources sources = collect_sources({folder.put("l.jsonl", text)});
   sources.fields = fields;
   const std::vector<std::string> labels = survey_labels(sources);

@@ -79,9 +79,11 @@ TEST_CASE("a labelled line is an example, and its label is no token") {
   const TextReading reading(*tokenizer, TextForm::labelled_lines, &labels);
   for (const std::size_t block : {1u, 5u, 1000u}) {
     CHECK(shown(reading, "good\tfine\nbad\ta\tb\r\ngood\tlast", block) == "#<1>fine|#<0>a\tb|#<1>last|");
+    // A byte order mark, blanks around a label and empty lines are none of either.
+    CHECK(shown(reading, "\uFEFFgood\tfine\n\n \r\n bad \ta\n\n", block) == "#<1>fine|#<0>a|");
   }
   const std::pair<std::string, std::string> wrong[] = {
-      {"good\tx\nno tab\n", "line 2: it has no tab"}, {"good\tx\n\nbad\ty\n", "line 2: it is empty"},
+      {"good\tx\nno tab\n", "line 2: it has no tab"}, {" \tx\n", "line 1: it has no label"},
       {"\tx\n", "line 1: it has no label"},           {"good\t\n", "line 1: it has no text"},
       {"good\t \r\n", "line 1: it has no text"},      {"ugly\tx\n", "'ugly' is none of the model's labels"},
   };
@@ -106,6 +108,9 @@ TEST_CASE("labels are surveyed in order, and fewer than two are refused") {
     return survey_labels(collect_sources({folder.put("l.tsv", text)}));
   };
   CHECK(survey_of("b\tx\na\ty\nb\tz\n") == std::vector<std::string>{"a", "b"});
+  CHECK(survey_of("\uFEFFb\tx\n a\ty\n\nb \tz\na\tw\n") == std::vector<std::string>{"a", "b"});
+  CHECK(survey_of("\u0628\u06CC\u200C\u0637\tx\nb\tz\n").back() == "\u0628\u06CC\u200C\u0637");  // Persian
+  CHECK(contains(refused(Fault::input, [&] { survey_of("b\tx\n\u200C\ty\n"); }), "cannot be shown"));
   CHECK(contains(refused(Fault::input, [&] { survey_of("b\tx\nb\ty\n"); }), "only one label, 'b'"));
   CHECK(contains(refused(Fault::input, [&] { survey_of("b\tx\nc y\n"); }), "l.tsv': line 2: it has no tab"));
   CHECK(contains(refused(Fault::input, [&] { survey_of("b\tx\na\x1b\ty\n"); }), "cannot be shown"));

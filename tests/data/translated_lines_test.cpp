@@ -22,7 +22,7 @@ std::string shown(const std::string& text, std::uint64_t left_out, std::uint64_t
   EncodedBlock out;
   for (std::size_t i = 0; i < text.size(); i += block) encoder->feed(text.substr(i, block), out);
   encoder->finish(out);
-  CHECK(out.without_answer == left_out);
+  CHECK(out.left_out == left_out);
   CHECK(out.overlapped == overlapped);
   std::string all;
   std::size_t at = 0;

@@ -208,6 +208,39 @@ TEST_CASE("a frozen body gets no gradient and the head does") {
   }
 }
 
+TEST_CASE("a label's weight multiplies the loss of its sequences, and their part of every gradient") {
+  // Sequences 0, 1, 2 have the labels 2, 0, 2. Weights 0.5, 3, 2 of the labels are 2, 0.5, 2 of the sequences.
+  const auto run = [](std::span<const int> labels, std::span<const double> weights, double scale) {
+    SmallBert<double> model(bert_config());
+    model.parameters.zero_grad();
+    Scores scores;
+    const Targets wanted{.labels = labels, .label_scale = scale, .label_weights = weights};
+    const auto loss = model.bert.loss(model.tape, {tokens, B, L}, wanted, &scores);
+    model.tape.backward(loss);
+    model.parameters.settle();
+    std::vector<double> all{*loss.data()};
+    for (const auto& e : model.parameters.entries()) {
+      const double* g = model.parameters.at(e.path).grad();
+      all.insert(all.end(), g, g + e.shape.size());
+    }
+    CHECK(scores.labels.targets == 3);
+    return std::pair(all, scores.label_loss());
+  };
+  const Ids labels{2, 0, 2};
+  const double weights[] = {0.5, 3, 2}, first[] = {0.5, 0, 0}, others[] = {0, 3, 2}, ones[] = {1, 1, 1};
+  const auto [whole, loss] = run(labels, weights, 0.25);
+  const auto [part, unused] = run(labels, first, 0.25);
+  const auto [rest, unused2] = run(labels, others, 0.25);
+  const auto [plain, plain_loss] = run(labels, {}, 0.25);
+  CHECK(loss == plain_loss);  // scores are told without weights
+  CHECK(run(labels, ones, 0.25).first == plain);
+  for (std::size_t i = 0; i < whole.size(); ++i)
+    CHECK(std::abs(whole[i] - part[i] - rest[i]) <= 1e-12 * (1 + std::abs(whole[i])));
+  CHECK(std::abs(whole[0] - plain[0]) > 0.01);
+  const double few[] = {1, 1};
+  CHECK_THROWS_AS(run(labels, few, 1), Error);
+}
+
 TEST_CASE("a BERT refuses what it has no head for") {
   ModelConfig config = bert_config();
   config.output.masked = false;

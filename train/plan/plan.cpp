@@ -85,22 +85,40 @@ void choose_parts(Plan& plan, const data::TextFacts& facts) {
   }
 }
 
+// What such a column is often called where a text begins with a header.
+bool is_column_name(std::string label) {
+  for (char& c : label) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  constexpr std::string_view names[] = {"label",  "labels", "class", "category", "sentiment",
+                                        "intent", "target", "topic", "tag",      "y"};
+  return std::ranges::find(names, label) != std::end(names);
+}
+
 // Lines of labels that nothing can be learned of, or nothing be said about.
-void check_labels(const Plan& plan, const data::TextFacts& facts) {
+void check_labels(Plan& plan, const data::TextFacts& facts) {
   const auto& [lines, held_back] = facts.label_lines;
+  plan.label_lines.clear();
+  for (std::size_t k = 0; k < lines.size(); ++k) plan.label_lines.push_back(lines[k] + held_back[k]);
+  const auto header = [&](std::size_t k) {
+    const bool is_header = plan.label_lines[k] == 1 && is_column_name(plan.labels[k]);
+    return std::string(is_header ? "; if the text begins with a header, leave that line out" : "");
+  };
   for (std::size_t k = 0; k < lines.size() && !plan.config.validation.empty(); ++k) {
     if (lines[k] > 0 && held_back[k] > 0) continue;
-    throw Error(Fault::input, "the label '" + data::printable(plan.labels[k]) + "' has " + std::to_string(lines[k]) +
+    throw Error(Fault::input, "the label '" + plan.labels[k] + "' has " + std::to_string(lines[k]) +
                                   (lines[k] == 1 ? " line" : " lines") + " to learn from and " +
-                                  std::to_string(held_back[k]) + " to validate with: each label needs both");
+                                  std::to_string(held_back[k]) + " to validate with: each label needs both" +
+                                  header(k));
   }
   for (std::size_t k = 0; k < lines.size() && plan.config.val_fraction > 0; ++k) {
     if (lines[k] > 1) continue;
-    throw Error(Fault::input, "the label '" + data::printable(plan.labels[k]) + "' has " +
-                                  (lines[k] == 1 ? "1 line" : "no line") +
-                                  ", too few to learn from and to "
-                                  "validate with: give more of them, or --val-fraction 0");
+    throw Error(Fault::input, "the label '" + plan.labels[k] + "' has " + (lines[k] == 1 ? "1 line" : "no line") +
+                                  ", too few to learn from and to validate with: give more of them, or --val-fraction "
+                                  "0" +
+                                  header(k));
   }
+  for (std::size_t k = 0; k < lines.size(); ++k)
+    if (plan.label_lines[k] == 1)
+      plan.notes.push_back("the label '" + plan.labels[k] + "' has 1 line, too few to tell others by" + header(k));
 }
 
 // Lines are read whole, as far as that is affordable.

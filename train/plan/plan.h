@@ -21,6 +21,7 @@ struct Plan {
   std::shared_ptr<const data::Tokenizer> tokenizer;
   std::shared_ptr<data::EncodedText> encoded;  // where it took that to know how long the text is
   std::vector<std::string> labels;             // of --objective classify, in order
+  std::vector<std::uint64_t> label_lines;      // of each label, those of --validation too
   std::uint64_t text_bytes = 0;
   std::uint64_t train_tokens = 0, validation_tokens = 0;
   std::uint64_t lines = 0;            // that are examples

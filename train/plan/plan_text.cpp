@@ -23,7 +23,7 @@ std::string validation_text(const Config& config) {
 
 std::vector<std::string> line_notes(const data::TextFacts& facts, const Config& config) {
   std::vector<std::string> notes;
-  const std::uint64_t left_out = facts.without_answer, overlapped = facts.overlapped;
+  const std::uint64_t left_out = facts.left_out, overlapped = facts.overlapped;
   const auto lines = [](std::uint64_t n) { return std::to_string(n) + (n == 1 ? " line" : " lines"); };
   if (config.objective->translates()) {
     if (left_out > 0)
@@ -31,6 +31,10 @@ std::vector<std::string> line_notes(const data::TextFacts& facts, const Config& 
                       (left_out == 1 ? "is" : "are") + " left out");
     if (overlapped > 0)
       notes.push_back("in " + lines(overlapped) + " a second tab follows; what stands behind it is left out");
+    return notes;
+  }
+  if (config.objective->has_labels()) {
+    if (left_out > 0) notes.push_back(lines(left_out) + (left_out == 1 ? " is" : " are") + " empty, and left out");
     return notes;
   }
   const std::string& marker = config.answer_after;
@@ -77,8 +81,10 @@ std::string plan_text(const Plan& plan) {
                     (c.validation.empty() ? "\n" : ", of " + validation_text(c) + "\n");
   if (!plan.labels.empty()) {
     out += "labels " + text(plan.labels.size()) + " on " + text(plan.lines) + " lines:";
-    for (std::size_t i = 0; i < std::min<std::size_t>(plan.labels.size(), 10); ++i) out += " " + plan.labels[i];
-    out += plan.labels.size() > 10 ? " ...\n" : "\n";
+    constexpr std::size_t most = 10;
+    for (std::size_t k = 0; k < std::min(plan.labels.size(), most); ++k)
+      out += std::string(k > 0 ? ", \"" : " \"") + plan.labels[k] + "\" " + text(plan.label_lines[k]);
+    out += plan.labels.size() > most ? ", ...\n" : "\n";
   }
   if (plan.answer_tokens > 0) {
     out += "learns " + text(plan.answer_tokens) + " of them, the " +

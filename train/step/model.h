@@ -22,11 +22,12 @@ BatchPart part_of(const data::Batch& batch, long first, long count);
 /// What --freeze leaves to be trained: the head on labels.
 bool trains_when_frozen(std::string_view path);
 
-/// What the terms of a loss are multiplied by, 1 / (those that count in the whole step), and how far their targets are
-/// smoothed.
+/// What the terms of a loss are multiplied by, 1 / (those that count in the whole step), how far their targets are
+/// smoothed, and what lines of each label weigh.
 struct LossScales {
   double token = 1, label = 1;
   double smoothing = 0;
+  std::span<const double> label_weights = {};  // [K], or none: see nn::Targets
 };
 
 /// nn::Model::loss of a part of a batch. A part has a row of targets for its tokens also where the model has no head

@@ -11,6 +11,7 @@ StepMeter::StepMeter(const Config& config, const nn::ModelConfig& shape)
                    ? static_cast<long>(config.objective->targets(static_cast<double>(context_)))
                    : 0),
       smoothing_(config.label_smoothing),
+      label_weights_(static_cast<std::size_t>(config.balance ? shape.output.labels : 0), 1),
       model_(make_model<float>(parameters_, *config.objective, shape)) {
   if (config.freeze) parameters_.train_only(trains_when_frozen);
   parameters_.lay_out(autograd::Memory::none);
@@ -22,7 +23,7 @@ StepNeed StepMeter::part(long sequences) {
   autograd::Tape<float> tape(autograd::Memory::none);
   tape.noise.sequences = sequences;
   nn::Scores scores;
-  tape.backward(loss_of(model_, tape, part_of(batch, 0, sequences), {1, 1, smoothing_}, scores));
+  tape.backward(loss_of(model_, tape, part_of(batch, 0, sequences), {1, 1, smoothing_, label_weights_}, scores));
   const std::size_t ids = batch.tokens.size() + batch.targets.size() + batch.lengths.size() + batch.segments.size() +
                           batch.labels.size() + batch.sources.size() + batch.source_lengths.size();
   return {static_cast<double>(tape.bytes_of_values()), static_cast<double>(tape.most_bytes_of_gradients()),

@@ -33,6 +33,7 @@ class StepMeter {
 
   long context_, targets_;  // tokens of a sequence, and how many of them have a target
   double smoothing_;
+  std::vector<double> label_weights_;  // [K] of --balance, or none
   autograd::Parameters<float> parameters_;
   nn::Model<float> model_;
 };

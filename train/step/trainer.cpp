@@ -31,6 +31,20 @@ std::unique_ptr<optim::Optimizer<T>> make_optimizer(const Config& config, autogr
   throw Error(Fault::bug, "no such optimizer");
 }
 
+// w[k] = N / (K n[k]), of N examples, K labels, and n[k] examples with label k: all labels weigh alike, and an example
+// 1 in the mean. King and Zeng: Logistic Regression in Rare Events Data (2001), as scikit-learn's "balanced".
+std::vector<double> balanced_weights(const data::TokenSequence& tokens, long labels) {
+  std::vector<double> counts(static_cast<std::size_t>(labels), 0);
+  double all = 0;
+  for (const data::Example& example : tokens.examples()) {
+    if (example.label < 0 || example.label >= labels) continue;
+    ++counts[static_cast<std::size_t>(example.label)];
+    ++all;
+  }
+  for (double& count : counts) count = count > 0 ? all / (static_cast<double>(labels) * count) : 0;
+  return counts;
+}
+
 optim::Schedule make_schedule(const Config& config, long steps) {
   return {config.schedule, config.lr, config.min_lr, config.warmup, steps, config.channels};
 }
@@ -45,6 +59,7 @@ Trainer<T>::Trainer(const Config& config, const data::Tokenizer& tokenizer, cons
       examples_(task_.examples(tokens), static_cast<std::uint64_t>(config.seed)),
       model_(make_model<T>(parameters_, *config.objective, model_config(config, tokenizer, labels))),
       schedule_(make_schedule(config, schedule_steps > 0 ? schedule_steps : config.steps)) {
+  if (config.balance) label_weights_ = balanced_weights(tokens, labels);
   if (config.freeze) parameters_.train_only(trains_when_frozen);
   if (weights == Weights::drawn) parameters_.build(static_cast<std::uint64_t>(config.seed));
   else parameters_.lay_out();
@@ -76,7 +91,8 @@ StepReport Trainer<T>::step() {
     report.tokens = static_cast<std::uint64_t>(batch_.target_count());  // what is learned, as everywhere in the metrics
   }
   const auto mean_over = [](long count) { return 1.0 / static_cast<double>(std::max(1L, count)); };
-  const LossScales scales{mean_over(batch_.target_count()), mean_over(batch_.label_count()), config_.label_smoothing};
+  const LossScales scales{mean_over(batch_.target_count()), mean_over(batch_.label_count()), config_.label_smoothing,
+                          label_weights_};
 
   parameters_.zero_grad();
   tape_.training = true;

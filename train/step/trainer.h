@@ -89,7 +89,8 @@ class Trainer {
   std::unique_ptr<optim::Optimizer<T>> optimizer_;
   optim::Schedule schedule_;
   autograd::Tape<T> tape_;
-  data::Batch batch_;  // of the current step
+  data::Batch batch_;                  // of the current step
+  std::vector<double> label_weights_;  // [K] of --balance, or none
   TrainerState state_;
 };
 

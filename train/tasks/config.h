@@ -94,6 +94,8 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
   NUMBER(eps, 1e-8, 1e-30, 1, FIXED, "Optimizer", "added to the root of the second moment")                            \
   NUMBER(weight_decay, 0.1, 0, 100, FITS, "Optimizer", "of matrices and embeddings; 0.1 for adamw, else 0")            \
   NUMBER(clip, 1, 0, 1e9, FIXED, "Optimizer", "longest gradient, as a global norm; 0: no limit")                       \
+  SWITCH(balance, false, FIXED, "Task",                                                                                \
+         "classify: all labels weigh alike in the loss, however many lines each has")                                  \
   SWITCH(freeze, false, FIXED, "Optimizer", "classify: train the new head only, on a body that stays as it is")        \
   INTEGER(batch, 16, 1, 1048576, FITS, "Run", "sequences processed at once")                                           \
   INTEGER(accumulate, 1, 1, 1048576, FIXED, "Run", "batches whose gradients make one step")                            \

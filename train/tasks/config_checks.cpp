@@ -154,6 +154,9 @@ void check_choices(const Config& config, bool has_source) {
   if (config.next_sentence && !config.objective->takes_next_sentence()) {
     throw Error(Fault::usage, goes_with(&Task::takes_next_sentence, "--next-sentence"));
   }
+  if (config.balance && !config.objective->has_labels()) {
+    throw Error(Fault::usage, goes_with(&Task::has_labels, "--balance"));
+  }
   if (config.freeze && (!config.objective->takes_freeze() || !has_source)) {
     throw Error(Fault::usage,
                 goes_with(&Task::takes_freeze, "--freeze") + " and --init-from: it keeps what another run has learned");
