@@ -104,13 +104,11 @@ Tensor<T> Model<T>::loss(Tape<T>& tape, const Sequences& in, const Targets& want
     if (masked) join((*masked)(rows).loss(targets, wanted.token_scale, score, wanted.smoothing));
   }
   if (!wanted.labels.empty()) {
-    const std::span<const double> weight_of = wanted.label_weights;
-    const long B = static_cast<long>(wanted.labels.size()), K = static_cast<long>(weight_of.size());
-    const std::span<T> weights(tape.template keep<T>(K > 0 ? B : 0), K > 0 ? B : 0);  // [B]
-    for (long b = 0; b < std::ssize(weights); ++b) {
-      if (wanted.labels[b] < 0 || wanted.labels[b] >= K) autograd::refuse("model", "a label has no weight");
-      weights[b] = static_cast<T>(weight_of[static_cast<std::size_t>(wanted.labels[b])]);
-    }
+    const std::span<const double> of_label = wanted.label_weights;
+    const long B = of_label.empty() ? 0 : std::ssize(wanted.labels);
+    if (B > 0) autograd::expect_ids("model", wanted.labels, std::ssize(of_label));
+    const std::span<T> weights(tape.template keep<T>(B), B);
+    for (long b = 0; b < B && tape.computes(); ++b) weights[b] = static_cast<T>(of_label[wanted.labels[b]]);
     join((*label)(x, in.lengths)
              .loss(wanted.labels, wanted.label_scale, scores ? &scores->labels : nullptr, wanted.smoothing, weights));
   }

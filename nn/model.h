@@ -15,11 +15,11 @@ namespace primer::nn {
 
 /// What the loss of one micro-batch is asked for. Targets and labels that are -1 do not count.
 struct Targets {
-  std::span<const int> tokens = {};  // [B, T]; none: no such loss
-  double token_scale = 0;            // 1 / (tokens that count in the whole step)
-  std::span<const int> labels = {};  // [B], in 0 ... K-1; none: no such loss
-  double label_scale = 0;            // 1 / (labels that count in the whole step)
-  double smoothing = 0;              // of all targets, labels too: see cross_entropy
+  std::span<const int> tokens = {};            // [B, T]; none: no such loss
+  double token_scale = 0;                      // 1 / (tokens that count in the whole step)
+  std::span<const int> labels = {};            // [B], in 0 ... K-1; none: no such loss
+  double label_scale = 0;                      // 1 / (labels that count in the whole step)
+  double smoothing = 0;                        // of all targets, labels too: see cross_entropy
   std::span<const double> label_weights = {};  // [K], what a sequence with each label counts in the loss; none: 1
 };
 

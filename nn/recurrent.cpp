@@ -64,10 +64,10 @@ Tensor<T> RecurrentLayer<T>::h(Tensor<T> states) const {
 
 template <class T>
 Tensor<T> RecurrentLayer<T>::go_on(Tensor<T> x, Tensor<T>& state, bool wanted) const {
-  if (!wanted) return (*this)(x, state);
-  const Tensor<T> states = (*this)(x, state, {.cells = true});
-  state = reshape(slice(states, 1, x.shape[1] - 1, 1), {x.shape[0], state_width()});
-  return h(states);
+  Tensor<T> y = (*this)(x, state, {.cells = wanted});
+  if (wanted) state = reshape(slice(y, 1, x.shape[1] - 1, 1), {x.shape[0], state_width()});
+  if (wanted) y = h(y);
+  return x.tape->watch(autograd::dropout(y, dropout), path, "output");
 }
 
 template <class T>
@@ -92,7 +92,6 @@ Tensor<T> Recurrent<T>::hidden(Tape<T>& tape, const Sequences& in, State<T>* sta
     Tensor<T> states = kept ? kept->layers[i].rows(tape, {in.batch, layer.state_width()}) : Tensor<T>();
     x = layer.go_on(x, states, goes_on);
     if (goes_on) kept->layers[i].keep(states);
-    x = tape.watch(dropout(x, layer.dropout), layer.path, "output");
   }
   if (kept) kept->advance(in.length);
   return x;

@@ -60,7 +60,8 @@ struct RecurrentLayer {
   /// h of states [B, T, S]: [B, T, C].
   Tensor<T> h(Tensor<T> states) const;
 
-  /// operator(), h alone, and `state` [B, S] becomes the last state, if it is wanted: T of 1 or more.
+  /// What the layer hands on: h of operator(), after dropout, watched as its output. `state` [B, S] becomes the last
+  /// state, if it is wanted: T of 1 or more.
   Tensor<T> go_on(Tensor<T> x, Tensor<T>& state, bool wanted) const;
 };
 

@@ -127,8 +127,7 @@ auto RecurrentEncoderDecoder<T>::read(Tape<T>& tape, const Source& source, long 
 // max(a, b) of the two halves of every row [2 C]: Goodfellow et al. 2013, with two pieces.
 template <class T>
 static Tensor<T> maxout(Tensor<T> x) {
-  const long C = x.shape[2] / 2;
-  const Tensor<T> a = slice(x, 2, 0, C), b = slice(x, 2, C, C);
+  const Tensor<T> a = slice(x, 2, 0, x.shape[2] / 2), b = slice(x, 2, x.shape[2] / 2, x.shape[2] / 2);
   return add(a, relu(subtract(b, a)));
 }
 
@@ -155,10 +154,7 @@ Tensor<T> RecurrentEncoderDecoder<T>::decode_additive(Tensor<T> x, Reading& from
   from.states.front() = reshape(state, {B, S});
   const Tensor<T> context = stack(contexts);
   Tensor<T> y = x.tape->watch(dropout(stack(states), layer.dropout), layer.path, "output");
-  for (std::size_t i = 1; i < decoder.size(); ++i) {
-    y = decoder[i].go_on(y, from.states[i], goes_on);
-    y = x.tape->watch(dropout(y, decoder[i].dropout), decoder[i].path, "output");
-  }
+  for (std::size_t i = 1; i < decoder.size(); ++i) y = decoder[i].go_on(y, from.states[i], goes_on);
   return maxout(of_context.add_to(of_token.add_to(of_state(y), x, {}), context, {}));
 }
 
@@ -190,10 +186,7 @@ Tensor<T> RecurrentEncoderDecoder<T>::decode(Tensor<T> x, Reading& from, bool go
   if (x.shape[1] == 0) return x;
   if (config.align == Align::additive) return decode_additive(x, from, goes_on);
   if (config.input_feeding) return decode_with_feeding(x, from);
-  for (std::size_t i = 0; i < decoder.size(); ++i) {
-    x = decoder[i].go_on(x, from.states[i], goes_on);
-    x = x.tape->watch(dropout(x, decoder[i].dropout), decoder[i].path, "output");
-  }
+  for (std::size_t i = 0; i < decoder.size(); ++i) x = decoder[i].go_on(x, from.states[i], goes_on);
   return alignment ? attentional(output, (*alignment)(x, from.source).context, x) : x;
 }
 
@@ -205,9 +198,9 @@ Tensor<T> RecurrentEncoderDecoder<T>::hidden(Tape<T>& tape, const Sequences& in,
   auto* const kept = dynamic_cast<TranslationState<T>*>(state);
   expect_state(name, tape, in, state, kept && kept->fits(config));
   const bool begins = !kept || kept->past() == 0;
+  const Source& source = in.source;
   Reading from;
   if (begins) {
-    const Source& source = in.source;
     autograd::expect_count(name, "tokens of sources", source.tokens.size(), B * source.length);
     autograd::expect_lengths(name, source.lengths, B, source.length);
     autograd::expect_ids(name, source.lengths, source.length + 1, 1);
@@ -232,9 +225,9 @@ Tensor<T> RecurrentEncoderDecoder<T>::hidden(Tape<T>& tape, const Sequences& in,
   const Tensor<T> y = decode(x, from, kept != nullptr);
   if (!kept || in.length == 0) return y;
   if (begins) {
-    kept->places = in.source.length;
+    kept->places = source.length;
     std::fill(kept->lengths.begin(), kept->lengths.end(), static_cast<int>(kept->places));
-    std::copy(in.source.lengths.begin(), in.source.lengths.end(), kept->lengths.begin());
+    std::copy(source.lengths.begin(), source.lengths.end(), kept->lengths.begin());
     if (alignment) kept->source.keep(from.source.states);
     if (from.source.keys) kept->keys.keep(from.source.keys);
   }

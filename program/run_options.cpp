@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "autograd/error.h"
 #include "data/examples/encoded_text.h"
 #include "data/text/lines.h"
 #include "data/text/text.h"
@@ -87,7 +88,8 @@ void each_line_of_text(const std::string& text,
     pause();
   }
   data::naming(standard, [&] { cutter.finish(see); });
-  if (is_empty) throw Error(Fault::input, "standard input: the text is empty; give one with something in it");
+  if (is_empty)
+    throw autograd::Error(autograd::Fault::input, "standard input: the text is empty; give one with something in it");
 }
 
 void each_line_of(const std::string& text, const train::Reader& reader,
@@ -110,7 +112,7 @@ void each_line_of(const std::string& text, const train::Reader& reader,
         waiting.places.push_back(waiting.lines.size());
         cut += is_cut;
       }
-    } catch (const Error& error) {  // what came before is not lost
+    } catch (const autograd::Error& error) {  // what came before is not lost
       give();
       cutter.refuse(error.what());
     }

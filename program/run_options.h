@@ -64,8 +64,8 @@ class TokensOfTexts {
 };
 
 /// Calls line(text, cutter) for every line of a file, of the files of a folder or, "-", of standard input as it comes;
-/// and pause() behind all that has come at once, before more is waited for. What is wrong with a line names file and line; what
-/// collect_sources() throws.
+/// and pause() behind all that has come at once, before more is waited for. What is wrong with a line names file and
+/// line; what collect_sources() throws.
 void each_line_of_text(const std::string& text,
                        const std::function<void(std::string_view, const data::LineCutter&)>& line,
                        const std::function<void()>& pause);

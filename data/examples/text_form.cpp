@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <utility>
 
 #include "autograd/error.h"
 #include "data/bytes/utf8.h"
 #include "data/text/json_lines.h"
+#include "data/text/labels.h"
 #include "data/text/lines.h"
 #include "data/text/sides.h"
 
@@ -19,34 +19,6 @@ using autograd::Fault;
 namespace {
 
 constexpr std::size_t longest_sentence = 1u << 16;  // bytes; a longer one is cut
-constexpr std::size_t most_labels = 10'000;
-
-/// A label without the blanks around it.
-std::string trimmed(std::string_view label) {
-  while (!label.empty() && is_space(label.back())) label.remove_suffix(1);
-  while (!label.empty() && is_space(label.front())) label.remove_prefix(1);
-  return std::string(label);
-}
-
-/// Everything in it can be shown, but for U+200C and U+200D, which join letters in Persian, Hindi and others' words.
-bool can_be_shown(std::string_view label) {
-  std::string shown;
-  each_symbol(label, [&](Symbol s, int) {
-    if (s != 0x200C && s != 0x200D) append_symbol(shown, s);
-  });
-  return !shown.empty() && printable(shown) == shown;
-}
-
-/// The label and the text of a line; nothing of a blank one.
-std::vector<std::string> label_and_text(std::string_view line, const JsonFields& fields, const LineCutter& lines) {
-  if (is_blank(line)) return {};
-  std::vector<std::string> parts = parts_of(line, fields, "label<TAB>text", lines);
-  parts[0] = trimmed(parts[0]);
-  if (parts[0].empty()) lines.refuse("it has no label");
-  if (!can_be_shown(parts[0])) lines.refuse("its label cannot be shown as text");
-  if (is_blank(parts[1])) lines.refuse("it has no text beside its label");
-  return parts;
-}
 
 /// All of a file is one run.
 class Stream final : public ExampleEncoder {
@@ -82,7 +54,7 @@ class LabelledLines final : public LineEncoder {
   LabelledLines(const TextReading& reading, const JsonFields& fields)
       : tokenizer_(*reading.tokenizer), fields_(fields) {
     int number = 0;  // models of earlier versions may have blanks around their labels
-    for (const std::string& label : *reading.labels) numbers_.emplace(trimmed(label), number++);
+    for (const std::string& label : *reading.labels) numbers_.emplace(without_blanks(label), number++);
   }
 
  private:
@@ -217,8 +189,9 @@ class TranslatedLines final : public LineEncoder {
     const std::vector<std::string> sides = sides_of(line, fields_, lines_, &has_more);
     if (sides.empty()) return;
     const Tokenizer& sources = tokenizer_.of_sources();
-    const std::vector<int> read = tokens_of("source", sides[0], sources);
-    const std::vector<int> written = tokens_of("target", sides[1], tokenizer_);
+    const bool is_pair = !is_blank(sides[0]) && !is_blank(sides[1]);
+    const std::vector<int> read = is_pair ? tokens_of("source", sides[0], sources) : std::vector<int>();
+    const std::vector<int> written = is_pair ? tokens_of("target", sides[1], tokenizer_) : std::vector<int>();
     if (read.empty() || written.empty()) {
       ++out.left_out;
       return;
@@ -230,9 +203,7 @@ class TranslatedLines final : public LineEncoder {
     out.ends.push_back({out.tokens.size(), -1, false});
   }
 
-  /// None of a blank side.
   std::vector<int> tokens_of(const char* name, const std::string& side, const Tokenizer& tokenizer) const {
-    if (is_blank(side)) return {};
     try {
       return tokenizer.encode(side);
     } catch (const Error& error) {
@@ -297,22 +268,6 @@ std::unique_ptr<ExampleEncoder> TextReading::encoder(const JsonFields& fields) c
   const bool are_sides = form == TextForm::labelled_lines || form == TextForm::translated_lines;
   if (fields.names.empty() || are_sides) return encoder_of(*this, fields, false);
   return std::make_unique<Documents>(*this, fields);
-}
-
-std::vector<std::string> survey_labels(const Sources& sources) {
-  std::set<std::string, std::less<>> labels;
-  for (const Source& source : sources.files) {
-    each_line(source, [&](std::string_view line, const LineCutter& lines) {
-      std::vector<std::string> parts = label_and_text(line, sources.fields, lines);
-      if (!parts.empty()) labels.insert(std::move(parts[0]));
-      if (labels.size() > most_labels) lines.refuse("more than " + std::to_string(most_labels) + " labels");
-    });
-  }
-  if (labels.size() < 2) {
-    throw Error(Fault::input, "there is only one label, '" + printable(labels.empty() ? "" : *labels.begin()) +
-                                  "'; a model that tells texts apart needs two or more");
-  }
-  return {labels.begin(), labels.end()};
 }
 
 int need_special(const Tokenizer& tokenizer, const char* name) {

@@ -69,11 +69,11 @@ struct TextReading {
   std::string_view answer_after;           // of lines with answers: the marker, 1 byte or more
 
   /// Encodes one text. Of labelled lines, blank ones are left out, and so are blanks around a label; a line without a
-  /// tab or a text, or with an unknown label: Fault::input, with the line's number. Of lines with answers, those without the marker, or with nothing
-  /// behind it, are left out. Where fields are named the text is JSON lines: a field is a document, in which blank
-  /// lines part nothing, or what a line with a label or an answer says; what is wrong with a line: Fault::input, with
-  /// its number. Of source<TAB>target, blank lines and those with a blank side are left out, and what stands behind a
-  /// second tab; a line without a tab: Fault::input, with its number.
+  /// tab or a text, or with an unknown label: Fault::input, with the line's number. Of lines with answers, those
+  /// without the marker, or with nothing behind it, are left out. Where fields are named the text is JSON lines: a
+  /// field is a document, in which blank lines part nothing, or what a line with a label or an answer says; what is
+  /// wrong with a line: Fault::input, with its number. Of source<TAB>target, blank lines and those with a blank side
+  /// are left out, and what stands behind a second tab; a line without a tab: Fault::input, with its number.
   std::unique_ptr<ExampleEncoder> encoder(const JsonFields& fields = {}) const;
 
   /// How long a file of these facts is, with_marks(): what the tokenizer knows of a stream, or what was counted.
@@ -81,10 +81,6 @@ struct TextReading {
     return form == TextForm::stream && tokenizer->count(facts) ? tokenizer->count(facts) : facts.tokens;
   }
 };
-
-/// The distinct labels of labelled lines, in the order of their bytes. Lines that are not such, fewer than two
-/// labels, more than 10,000: Fault::input, naming file and line.
-std::vector<std::string> survey_labels(const Sources& sources);
 
 /// `name`'s id; a tokenizer without it: Fault::input.
 int need_special(const Tokenizer& tokenizer, const char* name);

@@ -129,6 +129,25 @@ class CharacterTokenizer final : public Tokenizer {
   std::vector<int> ids_;          // by symbol; -1 for one that is not in the vocabulary
 };
 
+class PairTokenizer final : public Tokenizer {
+ public:
+  PairTokenizer(std::shared_ptr<const Tokenizer> sources, std::shared_ptr<const Tokenizer> targets)
+      : Tokenizer(*targets), sources_(std::move(sources)), targets_(std::move(targets)) {}
+
+  const Tokenizer& of_sources() const override { return *sources_; }
+
+  std::string_view kind() const override { return targets_->kind(); }
+  bool is_lossless() const override { return targets_->is_lossless(); }
+  std::string following_text(int id) const override { return targets_->following_text(id); }
+  std::unique_ptr<Encoder> encoder() const override { return targets_->encoder(); }
+  std::string decode(std::span<const int> ids) const override { return targets_->decode(ids); }
+  std::optional<std::uint64_t> count(const FileFacts& facts) const override { return targets_->count(facts); }
+  std::string json() const override { return targets_->json(); }
+
+ private:
+  std::shared_ptr<const Tokenizer> sources_, targets_;
+};
+
 void check_special_name(const std::string& name) {
   std::size_t symbols = 0;
   each_symbol(name, [&](Symbol symbol, int) { symbols += is_stray(symbol) ? 0 : 1; });
@@ -225,6 +244,11 @@ std::shared_ptr<const Tokenizer> make_byte_tokenizer(const std::vector<std::stri
 std::shared_ptr<const Tokenizer> make_character_tokenizer(const std::vector<Symbol>& alphabet,
                                                           const std::vector<std::string>& specials) {
   return std::make_shared<CharacterTokenizer>(alphabet, specials);
+}
+
+std::shared_ptr<const Tokenizer> make_pair_tokenizer(std::shared_ptr<const Tokenizer> sources,
+                                                     std::shared_ptr<const Tokenizer> targets) {
+  return std::make_shared<PairTokenizer>(std::move(sources), std::move(targets));
 }
 
 std::string StreamDecoder::feed(int id) {

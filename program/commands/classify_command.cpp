@@ -34,8 +34,9 @@ std::vector<Label> best_of(std::span<const double> p, long top) {
   std::vector<Label> labels;
   for (std::size_t k = 0; k < p.size(); ++k) labels.push_back({k, p[k]});
   const auto count = std::min(static_cast<std::size_t>(top), labels.size());
-  std::ranges::partial_sort(labels, labels.begin() + static_cast<std::ptrdiff_t>(count), std::greater(),
-                
+  std::ranges::partial_sort(labels, labels.begin() + static_cast<std::ptrdiff_t>(count), [](auto& a, auto& b) {
+    return a.probability > b.probability || (a.probability == b.probability && a.number < b.number);
+  });
   labels.resize(count);
   return labels;
 }
@@ -135,8 +136,9 @@ void add_classify(CLI::App& root) {
                   "  echo \"what a day\" | primer classify runs/mood -");
   options->add_to(*command, "a run trained with --objective classify");
   command
-      ->add_option("TEXT", options->text,
-                   "a file, a folder or -; each line gets a label, a blank one stays; of label<TAB>text the text is read")
+      ->add_option(
+          "TEXT", options->text,
+          "a file, a folder or -; each line gets a label, a blank one stays; of label<TAB>text the text is read")
       ->required();
   add_integer(*command, "--top", options->top, 1, 10'000, "labels for each line, the most probable first");
   command->add_flag("--json", options->json, "one JSON object: lines, each with label, probability and text");

@@ -63,7 +63,8 @@ void run_embed(const EmbedOptions& options) {
     return true;
   });
   if (blank > 0)
-    warn({std::to_string(blank) + (blank == 1 ? " line is blank: its vector is 0" : " lines are blank: their vectors are 0")});
+    warn({std::to_string(blank) +
+          (blank == 1 ? " line is blank: its vector is 0" : " lines are blank: their vectors are 0")});
   if (as_tensor) {
     const long count = static_cast<long>(all.size()) / width;
     data::write_safetensors(options.out, {data::tensor_view("embeddings", {count, width}, all.data())});

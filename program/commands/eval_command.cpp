@@ -65,8 +65,8 @@ std::string labels_text(const LabelQuality& quality, const std::vector<std::stri
   for (std::size_t k = 0; k < names.size(); ++k) {
     const LabelScore& label = quality.labels[k];
     if (label.lines + label.given == 0) continue;
-    std::snprintf(text, sizeof text, "%8.2f %% %6.2f %% %6.2f %% %8llu  ", 100 * label.precision(), 100 * label.recall(),
-                  100 * label.f1(), static_cast<unsigned long long>(label.lines));
+    std::snprintf(text, sizeof text, "%8.2f %% %6.2f %% %6.2f %% %8llu  ", 100 * label.precision(),
+                  100 * label.recall(), 100 * label.f1(), static_cast<unsigned long long>(label.lines));
     out += text + quoted(static_cast<int>(k)) + "\n";
   }
   const auto mistakes = mistakes_of(quality);

@@ -88,8 +88,8 @@ void show_excerpt(const OpenRun& run, Signals& signals) {
 
 void refuse_beyond_memory(const OpenRun& run) {
   const Config& config = run.checkpoint.config;
-  StepMeter meter(config, model_config(config, *run.checkpoint.tokenizer,
-                                       static_cast<long>(run.checkpoint.labels.size())));
+  StepMeter meter(config,
+                  model_config(config, *run.checkpoint.tokenizer, static_cast<long>(run.checkpoint.labels.size())));
   try {
     train::refuse_beyond_memory(config, meter, available_memory());
   } catch (const autograd::Error& error) {

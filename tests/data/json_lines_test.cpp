@@ -6,6 +6,7 @@
 #include "data/bytes/strict_json.h"
 #include "data/examples/encoded_text.h"
 #include "data/examples/token_file.h"
+#include "data/text/labels.h"
 #include "data/tokenizers/bpe_training.h"
 #include "tests/data/fixture.h"
 
@@ -163,7 +164,8 @@ TEST_CASE("a JSON line's field is one document: blank lines in it end sentences,
 TEST_CASE("labelled JSON lines are examples as label<TAB>text lines are, and their labels are no text") {
   const TemporaryFolder folder;
   const JsonFields fields{{"y", "x"}, 1};
-  const std::string text = "\uFEFF{\"x\":\"of\\n2\",\"y\":2}\n\n{\"x\":\"so\",\"y\":true}\n{\"x\":\"a\\tb\",\"y\":\"2\"}\n";
+  const std::string text =
+      "\uFEFF{\"x\":\"of\\n2\",\"y\":2}\n\n{\"x\":\"so\",\"y\":true}\n{\"x\":\"a\\tb\",\"y\":\"2\"}\n";
   Sources sources = collect_sources({folder.put("l.jsonl", text)});
   sources.fields = fields;
   const std::vector<std::string> labels = survey_labels(sources);

@@ -9,6 +9,7 @@
 #include "data/examples/encoded_text.h"
 #include "data/examples/labelled_examples.h"
 #include "data/examples/token_file.h"
+#include "data/text/labels.h"
 #include "tests/data/fixture.h"
 
 namespace primer::data {

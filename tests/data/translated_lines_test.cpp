@@ -133,8 +133,9 @@ TEST_CASE("sides with a tokenizer each: a file's ids tell them apart, and each i
   CHECK(batch.tokens == std::vector<int>{4, 1, 2, 4, 0, 3});
   CHECK(batch.targets == std::vector<int>{1, 2, 5, 0, 3, 5});
 
-  EvaluationBatches swapped(std::make_unique<TranslatedLines>(file.train(), 8, *make_pair_tokenizer(targets, sources)));
-  CHECK(contains(refused(Fault::checkpoint, [&] { swapped.next(2, batch); }), "one of the other side"));
+  EvaluationBatches other(
+      std::make_unique<TranslatedLines>(file.train(), 8, *make_pair_tokenizer(sources, letters("wxyzuv"))));
+  CHECK(contains(refused(Fault::checkpoint, [&] { other.next(2, batch); }), "one of the other side"));
   const auto encode = [&](const char* line) {
     EncodedBlock out;
     TextReading(*both, TextForm::translated_lines).encoder()->feed(line, out);
@@ -154,14 +155,15 @@ TEST_CASE("what the sides of a text hold is found without what parts them, howev
     Sources sources = collect_sources({folder.put("text", text)});
     if (text == json) sources.fields.names = {"s", "t"};
     const auto alphabets = alphabets_of_sides(sources);
-    const auto spelt = [](const std::vector<Symbol>& alphabet) { return std::string(alphabet.begin(), alphabet.end()); };
+    const auto spelt = [](const std::vector<Symbol>& alphabet) {
+      return std::string(alphabet.begin(), alphabet.end());
+    };
     CHECK(spelt(alphabets[0]) == " gno");
     CHECK(spelt(alphabets[1]) == " eghinuz");
     const auto words = count_words_of_sides(sources);
     const auto all = [](const WordCounts& counts) {
       std::string list;
-      for (const auto& word : counts.words())
-        list += std::string(counts.text(word)) + std::to_string(word.count) + "|";
+      for (const auto& word : counts.words()) list += std::string(counts.text(word)) + std::to_string(word.count) + "|";
       return list;
     };
     CHECK(all(words[0]) == "go1| on1|no1|");

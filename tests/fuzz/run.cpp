@@ -99,8 +99,7 @@ class ForgedRun {
     bool has_model = false;
     if (tokenizer_ && is_configured_) {
       accepts({Fault::usage}, [&] {
-        const nn::Model<float> model(
-            parameters, train::model_config(config_, *tokenizer_, static_cast<long>(labels_)));
+        const nn::Model<float> model(parameters, train::model_config(config_, *tokenizer_, static_cast<long>(labels_)));
         if (parameters.count() > most_parameters) return;
         parameters.build(1);
         has_model = true;

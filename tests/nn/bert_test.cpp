@@ -213,7 +213,7 @@ TEST_CASE("a label's weight multiplies the loss of its sequences, and their part
   const auto run = [](std::span<const int> labels, std::span<const double> weights, double scale) {
     SmallBert<double> model(bert_config());
     model.parameters.zero_grad();
-    Scores scores;
+    primer::nn::Scores scores;
     const Targets wanted{.labels = labels, .label_scale = scale, .label_weights = weights};
     const auto loss = model.bert.loss(model.tape, {tokens, B, L}, wanted, &scores);
     model.tape.backward(loss);

@@ -75,7 +75,7 @@ TEST_CASE("every field of the list can be set from text and read back") {
 
 TEST_CASE("every word that may be chosen is a value of its own, and means what its name says in the model") {
   for (const Field& field : fields()) {
-    if (field.kind != Field::Kind::word || field.key == "tokenizer") continue;
+    if (field.kind != Field::Kind::word || field.key.ends_with("tokenizer")) continue;
     std::set<std::string> values;
     for (const std::string_view choice : field.choices) {
       Config config;

@@ -97,8 +97,7 @@ TEST_CASE("a training on JSON lines is that on their texts: metrics, weights, ev
     CHECK(arrays_of(here / ("j/" + weights)) == arrays_of(here / ("t/" + weights)));
     const std::string lines = json.starts_with("l") || json.starts_with("p") ? json.substr(0, 1) : "";
     const Json own = Json::parse(run_primer(here, "eval j --json").out);
-    const Json found =
-        Json::parse(run_primer(here, "eval j --json " + (lines.empty() ? "v" : lines) + ".jsonl").out);
+    const Json found = Json::parse(run_primer(here, "eval j --json " + (lines.empty() ? "v" : lines) + ".jsonl").out);
     const Json wanted =
         Json::parse(run_primer(here, "eval t --json " + (lines.empty() ? "v.txt" : lines + ".tsv")).out);
     CHECK(own["loss"] == Json::parse(run_primer(here, "eval t --json").out)["loss"]);

@@ -28,8 +28,12 @@ const std::string small_model =
 double share_of_seldom(int often, int seldom, const char* balance) {
   std::string text;
   for (int i = 0; i < often + seldom; ++i) text += i < often ? "a\tx\n" : "b\tx\n";
-  const TrainedRun trained(text, small({{"objective", "classify"}, {"balance", balance}, {"val_fraction", "0"},
-                                        {"batch", "25"}, {"lr", "0.01"}, {"dropout", "0"}}));
+  const TrainedRun trained(text, small({{"objective", "classify"},
+                                        {"balance", balance},
+                                        {"val_fraction", "0"},
+                                        {"batch", "25"},
+                                        {"lr", "0.01"},
+                                        {"dropout", "0"}}));
   trained.train();
   const auto run = load_run(trained.paths.directory, {});
   Reader reader(*run);
@@ -73,8 +77,9 @@ TEST_CASE("labels are counted in the plan; blank lines, a header and a label wit
   CHECK(plan.out.find("note   2 lines are empty, and left out") != std::string::npos);
   here.write("header.tsv", "Label\ttext\n" + moods(40));
   const std::string train = "train header.tsv --objective classify --dry-run";
-  check_refusal(here, train, 3, "the label 'Label' has 1 line, too few to learn from and to validate with: give more of "
-                                "them, or --val-fraction 0; if the text begins with a header, leave that line out");
+  check_refusal(here, train, 3,
+                "the label 'Label' has 1 line, too few to learn from and to validate with: give more of "
+                "them, or --val-fraction 0; if the text begins with a header, leave that line out");
   const Outcome kept = run_primer(here, train + " --val-fraction 0");
   CHECK(kept.out.find("note   the label 'Label' has 1 line, too few to tell others by; if the text begins") !=
         std::string::npos);
@@ -97,7 +102,8 @@ TEST_CASE("a labelled text is told apart, label by label, and lines are answered
   CHECK(turned.out.find("commonest   80.00 % of the lines are \"glad\"") != std::string::npos);
   CHECK(turned.out.find("   66.67 %  50.00 %  57.14 %        4  \"glad\"\n") != std::string::npos);
   CHECK(turned.out.find("    0.00 %   0.00 %   0.00 %        1  \"sad\"\n") != std::string::npos);
-  CHECK(turned.out.find("mistakes    2 lines of \"glad\" called \"sad\"\n            1 line of \"sad\" called \"glad\"\n") !=
+  CHECK(turned.out.find(
+            "mistakes    2 lines of \"glad\" called \"sad\"\n            1 line of \"sad\" called \"glad\"\n") !=
         std::string::npos);
 
   here.write("lines.txt", "good day 12\n\nbad day 3\n");

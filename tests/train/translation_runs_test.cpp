@@ -255,35 +255,44 @@ TEST_CASE("a translator begins with another's weights, and is trained from paral
 TEST_CASE("sources with a vocabulary of their own: learned from their side, kept with the run, and read with") {
   const FreshDirectory here;
   std::string pairs = reversals(900);
-  for (std::size_t i = 0; i < pairs.size(); i = pairs.find('\n', i) + 1)  // sources are written large
+  for (std::size_t i = 0; i < pairs.size(); i = pairs.find('\n', i) + 1) {  // sources are written large, behind a #
     for (std::size_t at = i; pairs[at] != '\t'; ++at) pairs[at] = static_cast<char>(pairs[at] - 'a' + 'A');
+    pairs.insert(i, "#");
+  }
   here.write("pairs.tsv", pairs);
   const Outcome planned =
       run_primer(here, "train pairs.tsv --dry-run --source-tokenizer char --tokenizer bpe:260 --objective translate");
-  CHECK(planned.out.find("sources of char tokens, vocabulary 7, targets of bpe:260 tokens, vocabulary 262:") !=
+  CHECK(planned.out.find("sources of char tokens, vocabulary 8, targets of bpe:260 tokens, vocabulary 262:") !=
         std::string::npos);
   REQUIRE(run_primer(here, "train pairs.tsv -o run --source-tokenizer char" + trained).code == 0);
   const Json info = Json::parse(run_primer(here, "info run --json").out);
   CHECK(info["config"]["tokenizer"] == "char");  // as that of the sources
   CHECK(info["vocabulary"] == 7);
-  CHECK(info["source_vocabulary"] == 7);
+  CHECK(info["source_vocabulary"] == 8);
   CHECK(Json::parse(file_bytes(here / "run/source_tokenizer.json"))["model"]["vocab"].contains("A"));
   CHECK(Json::parse(file_bytes(here / "run/tokenizer.json"))["model"]["vocab"].contains("a"));
 
-  CHECK(run_primer(here, "translate run", "printf 'ABC\nDEED\n' |").out == "cba\ndeed\n");
-  CHECK(run_primer(here, "translate run --alignment", "printf 'ABC\n' |").out == "0-0\tcba\n");
+  CHECK(run_primer(here, "translate run", "printf '#ABC\n#DEED\n' |").out == "cba\ndeed\n");
+  const Marks marks = marks_of(*load_run(here / "run")->tokenizer);
+  CHECK(marks.begin == 5);
+  CHECK(marks.end == 6);
+  CHECK(marks.source_end == 7);
+  CHECK(run_primer(here, "translate run --alignment", "printf '#ABC\n' |").out == "0-0\tcba\n");
   const Outcome small = run_primer(here, "translate run", "printf 'abc\n' |");
   CHECK(small.code == 3);
   CHECK(small.err.find("standard input: line 1: the symbol \"a\"") != std::string::npos);
   CHECK(Json::parse(run_primer(here, "eval run --json").out).at("exact_match") >= 0.95);
-  CHECK(run_primer(here, "attention run ABC cba -o page.html").code == 0);
-  check_refusal(here, "attention run ABC CBA -o page.html", 3, "the target: the symbol \"C\"");
+  CHECK(run_primer(here, "attention run '#ABC' cba -o page.html").code == 0);
+  check_refusal(here, "attention run '#ABC' CBA -o page.html", 3, "the target: the symbol \"C\"");
   check_refusal(here, "attention run abc cba -o page.html", 3, "the source: the symbol \"a\"");
 
   REQUIRE(run_primer(here, "train pairs.tsv -o next --init-from run --steps 3 -q").code == 0);
   CHECK(file_bytes(here / "next/source_tokenizer.json") == file_bytes(here / "run/source_tokenizer.json"));
-  REQUIRE(run_primer(here, "train pairs.tsv -o files --source-tokenizer run/source_tokenizer.json "
-                           "--tokenizer run/tokenizer.json" + trained).code == 0);
+  REQUIRE(run_primer(here,
+                     "train pairs.tsv -o files --source-tokenizer run/source_tokenizer.json "
+                     "--tokenizer run/tokenizer.json" +
+                         trained)
+              .code == 0);
   CHECK(file_bytes(here / "files/metrics.jsonl") == file_bytes(here / "run/metrics.jsonl"));
 
   check_refusal(here, "train pairs.tsv -o no --init-from run --source-tokenizer byte --steps 3 -q", 2,
@@ -301,11 +310,13 @@ TEST_CASE("sources with a vocabulary of their own: learned from their side, kept
 TEST_CASE("a translator answers what has come through a pipe, and does not wait for its end") {
   const FreshDirectory here;
   here.write("pairs.tsv", reversals(40));
-  REQUIRE(run_primer(here, "train pairs.tsv -o run --objective translate --layers 1 --channels 8 --heads 2 --steps 2 -q")
-              .code == 0);
+  REQUIRE(
+      run_primer(here, "train pairs.tsv -o run --objective translate --layers 1 --channels 8 --heads 2 --steps 2 -q")
+          .code == 0);
   // The second line is written when the answer to the first one is there.
   const std::string wait = "for i in $(seq 600); do [ -s out ] && break; sleep 0.1; done";
-  const Outcome told = run_primer(here, "translate run >out; cat out", "(echo ab; " + wait + "; cp out first; echo ba) |");
+  const Outcome told =
+      run_primer(here, "translate run >out; cat out", "(echo ab; " + wait + "; cp out first; echo ba) |");
   CHECK(std::ranges::count(told.out, '\n') == 2);
   CHECK(std::ranges::count(file_bytes(here / "first"), '\n') == 1);
   check_refusal(here, "translate run </dev/null", 3, "standard input: the text is empty");

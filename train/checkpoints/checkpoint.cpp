@@ -172,9 +172,7 @@ Checkpoint open_checkpoint(const CheckpointStore& store, CheckpointId id) {
     checkpoint.model = std::make_shared<data::SafetensorsFile>(path(model_name));
     checkpoint.moments = std::make_shared<data::SafetensorsFile>(path(optimizer_name));
     checkpoint.labels = labels_of(checkpoint.config, *checkpoint.model);
-    model_config(checkpoint.config, *checkpoint.tokenizer,
-                 static_cast<long>(checkpoint.labels.size()))
-        .check();
+    model_config(checkpoint.config, *checkpoint.tokenizer, static_cast<long>(checkpoint.labels.size())).check();
     require_specials(*checkpoint.config.objective, *checkpoint.tokenizer);
     if (checkpoint.config.context < checkpoint.config.objective->room(checkpoint.config).fewest_places) {
       throw Error(Fault::checkpoint, data::printable(config) + ": a context of " +

@@ -35,9 +35,8 @@ std::unique_ptr<LoadedRun> load_run(const std::string& directory, Choice choice)
       choose_checkpoint(CheckpointStore(loaded->paths.checkpoints()), choice, loaded->warnings);
   try {
     const auto labels = static_cast<long>(loaded->labels.size());
-    loaded->network = std::make_unique<nn::Model<float>>(
-        make_model<float>(loaded->parameters, *loaded->config.objective,
-                          model_config(loaded->config, *loaded->tokenizer, labels)));
+    loaded->network = std::make_unique<nn::Model<float>>(make_model<float>(
+        loaded->parameters, *loaded->config.objective, model_config(loaded->config, *loaded->tokenizer, labels)));
   } catch (const Error& error) {
     throw Error(error.fault() == Fault::usage ? Fault::checkpoint : error.fault(),
                 data::printable(loaded->path) + ": " + error.what());

@@ -76,8 +76,7 @@ void prepare_run(const RunPaths& run, Plan& plan, const data::Sources& sources, 
   data::remove_all(run.spool());
   const data::Tokenizer& tokenizer = *plan.tokenizer;
   data::write_file_atomically(run.tokenizer(), tokenizer.json());
-  if (tokenizer.has_own_sources())
-    data::write_file_atomically(run.source_tokenizer(), tokenizer.of_sources().json());
+  if (tokenizer.has_own_sources()) data::write_file_atomically(run.source_tokenizer(), tokenizer.of_sources().json());
   const data::TokenFile tokens(run.tokens());
   if (plan.validates()) TextTask{plan.config, *plan.tokenizer}.examples(tokens.validation());  // refused now or never
   if (plan.timed) measure(plan, tokens);

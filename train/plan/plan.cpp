@@ -6,6 +6,8 @@
 #include "autograd/error.h"
 #include "data/bytes/utf8.h"
 #include "data/examples/encoded_text.h"
+#include "data/text/labels.h"
+#include "data/text/sides.h"
 #include "train/plan/defaults.h"
 #include "train/plan/memory.h"
 #include "train/tasks/numbers.h"

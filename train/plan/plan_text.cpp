@@ -76,8 +76,8 @@ std::string plan_text(const Plan& plan) {
   const Config& c = plan.config;
   const auto text = [](auto value) { return std::to_string(value); };
   std::string out = "text   " + short_number(static_cast<double>(plan.text_bytes)) + "B" +
-                    (c.field.empty() ? "" : " of " + c.field) + ", " + vocabulary_text(plan) + ": " + text(plan.train_tokens) + " to train, " +
-                    text(plan.validation_tokens) + " to validate" +
+                    (c.field.empty() ? "" : " of " + c.field) + ", " + vocabulary_text(plan) + ": " +
+                    text(plan.train_tokens) + " to train, " + text(plan.validation_tokens) + " to validate" +
                     (c.validation.empty() ? "\n" : ", of " + validation_text(c) + "\n");
   if (!plan.labels.empty()) {
     out += "labels " + text(plan.labels.size()) + " on " + text(plan.lines) + " lines:";

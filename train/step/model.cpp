@@ -21,7 +21,8 @@ autograd::Tensor<T> loss_of(const nn::Model<T>& model, autograd::Tape<T>& tape, 
                             const LossScales& scales, nn::Scores& scores) {
   const bool predicts = model.token || model.masked;
   const std::span<const int> targets = predicts ? part.targets : std::span<const int>{};
-  return model.loss(tape, part.sequences, {targets, scales.token, part.labels, scales.label, scales.smoothing, scales.label_weights},
+  return model.loss(tape, part.sequences,
+                    {targets, scales.token, part.labels, scales.label, scales.smoothing, scales.label_weights},
                     &scores);
 }
 

@@ -39,7 +39,7 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
   TEXT(tokenizer, "char", "char|byte|bpe:SIZE|PATH", FITS, "Task",                                                     \
        "a token is a Unicode character, a byte, one of SIZE pieces learned from the text, or as a file says")          \
   TEXT(source_tokenizer, "shared", "shared|char|byte|bpe:SIZE|PATH", FIXED, "Task",                                    \
-       "translate: a vocabulary of their own for the sources, made as --tokenizer says; shared: both sides have one")   \
+       "translate: a vocabulary of their own for the sources, made as --tokenizer says; shared: both sides have one")  \
   NUMBER(val_fraction, 0.1, 0, 0.9, FITS, "Task",                                                                      \
          "kept for validation: the last part of each file; of lines that are examples, drawn")                         \
   LIST(validation, FIXED, "Task", "texts to validate on, instead of a part of TEXT; give TEXT first")                  \
@@ -50,10 +50,10 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
   INTEGER(decoder_layers, 0, 0, 1000, FIXED, "Model",                                                                  \
           "translate: layers of the decoder, beside --layers of the encoder; 0: as many")                              \
   WORD(align, nn::Align::additive, FIXED, "Alignment",                                                                 \
-       "how a recurrent decoder weighs the places of its source; none: it begins with the encoder's last state alone")                 \
+       "how a recurrent decoder weighs the places of its source; none: it begins with the encoder's last state alone") \
   INTEGER(align_window, 10, 1, 1048576, FIXED, "Alignment", "places on either side that --align local looks at")       \
   SWITCH(input_feeding, false, FIXED, "Alignment",                                                                     \
-         "a decoder's step reads what the last one made of state and source; not with additive or none")              \
+         "a decoder's step reads what the last one made of state and source; not with additive or none")               \
   INTEGER(heads, 4, 1, 4096, FITS, "Transformer", "attention heads of a block; they divide the channels")              \
   INTEGER(kv_heads, 0, 0, 4096, FIXED, "Transformer",                                                                  \
           "heads of keys and values, which several heads share; 0: as many")                                           \
@@ -94,8 +94,7 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
   NUMBER(eps, 1e-8, 1e-30, 1, FIXED, "Optimizer", "added to the root of the second moment")                            \
   NUMBER(weight_decay, 0.1, 0, 100, FITS, "Optimizer", "of matrices and embeddings; 0.1 for adamw, else 0")            \
   NUMBER(clip, 1, 0, 1e9, FIXED, "Optimizer", "longest gradient, as a global norm; 0: no limit")                       \
-  SWITCH(balance, false, FIXED, "Task",                                                                                \
-         "classify: all labels weigh alike in the loss, however many lines each has")                                  \
+  SWITCH(balance, false, FIXED, "Task", "classify: all labels weigh alike in the loss, however many lines each has")   \
   SWITCH(freeze, false, FIXED, "Optimizer", "classify: train the new head only, on a body that stays as it is")        \
   INTEGER(batch, 16, 1, 1048576, FITS, "Run", "sequences processed at once")                                           \
   INTEGER(accumulate, 1, 1, 1048576, FIXED, "Run", "batches whose gradients make one step")                            \
