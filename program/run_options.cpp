@@ -70,9 +70,9 @@ TokensOfTexts::TokensOfTexts(const train::LoadedRun& run, const std::vector<std:
   file_.emplace(path);
 }
 
-void each_line_of_text(const std::string& text,
+static void read_lines(const std::string& text,
                        const std::function<void(std::string_view, const data::LineCutter&)>& line,
-                       const std::function<void()>& pause) {
+                       const std::function<bool()>& give) {
   if (text != "-") {
     for (const data::Source& source : data::collect_sources({text}).files) data::each_line(source, line);
     return;
@@ -85,11 +85,24 @@ void each_line_of_text(const std::string& text,
   while (const std::size_t got = data::read_standard_input(block.data(), block.size())) {
     is_empty = false;
     data::naming(standard, [&] { cutter.feed({block.data(), got}, see); });
-    pause();
+    if (!give()) return;
   }
   data::naming(standard, [&] { cutter.finish(see); });
-  if (is_empty)
+  if (is_empty) {
     throw autograd::Error(autograd::Fault::input, "standard input: the text is empty; give one with something in it");
+  }
+}
+
+void each_line_of_text(const std::string& text,
+                       const std::function<void(std::string_view, const data::LineCutter&)>& line,
+                       const std::function<bool()>& give) {
+  try {
+    read_lines(text, line, give);
+  } catch (const autograd::Error& error) {
+    if (error.fault() == autograd::Fault::input) give();  // what came before is not lost
+    throw;
+  }
+  give();
 }
 
 void each_line_of(const std::string& text, const train::Reader& reader,
@@ -99,28 +112,28 @@ void each_line_of(const std::string& text, const train::Reader& reader,
   bool is_read = true;
   long cut = 0;
   const auto give = [&] {
-    const LinesRead some = std::exchange(waiting, {});
-    is_read = is_read && (some.lines.empty() || take(some));
+    LinesRead some = std::exchange(waiting, {});
+    is_read = is_read && (some.lines.empty() || take(std::move(some)));
+    return is_read;
   };
   const auto see = [&](std::string_view line, const data::LineCutter& cutter) {
     if (!is_read) return;
-    try {
-      const std::string_view read = text_of(line);
-      if (!data::is_blank(read)) {
-        bool is_cut = false;
+    const std::string_view read = text_of(line);
+    if (!data::is_blank(read)) {
+      bool is_cut = false;
+      try {
         waiting.ids.push_back(reader.ids(read, false, &is_cut));
-        waiting.places.push_back(waiting.lines.size());
-        cut += is_cut;
+      } catch (const autograd::Error& error) {
+        if (error.fault() != autograd::Fault::input) throw;
+        cutter.refuse(error.what());
       }
-    } catch (const autograd::Error& error) {  // what came before is not lost
-      give();
-      cutter.refuse(error.what());
+      waiting.places.push_back(waiting.lines.size());
+      cut += is_cut;
     }
     waiting.lines.emplace_back(line);
     if (waiting.lines.size() == 1024) give();
   };
   each_line_of_text(text, see, give);
-  give();
   if (cut > 0) warn({cut_lines_note(cut)});
 }
 

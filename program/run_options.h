@@ -63,12 +63,13 @@ class TokensOfTexts {
   std::optional<data::TokenFile> file_;
 };
 
-/// Calls line(text, cutter) for every line of a file, of the files of a folder or, "-", of standard input as it comes;
-/// and pause() behind all that has come at once, before more is waited for. What is wrong with a line names file and
-/// line; what collect_sources() throws.
+/// Calls line(text, cutter) for every line of a file, of the files of a folder or, "-", of standard input as it comes.
+/// Behind all that has come at once, before more is waited for, at the end, and before an error is thrown, calls
+/// give(), which tells whether anybody still reads the answers: if not, no more is read of standard input. What is
+/// wrong with a line names file and line; what collect_sources() throws.
 void each_line_of_text(const std::string& text,
                        const std::function<void(std::string_view, const data::LineCutter&)>& line,
-                       const std::function<void()>& pause);
+                       const std::function<bool()>& give);
 
 /// Lines that get answers: the tokens of those that are not blank, their places among all, and all.
 struct LinesRead {

@@ -67,7 +67,9 @@ void PairSide::read(const TokenSequence& tokens, const Example& run, std::span<i
   tokens.read(run.begin, ids.size(), ids.data());
   for (int& id : ids) {
     id -= offset;
-    if (id < 0 || id >= count) throw Error(Fault::checkpoint, "a file of tokens has one of the other side in a line");
+    if (id < 0 || id >= count)
+      throw Error(Fault::checkpoint,
+                  "the run's tokens: in a line a source has a token of the targets, or a target one of the sources");
   }
 }
 

@@ -53,8 +53,10 @@ class LabelledLines final : public LineEncoder {
  public:
   LabelledLines(const TextReading& reading, const JsonFields& fields)
       : tokenizer_(*reading.tokenizer), fields_(fields) {
-    int number = 0;  // models of earlier versions may have blanks around their labels
-    for (const std::string& label : *reading.labels) numbers_.emplace(without_blanks(label), number++);
+    // Models of earlier versions may have blanks around their labels, and a label with and without them.
+    int number = 0, other = 0;
+    for (const std::string& label : *reading.labels) numbers_.emplace(label, number++);
+    for (const std::string& label : *reading.labels) numbers_.emplace(without_blanks(label), other++);
   }
 
  private:
@@ -65,7 +67,8 @@ class LabelledLines final : public LineEncoder {
       return;
     }
     const std::string &label = parts[0], &text = parts[1];
-    const auto at = numbers_.find(label);
+    auto at = numbers_.find(label);
+    if (at == numbers_.end()) at = numbers_.find(without_blanks(label));
     if (at == numbers_.end()) lines_.refuse("'" + printable(label) + "' is none of the model's labels");
     try {
       for (const int id : tokenizer_.encode(text)) out.tokens.push_back(id);

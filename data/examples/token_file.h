@@ -24,7 +24,7 @@ struct TokenFileFacts {
   std::uint64_t train_bytes = 0, validation_bytes = 0;  // of text that the tokens stand for
   std::array<std::uint32_t, 2> checksums{};  // CRC32C of the tokens and of the index; in version 1 of each part
   std::uint32_t text_checksum = 0;           // CRC32C of the text
-  std::uint32_t tokenizer_checksum = 0;      // CRC32C of the tokenizer's json()
+  std::uint32_t tokenizer_checksum = 0;      // Tokenizer::checksum()
 };
 
 /// A token file open for reading. Reads by pread, so a file cut short under us is an error and not a signal.

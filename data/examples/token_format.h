@@ -16,7 +16,8 @@ namespace primer::data {
 
 static_assert(std::endian::native == std::endian::little, "token files are little-endian");
 
-/// The file's first 128 bytes.
+/// The file's first 128 bytes. Behind them stand the tokens and the index. Where the sources of pairs have a vocabulary
+/// of their own, its ids stand behind those of the targets: see Tokenizer::tokens_of_both().
 struct TokenHeader {
   char magic[8] = {'P', 'R', 'I', 'M', 'E', 'R', 'T', 'K'};
   std::uint32_t version = 2;

@@ -61,7 +61,7 @@ std::vector<std::string> parts_of(std::string_view line, const JsonFields& field
   if (!fields.names.empty()) autograd::refuse("parts of a line", "two fields are needed", Fault::bug);
   const std::size_t tab = line.find('\t');
   if (tab == std::string_view::npos) {
-    lines.refuse((line.empty() ? "it is empty; expected " : "it has no tab; expected ") + std::string(expected));
+    lines.refuse("it has no tab; expected " + std::string(expected));
   }
   return {std::string(line.substr(0, tab)), std::string(line.substr(tab + 1))};
 }

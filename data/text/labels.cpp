@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::size_t most_labels = 10'000;
 
-/// Everything in it can be shown, but for U+200C and U+200D, which join letters in Persian, Hindi and others' words.
+}  // namespace
+
 bool can_be_shown(std::string_view label) {
   std::string shown;
   each_symbol(label, [&](Symbol s, int) {
@@ -19,8 +20,6 @@ bool can_be_shown(std::string_view label) {
   });
   return !shown.empty() && printable(shown) == shown;
 }
-
-}  // namespace
 
 std::string without_blanks(std::string_view label) {
   while (!label.empty() && is_space(label.back())) label.remove_suffix(1);
@@ -31,8 +30,7 @@ std::string without_blanks(std::string_view label) {
 std::vector<std::string> label_and_text(std::string_view line, const JsonFields& fields, const LineCutter& lines) {
   if (is_blank(line)) return {};
   std::vector<std::string> parts = parts_of(line, fields, "label<TAB>text", lines);
-  parts[0] = without_blanks(parts[0]);
-  if (parts[0].empty()) lines.refuse("it has no label");
+  if (is_blank(parts[0])) lines.refuse("it has no label");
   if (!can_be_shown(parts[0])) lines.refuse("its label cannot be shown as text");
   if (is_blank(parts[1])) lines.refuse("it has no text beside its label");
   return parts;
@@ -43,7 +41,7 @@ std::vector<std::string> survey_labels(const Sources& sources) {
   for (const Source& source : sources.files) {
     each_line(source, [&](std::string_view line, const LineCutter& lines) {
       std::vector<std::string> parts = label_and_text(line, sources.fields, lines);
-      if (!parts.empty()) labels.insert(std::move(parts[0]));
+      if (!parts.empty()) labels.insert(without_blanks(parts[0]));
       if (labels.size() > most_labels) lines.refuse("more than " + std::to_string(most_labels) + " labels");
     });
   }

@@ -1,10 +1,10 @@
 #include "data/text/parallel.h"
 
-#include <algorithm>
 #include <array>
 #include <deque>
 
 #include "data/text/lines.h"
+#include "data/text/sides.h"
 
 namespace primer::data {
 
@@ -63,8 +63,7 @@ Source join_parallel(const std::string& source, const std::string& target, const
                                     targets.name() + " " + std::to_string(targets.lines()) +
                                     "; of parallel files each line belongs to that of the other one");
     }
-    for (std::string* const side : {&line, &translation}) std::ranges::replace(*side, '\t', ' ');
-    file.append(line + '\t' + translation + '\n');
+    file.append(as_side(line) + '\t' + as_side(translation) + '\n');
   }
   if (file.appended() == 0) throw Error(Fault::input, sources.name() + ": the text is empty");
   file.commit();

@@ -1,10 +1,17 @@
 #include "data/text/sides.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "data/text/json_lines.h"
 
 namespace primer::data {
+
+std::string as_side(std::string text) {
+  std::ranges::replace_if(
+      text, [](char c) { return c == '\t' || c == '\n' || c == '\r'; }, ' ');
+  return text;
+}
 
 std::vector<std::string> sides_of(std::string_view line, const JsonFields& fields, const LineCutter& lines,
                                   bool* has_more) {
@@ -12,6 +19,7 @@ std::vector<std::string> sides_of(std::string_view line, const JsonFields& field
   std::vector<std::string> sides = parts_of(line, fields, "source<TAB>target", lines);
   const auto tab = fields.names.empty() ? sides[1].find('\t') : std::string::npos;
   if (tab != std::string::npos) sides[1].resize(tab);
+  for (std::string& side : sides) side = as_side(std::move(side));
   if (has_more) *has_more = tab != std::string::npos;
   return sides;
 }

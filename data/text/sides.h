@@ -13,8 +13,12 @@
 
 namespace primer::data {
 
+/// A side as it is read, and written: tabs and line ends in it are spaces.
+std::string as_side(std::string text);
+
 /// Source and target of a line: what stands before and behind its first tab, or its two fields where fields are named.
-/// None of a blank line. What stands behind a second tab is left out, and *has_more says so. As parts_of() otherwise.
+/// Each is as_side(). None of a blank line. What stands behind a second tab is left out, and *has_more says so. As
+/// parts_of() otherwise.
 std::vector<std::string> sides_of(std::string_view line, const JsonFields& fields, const LineCutter& lines,
                                   bool* has_more = nullptr);
 

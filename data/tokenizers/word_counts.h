@@ -48,6 +48,7 @@ WordCounts count_words(const Sources& sources, std::uint64_t most_bytes = std::u
 WordCounts count_words(std::string_view text);
 
 /// Those of the sources and of the targets of a text's pairs, each of which is a text of its own: see each_pair().
+/// Reads with one thread.
 std::array<WordCounts, 2> count_words_of_sides(const Sources& sources,
                                                std::uint64_t most_bytes = std::uint64_t{24} << 20);
 

@@ -1,10 +1,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
-#include <optional>
+#include <set>
 #include <span>
 #include <string_view>
 
+#include "data/text/labels.h"
 #include "program/commands.h"
 #include "program/number_option.h"
 #include "program/output.h"
@@ -41,23 +42,24 @@ std::vector<Label> best_of(std::span<const double> p, long top) {
   return labels;
 }
 
-/// What stands behind a label of the model and a tab: a text that is labelled already.
+/// Lines that begin with a label of the model and a tab are labelled already: what stands behind it is read.
 class LabelledText {
  public:
-  explicit LabelledText(const std::vector<std::string>& labels) : labels_(labels) {}
-
-  /// The text of a line. The first line with a text tells whether labels are expected.
-  std::string_view text_of(std::string_view line) {
-    const std::size_t tab = line.find('\t');
-    const bool has_label = tab != line.npos && std::ranges::find(labels_, line.substr(0, tab)) != labels_.end();
-    if (!is_labelled_ && !data::is_blank(line)) is_labelled_ = has_label;
-    return has_label && is_labelled_.value_or(false) ? line.substr(tab + 1) : line;
+  explicit LabelledText(const std::vector<std::string>& labels) {
+    for (const std::string& label : labels) labels_.insert(data::without_blanks(label));
   }
-  /// Counts a line that was given this label.
+
+  std::string_view text_of(std::string_view line) const {
+    const std::size_t tab = line.find('\t');
+    const bool is_labelled = tab != line.npos && labels_.contains(data::without_blanks(line.substr(0, tab)));
+    return is_labelled ? line.substr(tab + 1) : line;
+  }
+  /// Counts a line that was given this label, where it has one.
   void count(std::string_view line, std::string_view given) {
-    if (text_of(line).size() == line.size()) return;
+    const std::size_t text = text_of(line).size();
+    if (text == line.size()) return;
     ++lines_;
-    right_ += line.starts_with(given) && line[given.size()] == '\t' ? 1 : 0;
+    right_ += data::without_blanks(line.substr(0, line.size() - text - 1)) == data::without_blanks(given) ? 1 : 0;
   }
   void report() const {
     if (lines_ == 0) return;
@@ -66,8 +68,7 @@ class LabelledText {
   }
 
  private:
-  const std::vector<std::string>& labels_;
-  std::optional<bool> is_labelled_;
+  std::set<std::string, std::less<>> labels_;
   long lines_ = 0, right_ = 0;
 };
 
@@ -141,7 +142,9 @@ void add_classify(CLI::App& root) {
           "a file, a folder or -; each line gets a label, a blank one stays; of label<TAB>text the text is read")
       ->required();
   add_integer(*command, "--top", options->top, 1, 10'000, "labels for each line, the most probable first");
-  command->add_flag("--json", options->json, "one JSON object: lines, each with label, probability and text");
+  command->add_flag(
+      "--json", options->json,
+      "one JSON object: lines, each with label, probability and text, and labels with --top; a blank one's is null");
   command->callback([options] { run_classify(*options); });
 }
 

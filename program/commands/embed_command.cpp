@@ -82,7 +82,8 @@ void add_embed(CLI::App& root) {
                                         "  primer embed runs/gaps sentences.txt > vectors.tsv\n"
                                         "  primer embed runs/gaps sentences.txt -o vectors.safetensors");
   options->add_to(*command);
-  command->add_option("TEXT", options->text, "a file, a folder or -; each line has a vector")->required();
+  command->add_option("TEXT", options->text, "a file, a folder or -; each line has a vector, that of a blank one is 0")
+      ->required();
   command
       ->add_option("-o", options->out,
                    "a .safetensors file (tensor embeddings), or one of lines; - is standard output "

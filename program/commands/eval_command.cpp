@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "autograd/error.h"
+#include "data/bytes/strict_json.h"
 #include "data/bytes/utf8.h"
 #include "data/examples/token_file.h"
 #include "program/commands.h"
@@ -54,7 +55,7 @@ std::vector<std::pair<std::uint64_t, std::pair<int, int>>> mistakes_of(const Lab
 }
 
 std::string labels_text(const LabelQuality& quality, const std::vector<std::string>& names) {
-  const auto quoted = [&](int label) { return "\"" + names[static_cast<std::size_t>(label)] + "\""; };
+  const auto quoted = [&](int label) { return data::json_quoted(names[static_cast<std::size_t>(label)]); };
   char text[128];
   std::string out;
   std::snprintf(text, sizeof text, "commonest   %.2f %% of the lines are ", 100 * quality.commonest_share());
@@ -198,9 +199,12 @@ void run_eval(const EvalOptions& options) {
   }
   const std::string unit(run->config.objective->unit());
   char text[256];
-  std::snprintf(text, sizeof text, "loss        %.4f nats per %s\nperplexity  %.3f\n", loss, unit.c_str(),
-                std::exp(loss));
+  std::snprintf(text, sizeof text, "loss        %.4f nats per %s\n", loss, unit.c_str());
   std::string out = text;
+  if (!run->config.objective->has_labels()) {
+    std::snprintf(text, sizeof text, "perplexity  %.3f\n", std::exp(loss));
+    out += text;
+  }
   if (std::isfinite(result.bits_per_byte)) {
     std::snprintf(text, sizeof text, "per byte    %.4f bits\n", result.bits_per_byte);
     out += text;

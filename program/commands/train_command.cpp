@@ -1,3 +1,4 @@
+#include <cstdio>
 #include <memory>
 #include <optional>
 
@@ -34,12 +35,12 @@ struct TrainOptions {
   bool resume = false, force = false, quiet = false, dry_run = false, json = false;
 };
 
-void report_text(const data::Sources& sources, const data::TextFacts& facts) {
+void report_text(const data::Sources& sources, const data::TextFacts& facts, bool is_stream) {
   if (sources.files.size() + sources.skipped.size() > 1) say("files  " + sources.summary() + "\n");
   std::string found;
   if (facts.stray_bytes > 0) found += ", " + std::to_string(facts.stray_bytes) + " bytes that are not UTF-8";
-  if (facts.byte_order_mark) found += ", a byte order mark";
-  if (facts.carriage_returns) found += ", CR LF line ends";
+  if (facts.byte_order_mark && is_stream) found += ", a byte order mark";
+  if (facts.carriage_returns && is_stream) found += ", CR LF line ends";
   if (!found.empty()) say("note   the text has " + found.substr(2) + "; they are kept as they are\n");
   if (facts.control_bytes * 10 > facts.bytes * 3) say("note   much of this is not text: is it the right file?\n");
 }
@@ -169,19 +170,24 @@ void begin(const TrainOptions& options) {
     say_learning(target_tokenizer(recipe.wishes), sources, apart ? " of targets" : "");
   });
   const Plan& plan = planned.plan;
+  const bool is_stream =
+      plan.config.field.empty() && plan.config.objective->form(plan.config) == data::TextForm::stream;
+  if (!options.quiet) report_text(planned.sources, planned.facts, is_stream);
   if (options.dry_run) {
     put(options.json ? plan_json(plan) + "\n" : plan_text(plan));
     return;
   }
   if (!options.quiet) {
-    report_text(planned.sources, planned.facts);
     say(plan_text(plan));
     report_machine(plan.config);
   }
   const bool was_timed = plan.timed;
   prepare(planned, new_run);
   if (was_timed && !options.quiet) {
-    say("speed  " + std::to_string(plan.config.steps) + " steps fit into the time\n");
+    char epochs[64];
+    std::snprintf(epochs, sizeof epochs, ", %.3g epochs",
+                  static_cast<double>(plan.config.steps) / plan.steps_per_epoch);
+    say("speed  " + std::to_string(plan.config.steps) + " steps fit into the time" + epochs + "\n");
   }
   Signals signals;
   std::string moved_to;

@@ -41,13 +41,13 @@ class Lines {
     if (options.alignment) translator_.expect_alignment();
   }
 
-  /// A symbol outside the vocabulary: Fault::input, once the lines before are written.
+  /// A symbol outside the vocabulary: Fault::input.
   void take(std::string_view line, const data::LineCutter& cutter) {
     bool is_cut = false;
     try {
       waiting_.push_back(translator_.read(std::string(line), &is_cut));
     } catch (const autograd::Error& error) {
-      give();
+      if (error.fault() != autograd::Fault::input) throw;
       cutter.refuse(error.what());
     }
     if (options_.alignment) lines_.emplace_back(line);
@@ -115,8 +115,10 @@ void run_translate(const TranslateOptions& options) {
   const auto take = [&](std::string_view line, const data::LineCutter& cutter) {
     if (lines.is_read()) lines.take(line, cutter);
   };
-  each_line_of_text(options.text, take, [&] { lines.give(); });
-  lines.give();
+  each_line_of_text(options.text, take, [&] {
+    lines.give();
+    return lines.is_read();
+  });
   lines.warn_of_cuts();
 }
 

@@ -83,6 +83,10 @@ TEST_CASE("a labelled line is an example, and its label is no token") {
     // A byte order mark, blanks around a label and empty lines are none of either.
     CHECK(shown(reading, "\uFEFFgood\tfine\n\n \r\n bad \ta\n\n", block) == "#<1>fine|#<0>a|");
   }
+  // A model of an earlier version may have labels that differ by blanks alone.
+  const std::vector<std::string> older{" bad", "bad", "good "};
+  CHECK(shown({*tokenizer, TextForm::labelled_lines, &older}, "bad\tx\n bad\ty\ngood\tz\n  bad\tw\n") ==
+        "#<1>x|#<0>y|#<2>z|#<1>w|");
   const std::pair<std::string, std::string> wrong[] = {
       {"good\tx\nno tab\n", "line 2: it has no tab"}, {" \tx\n", "line 1: it has no label"},
       {"\tx\n", "line 1: it has no label"},           {"good\t\n", "line 1: it has no text"},

@@ -135,7 +135,7 @@ TEST_CASE("sides with a tokenizer each: a file's ids tell them apart, and each i
 
   EvaluationBatches other(
       std::make_unique<TranslatedLines>(file.train(), 8, *make_pair_tokenizer(sources, letters("wxyzuv"))));
-  CHECK(contains(refused(Fault::checkpoint, [&] { other.next(2, batch); }), "one of the other side"));
+  CHECK(contains(refused(Fault::checkpoint, [&] { other.next(2, batch); }), "a source has a token of the targets"));
   const auto encode = [&](const char* line) {
     EncodedBlock out;
     TextReading(*both, TextForm::translated_lines).encoder()->feed(line, out);
@@ -169,6 +169,12 @@ TEST_CASE("what the sides of a text hold is found without what parts them, howev
     CHECK(all(words[0]) == "go1| on1|no1|");
     CHECK(all(words[1]) == "geh1|nein1| zu1|");
   }
+  const std::string breaks =
+      "{\"s\": \"a\\tb\", \"t\": \"c\\r\\nd\"}\n";  // are spaces in a side, as in what is translated
+  Sources spelt = collect_sources({folder.put("breaks", breaks)});
+  spelt.fields.names = {"s", "t"};
+  CHECK(alphabets_of_sides(spelt)[0] == std::vector<Symbol>{' ', 'a', 'b'});
+  CHECK(alphabets_of_sides(spelt)[1] == std::vector<Symbol>{' ', 'c', 'd'});
   const Sources none = collect_sources({folder.put("none", "a\t\n\tb\n")});
   CHECK(contains(refused(Fault::input, [&] { alphabets_of_sides(none); }), "no line has two sides"));
 }

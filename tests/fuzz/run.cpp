@@ -67,10 +67,7 @@ class ForgedRun {
     for (const char* const name : {"model.safetensors", "optimizer.safetensors"}) mend_tensors(files_[name]);
     std::string& tokens = files_["tokens"];
     std::string& state = files_["state.cereal"];
-    if (tokenizer_) {
-      const auto vocabulary = static_cast<std::uint64_t>(tokenizer_->vocabulary_size());
-      mend_tokens(tokens, vocabulary, labels_, tokenizer_->json());
-    }
+    if (tokenizer_) mend_tokens(tokens, *tokenizer_, labels_);
     mend_state(state, tokens);
     for (const char* const name : {"config.json", "tokenizer.json", "tokens", "metrics.jsonl"}) {
       put(scratch.path + "/" + name, files_[name]);
@@ -89,7 +86,11 @@ class ForgedRun {
       train::read_json(config_, files_["config.json"], "c", train::ChosenBy::file);
       is_configured_ = true;
     });
-    accepts({Fault::input}, [&] { tokenizer_ = data::parse_tokenizer(files_["tokenizer.json"], "t"); });
+    accepts({Fault::input}, [&] {
+      tokenizer_ = data::parse_tokenizer(files_["tokenizer.json"], "t");
+      if (const std::string& sources = files_["source_tokenizer.json"]; !sources.empty())
+        tokenizer_ = data::make_pair_tokenizer(data::parse_tokenizer(sources, "s"), tokenizer_);
+    });
     labels_ = config_.objective->has_labels() ? 2 : 0;
   }
 
@@ -121,7 +122,8 @@ class ForgedRun {
     using File = train::CheckpointStore::File;
     std::vector<File> all{{"model.safetensors", write_tensors("model.safetensors", values)},
                           {"optimizer.safetensors", write_tensors("optimizer.safetensors", moments)}};
-    for (const char* const name : {"state.cereal", "config.json", "tokenizer.json"}) {
+    for (const char* const name : {"state.cereal", "config.json", "tokenizer.json", "source_tokenizer.json"}) {
+      if (files_[name].empty() && name == std::string("source_tokenizer.json")) continue;
       all.push_back({name, [this, name](data::OutputFile& file) { file.append(files_[name]); }});
     }
     train::CheckpointStore(paths.checkpoints()).save(id, all);

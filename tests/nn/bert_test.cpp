@@ -237,6 +237,11 @@ TEST_CASE("a label's weight multiplies the loss of its sequences, and their part
   for (std::size_t i = 0; i < whole.size(); ++i)
     CHECK(std::abs(whole[i] - part[i] - rest[i]) <= 1e-12 * (1 + std::abs(whole[i])));
   CHECK(std::abs(whole[0] - plain[0]) > 0.01);
+  const double only_first[] = {1, 0, 0}, only_last[] = {0, 0, 1};  // of one sequence, and of the two others
+  const double of_one = run(labels, only_first, 0.25).first[0], of_two = run(labels, only_last, 0.25).first[0];
+  CHECK(of_one > 0);
+  CHECK(of_two > 0);
+  CHECK(std::abs(of_one + of_two - plain[0]) < 1e-12);
   const double few[] = {1, 1};
   CHECK_THROWS_AS(run(labels, few, 1), Error);
 }

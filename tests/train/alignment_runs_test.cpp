@@ -65,8 +65,9 @@ struct Watcher : autograd::Observer<float> {
 
 /// These of a source that is read and a target that follows, each with its mark.
 std::vector<std::vector<float>> watched(const LoadedRun& run, const std::string& source, const std::string& target) {
-  std::vector<int> read = run.tokenizer->encode(source), written = run.tokenizer->encode(target);
-  read.push_back(run.tokenizer->special("[EOS]"));
+  const data::Tokenizer& sources = run.tokenizer->of_sources();
+  std::vector<int> read = sources.encode(source), written = run.tokenizer->encode(target);
+  read.push_back(sources.special("[EOS]"));
   written.insert(written.begin(), run.tokenizer->special("[BOS]"));
   Watcher watcher;
   autograd::Tape<float> tape;
@@ -199,6 +200,9 @@ TEST_CASE("the page of a translator shows every head's weights between source an
   check_page(own.out, *run, "cc f ee", translation);
   CHECK(own.out.find("and its translation of ") != std::string::npos);
   CHECK(run_primer(here, "attention run 'cc\tf' -o -").out == run_primer(here, "attention run 'cc f' -o -").out);
+
+  train_run(here, " --force --source-tokenizer byte --tokenizer char --steps 100");  // each side with its own marks
+  check_page(run_primer(here, "attention run 'aa b d' 'DD B' -o -").out, *load_run(here / "run"), "aa b d", "DD B");
 }
 
 TEST_CASE("a recurrent translator shows its one alignment, and one without has none to show") {

@@ -100,7 +100,7 @@ TEST_CASE("a BERT is given [CLS] and [SEP] around the text, and [MASK] in it is 
     for (std::size_t to = from + 1; to < 8; ++to) later += page.heads[0][from * 8 + to];
   }
   CHECK(later > 0.5);
-  check_refusal(here, "attention run " + std::string(23, 'a'), 3,
+  check_refusal(here, "attention run --checkpoint last " + std::string(23, 'a'), 3,
                 "the text has 23 tokens, and with a context of 24 this model takes 22 at most");
 }
 

@@ -63,7 +63,7 @@ void forge_tokenizers(ForgedRun& forged, std::size_t most_values, std::size_t ev
     if (!is_taken(Fault::input, [&] { tokenizer = primer::data::parse_tokenizer(bytes, "tokenizer"); })) return;
     forged.restore();
     std::string tokens = forged.before.at("tokens"), state = forged.state;
-    mend_tokens(tokens, static_cast<std::uint64_t>(tokenizer->vocabulary_size()), labels, tokenizer->json());
+    mend_tokens(tokens, *tokenizer, labels);
     mend_state(state, tokens);
     put(forged.checkpoint + "/tokenizer.json", bytes);
     put(forged.run.paths.tokenizer(), bytes);

@@ -5,6 +5,7 @@
 
 #include "tests/train/process.h"
 #include "tests/train/small_run.h"
+#include "train/step/model.h"
 #include "train/use/label_quality.h"
 #include "train/use/reader.h"
 
@@ -64,6 +65,14 @@ TEST_CASE("precision, recall, F1 and confusion of labels, against values worked 
   CHECK(LabelQuality(2, {}, {}).macro_f1() == 0);
 }
 
+TEST_CASE("balanced weights are 1 in the mean over examples") {
+  std::vector<primer::data::Example> examples;
+  for (int i = 0; i < 100; ++i) examples.push_back({static_cast<std::uint64_t>(i), 1, i < 90 ? 0 : 2, 0});
+  const primer::data::TokenVector tokens(std::vector<int>(100), examples);
+  CHECK(balanced_weights(tokens, 3) == std::vector<double>{100.0 / 180, 0, 100.0 / 20});
+  CHECK(balanced_weights(tokens, 0).empty());
+}
+
 TEST_CASE("balanced labels weigh alike: what nothing tells apart is given to each by half") {
   CHECK(std::abs(share_of_seldom(90, 10, "false") - 0.1) < 0.05);
   CHECK(std::abs(share_of_seldom(90, 10, "true") - 0.5) < 0.1);
@@ -74,7 +83,7 @@ TEST_CASE("labels are counted in the plan; blank lines, a header and a label wit
   here.write("moods.tsv", "\uFEFF" + moods(40) + "\n sad \tbad \n\n");
   const Outcome plan = run_primer(here, "train moods.tsv --objective classify --dry-run");
   CHECK(plan.out.find("labels 2 on 41 lines: \"glad\" 30, \"sad\" 11\n") != std::string::npos);
-  CHECK(plan.out.find("note   2 lines are empty, and left out") != std::string::npos);
+  CHECK(plan.out.find("note   2 lines are blank, and left out") != std::string::npos);
   here.write("header.tsv", "Label\ttext\n" + moods(40));
   const std::string train = "train header.tsv --objective classify --dry-run";
   check_refusal(here, train, 3,
@@ -122,7 +131,17 @@ TEST_CASE("a labelled text is told apart, label by label, and lines are answered
   CHECK(labelled.out.starts_with("sad\t"));
   CHECK(labelled.out.find("\tglad\tbad day 1\n") != std::string::npos);
   CHECK(labelled.err.find("5 lines have a label already, 2 of them the one that the model gives") != std::string::npos);
+  here.write("blanks.tsv", "heading\tof no label\n sad \tbad day 3\nglad\tgood day 5\n");
+  const Outcome blanks = run_primer(here, "classify run - ", "tail -n 2 blanks.tsv |");
+  CHECK(blanks.err.find("2 lines have a label already, 2 of them") != std::string::npos);
   check_refusal(here, "classify run lines.txt --top 0", 2, "--top 0: expected a whole number from 1");
+
+  // What came before a line that cannot be read is not lost, and a reader who leaves ends the command.
+  const Outcome broken =
+      run_primer(here, "classify run -", "(echo good day 1; head -c 1100000 /dev/zero | tr '\\0' a) |");
+  CHECK(broken.code == 3);
+  CHECK(broken.out.starts_with("glad\t"));
+  CHECK(run_primer(here, "classify run - | head -n 1", "yes good day |").out.starts_with("glad\t"));
 
   const Outcome vectors = run_primer(here, "embed run lines.txt");
   CHECK(std::ranges::count(vectors.out, '\n') == 3);

@@ -32,7 +32,9 @@ struct Planned {
   nn::ModelConfig shape;
 
   explicit Planned(const Options& options, long vocabulary = 65, long labels = 0)
-      : config(wishes(options)), shape(model_config(config, vocabulary, labels)) {}
+      : config(wishes(options)), shape(model_config(config, vocabulary, labels)) {
+    if (parts_sides(config)) shape.source_vocabulary = 40;
+  }
 
   MemoryNeed need() const { return need(config.batch); }
   MemoryNeed need(long batch) const {
@@ -70,12 +72,14 @@ struct Planned {
     }
     const std::vector<int> lengths(labels.size(), static_cast<int>(config.context));
     if (config.next_sentence) segments.assign(rows, 1);
+    const std::vector<double> weights(static_cast<std::size_t>(config.balance ? shape.output.labels : 0), 1);  // [K]
     nn::Scores scores;
     const std::vector<int> sources(shape.decoder_layers > 0 ? rows : 0);  // [B, S], S = T
     const std::vector<int> all(shape.decoder_layers > 0 ? config.batch : 0, static_cast<int>(config.context));
     const nn::Source source{sources, all.empty() ? 0 : config.context, all};
     const nn::Sequences sequences{tokens, config.batch, config.context, lengths, segments, source};
-    tape.backward(loss_of(model, tape, {sequences, targets, labels}, {1e-3, 1e-3, config.label_smoothing}, scores));
+    tape.backward(
+        loss_of(model, tape, {sequences, targets, labels}, {1e-3, 1e-3, config.label_smoothing, weights}, scores));
     return {static_cast<double>(tape.bytes_of_values()), static_cast<double>(tape.most_bytes_of_gradients()), 0,
             tape.multiplier.work};
   }
@@ -119,7 +123,9 @@ TEST_CASE("what a step takes is known before it is made, to the byte and the ope
         Options{{"objective", "translate"}, {"body", "gru"}, {"dropout", "0.1"}},
         Options{{"objective", "translate"}, {"body", "lstm"}, {"align", "local"}, {"label_smoothing", "0.1"}},
         Options{{"objective", "translate"}, {"body", "rnn"}, {"align", "concat"}, {"input_feeding", "true"}},
+        Options{{"objective", "translate"}, {"source_tokenizer", "byte"}, {"tie", "false"}},
         Options{{"objective", "classify"}, {"freeze", "true"}},
+        Options{{"objective", "classify"}, {"balance", "true"}},
         Options{{"dropout", "0.2"}},
         Options{{"norm", "post"}},
         Options{{"norm", "none"}},

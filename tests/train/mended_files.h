@@ -57,13 +57,11 @@ inline void seal_header(std::string& bytes) {
 }
 
 /// The vocabulary and the width of a token, as many tokens and records as the header says, and all checksums.
-/// `vocabulary` and `tokenizer_json` are the tokenizer's.
-inline void mend_tokens(std::string& bytes, std::uint64_t vocabulary, std::uint64_t labels,
-                        std::string_view tokenizer_json) {
+inline void mend_tokens(std::string& bytes, const primer::data::Tokenizer& tokenizer, std::uint64_t labels) {
   using At = TokensHeader;
   if (bytes.size() < At::bytes) return;
   const bool is_old = number_at<std::uint32_t>(bytes, At::version) == 1;
-  if (is_old) vocabulary += labels;
+  const std::uint64_t vocabulary = static_cast<std::uint64_t>(tokenizer.tokens_of_both()) + (is_old ? labels : 0);
   const std::uint64_t width = vocabulary <= 256 ? 1 : vocabulary <= 65536 ? 2 : 4;
   put_number(bytes, At::vocabulary, vocabulary);
   put_number(bytes, At::width, static_cast<std::uint32_t>(width));
@@ -79,7 +77,7 @@ inline void mend_tokens(std::string& bytes, std::uint64_t vocabulary, std::uint6
     put_number(bytes, At::first_checksum, data::crc32c(all.substr(0, first * width)));
     put_number(bytes, At::second_checksum, data::crc32c(all.substr(first * width)));
   }
-  put_number(bytes, At::tokenizer_checksum, data::crc32c(tokenizer_json));
+  put_number(bytes, At::tokenizer_checksum, tokenizer.checksum());
   seal_header(bytes);
 }
 

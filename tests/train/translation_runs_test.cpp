@@ -289,7 +289,7 @@ TEST_CASE("sources with a vocabulary of their own: learned from their side, kept
   REQUIRE(run_primer(here, "train pairs.tsv -o next --init-from run --steps 3 -q").code == 0);
   CHECK(file_bytes(here / "next/source_tokenizer.json") == file_bytes(here / "run/source_tokenizer.json"));
   REQUIRE(run_primer(here,
-                     "train pairs.tsv -o files --source-tokenizer run/source_tokenizer.json "
+                     "train pairs.tsv -o files --source-tokenizer ./run "
                      "--tokenizer run/tokenizer.json" +
                          trained)
               .code == 0);

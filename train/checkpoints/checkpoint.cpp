@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "data/bytes/strict_json.h"
 #include "data/bytes/utf8.h"
+#include "data/text/labels.h"
 
 namespace primer::train {
 
@@ -57,6 +59,8 @@ std::vector<std::string> labels_of(const Config& config, const data::Safetensors
     refuse(error.what());
   }
   if (labels.size() < 2) refuse("expected two or more");
+  if (!std::ranges::all_of(labels, data::can_be_shown)) refuse("one cannot be shown as text");
+  if (std::set<std::string>(labels.begin(), labels.end()).size() < labels.size()) refuse("one stands there twice");
   return labels;
 }
 
@@ -83,7 +87,8 @@ Checkpoint open_newest(const CheckpointStore& store, std::vector<std::string>& w
   throw Error(Fault::checkpoint, broken.empty() ? "the run has no checkpoint" : broken.front());
 }
 
-Checkpoint choose(const CheckpointStore& store, Choice choice, std::vector<std::string>& warnings) {
+// `which` becomes what is to be said of a choice that was made for the user.
+Checkpoint choose(const CheckpointStore& store, Choice choice, std::vector<std::string>& warnings, std::string& which) {
   if (choice.kind == Choice::Kind::step) {
     const std::vector<CheckpointId> ids = store.list();
     std::string there;
@@ -97,12 +102,20 @@ Checkpoint choose(const CheckpointStore& store, Choice choice, std::vector<std::
   Checkpoint newest = open_newest(store, warnings);
   const CheckpointId best{newest.state.best_step, true};
   if (choice.kind == Choice::Kind::last || best.step < 0 || best == newest.id) return newest;
+  const std::string last = std::to_string(newest.id.step);
+  const long evaluated = newest.id.step - (newest.id.evaluated ? 0 : 1), every = newest.config.eval_every;
+  const bool is_begun = every == 0 || evaluated < every;  // and the first evaluation behind the beginning is not due
+  if (best.step == 0 && is_begun && evaluated < newest.config.steps) {
+    which = "step " + last + ", the last one: none was evaluated since the beginning";
+    return newest;
+  }
   const std::vector<CheckpointId> ids = store.list();
   if (std::find(ids.begin(), ids.end(), best) == ids.end()) {
     warnings.push_back("the best model, that of step " + std::to_string(best.step) +
-                       ", could not be saved; this is that of step " + std::to_string(newest.id.step));
+                       ", could not be saved; this is that of step " + last);
     return newest;
   }
+  which = "step " + std::to_string(best.step) + ", the best so far; --checkpoint last takes step " + last;
   return open_verified(store, best);
 }
 
@@ -238,8 +251,10 @@ Checkpoint choose_checkpoint(const CheckpointStore& store, Choice choice, std::v
     const auto is_over = [&] { return attempt == most_attempts || store.list() == before; };
     try {
       std::vector<std::string> found;
-      Checkpoint checkpoint = choose(store, choice, found);
+      std::string which;
+      Checkpoint checkpoint = choose(store, choice, found, which);
       if (!found.empty() && !is_over()) continue;
+      if (!which.empty()) found.push_back(std::move(which));
       warnings.insert(warnings.end(), found.begin(), found.end());
       return checkpoint;
     } catch (const NewerFormat&) {

@@ -73,9 +73,10 @@ struct Choice {
 Choice parse_choice(const std::string& text);
 
 /// Finds, verifies and opens a checkpoint, while a training may save and prune: the best one is that of the lowest
-/// validation loss so far (the last one where nothing is validated), the last one the newest that is whole. What is
-/// broken and had to be passed over is added to `warnings`. A step that was not kept: Fault::input, naming those that
-/// are there; a broken one, or none: Fault::checkpoint; NewerFormat.
+/// validation loss so far (the last one where nothing is validated, or nothing but the beginning was yet), the last one
+/// the newest that is whole. What is broken and had to be passed over is added to `warnings`, and which step it is
+/// where that is not the one that was asked for by its number, nor both best and last. A step that was not kept:
+/// Fault::input, naming those that are there; a broken one, or none: Fault::checkpoint; NewerFormat.
 Checkpoint choose_checkpoint(const CheckpointStore& store, Choice choice, std::vector<std::string>& warnings);
 
 }  // namespace primer::train

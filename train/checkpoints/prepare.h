@@ -7,7 +7,8 @@
 
 namespace primer::train {
 
-/// Writes what a run begins with: tokens, tokenizer.json, config.json and the checkpoint of step 0, whose parameters
+/// Writes what a run begins with: tokens, tokenizer.json (and source_tokenizer.json, where
+/// sources have their own), config.json and the checkpoint of step 0, whose parameters
 /// are those of `initial`, or newly drawn without one. If the plan asks for minutes, a throw-away model is trained for
 /// some seconds first to turn them into steps. Throws Fault::input, Fault::io, and Fault::checkpoint for `initial`.
 void prepare_run(const RunPaths& run, Plan& plan, const data::Sources& sources, const data::TextFacts& facts,

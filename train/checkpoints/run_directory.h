@@ -13,15 +13,15 @@ namespace primer::train {
 struct RunPaths {
   std::string directory;
 
-  std::string config() const { return directory + "/config.json"; }        // the configuration, resolved
-  std::string tokenizer() const { return directory + "/tokenizer.json"; }  // Hugging Face's form
-  std::string source_tokenizer() const { return directory + "/source_tokenizer.json"; }
-  std::string tokens() const { return directory + "/tokens"; }            // the text, encoded
-  std::string metrics() const { return directory + "/metrics.jsonl"; }    // what the training computed
-  std::string timing() const { return directory + "/timing.jsonl"; }      // how long it took
-  std::string checkpoints() const { return directory + "/checkpoints"; }  // one folder each
-  std::string lock() const { return directory + "/lock"; }                // held by the process that trains
-  std::string spool() const { return directory + "/.text"; }              // standard input, while it is encoded
+  std::string config() const { return directory + "/config.json"; }                      // the configuration, resolved
+  std::string tokenizer() const { return directory + "/tokenizer.json"; }                // Hugging Face's form
+  std::string source_tokenizer() const { return directory + "/source_tokenizer.json"; }  // where sources have their own
+  std::string tokens() const { return directory + "/tokens"; }                           // the text, encoded
+  std::string metrics() const { return directory + "/metrics.jsonl"; }                   // what the training computed
+  std::string timing() const { return directory + "/timing.jsonl"; }                     // how long it took
+  std::string checkpoints() const { return directory + "/checkpoints"; }                 // one folder each
+  std::string lock() const { return directory + "/lock"; }    // held by the process that trains
+  std::string spool() const { return directory + "/.text"; }  // standard input, while it is encoded
 };
 
 /// runs/<name of the first text>: its file name without the ending, the folder's name for a folder, "stdin" for "-".

@@ -243,11 +243,13 @@ void count_parameters(Plan& plan) {
 TextReadings read_text(const Config& wishes, const data::Sources& sources, data::TextFacts& facts,
                        std::shared_ptr<const data::Tokenizer> tokenizer, const std::function<std::string()>& place) {
   TextReadings readings{std::move(tokenizer), {}, {}};
+  const bool may_lack_symbols = readings.tokenizer != nullptr;
   if (wishes.objective->has_labels()) readings.labels = data::survey_labels(sources);
   const data::TextForm form = wishes.objective->form(wishes);
   if (!readings.tokenizer && form == data::TextForm::stream) return readings;  // the plan makes it and knows
   Config config = wishes;
-  if (!readings.tokenizer && config.objective->translates()) {  // what parts the sides is no symbol of theirs
+  if (!readings.tokenizer && config.objective->translates() &&
+      config.tokenizer != "byte") {  // what parts the sides is no symbol of theirs
     const auto [of_sources, of_targets] = data::alphabets_of_sides(sources);
     facts.alphabet.clear();
     std::ranges::set_union(of_sources, of_targets, std::back_inserter(facts.alphabet));
@@ -256,7 +258,8 @@ TextReadings read_text(const Config& wishes, const data::Sources& sources, data:
   require_specials(*config.objective, *readings.tokenizer);
   const data::TextReading reading = reading_of(wishes, *readings.tokenizer, readings.labels);
   const auto is_known = [&](const data::FileFacts& file) { return reading.count(file).has_value(); };
-  if (std::ranges::all_of(facts.files, is_known)) return readings;
+  // A plan alone must not approve of a text that its start would refuse.
+  if (std::ranges::all_of(facts.files, is_known) && (place || !may_lack_symbols)) return readings;
   auto encoded = std::make_shared<data::EncodedText>(place ? place() : std::string(), sources, facts, reading);
   if (place) readings.encoded = std::move(encoded);
   return readings;

@@ -39,7 +39,8 @@ struct Plan {
 };
 
 /// The tokenizer that the wishes name, where it takes more than facts about the text: learned from the texts, but not
-/// those of --validation, or read from a file. Null where make_plan makes it. Throws what learning and reading throw.
+/// those of --validation, or read from a file; and where sources have a vocabulary of their own, whatever it is. Null
+/// where make_plan makes it. Throws what learning and reading throw.
 std::shared_ptr<const data::Tokenizer> make_tokenizer(const Config& wishes, const data::Sources& sources);
 
 /// What takes more than facts about a text: its labels, and how many tokens it gives.
@@ -49,9 +50,10 @@ struct TextReadings {
   std::shared_ptr<data::EncodedText> encoded;  // where the tokens could not be counted otherwise
 };
 
-/// Encodes the text where that is needed to count its tokens: into a file that is to be `place()`, or just to count if
-/// there is no such function. `tokenizer`, if not null, is the one to encode with; else a new one of characters or
-/// bytes, by the wishes. Fault::input.
+/// Encodes the text where that is needed to count its tokens, or to see that `tokenizer` takes it: into a file that is
+/// to be `place()`, or just to count if there is no such function. `tokenizer`, if not null, is the one to encode with;
+/// else a new one of characters or bytes, by the wishes. Of pairs, `facts.alphabet` becomes that of their sides.
+/// Fault::input.
 TextReadings read_text(const Config& wishes, const data::Sources& sources, data::TextFacts& facts,
                        std::shared_ptr<const data::Tokenizer> tokenizer,
                        const std::function<std::string()>& place = {});

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "data/bytes/strict_json.h"
 #include "train/plan/plan.h"
 #include "train/step/json_line.h"
 #include "train/tasks/numbers.h"
@@ -34,7 +35,7 @@ std::vector<std::string> line_notes(const data::TextFacts& facts, const Config& 
     return notes;
   }
   if (config.objective->has_labels()) {
-    if (left_out > 0) notes.push_back(lines(left_out) + (left_out == 1 ? " is" : " are") + " empty, and left out");
+    if (left_out > 0) notes.push_back(lines(left_out) + (left_out == 1 ? " is" : " are") + " blank, and left out");
     return notes;
   }
   const std::string& marker = config.answer_after;
@@ -52,7 +53,7 @@ std::vector<std::string> line_notes(const data::TextFacts& facts, const Config& 
 
 // "2 layers, ", or of an encoder and a decoder "2 + 2 layers, ", and how a recurrent one aligns.
 static std::string layers_text(const Config& c) {
-  if (!c.objective->translates()) return std::to_string(c.layers) + " layers, ";
+  if (!c.objective->translates()) return std::to_string(c.layers) + (c.layers == 1 ? " layer, " : " layers, ");
   const long decoder = c.decoder_layers > 0 ? c.decoder_layers : c.layers;
   const bool attends = c.body == nn::BodyKind::transformer;
   return std::to_string(c.layers) + " + " + std::to_string(decoder) + " layers, " +
@@ -83,23 +84,27 @@ std::string plan_text(const Plan& plan) {
     out += "labels " + text(plan.labels.size()) + " on " + text(plan.lines) + " lines:";
     constexpr std::size_t most = 10;
     for (std::size_t k = 0; k < std::min(plan.labels.size(), most); ++k)
-      out += std::string(k > 0 ? ", \"" : " \"") + plan.labels[k] + "\" " + text(plan.label_lines[k]);
+      out += (k > 0 ? ", " : " ") + data::json_quoted(plan.labels[k]) + " " + text(plan.label_lines[k]);
     out += plan.labels.size() > most ? ", ...\n" : "\n";
   }
   if (plan.answer_tokens > 0) {
     out += "learns " + text(plan.answer_tokens) + " of them, the " +
-           (c.objective->translates() ? "targets" : "answers") + " of " + text(plan.lines) + " lines\n";
+           (c.objective->translates() ? "targets" : "answers") + " of " + text(plan.lines) +
+           (plan.lines == 1 ? " line\n" : " lines\n");
   }
   const bool attends = c.body == nn::BodyKind::transformer;
   const bool is_usual = attends && c.attention == nn::AttentionKind::softmax;
   const std::string kind(attends ? autograd::name(c.attention) : autograd::name(c.body));
   out += "model  " + (is_usual ? "" : kind + (attends ? " attention, " : ", ")) + layers_text(c) +
-         (attends ? text(c.heads) + " heads, " : "") + text(c.channels) + " channels, context " + text(c.context) +
-         ": " + text(plan.parameters) + " parameters (" + text(plan.parameters_without_positions) +
-         " without positions), about " + short_number(static_cast<double>(plan.memory_bytes)) + "B of memory\n";
+         (attends ? text(c.heads) + (c.heads == 1 ? " head, " : " heads, ") : "") + text(c.channels) +
+         " channels, context " + text(c.context) + ": " + text(plan.parameters) + " parameters (" +
+         text(plan.parameters_without_positions) + " without positions), about " +
+         short_number(static_cast<double>(plan.memory_bytes)) + "B of memory\n";
   const double tokens = static_cast<double>(plan.sequences_per_step()) * static_cast<double>(c.context);
-  out += "run    " + (plan.timed ? number_text(c.minutes) + " minutes" : text(c.steps) + " steps") + " of " +
-         text(plan.sequences_per_step()) + " x " + text(c.context) + " tokens";
+  out += "run    " +
+         (plan.timed ? number_text(c.minutes) + (c.minutes == 1 ? " minute" : " minutes")
+                     : text(c.steps) + (c.steps == 1 ? " step" : " steps")) +
+         " of " + text(plan.sequences_per_step()) + " x " + text(c.context) + " tokens";
   char epochs[64];
   if (!plan.timed) {
     std::snprintf(epochs, sizeof epochs, ", %.3g epochs", static_cast<double>(c.steps) / plan.steps_per_epoch);

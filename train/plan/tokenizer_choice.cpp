@@ -1,4 +1,4 @@
-// The tokenizers that a plan does not make itself.
+// The tokenizers that take more than facts about the text.
 #include <array>
 
 #include "data/text/sides.h"
@@ -14,6 +14,12 @@ namespace {
 data::Sources without_held_back(data::Sources sources) {
   std::erase_if(sources.files, [](const data::Source& source) { return source.held_back; });
   return sources;
+}
+
+// A run's folder may have one for either side.
+std::string place_of_sources(const std::string& path) {
+  const std::string own = path + "/source_tokenizer.json";
+  return data::kind_of(own, true) == data::FileKind::regular ? own : path;
 }
 
 // Sources and targets have a vocabulary each.
@@ -32,7 +38,7 @@ std::shared_ptr<const data::Tokenizer> make_both(const Config& wishes, const dat
     made[side] = word == "byte"       ? data::make_byte_tokenizer(specials)
                  : word == "char"     ? data::make_character_tokenizer(alphabets[side], specials)
                  : bpe_size(word) > 0 ? data::train_bpe(std::move(counts[side]), bpe_size(word), specials)
-                                      : data::open_tokenizer(word);
+                                      : data::open_tokenizer(side == 0 ? place_of_sources(word) : word);
   }
   return data::make_pair_tokenizer(made[0], made[1]);
 }

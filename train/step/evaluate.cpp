@@ -8,14 +8,17 @@ namespace primer::train {
 template <class T>
 Evaluation evaluate(const nn::Model<T>& model, autograd::Tape<T>& tape, const TextTask& task,
                     const data::TokenSequence& tokens, std::uint64_t text_bytes, long batch, long most_batches,
-                    const std::function<bool()>& stop) {
+                    const std::function<bool()>& stop, std::span<const double> label_weights) {
   data::EvaluationBatches batches(task.examples(tokens), static_cast<std::uint64_t>(most_batches * batch));
   data::Batch sequences;
   nn::Scores scores;
+  double weighted = 0;  // the sum of losses, with what labels weigh
   while (batches.next(batch, sequences)) {
     if (stop && stop()) return {.complete = false};
     const auto pause = tape.pause();
-    loss_of(model, tape, part_of(sequences, 0, sequences.sequences), {}, scores);
+    const LossScales scales{.label_weights = label_weights};
+    const auto loss = loss_of(model, tape, part_of(sequences, 0, sequences.sequences), scales, scores);
+    weighted += static_cast<double>(*loss.data());
   }
   constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
   const auto share_correct = [](const nn::Score& s) {
@@ -28,7 +31,8 @@ Evaluation evaluate(const nn::Model<T>& model, autograd::Tape<T>& tape, const Te
   result.all = batches.all();
   result.cut = batches.cut();
   result.targets = static_cast<std::uint64_t>(counted.targets);
-  result.loss = counted.targets > 0 ? scores.loss() : unknown;
+  const double weighted_loss = weighted / static_cast<double>(counted.targets);
+  result.loss = counted.targets == 0 ? unknown : label_weights.empty() ? scores.loss() : weighted_loss;
   result.accuracy = share_correct(counted);
   result.has_both = has_tokens && scores.labels.targets > 0;
   result.token_loss = scores.token_loss();
@@ -40,8 +44,10 @@ Evaluation evaluate(const nn::Model<T>& model, autograd::Tape<T>& tape, const Te
 }
 
 template Evaluation evaluate(const nn::Model<float>&, autograd::Tape<float>&, const TextTask&,
-                             const data::TokenSequence&, std::uint64_t, long, long, const std::function<bool()>&);
+                             const data::TokenSequence&, std::uint64_t, long, long, const std::function<bool()>&,
+                             std::span<const double>);
 template Evaluation evaluate(const nn::Model<double>&, autograd::Tape<double>&, const TextTask&,
-                             const data::TokenSequence&, std::uint64_t, long, long, const std::function<bool()>&);
+                             const data::TokenSequence&, std::uint64_t, long, long, const std::function<bool()>&,
+                             std::span<const double>);
 
 }  // namespace primer::train

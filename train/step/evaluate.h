@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 
 #include "autograd/tape.h"
 #include "train/step/model.h"
@@ -27,10 +28,11 @@ struct Evaluation {
 /// spread evenly over the tokens. `text_bytes` is how many bytes of text the tokens stand for. Nothing is recorded,
 /// dropout is off, and what was recorded on the tape before stays. `stop`, asked before every batch, ends the
 /// evaluation at once when it says true. Where nothing counts, as when no token of a short text is hidden, there are 0
-/// targets, and loss and accuracy are nan. Fewer tokens than the task needs: Fault::input.
+/// targets, and loss and accuracy are nan. With `label_weights` [K] the loss has them, as in nn::Targets. Fewer tokens
+/// than the task needs: Fault::input.
 template <class T>
 Evaluation evaluate(const nn::Model<T>& model, autograd::Tape<T>& tape, const TextTask& task,
                     const data::TokenSequence& tokens, std::uint64_t text_bytes, long batch, long most_batches,
-                    const std::function<bool()>& stop = {});
+                    const std::function<bool()>& stop = {}, std::span<const double> label_weights = {});
 
 }  // namespace primer::train

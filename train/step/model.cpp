@@ -1,5 +1,7 @@
 #include "train/step/model.h"
 
+#include <algorithm>
+
 namespace primer::train {
 
 BatchPart part_of(const data::Batch& batch, long first, long count) {
@@ -15,6 +17,19 @@ BatchPart part_of(const data::Batch& batch, long first, long count) {
 }
 
 bool trains_when_frozen(std::string_view path) { return path.starts_with(std::string(nn::label_head) + "."); }
+
+std::vector<double> balanced_weights(const data::TokenSequence& tokens, long labels) {
+  std::vector<double> counts(static_cast<std::size_t>(labels), 0);
+  double all = 0;
+  for (const data::Example& example : tokens.examples()) {
+    if (example.label < 0 || example.label >= labels) continue;
+    ++counts[static_cast<std::size_t>(example.label)];
+    ++all;
+  }
+  const auto present = static_cast<double>(std::ranges::count_if(counts, [](double count) { return count > 0; }));
+  for (double& count : counts) count = count > 0 ? all / (present * count) : 0;
+  return counts;
+}
 
 template <class T>
 autograd::Tensor<T> loss_of(const nn::Model<T>& model, autograd::Tape<T>& tape, const BatchPart& part,

@@ -3,8 +3,10 @@
 
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "data/examples/examples.h"
+#include "data/examples/token_sequence.h"
 #include "nn/model.h"
 
 namespace primer::train {
@@ -21,6 +23,11 @@ BatchPart part_of(const data::Batch& batch, long first, long count);
 
 /// What --freeze leaves to be trained: the head on labels.
 bool trains_when_frozen(std::string_view path);
+
+/// What examples with each label weigh so that all labels weigh alike, and an example 1 in the mean: w[k] = N / (K
+/// n[k]), of N examples with K different labels, of which n[k] have label k; 0 for a label that none has.
+/// scikit-learn's class_weight="balanced".
+std::vector<double> balanced_weights(const data::TokenSequence& tokens, long labels);
 
 /// What the terms of a loss are multiplied by, 1 / (those that count in the whole step), how far their targets are
 /// smoothed, and what lines of each label weigh.

@@ -31,20 +31,6 @@ std::unique_ptr<optim::Optimizer<T>> make_optimizer(const Config& config, autogr
   throw Error(Fault::bug, "no such optimizer");
 }
 
-// w[k] = N / (K n[k]), of N examples, K labels, and n[k] examples with label k: all labels weigh alike, and an example
-// 1 in the mean. King and Zeng: Logistic Regression in Rare Events Data (2001), as scikit-learn's "balanced".
-std::vector<double> balanced_weights(const data::TokenSequence& tokens, long labels) {
-  std::vector<double> counts(static_cast<std::size_t>(labels), 0);
-  double all = 0;
-  for (const data::Example& example : tokens.examples()) {
-    if (example.label < 0 || example.label >= labels) continue;
-    ++counts[static_cast<std::size_t>(example.label)];
-    ++all;
-  }
-  for (double& count : counts) count = count > 0 ? all / (static_cast<double>(labels) * count) : 0;
-  return counts;
-}
-
 optim::Schedule make_schedule(const Config& config, long steps) {
   return {config.schedule, config.lr, config.min_lr, config.warmup, steps, config.channels};
 }
@@ -98,19 +84,22 @@ StepReport Trainer<T>::step() {
   tape_.training = true;
   tape_.multiplier.work = {};
   nn::Scores scores;
+  double weighted = 0;  // the loss, with what labels weigh
   for (long first = 0; first < batch_.sequences; first += config_.batch) {
     tape_.reset();
     tape_.noise = {static_cast<std::uint64_t>(config_.seed), static_cast<std::uint64_t>(state_.step), first,
                    config_.batch};
     const BatchPart part = part_of(batch_, first, config_.batch);
-    tape_.backward(loss_of(model_, tape_, part, scales, scores));
+    const autograd::Tensor<T> loss = loss_of(model_, tape_, part, scales, scores);
+    weighted += static_cast<double>(*loss.data());
+    tape_.backward(loss);
   }
   tape_.reset();
   report.flop = tape_.multiplier.work.flop;
   parameters_.settle();
 
-  report.loss = scores.loss();
-  report.smoothed_loss = scores.smoothed_loss();
+  report.loss = label_weights_.empty() ? scores.loss() : weighted;
+  report.smoothed_loss = label_weights_.empty() ? scores.smoothed_loss() : weighted;
   autograd::timed(tape_.clock, "gradient_norm", [&] { report.grad_norm = optim::gradient_norm(parameters_); });
   report.skipped = !std::isfinite(report.loss) || !std::isfinite(report.grad_norm);
   autograd::timed(tape_.clock, "update", [&] {
@@ -128,7 +117,7 @@ StepReport Trainer<T>::step() {
 template <class T>
 Evaluation Trainer<T>::evaluate(const data::TokenSequence& tokens, std::uint64_t text_bytes, long most_batches,
                                 const std::function<bool()>& stop) {
-  return train::evaluate(model_, tape_, task_, tokens, text_bytes, config_.batch, most_batches, stop);
+  return train::evaluate(model_, tape_, task_, tokens, text_bytes, config_.batch, most_batches, stop, label_weights_);
 }
 
 template <class T>

@@ -65,19 +65,20 @@ data::TextReading reading_of(const Config& config, const data::Tokenizer& tokeni
   return {tokenizer, config.objective->form(config), &labels, config.answer_after};
 }
 
-void require_specials(const Task& task, const data::Tokenizer& tokenizer) {
+void require_specials(const Task& task, const data::Tokenizer& tokenizer, std::string_view option) {
+  if (tokenizer.has_own_sources()) require_specials(task, tokenizer.of_sources(), "--source-tokenizer");
   std::string missing, options;
   for (const std::string& name : task.specials()) {
-    if (tokenizer.special(name) >= 0 && tokenizer.of_sources().special(name) >= 0) continue;
+    if (tokenizer.special(name) >= 0) continue;
     missing += (missing.empty() ? "" : ", ") + name;
     options += " --special '" + name + "'";
   }
   if (missing.empty()) return;
-  throw autograd::Error(autograd::Fault::input,
-                        "the tokenizer has no " + missing + ", which --objective " + std::string(task.name()) +
-                            " needs; --tokenizer char, byte or bpe:SIZE makes one that has, as does "
-                            "primer tokenize train" +
-                            options);
+  throw autograd::Error(autograd::Fault::input, "the tokenizer has no " + missing + ", which --objective " +
+                                                    std::string(task.name()) + " needs; " + std::string(option) +
+                                                    " char, byte or bpe:SIZE makes one that has, as does "
+                                                    "primer tokenize train" +
+                                                    options);
 }
 
 std::unique_ptr<data::Examples> TextTask::examples(const data::TokenSequence& tokens) const {

@@ -137,8 +137,9 @@ class Objective {
 data::TextReading reading_of(const Config& config, const data::Tokenizer& tokenizer,
                              const std::vector<std::string>& labels);
 
-/// Throws Fault::input, naming them, when the tokenizer lacks one of the task's specials().
-void require_specials(const Task& task, const data::Tokenizer& tokenizer);
+/// Throws Fault::input, naming them, when the tokenizer, or that of its sources, lacks one of the task's specials();
+/// `option` is the one that would choose another.
+void require_specials(const Task& task, const data::Tokenizer& tokenizer, std::string_view option = "--tokenizer");
 
 /// A run's task on the texts of its tokenizer. What it is made of must live as long.
 struct TextTask {

@@ -39,25 +39,28 @@ LabelQuality label_quality(LoadedRun& run, const data::TokenSequence& tokens, st
   const std::uint64_t all = lines.size(), count = most == 0 ? all : std::min(most, all);
   const int cls = data::need_special(*run.tokenizer, "[CLS]"), sep = data::need_special(*run.tokenizer, "[SEP]");
   const auto room = static_cast<std::uint64_t>(run.config.context - 2);
-  std::vector<int> own, given(count);
-  std::vector<std::vector<int>> texts;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const data::Example& line = lines[static_cast<std::uint64_t>(static_cast<unsigned __int128>(i) * all / count)];
-    std::vector<int> ids(std::min(line.tokens, room) + 2, cls);
-    tokens.read(line.begin, ids.size() - 2, ids.data() + 1);
-    ids.back() = sep;
-    texts.push_back(std::move(ids));
-    own.push_back(line.label);
-  }
   const std::size_t classes = run.labels.size();
-  by_length(std::move(texts), [&](std::span<const std::size_t> places, std::span<const std::vector<int>> batch) {
-    const std::vector<double> p = reader.classify(batch);  // [lines, K]
-    for (std::size_t i = 0; i < places.size(); ++i) {
-      const auto first = p.begin() + static_cast<std::ptrdiff_t>(i * classes);
-      given[places[i]] =
-          static_cast<int>(std::max_element(first, first + static_cast<std::ptrdiff_t>(classes)) - first);
+  std::vector<int> own, given(count);
+  constexpr std::uint64_t stretch = 4096;  // lines that are held at once
+  for (std::uint64_t begin = 0; begin < count; begin += stretch) {
+    std::vector<std::vector<int>> texts;
+    for (std::uint64_t i = begin; i < std::min(count, begin + stretch); ++i) {
+      const data::Example& line = lines[static_cast<std::uint64_t>(static_cast<unsigned __int128>(i) * all / count)];
+      std::vector<int> ids(std::min(line.tokens, room) + 2, cls);
+      tokens.read(line.begin, ids.size() - 2, ids.data() + 1);
+      ids.back() = sep;
+      texts.push_back(std::move(ids));
+      own.push_back(line.label);
     }
-  });
+    by_length(std::move(texts), [&](std::span<const std::size_t> places, std::span<const std::vector<int>> batch) {
+      const std::vector<double> p = reader.classify(batch);  // [lines, K]
+      for (std::size_t i = 0; i < places.size(); ++i) {
+        const auto first = p.begin() + static_cast<std::ptrdiff_t>(i * classes);
+        const auto best = std::max_element(first, first + static_cast<std::ptrdiff_t>(classes));
+        given[begin + places[i]] = static_cast<int>(best - first);
+      }
+    });
+  }
   return {classes, own, given};
 }
 

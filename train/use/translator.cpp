@@ -5,6 +5,7 @@
 #include "autograd/error.h"
 #include "data/bytes/utf8.h"
 #include "data/examples/line_pairs.h"
+#include "data/text/sides.h"
 #include "data/text/unicode.h"
 #include "train/use/reader.h"
 
@@ -25,18 +26,8 @@ void Translator::expect_alignment() const {
                                 " is a model that does not attend to its source: there is no alignment to show");
 }
 
-namespace {
-
-/// As a line is read.
-std::string with_spaces(std::string line) {
-  std::ranges::replace(line, '\t', ' ');
-  return line;
-}
-
-}  // namespace
-
 std::vector<int> Translator::read(const data::Tokenizer& tokenizer, std::string line, bool* is_cut) const {
-  line = with_spaces(std::move(line));
+  line = data::as_side(std::move(line));
   if (line.find_first_not_of(" \r\f\v") == std::string::npos) return {};
   std::vector<int> ids = tokenizer.encode(line);
   const auto room = static_cast<std::size_t>(run_.config.context - 1);  // for [EOS]
@@ -80,8 +71,7 @@ std::vector<Translator::Line> Translator::translate(const std::vector<std::vecto
   const std::vector<Translation> found = this->search(std::move(some), search);
   for (std::size_t k = 0; k < found.size(); ++k) {
     Line& line = result[places[k]];
-    line.text = run_.tokenizer->decode(found[k].ids);
-    for (const char breaks : {'\n', '\r', '\t'}) std::ranges::replace(line.text, breaks, ' ');
+    line.text = data::as_side(run_.tokenizer->decode(found[k].ids));
     line.score = found[k].score(search.length_penalty);
     line.ids = found[k].ids;
   }
@@ -108,7 +98,7 @@ std::vector<std::vector<WordLink>> Translator::align(std::span<const std::string
         patterns_of_pairs(*run_.network, *run_.tokenizer, some, targets, LayerChoice::last);
     for (std::size_t b = 0; b < batch.size(); ++b) {
       const std::size_t i = all[batch[b]];
-      std::vector<WordSpan> words = words_of_line(run_.tokenizer->of_sources(), with_spaces(lines[i]));
+      std::vector<WordSpan> words = words_of_line(run_.tokenizer->of_sources(), data::as_side(lines[i]));
       words.resize(sources[i].size());  // which may be cut
       result[i] = linked_words(patterns[b], words, words_of(*run_.tokenizer, targets[b]));
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "data/examples/token_sequence.h"
@@ -29,10 +30,12 @@ class Translator {
   /// The tokens of a line, none of a blank one; a tab is read as a space. Where they do not fit into the context the
   /// last ones are left out, and *is_cut is set. A symbol outside the vocabulary: Fault::input.
   std::vector<int> read(std::string line, bool* is_cut) const {
-    return read(run_.tokenizer->of_sources(), line, is_cut);
+    return read(run_.tokenizer->of_sources(), std::move(line), is_cut);
   }
   /// The same of a translation.
-  std::vector<int> read_target(std::string line, bool* is_cut) const { return read(*run_.tokenizer, line, is_cut); }
+  std::vector<int> read_target(std::string line, bool* is_cut) const {
+    return read(*run_.tokenizer, std::move(line), is_cut);
+  }
 
   /// One translation a source, in their order; of an empty one an empty one. Each is a line: what breaks one is a
   /// space.
