@@ -60,7 +60,8 @@ std::string cut_lines_note(long lines) {
 
 TokensOfTexts::TokensOfTexts(const train::LoadedRun& run, const std::vector<std::string>& texts) {
   const data::ScratchFolder folder("text");  // gone as soon as the tokens are open: a signal leaves nothing behind
-  data::Sources sources = data::collect_sources(texts, folder.path() + "/text");
+  data::Sources sources =
+      data::collect_sources(texts, folder.path() + "/text", data::longest_spool, run.config.encoding);
   sources.fields = train::json_fields(run.config);
   const std::string path = folder.path() + "/tokens";
   const data::TextReading reading = train::reading_of(run.config, *run.tokenizer, run.labels);

@@ -49,8 +49,9 @@ class LineQueue {
 
 }  // namespace
 
-Source join_parallel(const std::string& source, const std::string& target, const std::string& spool) {
-  std::array<Source, 2> files{Source{source, identity_of(source)}, Source{target, identity_of(target)}};
+Source join_parallel(const std::string& source, const std::string& target, const std::string& spool,
+                     const std::string& encoding) {
+  const std::array<Source, 2> files{source_at(source, encoding), source_at(target, encoding)};
   LineQueue sources(files[0]), targets(files[1]);
   AtomicFile file(spool);
   for (std::string line, translation;;) {

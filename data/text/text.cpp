@@ -4,6 +4,7 @@
 #include <cstring>
 #include <map>
 
+#include "data/bytes/shell_word.h"
 #include "data/text/json_lines.h"
 
 namespace primer::data {
@@ -18,6 +19,18 @@ bool holds_nul(const InputFile& file, std::string& block) {
     if (got < block.size()) return false;
     offset += got;
   }
+}
+
+std::string head_of(const InputFile& file) {
+  std::string head(head_bytes, '\0');
+  head.resize(file.read_at(head.data(), head.size(), 0));
+  return head;
+}
+
+Source source_of(const InputFile& file, const std::string& path, const std::string& encoding,
+                 const std::string& shown_as) {
+  const std::string marked = marked_encoding(head_of(file));
+  return {path, file.identity(), shown_as, false, marked.empty() ? encoding : marked};
 }
 
 /// The reason to leave out a folder with these names in it, or nothing.
@@ -40,7 +53,7 @@ FileKind kind_below(const std::string& path) {
 }
 
 /// Adds the text files below `top`, in the byte order of their paths.
-void add_folder(const std::string& top, Sources& sources) {
+void add_folder(const std::string& top, const std::string& encoding, Sources& sources) {
   std::vector<std::string> folders{top}, files;
   const auto skip = [&](const std::string& path, const std::string& why) { sources.skipped.push_back({path, why}); };
   while (!folders.empty()) {
@@ -78,9 +91,12 @@ void add_folder(const std::string& top, Sources& sources) {
   for (const std::string& path : files) {
     try {
       const InputFile file(path);
+      const std::string head = head_of(file), marked = marked_encoding(head);
+      const std::optional<NoText> other = no_text(head);
       if (file.size() == 0) skip(path, "empty");
-      else if (holds_nul(file, block)) skip(path, "with NUL bytes");
-      else sources.files.push_back({path, file.identity()});
+      else if (other) skip(path, std::string(other->name));
+      else if (marked.empty() && encoding.empty() && holds_nul(file, block)) skip(path, "with NUL bytes");
+      else sources.files.push_back(source_of(file, path, encoding, {}));
     } catch (const Error&) {
       skip(path, unreadable);
     }
@@ -112,7 +128,19 @@ std::string Sources::summary() const {
   return text + ")";
 }
 
-Sources collect_sources(const std::vector<std::string>& paths, const std::string& spool, std::uint64_t spool_limit) {
+Source source_at(const std::string& path, const std::string& encoding, const std::string& shown_as) {
+  const InputFile file(path);
+  Source source = source_of(file, path, encoding, shown_as);
+  if (const std::optional<NoText> other = no_text(head_of(file))) {
+    const std::string reader(other->reader), file_name = shown_as.empty() ? shell_word(printable(path)) : "FILE";
+    throw Error(Fault::input, source.name() + " is " + std::string(other->name) + ", and no text" +
+                                  (reader.empty() ? "" : "; try " + reader + " " + file_name + " | primer train -"));
+  }
+  return source;
+}
+
+Sources collect_sources(const std::vector<std::string>& paths, const std::string& spool, std::uint64_t spool_limit,
+                        const std::string& encoding) {
   if (paths.empty()) throw Error(Fault::usage, "no text is given; name a file, a folder, or - for standard input");
   if (std::count(paths.begin(), paths.end(), "-") > 1) {
     throw Error(Fault::usage, "standard input (-) is given twice; it can be read once");
@@ -122,16 +150,15 @@ Sources collect_sources(const std::vector<std::string>& paths, const std::string
     if (path == "-") {
       if (spool.empty()) throw Error(Fault::usage, "standard input (-) cannot be used here; name a file");
       spool_standard_input(spool, spool_limit);
-      sources.files.push_back({spool, identity_of(spool), "standard input"});
+      sources.files.push_back(source_at(spool, encoding, "standard input"));
     } else if (kind_of(path, true) == FileKind::folder) {
       const std::size_t before = sources.files.size();
-      add_folder(path, sources);
+      add_folder(path, encoding, sources);
       if (sources.files.size() == before) {
         throw Error(Fault::input, "'" + printable(path) + "': the folder holds no text file; name one that does");
       }
     } else {
-      const InputFile file(path);
-      sources.files.push_back({path, file.identity()});
+      sources.files.push_back(source_at(path, encoding));
     }
   }
   if (sources.bytes() == 0) {
@@ -159,15 +186,28 @@ void hold_back(Sources& sources, const Sources& own) {
   sources.skipped.insert(sources.skipped.end(), own.skipped.begin(), own.skipped.end());
 }
 
-TextReader::TextReader(const Source& source) : source_(source), file_(source.path) { check_unchanged(); }
+TextReader::TextReader(const Source& source) : source_(source), file_(source.path) {
+  check_unchanged();
+  if (!source.encoding.empty()) transcoder_ = std::make_unique<Transcoder>(source.encoding);
+}
 
 std::string_view TextReader::next() {
-  const std::uint64_t left = source_.identity.size - offset_;
-  block_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(left, block_bytes)));
-  const std::size_t got = file_.read_at(block_.data(), block_.size(), offset_);
-  offset_ += got;
-  if (got < block_.size() || offset_ == source_.identity.size) check_unchanged();
-  return std::string_view(block_).substr(0, got);
+  turned_.clear();
+  for (;;) {
+    const std::uint64_t left = source_.identity.size - offset_;
+    block_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(left, block_bytes)));
+    const std::size_t got = file_.read_at(block_.data(), block_.size(), offset_);
+    offset_ += got;
+    if (got < block_.size() || offset_ == source_.identity.size) check_unchanged();
+    const std::string_view block = std::string_view(block_).substr(0, got);
+    if (!transcoder_) return block;
+    try {
+      block.empty() ? transcoder_->finish() : transcoder_->feed(block, turned_);
+    } catch (const Error& error) {
+      throw Error(error.fault(), source_.name() + ": " + error.what());
+    }
+    if (block.empty() || !turned_.empty()) return turned_;
+  }
 }
 
 void TextReader::check_unchanged() const {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include "data/bytes/file.h"
 #include "data/bytes/utf8.h"
+#include "data/text/encodings.h"
 
 namespace primer::data {
 
@@ -19,12 +21,13 @@ struct Source {
   FileIdentity identity;
   std::string shown_as = {};  // for messages, where the path is that of a copy
   bool held_back = false;     // all of it is for validation
+  std::string encoding = {};  // of its bytes, as iconv names it; none: they are UTF-8, or taken as they are
   std::string name() const;   // for messages: shown_as, or the path between quotes
 };
 
 struct Skipped {
   std::string path;
-  std::string reason;  // "hidden", "a link", "a run", "a build folder", "holds NUL bytes", ...
+  std::string reason;  // "hidden", "link", "run folder", "build folder", "with NUL bytes", "gzip", ...
 };
 
 /// Which fields are read of a text in JSON lines: see json_lines.h. None: a text is read as it stands.
@@ -42,20 +45,26 @@ struct Sources {
   std::string summary() const;  // one line: "12 files, 345678 bytes; skipped 3 (2 hidden, 1 a link)"
 };
 
+inline constexpr std::uint64_t longest_spool = std::uint64_t{64} << 30;  // bytes
+
 /// Finds the text that `paths` name, in the order given. A folder gives every text file below it, by the byte order of
 /// the paths; hidden names, links, run folders (config.json with metrics.jsonl or tokens), build folders
-/// (CMakeCache.txt), empty files, files holding a NUL byte and what is not a file are skipped and listed.
-/// What is named itself is never skipped. "-" is standard input, copied to the file `spool`, at most
-/// `spool_limit` bytes. Missing, unreadable, a pipe, socket or device, no text, an empty text: Fault::input.
+/// (CMakeCache.txt), empty files, files holding a NUL byte, archives, pictures and what is not a file are skipped and
+/// listed. What is named itself is never skipped. "-" is standard input, copied to the file `spool`, at most
+/// `spool_limit` bytes. All are in `encoding`, but for UTF-16 with its mark. Missing, unreadable, a pipe, socket or
+/// device, no text (see no_text()), an empty text: Fault::input.
 Sources collect_sources(const std::vector<std::string>& paths, const std::string& spool = {},
-                        std::uint64_t spool_limit = std::uint64_t{64} << 30);
+                        std::uint64_t spool_limit = longest_spool, const std::string& encoding = {});
+
+/// The file of this path. As collect_sources().
+Source source_at(const std::string& path, const std::string& encoding = {}, const std::string& shown_as = {});
 
 /// Adds the files of `own`, to be held back. Where a text to learn from is one of them it is left out there, and listed
 /// as skipped, so that a folder may hold both. Nothing left: Fault::input.
 void hold_back(Sources& sources, const Sources& own);
 
-/// Reads one source in blocks of at most 1 MiB. A file that is not as it was when it was found, at the beginning or at
-/// the end of the reading: Fault::input.
+/// Reads one source as UTF-8, in blocks of at most 1 MiB of the file. A file that is not as it was when it was found,
+/// at the beginning or at the end of the reading, and what is no text in its encoding: Fault::input.
 class TextReader {
  public:
   static constexpr std::size_t block_bytes = 1u << 20;
@@ -69,7 +78,8 @@ class TextReader {
 
   Source source_;
   InputFile file_;
-  std::string block_;
+  std::unique_ptr<Transcoder> transcoder_;  // of another encoding than UTF-8
+  std::string block_, turned_;
   std::uint64_t offset_ = 0;  // bytes
 };
 

@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -37,6 +38,12 @@ struct TrainOptions {
 
 void report_text(const data::Sources& sources, const data::TextFacts& facts, bool is_stream) {
   if (sources.files.size() + sources.skipped.size() > 1) say("files  " + sources.summary() + "\n");
+  std::map<std::string, long> encodings;
+  for (const data::Source& source : sources.files)
+    if (!source.encoding.empty()) ++encodings[source.encoding];
+  for (const auto& [encoding, files] : encodings)
+    say("note   " + std::to_string(files) + (files == 1 ? " file is " : " files are ") + encoding +
+        ", read as UTF-8\n");
   std::string found;
   if (facts.stray_bytes > 0) found += ", " + std::to_string(facts.stray_bytes) + " bytes that are not UTF-8";
   if (facts.byte_order_mark && is_stream) found += ", a byte order mark";

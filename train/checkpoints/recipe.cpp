@@ -37,11 +37,15 @@ Draft draft(const Recipe& recipe, NewRun& run, const std::function<void(const da
     throw autograd::Error(autograd::Fault::usage, "--field reads JSON lines, and --parallel plain ones: leave out one");
   }
   const std::string spool = stdin_given > 0 || joins ? run.staging().spool() : std::string();
+  const std::string& encoding = recipe.wishes.encoding;
   Draft draft;
   draft.from = recipe.from;
-  if (joins) draft.sources.files = {data::join_parallel(recipe.parallel[0], recipe.parallel[1], spool)};
-  else draft.sources = data::collect_sources(recipe.texts, spool);
-  if (!own.empty()) data::hold_back(draft.sources, data::collect_sources(own, joins ? std::string() : spool));
+  if (joins) draft.sources.files = {data::join_parallel(recipe.parallel[0], recipe.parallel[1], spool, encoding)};
+  else draft.sources = data::collect_sources(recipe.texts, spool, data::longest_spool, encoding);
+  if (!own.empty()) {
+    const std::string own_spool = joins ? std::string() : spool;
+    data::hold_back(draft.sources, data::collect_sources(own, own_spool, data::longest_spool, encoding));
+  }
   draft.sources.fields = json_fields(recipe.wishes);
   draft.facts = data::survey(draft.sources);
   if (found) found(draft.sources);

@@ -1,5 +1,6 @@
 // Choices that do not go together, and those that a model which is trained further has made already.
 #include "autograd/error.h"
+#include "data/text/encodings.h"
 #include "train/tasks/config.h"
 
 namespace primer::train {
@@ -122,6 +123,7 @@ static void check_attention(const Config& config) {
 
 void check_choices(const Config& config, bool has_source) {
   (void)json_fields(config);  // refuses names that do not fit
+  if (!config.encoding.empty()) data::Transcoder{config.encoding};
   check_body(config);
   check_alignment(config);
   check_attention(config);
