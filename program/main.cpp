@@ -19,11 +19,11 @@ constexpr std::size_t buffer_bytes = 128 * MiB;  // BUFFER_SIZE in OpenBLAS's co
 constexpr std::size_t other_bytes = 32 * MiB;    // what else a program takes before its command begins
 constexpr int exit_memory = 8;                   // Fault::memory
 
-// The buffers that OpenBLAS maps when it is loaded: one for each processor that this process may use, at most as many
-// as the first of three variables says (its blas_get_cpu_number(), driver/others/memory.c).
+// The buffers that OpenBLAS maps when it is loaded: one for each processor of the machine, at most as many as the first
+// of three variables says (its blas_get_cpu_number(), driver/others/memory.c). With OpenMP it counts those too that
+// this process may not use: OpenBLAS 0.3.21 maps two buffers on a machine of two processors under `taskset -c 0`.
 int buffers(char** environment) {
-  cpu_set_t set;
-  const int processors = ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  const int processors = static_cast<int>(std::clamp(::sysconf(_SC_NPROCESSORS_CONF), 1L, long{CPU_SETSIZE}));
   for (const std::string_view name : {"OPENBLAS_NUM_THREADS=", "GOTO_NUM_THREADS=", "OMP_NUM_THREADS="}) {
     for (char** variable = environment; *variable; ++variable) {
       const std::string_view text = *variable;
