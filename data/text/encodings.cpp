@@ -1,5 +1,6 @@
 #include "data/text/encodings.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -26,15 +27,11 @@ constexpr Magic magics[] = {
      "7zXZ\0"sv,
      {"xz", "xzcat"}},
     {"\x28\xB5\x2F\xFD"sv, {"zstd", "zstdcat"}},
-    {"BZh1"sv, {"bzip2", "bzcat"}},
-    {"BZh9"sv, {"bzip2", "bzcat"}},
     {"PK\x03\x04"sv, {"a ZIP archive", "unzip -p"}},
     {"7z\xBC\xAF\x27\x1C"sv, {"a 7z archive", "7z x -so"}},
     {"%PDF-"sv, {"PDF", ""}},
     {"\x89PNG\r\n"sv, {"a PNG picture", ""}},
     {"\xFF\xD8\xFF"sv, {"a JPEG picture", ""}},
-    {"GIF87a"sv, {"a GIF picture", ""}},
-    {"GIF89a"sv, {"a GIF picture", ""}},
     {"\x7F"
      "ELF"sv,
      {"a program", ""}},
@@ -44,6 +41,10 @@ constexpr Magic magics[] = {
 }  // namespace
 
 std::optional<NoText> no_text(std::string_view head) {
+  // A text may well begin with these letters, and has no such bytes behind them.
+  if (head.starts_with("BZh") && head.size() > 10 && head.substr(4, 6) == "1AY&SY") return NoText{"bzip2", "bzcat"};
+  const bool is_binary = std::ranges::any_of(head, [](char c) { return c >= 0 && c < '\t'; });
+  if (head.starts_with("GIF8") && is_binary) return NoText{"a GIF picture", ""};
   for (const Magic& magic : magics)
     if (head.starts_with(magic.begin)) return magic.what;
   return {};

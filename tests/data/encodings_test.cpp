@@ -97,7 +97,7 @@ TEST_CASE("what is no text is refused with the way to its text, and left out of 
        "7zXZ\0\0"s,
        "is xz, and no text; try xzcat "},
       {"\x28\xB5\x2F\xFDx"s, "is zstd, and no text; try zstdcat "},
-      {"BZh91AY&SY"s, "is bzip2, and no text; try bzcat "},
+      {"BZh91AY&SY\x01\x02"s, "is bzip2, and no text; try bzcat "},
       {"PK\x03\x04x"s, "is a ZIP archive, and no text; try unzip -p "},
       {"%PDF-1.7\n"s, "is PDF, and no text"},
       {"\x89PNG\r\n\x1A\n"s, "is a PNG picture, and no text"},
@@ -110,7 +110,9 @@ TEST_CASE("what is no text is refused with the way to its text, and left out of 
     const std::string path = folder.put("all/" + std::to_string(count++), bytes);
     CHECK(contains(refused(Fault::input, [&] { collect_sources({path}); }), message));
   }
-  folder.put("all/text", "BZ is no archive, and neither is PK\n");
+  folder.put("all/text", "BZh1 is no archive, and neither is PK\n");
+  CHECK_FALSE(no_text("GIF89a is the name of a format"));
+  CHECK(no_text("GIF89a\x10\0\x10\0"s)->name == "a GIF picture");
   const Sources sources = collect_sources({folder / "all"});
   CHECK(sources.files.size() == 1);
   CHECK(contains(sources.summary(), "1 PDF, 1 a PNG picture, 1 a ZIP archive, 1 a program, 1 bzip2, 1 gzip"));
