@@ -89,8 +89,13 @@ void Transcoder::feed(std::string_view block, std::string& out) {
   if (pending_.size() > longest_character) refuse();
 }
 
-void Transcoder::finish() {
+void Transcoder::finish(std::string& out) {
   if (!pending_.empty()) refuse();
+  std::array<char, 64> buffer;
+  char* to = buffer.data();
+  std::size_t room = buffer.size();
+  ::iconv(converter_, nullptr, nullptr, &to, &room);
+  out.append(buffer.data(), buffer.size() - room);
 }
 
 }  // namespace primer::data

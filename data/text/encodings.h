@@ -35,8 +35,9 @@ class Transcoder {
 
   /// Appends what `block` gives to `out`. What is no text in this encoding: Fault::input, with its byte offset.
   void feed(std::string_view block, std::string& out);
-  /// The text ends here: within a character, Fault::input.
-  void finish();
+  /// The text ends here: appends a letter that was held back, as some encodings do until they know what follows. Within
+  /// a character: Fault::input.
+  void finish(std::string& out);
 
  private:
   [[noreturn]] void refuse() const;

@@ -202,7 +202,7 @@ std::string_view TextReader::next() {
     const std::string_view block = std::string_view(block_).substr(0, got);
     if (!transcoder_) return block;
     try {
-      block.empty() ? transcoder_->finish() : transcoder_->feed(block, turned_);
+      block.empty() ? transcoder_->finish(turned_) : transcoder_->feed(block, turned_);
     } catch (const Error& error) {
       throw Error(error.fault(), source_.name() + ": " + error.what());
     }

@@ -16,7 +16,7 @@ std::string turned(const std::string& encoding, const std::string& bytes, std::s
   Transcoder transcoder(encoding);
   std::string out;
   for (std::size_t i = 0; i < bytes.size(); i += at_once) transcoder.feed(bytes.substr(i, at_once), out);
-  transcoder.finish();
+  transcoder.finish(out);
   return out;
 }
 
@@ -47,6 +47,7 @@ TEST_CASE("bytes of other encodings become UTF-8, wherever the blocks are cut") 
     CHECK(turned("gb18030", "\xC4\xE3\xBA\xC3", at_once) == "\u4F60\u597D");
     CHECK(turned("shift-jis", "\x93\xFA\x96\x7B", at_once) == "\u65E5\u672C");
     CHECK(turned("UTF-8", utf8, at_once) == utf8);
+    CHECK(turned("cp1255", "\xF9\xEC\xE5\xED \xE0", at_once) == "\u05E9\u05DC\u05D5\u05DD \u05D0");  // held back
     CHECK(contains(refused(Fault::input,
                            [&] {
                              turned("UTF-8",
