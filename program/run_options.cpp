@@ -21,6 +21,11 @@ CLI::Option* add_checkpoint_option(CLI::App& command, std::string& checkpoint) {
       ->type_name("best|last|STEP");
 }
 
+void add_encoding_option(CLI::App& command, std::string& encoding) {
+  const train::Config config;
+  command.add_option("--encoding", encoding, train::field_at(config, &config.encoding).help)->type_name("NAME");
+}
+
 void add_threads_option(CLI::App& command, long& threads) {
   add_integer(command, "--threads", threads, 0, 4096, "processor threads; 0: all");
 }
@@ -58,10 +63,10 @@ std::string cut_lines_note(long lines) {
          " longer than the context and lost the end";
 }
 
-TokensOfTexts::TokensOfTexts(const train::LoadedRun& run, const std::vector<std::string>& texts) {
+TokensOfTexts::TokensOfTexts(const train::LoadedRun& run, const std::vector<std::string>& texts,
+                             const std::string& encoding) {
   const data::ScratchFolder folder("text");  // gone as soon as the tokens are open: a signal leaves nothing behind
-  data::Sources sources =
-      data::collect_sources(texts, folder.path() + "/text", data::longest_spool, run.config.encoding);
+  data::Sources sources = data::collect_sources(texts, folder.path() + "/text", data::longest_spool, encoding);
   sources.fields = train::json_fields(run.config);
   const std::string path = folder.path() + "/tokens";
   const data::TextReading reading = train::reading_of(run.config, *run.tokenizer, run.labels);
@@ -71,30 +76,35 @@ TokensOfTexts::TokensOfTexts(const train::LoadedRun& run, const std::vector<std:
   file_.emplace(path);
 }
 
-static void read_lines(const std::string& text,
+static void read_lines(const LinesText& text,
                        const std::function<void(std::string_view, const data::LineCutter&)>& line,
                        const std::function<bool()>& give) {
-  if (text != "-") {
-    for (const data::Source& source : data::collect_sources({text}).files) data::each_line(source, line);
+  if (text.path != "-") {
+    for (const data::Source& source : data::collect_sources({text.path}, {}, 0, text.encoding).files)
+      data::each_line(source, line);
     return;
   }
   const data::Source standard{.path = "-", .identity = {}, .shown_as = "standard input"};
+  std::optional<data::Transcoder> transcoder;  // once the first block has come
   data::LineCutter cutter;
   const auto see = [&](std::string_view one) { line(one, cutter); };
   std::vector<char> block(data::TextReader::block_bytes);
-  bool is_empty = true;
   while (const std::size_t got = data::read_standard_input(block.data(), block.size())) {
-    is_empty = false;
-    data::naming(standard, [&] { cutter.feed({block.data(), got}, see); });
+    const std::string_view bytes(block.data(), got);
+    if (!transcoder) transcoder.emplace(data::check_text(bytes, text.encoding, standard.name(), "FILE"));
+    data::naming(standard, [&] { cutter.feed(transcoder->turn(bytes), see); });
     if (!give()) return;
   }
-  data::naming(standard, [&] { cutter.finish(see); });
-  if (is_empty) {
+  if (!transcoder) {
     throw autograd::Error(autograd::Fault::input, "standard input: the text is empty; give one with something in it");
   }
+  data::naming(standard, [&] {
+    cutter.feed(transcoder->finish(), see);
+    cutter.finish(see);
+  });
 }
 
-void each_line_of_text(const std::string& text,
+void each_line_of_text(const LinesText& text,
                        const std::function<void(std::string_view, const data::LineCutter&)>& line,
                        const std::function<bool()>& give) {
   try {
@@ -106,8 +116,7 @@ void each_line_of_text(const std::string& text,
   give();
 }
 
-void each_line_of(const std::string& text, const train::Reader& reader,
-                  const std::function<bool(LinesRead lines)>& take,
+void each_line_of(const LinesText& text, const train::Reader& reader, const std::function<bool(LinesRead lines)>& take,
                   const std::function<std::string_view(std::string_view)>& text_of) {
   LinesRead waiting;
   bool is_read = true;

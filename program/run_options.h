@@ -21,6 +21,9 @@ namespace primer::program {
 /// Adds --checkpoint; parse_choice() reads what it holds.
 CLI::Option* add_checkpoint_option(CLI::App& command, std::string& checkpoint);
 
+/// Adds --encoding, of the texts that a command reads: see data::encoding_of().
+void add_encoding_option(CLI::App& command, std::string& encoding);
+
 /// Adds --threads, for use_threads().
 void add_threads_option(CLI::App& command, long& threads);
 
@@ -56,18 +59,24 @@ std::string cut_lines_note(long lines);
 class TokensOfTexts {
  public:
   /// Texts are files, folders or "-". What collect_sources and EncodedText throw. Says what of lines is left out.
-  TokensOfTexts(const train::LoadedRun& run, const std::vector<std::string>& texts);
+  TokensOfTexts(const train::LoadedRun& run, const std::vector<std::string>& texts, const std::string& encoding);
   const data::TokenFile& file() const { return *file_; }
 
  private:
   std::optional<data::TokenFile> file_;
 };
 
+/// A text whose lines each get an answer.
+struct LinesText {
+  std::string path;      // a file, a folder, or - for standard input
+  std::string encoding;  // see data::encoding_of()
+};
+
 /// Calls line(text, cutter) for every line of a file, of the files of a folder or, "-", of standard input as it comes.
 /// Behind all that has come at once, before more is waited for, at the end, and before an error is thrown, calls
 /// give(), which tells whether anybody still reads the answers: if not, no more is read of standard input. What is
 /// wrong with a line names file and line; what collect_sources() throws.
-void each_line_of_text(const std::string& text,
+void each_line_of_text(const LinesText& text,
                        const std::function<void(std::string_view, const data::LineCutter&)>& line,
                        const std::function<bool()>& give);
 
@@ -81,8 +90,7 @@ struct LinesRead {
 /// Reads a text whose lines each get an answer, 1024 of them at a time or as many as have come. `take` tells whether
 /// anybody still reads its answers. What is read of a line is text_of(line). Says how many lines were cut to the
 /// context.
-void each_line_of(const std::string& text, const train::Reader& reader,
-                  const std::function<bool(LinesRead lines)>& take,
+void each_line_of(const LinesText& text, const train::Reader& reader, const std::function<bool(LinesRead lines)>& take,
                   const std::function<std::string_view(std::string_view)>& text_of = std::identity());
 
 }  // namespace primer::program

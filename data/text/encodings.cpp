@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
 
 #include "autograd/error.h"
@@ -15,27 +16,34 @@ using autograd::Fault;
 namespace {
 
 struct Magic {
-  std::string_view begin;
+  std::size_t offset;
+  std::string_view bytes;
   NoText what;
 };
 
 using namespace std::string_view_literals;
 
 constexpr Magic magics[] = {
-    {"\x1F\x8B"sv, {"gzip", "zcat"}},
-    {"\xFD"
+    {0, "\x1F\x8B"sv, {"gzip", "zcat"}},
+    {0,
+     "\xFD"
      "7zXZ\0"sv,
      {"xz", "xzcat"}},
-    {"\x28\xB5\x2F\xFD"sv, {"zstd", "zstdcat"}},
-    {"PK\x03\x04"sv, {"a ZIP archive", "unzip -p"}},
-    {"7z\xBC\xAF\x27\x1C"sv, {"a 7z archive", "7z x -so"}},
-    {"%PDF-"sv, {"PDF", ""}},
-    {"\x89PNG\r\n"sv, {"a PNG picture", ""}},
-    {"\xFF\xD8\xFF"sv, {"a JPEG picture", ""}},
-    {"\x7F"
+    {0, "\x5D\0\0"sv, {"lzma", "xzcat"}},
+    {0, "\x28\xB5\x2F\xFD"sv, {"zstd", "zstdcat"}},
+    {0, "\x04\x22\x4D\x18"sv, {"lz4", "lz4cat"}},
+    {0, "PK\x03\x04"sv, {"a ZIP archive", "unzip -p"}},
+    {0, "PK\x05\x06"sv, {"an empty ZIP archive", ""}},
+    {0, "7z\xBC\xAF\x27\x1C"sv, {"a 7z archive", "7z x -so"}},
+    {257, "ustar"sv, {"a tar archive", "tar -xOf"}},
+    {0, "%PDF-"sv, {"PDF", ""}},
+    {0, "\x89PNG\r\n"sv, {"a PNG picture", ""}},
+    {0, "\xFF\xD8\xFF"sv, {"a JPEG picture", ""}},
+    {0,
+     "\x7F"
      "ELF"sv,
      {"a program", ""}},
-    {"SQLite format 3\0"sv, {"an SQLite database", ""}},
+    {0, "SQLite format 3\0"sv, {"an SQLite database", ""}},
 };
 
 }  // namespace
@@ -43,32 +51,40 @@ constexpr Magic magics[] = {
 std::optional<NoText> no_text(std::string_view head) {
   // A text may well begin with these letters, and has no such bytes behind them.
   if (head.starts_with("BZh") && head.size() > 10 && head.substr(4, 6) == "1AY&SY") return NoText{"bzip2", "bzcat"};
-  const bool is_binary = std::ranges::any_of(head, [](char c) { return c >= 0 && c < '\t'; });
+  const bool is_binary = std::ranges::any_of(head.substr(0, 16), [](char c) { return c >= 0 && c < '\t'; });
   if (head.starts_with("GIF8") && is_binary) return NoText{"a GIF picture", ""};
   for (const Magic& magic : magics)
-    if (head.starts_with(magic.begin)) return magic.what;
+    if (head.size() > magic.offset && head.substr(magic.offset).starts_with(magic.bytes)) return magic.what;
   return {};
 }
 
-std::string marked_encoding(std::string_view head) {
+std::string encoding_of(std::string_view head, const std::string& wish) {
+  if (wish == as_bytes || head.starts_with("\xEF\xBB\xBF")) return {};
   if (head.starts_with("\xFF\xFE\0\0"sv) || head.starts_with("\0\0\xFE\xFF"sv)) return "UTF-32";
-  return head.starts_with("\xFF\xFE") || head.starts_with("\xFE\xFF") ? "UTF-16" : "";
+  return head.starts_with("\xFF\xFE") || head.starts_with("\xFE\xFF") ? "UTF-16" : wish;
 }
 
-Transcoder::Transcoder(const std::string& encoding)
-    : encoding_(encoding), converter_(::iconv_open("UTF-8", encoding.c_str())) {
-  if (converter_ == reinterpret_cast<iconv_t>(-1)) {
-    throw Error(Fault::usage, "--encoding " + printable(encoding) +
-                                  ": iconv does not know it; `iconv -l` lists the names, such as latin1 and gb18030");
+Transcoder::Transcoder(const std::string& encoding) : encoding_(encoding) {
+  if (encoding.empty() || encoding == as_bytes) return;
+  // iconv takes a name without letters, such as "/", for the encoding of the locale.
+  const bool is_name = std::isalnum(static_cast<unsigned char>(encoding.front())) != 0;
+  const iconv_t converter = is_name ? ::iconv_open("UTF-8", encoding.c_str()) : reinterpret_cast<iconv_t>(-1);
+  if (converter == reinterpret_cast<iconv_t>(-1)) {
+    throw Error(Fault::usage, "--encoding '" + printable(encoding) +
+                                  "': iconv does not know it; `iconv -l` lists the names, such as latin1 and gb18030");
   }
+  converter_.reset(converter);
 }
 
 void Transcoder::refuse() const {
   throw Error(Fault::input, "the byte at " + std::to_string(offset_) + " begins nothing that is text in " + encoding_ +
-                                "; --encoding says in which one a text is");
+                                "; --encoding NAME says in which one a text is, bytes that it is read as it stands, "
+                                "and iconv -c leaves out what is wrong");
 }
 
-void Transcoder::feed(std::string_view block, std::string& out) {
+std::string_view Transcoder::turn(std::string_view block) {
+  if (!converter_) return block;
+  turned_.clear();
   pending_ += block;
   char* in = pending_.data();
   std::size_t left = pending_.size();
@@ -77,25 +93,28 @@ void Transcoder::feed(std::string_view block, std::string& out) {
     char* to = buffer.data();
     std::size_t room = buffer.size();
     const std::size_t before = left;
-    const bool failed = ::iconv(converter_, &in, &left, &to, &room) == static_cast<std::size_t>(-1);
+    const bool failed = ::iconv(converter_.get(), &in, &left, &to, &room) == static_cast<std::size_t>(-1);
     const int error = errno;
-    out.append(buffer.data(), buffer.size() - room);
+    turned_.append(buffer.data(), buffer.size() - room);
     offset_ += before - left;
-    if (failed && error == EILSEQ) refuse();
     if (failed && error == EINVAL) break;  // a character that goes on in the next block
+    if (failed && error != E2BIG) refuse();
   }
   pending_.erase(0, pending_.size() - left);
   constexpr std::size_t longest_character = 32;
   if (pending_.size() > longest_character) refuse();
+  return turned_;
 }
 
-void Transcoder::finish(std::string& out) {
+std::string_view Transcoder::finish() {
   if (!pending_.empty()) refuse();
-  std::array<char, 64> buffer;
-  char* to = buffer.data();
-  std::size_t room = buffer.size();
-  ::iconv(converter_, nullptr, nullptr, &to, &room);
-  out.append(buffer.data(), buffer.size() - room);
+  if (!converter_) return {};
+  turned_.resize(64);
+  char* to = turned_.data();
+  std::size_t room = turned_.size();
+  ::iconv(converter_.get(), nullptr, nullptr, &to, &room);
+  turned_.resize(turned_.size() - room);
+  return turned_;
 }
 
 }  // namespace primer::data

@@ -4,14 +4,15 @@
 #include <iconv.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace primer::data {
 
-/// So many bytes of a file's beginning tell what it is.
-inline constexpr std::size_t head_bytes = 16;
+/// So many bytes of a file's beginning tell what it is: tar's mark stands at 257.
+inline constexpr std::size_t head_bytes = 264;
 
 /// What a file is that is plainly no text.
 struct NoText {
@@ -20,31 +21,37 @@ struct NoText {
 };
 std::optional<NoText> no_text(std::string_view head);
 
-/// "UTF-16" or "UTF-32" where a text begins with the byte order mark of one, else nothing: it is UTF-8, or nobody
-/// knows.
-std::string marked_encoding(std::string_view head);
+/// The name of the encoding in which a text is taken as it stands, whatever its first bytes look like.
+inline constexpr std::string_view as_bytes = "bytes";
 
-/// Turns bytes of an encoding into UTF-8, as they come: iconv(3). A byte order mark is dropped.
+/// What a text is in that begins with `head`: what its byte order mark says, else `wish`. UTF-16 and UTF-32 have
+/// marks, and UTF-8 may have one. Nothing, like `as_bytes`: it is read as it stands, as UTF-8 wherever it is that.
+std::string encoding_of(std::string_view head, const std::string& wish);
+
+/// Turns bytes of an encoding into UTF-8, as they come: iconv(3). A mark of UTF-16 or UTF-32 is dropped. Without an
+/// encoding, and as_bytes, they stay what they are.
 class Transcoder {
  public:
   /// An encoding that iconv does not know: Fault::usage.
   explicit Transcoder(const std::string& encoding);
-  Transcoder(const Transcoder&) = delete;
-  Transcoder& operator=(const Transcoder&) = delete;
-  ~Transcoder() { ::iconv_close(converter_); }
 
-  /// Appends what `block` gives to `out`. What is no text in this encoding: Fault::input, with its byte offset.
-  void feed(std::string_view block, std::string& out);
-  /// The text ends here: appends a letter that was held back, as some encodings do until they know what follows. Within
+  /// What `block` gives, valid until the next call. What is no text in this encoding: Fault::input, with its byte
+  /// offset.
+  std::string_view turn(std::string_view block);
+  /// The text ends here: what was held back, as some encodings hold back a letter until they know what follows. Within
   /// a character: Fault::input.
-  void finish(std::string& out);
+  std::string_view finish();
 
  private:
+  struct Close {
+    void operator()(iconv_t converter) const { ::iconv_close(converter); }
+  };
   [[noreturn]] void refuse() const;
 
   std::string encoding_;
-  iconv_t converter_;
-  std::string pending_;       // the beginning of a character
+  std::unique_ptr<void, Close> converter_;  // none: bytes stay what they are
+  std::string pending_;                     // the beginning of a character
+  std::string turned_;
   std::uint64_t offset_ = 0;  // bytes turned
 };
 

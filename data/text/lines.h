@@ -57,16 +57,6 @@ class LineCutter {
   std::uint64_t number_ = 0;  // lines before this one
 };
 
-/// Calls some(), whose errors know the place in the text, but not the source: it is named before them.
-template <class Some>
-void naming(const Source& source, Some&& some) {
-  try {
-    some();
-  } catch (const Error& error) {
-    throw Error(error.fault(), source.name() + ": " + error.what());
-  }
-}
-
 /// Calls line(text, cutter) for every line of a source. What is wrong with one names file and line.
 template <class Line>
 void each_line(const Source& source, Line&& line) {

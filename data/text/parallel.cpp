@@ -13,7 +13,7 @@ namespace {
 /// The lines of a file, a block of them at a time.
 class LineQueue {
  public:
-  explicit LineQueue(const Source& source) : name_(source.name()), reader_(source) {}
+  explicit LineQueue(const Source& source) : source_(source), reader_(source) {}
 
   /// False at the end.
   bool next(std::string& line) {
@@ -25,21 +25,17 @@ class LineQueue {
     return true;
   }
   std::uint64_t lines() const { return lines_; }
-  const std::string& name() const { return name_; }
+  std::string name() const { return source_.name(); }
 
  private:
   void read() {
     const auto keep = [this](std::string_view line) { waiting_.emplace_back(line); };
-    try {
-      const std::string_view block = reader_.next();
-      ended_ = block.empty();
-      ended_ ? cutter_.finish(keep) : cutter_.feed(block, keep);
-    } catch (const Error& error) {
-      throw Error(error.fault(), name_ + ": " + error.what());
-    }
+    const std::string_view block = reader_.next();
+    ended_ = block.empty();
+    naming(source_, [&] { ended_ ? cutter_.finish(keep) : cutter_.feed(block, keep); });
   }
 
-  std::string name_;
+  Source source_;
   TextReader reader_;
   LineCutter cutter_;
   std::deque<std::string> waiting_;

@@ -11,26 +11,10 @@ namespace primer::data {
 
 namespace {
 
-bool holds_nul(const InputFile& file, std::string& block) {
-  block.resize(TextReader::block_bytes);
-  for (std::uint64_t offset = 0;;) {
-    const std::size_t got = file.read_at(block.data(), block.size(), offset);
-    if (std::memchr(block.data(), 0, got)) return true;
-    if (got < block.size()) return false;
-    offset += got;
-  }
-}
-
 std::string head_of(const InputFile& file) {
   std::string head(head_bytes, '\0');
   head.resize(file.read_at(head.data(), head.size(), 0));
   return head;
-}
-
-Source source_of(const InputFile& file, const std::string& path, const std::string& encoding,
-                 const std::string& shown_as) {
-  const std::string marked = marked_encoding(head_of(file));
-  return {path, file.identity(), shown_as, false, marked.empty() ? encoding : marked};
 }
 
 /// The reason to leave out a folder with these names in it, or nothing.
@@ -50,6 +34,25 @@ FileKind kind_below(const std::string& path) {
   } catch (const Error&) {
     return FileKind::missing;
   }
+}
+
+/// Why a file of a folder is no text in `encoding`, or nothing.
+std::string text_fault(const std::string& path, const std::string& encoding) {
+  std::optional<Source> source;
+  try {
+    const InputFile file(path);
+    const std::string head = head_of(file);
+    if (file.size() == 0) return "empty";
+    if (encoding == as_bytes) return {};
+    if (const std::optional<NoText> other = no_text(head)) return std::string(other->name);
+    source = Source{path, file.identity(), {}, false, encoding_of(head, encoding)};
+    TextReader reader(*source);
+    for (std::string_view block = reader.next(); !block.empty(); block = reader.next())
+      if (std::memchr(block.data(), 0, block.size())) return "with NUL bytes";
+  } catch (const Error&) {
+    return source && !source->encoding.empty() ? "not in " + source->encoding : unreadable;
+  }
+  return {};
 }
 
 /// Adds the text files below `top`, in the byte order of their paths.
@@ -87,19 +90,9 @@ void add_folder(const std::string& top, const std::string& encoding, Sources& so
     }
   }
   std::sort(files.begin(), files.end());
-  std::string block;
   for (const std::string& path : files) {
-    try {
-      const InputFile file(path);
-      const std::string head = head_of(file), marked = marked_encoding(head);
-      const std::optional<NoText> other = no_text(head);
-      if (file.size() == 0) skip(path, "empty");
-      else if (other) skip(path, std::string(other->name));
-      else if (marked.empty() && encoding.empty() && holds_nul(file, block)) skip(path, "with NUL bytes");
-      else sources.files.push_back(source_of(file, path, encoding, {}));
-    } catch (const Error&) {
-      skip(path, unreadable);
-    }
+    if (const std::string why = text_fault(path, encoding); !why.empty()) skip(path, why);
+    else sources.files.push_back(source_at(path, encoding));
   }
 }
 
@@ -128,14 +121,23 @@ std::string Sources::summary() const {
   return text + ")";
 }
 
+std::string check_text(std::string_view head, const std::string& encoding, const std::string& name,
+                       const std::string& file_name) {
+  if (const std::optional<NoText> other = no_text(head); other && encoding != as_bytes) {
+    throw Error(Fault::input, name + " is " + std::string(other->name) + ", and no text" +
+                                  (other->reader.empty() ? ""
+                                                         : "; try " + std::string(other->reader) + " " + file_name +
+                                                               " | primer train -") +
+                                  "; --encoding bytes reads it as it stands");
+  }
+  return encoding_of(head, encoding);
+}
+
 Source source_at(const std::string& path, const std::string& encoding, const std::string& shown_as) {
   const InputFile file(path);
-  Source source = source_of(file, path, encoding, shown_as);
-  if (const std::optional<NoText> other = no_text(head_of(file))) {
-    const std::string reader(other->reader), file_name = shown_as.empty() ? shell_word(printable(path)) : "FILE";
-    throw Error(Fault::input, source.name() + " is " + std::string(other->name) + ", and no text" +
-                                  (reader.empty() ? "" : "; try " + reader + " " + file_name + " | primer train -"));
-  }
+  Source source{path, file.identity(), shown_as};
+  source.encoding =
+      check_text(head_of(file), encoding, source.name(), shown_as.empty() ? shell_word(printable(path)) : "FILE");
   return source;
 }
 
@@ -145,6 +147,7 @@ Sources collect_sources(const std::vector<std::string>& paths, const std::string
   if (std::count(paths.begin(), paths.end(), "-") > 1) {
     throw Error(Fault::usage, "standard input (-) is given twice; it can be read once");
   }
+  Transcoder{encoding};  // refuses one that there is not
   Sources sources;
   for (const std::string& path : paths) {
     if (path == "-") {
@@ -186,13 +189,11 @@ void hold_back(Sources& sources, const Sources& own) {
   sources.skipped.insert(sources.skipped.end(), own.skipped.begin(), own.skipped.end());
 }
 
-TextReader::TextReader(const Source& source) : source_(source), file_(source.path) {
+TextReader::TextReader(const Source& source) : source_(source), file_(source.path), transcoder_(source.encoding) {
   check_unchanged();
-  if (!source.encoding.empty()) transcoder_ = std::make_unique<Transcoder>(source.encoding);
 }
 
 std::string_view TextReader::next() {
-  turned_.clear();
   for (;;) {
     const std::uint64_t left = source_.identity.size - offset_;
     block_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(left, block_bytes)));
@@ -200,19 +201,26 @@ std::string_view TextReader::next() {
     offset_ += got;
     if (got < block_.size() || offset_ == source_.identity.size) check_unchanged();
     const std::string_view block = std::string_view(block_).substr(0, got);
-    if (!transcoder_) return block;
-    try {
-      block.empty() ? transcoder_->finish(turned_) : transcoder_->feed(block, turned_);
-    } catch (const Error& error) {
-      throw Error(error.fault(), source_.name() + ": " + error.what());
-    }
-    if (block.empty() || !turned_.empty()) return turned_;
+    std::string_view text;
+    naming(source_, [&] { text = block.empty() ? transcoder_.finish() : transcoder_.turn(block); });
+    if (block.empty() || !text.empty()) return text;
   }
 }
 
 void TextReader::check_unchanged() const {
   if (file_.identity() == source_.identity) return;
   throw Error(Fault::input, source_.name() + ": the file changed while it was read; try again");
+}
+
+std::string whole_text(const Source& source, std::uint64_t most) {
+  if (source.identity.size > most) {
+    throw Error(Fault::input, source.name() + " holds " + std::to_string(source.identity.size) +
+                                  " bytes, more than the " + std::to_string(most) + " that are allowed here");
+  }
+  std::string text;
+  TextReader reader(source);
+  for (std::string_view block = reader.next(); !block.empty(); block = reader.next()) text += block;
+  return text;
 }
 
 TextFacts survey(const Sources& sources) {

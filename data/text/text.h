@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,7 +20,7 @@ struct Source {
   FileIdentity identity;
   std::string shown_as = {};  // for messages, where the path is that of a copy
   bool held_back = false;     // all of it is for validation
-  std::string encoding = {};  // of its bytes, as iconv names it; none: they are UTF-8, or taken as they are
+  std::string encoding = {};  // of its bytes, as iconv names it; none: they are UTF-8, or read as they stand
   std::string name() const;   // for messages: shown_as, or the path between quotes
 };
 
@@ -47,14 +46,29 @@ struct Sources {
 
 inline constexpr std::uint64_t longest_spool = std::uint64_t{64} << 30;  // bytes
 
+/// Calls some(), whose errors know the place in the text, but not the source: it is named before them.
+template <class Some>
+void naming(const Source& source, Some&& some) {
+  try {
+    some();
+  } catch (const Error& error) {
+    throw Error(error.fault(), source.name() + ": " + error.what());
+  }
+}
+
 /// Finds the text that `paths` name, in the order given. A folder gives every text file below it, by the byte order of
 /// the paths; hidden names, links, run folders (config.json with metrics.jsonl or tokens), build folders
-/// (CMakeCache.txt), empty files, files holding a NUL byte, archives, pictures and what is not a file are skipped and
-/// listed. What is named itself is never skipped. "-" is standard input, copied to the file `spool`, at most
-/// `spool_limit` bytes. All are in `encoding`, but for UTF-16 with its mark. Missing, unreadable, a pipe, socket or
-/// device, no text (see no_text()), an empty text: Fault::input.
+/// (CMakeCache.txt), empty files, files holding a NUL byte, archives, pictures, what is not in its encoding and what is
+/// not a file are skipped and listed. What is named itself is never skipped. "-" is standard input, copied to the file
+/// `spool`, at most `spool_limit` bytes. Which encoding a file is in: encoding_of(). Missing, unreadable, a pipe,
+/// socket or device, no text (see no_text()), an empty text: Fault::input.
 Sources collect_sources(const std::vector<std::string>& paths, const std::string& spool = {},
                         std::uint64_t spool_limit = longest_spool, const std::string& encoding = {});
+
+/// The encoding of a text that begins with `head`, as encoding_of(). What is plainly no text, unless it is asked for
+/// as_bytes: Fault::input, about `name`; the way to its text reads `file_name`.
+std::string check_text(std::string_view head, const std::string& encoding, const std::string& name,
+                       const std::string& file_name);
 
 /// The file of this path. As collect_sources().
 Source source_at(const std::string& path, const std::string& encoding = {}, const std::string& shown_as = {});
@@ -78,10 +92,13 @@ class TextReader {
 
   Source source_;
   InputFile file_;
-  std::unique_ptr<Transcoder> transcoder_;  // of another encoding than UTF-8
-  std::string block_, turned_;
+  Transcoder transcoder_;
+  std::string block_;
   std::uint64_t offset_ = 0;  // bytes
 };
+
+/// The text of a source whose file has at most `most` bytes; of a longer one: Fault::input.
+std::string whole_text(const Source& source, std::uint64_t most);
 
 struct FileFacts {
   std::uint64_t bytes = 0;              // of text: of JSON lines, what their fields hold

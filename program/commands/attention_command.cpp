@@ -1,8 +1,8 @@
 #include <memory>
 #include <optional>
 
-#include "data/bytes/file.h"
 #include "data/bytes/scratch_folder.h"
+#include "data/text/text.h"
 #include "program/commands.h"
 #include "program/output.h"
 #include "program/run_options.h"
@@ -23,9 +23,7 @@ struct AttentionOptions : RunChoice {
 std::string standard_input() {
   constexpr std::uint64_t most = 64u << 20;  // bytes, more than any context holds
   const data::ScratchFolder folder("attention");
-  const std::string path = folder.path() + "/text";
-  data::spool_standard_input(path, most);
-  return data::read_file(path, most);
+  return data::whole_text(data::collect_sources({"-"}, folder.path() + "/text", most).files.front(), most);
 }
 
 void run_attention(const AttentionOptions& options) {

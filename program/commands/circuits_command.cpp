@@ -20,6 +20,7 @@ namespace {
 struct CircuitsOptions : RunChoice {
   std::optional<std::string> text;
   std::vector<std::string> files;
+  std::string encoding;
   PagePlace page{"circuits.html"};
   bool json = false;
 };
@@ -65,9 +66,9 @@ Circuits circuits_of(const LoadedRun& run, const CircuitsOptions& options) {
     const data::ScratchFolder folder("circuits");
     const std::string path = folder.path() + "/TEXT";
     data::write_file_atomically(path, *options.text);
-    tokens.emplace(run, std::vector{path});
+    tokens.emplace(run, std::vector{path}, std::string(data::as_bytes));
   } else {
-    tokens.emplace(run, options.files);
+    tokens.emplace(run, options.files, options.encoding);
   }
   return read_circuits(run, tokens->file().train(), Said());
 }
@@ -99,6 +100,7 @@ void add_circuits(CLI::App& root) {
   command->add_option("--text", options->files, "such texts as files, folders or -")
       ->type_name("FILE...")
       ->excludes(text);
+  add_encoding_option(*command, options->encoding);
   CLI::Option* const out = options->page.add_to(*command);
   command->add_flag("--json", options->json, "one JSON object of all figures on standard output, instead of a page")
       ->excludes(out);

@@ -20,7 +20,7 @@ using namespace train;
 namespace {
 
 struct ClassifyOptions : RunChoice {
-  std::string text;
+  LinesText text;
   long top = 1;
   bool json = false;
 };
@@ -138,9 +138,10 @@ void add_classify(CLI::App& root) {
   options->add_to(*command, "a run trained with --objective classify");
   command
       ->add_option(
-          "TEXT", options->text,
+          "TEXT", options->text.path,
           "a file, a folder or -; each line gets a label, a blank one stays; of label<TAB>text the text is read")
       ->required();
+  add_encoding_option(*command, options->text.encoding);
   add_integer(*command, "--top", options->top, 1, 10'000, "labels for each line, the most probable first");
   command->add_flag(
       "--json", options->json,

@@ -20,7 +20,8 @@ using autograd::Fault;
 namespace {
 
 struct EmbedOptions : RunChoice {
-  std::string text, out = "-", pooling = "mean";
+  LinesText text;
+  std::string out = "-", pooling = "mean";
   bool force = false;
 };
 
@@ -82,8 +83,11 @@ void add_embed(CLI::App& root) {
                                         "  primer embed runs/gaps sentences.txt > vectors.tsv\n"
                                         "  primer embed runs/gaps sentences.txt -o vectors.safetensors");
   options->add_to(*command);
-  command->add_option("TEXT", options->text, "a file, a folder or -; each line has a vector, that of a blank one is 0")
+  command
+      ->add_option("TEXT", options->text.path,
+                   "a file, a folder or -; each line has a vector, that of a blank one is 0")
       ->required();
+  add_encoding_option(*command, options->text.encoding);
   command
       ->add_option("-o", options->out,
                    "a .safetensors file (tensor embeddings), or one of lines; - is standard output "

@@ -28,6 +28,7 @@ namespace {
 
 struct EvalOptions : RunChoice {
   std::vector<std::string> texts;
+  std::string encoding;
   long masked = 2000;
   long batches = 0;
   bool pseudo = false, json = false;
@@ -139,7 +140,7 @@ Verdict evaluate_part(LoadedRun& run, const EvalOptions& options, const data::To
 }
 
 Verdict evaluate_texts(LoadedRun& run, const EvalOptions& options) {
-  const TokensOfTexts tokens(run, options.texts);
+  const TokensOfTexts tokens(run, options.texts, options.encoding);
   return evaluate_part(run, options, tokens.file(), tokens.file().train(), tokens.file().train_bytes());
 }
 
@@ -247,6 +248,7 @@ void add_eval(CLI::App& root) {
                                         "  primer eval runs/book --json");
   options->add_to(*command);
   command->add_option("TEXT", options->texts, "files, folders or -; without TEXT, the run's validation part");
+  add_encoding_option(*command, options->encoding);
   add_integer(*command, "--eval-batches", options->batches, 0, 1'000'000'000'000,
               "batches to read, spread over the text; 0: all of it");
   command->add_flag("--pseudo-perplexity", options->pseudo,

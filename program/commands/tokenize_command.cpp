@@ -23,21 +23,23 @@ namespace {
 
 struct LearnOptions {
   std::vector<std::string> texts, specials;
-  std::string tokenizer = "bpe:4096", out = "tokenizer.json";
+  std::string encoding, tokenizer = "bpe:4096", out = "tokenizer.json";
   long threads = 0;
   bool force = false, quiet = false;
 };
 
 struct UseOptions {
   std::vector<std::string> texts;
-  std::string tokenizer;
+  std::string encoding, tokenizer;
   long top = 20;
   bool specials = false, json = false;
 };
 
 // The texts, standard input copied into the folder. What was skipped is said.
-data::Sources sources_of(const std::vector<std::string>& texts, const data::ScratchFolder& folder, bool quiet = false) {
-  data::Sources sources = data::collect_sources(texts, folder.path() + "/text");
+template <class Options>
+data::Sources sources_of(const Options& options, const data::ScratchFolder& folder, bool quiet = false) {
+  data::Sources sources =
+      data::collect_sources(options.texts, folder.path() + "/text", data::longest_spool, options.encoding);
   if (!quiet && !sources.skipped.empty()) say("files  " + sources.summary() + "\n");
   return sources;
 }
@@ -62,7 +64,7 @@ void run_train(const LearnOptions& options) {
     throw Error(Fault::usage, data::printable(options.out) + " exists; --force replaces it, -o names another");
   }
   const data::ScratchFolder folder("tokenize");
-  const data::Sources sources = sources_of(options.texts, folder, options.quiet);
+  const data::Sources sources = sources_of(options, folder, options.quiet);
   if (!options.quiet) say_learning(options.tokenizer, sources);
   const auto tokenizer = learn(options, sources);
   data::write_file_atomically(options.out, tokenizer->json());
@@ -98,12 +100,12 @@ class IdWriter {
 void run_encode(const UseOptions& options) {
   const auto tokenizer = data::open_tokenizer(options.tokenizer);
   const data::ScratchFolder folder("tokenize");
-  const data::Sources sources = sources_of(options.texts, folder);
+  const data::Sources sources = sources_of(options, folder);
   IdWriter writer;
   for (const data::Source& source : sources.files) {
     if (options.specials) {
       constexpr std::uint64_t most = 64u << 20;  // bytes: such a text is held whole
-      writer.add(tokenizer->encode_with_specials(data::read_file(source.path, most)));
+      writer.add(tokenizer->encode_with_specials(data::whole_text(source, most)));
     } else {
       data::TextReader reader(source);
       const auto encoder = tokenizer->encoder();
@@ -163,7 +165,7 @@ class IdReader {
 void run_decode(const UseOptions& options) {
   const auto tokenizer = data::open_tokenizer(options.tokenizer);
   const data::ScratchFolder folder("tokenize");
-  const data::Sources sources = sources_of(options.texts, folder);
+  const data::Sources sources = sources_of(options, folder);
   for (const data::Source& source : sources.files) {
     data::TextReader reader(source);
     IdReader ids(*tokenizer);
@@ -182,7 +184,7 @@ void run_decode(const UseOptions& options) {
 void run_stats(const UseOptions& options) {
   const auto tokenizer = data::open_tokenizer(options.tokenizer);
   const data::ScratchFolder folder("tokenize");
-  const data::Sources sources = sources_of(options.texts, folder);
+  const data::Sources sources = sources_of(options, folder);
   const TokenStats stats = count_stats(sources, *tokenizer);
   put(options.json ? stats_json(stats, *tokenizer, options.top) : stats_text(stats, *tokenizer, options.top));
 }
@@ -190,6 +192,7 @@ void run_stats(const UseOptions& options) {
 std::shared_ptr<UseOptions> add_use(CLI::App* command, const char* texts, void (*run)(const UseOptions&)) {
   const auto options = std::make_shared<UseOptions>();
   command->add_option("TEXT", options->texts, texts)->required();
+  add_encoding_option(*command, options->encoding);
   command
       ->add_option("--tokenizer", options->tokenizer,
                    "a tokenizer.json, vocab.json with merges.txt, vocab.txt, or a folder with one, such as a run")
@@ -207,6 +210,7 @@ void add_learn(CLI::App& group) {
                                         "  primer tokenize train . --tokenizer bpe:8000 --special '<|endoftext|>'");
   command->add_option("TEXT", options->texts, "files, folders (every text file below), or - for standard input")
       ->required();
+  add_encoding_option(*command, options->encoding);
   command
       ->add_option("--tokenizer", options->tokenizer,
                    "pieces of words learned by byte pair encoding, SIZE in all, or characters or bytes [bpe:4096]")

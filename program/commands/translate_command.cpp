@@ -20,7 +20,7 @@ using namespace train;
 namespace {
 
 struct TranslateOptions : RunChoice {
-  std::string text = "-";
+  LinesText text{"-", {}};
   BeamOptions beam;
   bool scores = false, alignment = false;
 };
@@ -111,7 +111,7 @@ void ask(Lines& lines) {
 void run_translate(const TranslateOptions& options) {
   const auto run = options.open();
   Lines lines(*run, options);
-  if (options.text == "-" && ::isatty(STDIN_FILENO) == 1) return ask(lines);
+  if (options.text.path == "-" && ::isatty(STDIN_FILENO) == 1) return ask(lines);
   const auto take = [&](std::string_view line, const data::LineCutter& cutter) {
     if (lines.is_read()) lines.take(line, cutter);
   };
@@ -134,7 +134,9 @@ void add_translate(CLI::App& root) {
                                         "  primer translate runs/pairs new.txt --alignment  0-0 1-1<TAB>a line\n"
                                         "  primer translate runs/pairs                      asks on a terminal");
   options->add_to(*command, "a run trained with --objective translate");
-  command->add_option("FILE", options->text, "a file, a folder or -; each line is translated, a blank one stays [-]");
+  command->add_option("FILE", options->text.path,
+                      "a file, a folder or -; each line is translated, a blank one stays [-]");
+  add_encoding_option(*command, options->text.encoding);
   options->beam.add_to(*command);
   command->add_flag("--scores", options->scores,
                     "before each translation its score: ln p over the penalty of its length, and a tab");

@@ -3,8 +3,8 @@
 #include <filesystem>
 
 #include "autograd/error.h"
-#include "data/bytes/file.h"
 #include "data/bytes/utf8.h"
+#include "data/text/text.h"
 #include "train/tasks/nearest.h"
 
 namespace primer::studies {
@@ -16,7 +16,7 @@ std::string Lab::text() const {
                                                       ", which is not here; go to the folder of primer's sources, or "
                                                       "give another text: --text FILE");
   }
-  std::string text = data::read_file(path, 1 << 28);
+  std::string text = data::whole_text(data::source_at(path), 1 << 28);
   if (text.empty()) throw autograd::Error(autograd::Fault::input, data::printable(path) + " is empty");
   return text;
 }

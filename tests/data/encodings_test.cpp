@@ -15,17 +15,12 @@ using namespace std::string_literals;
 std::string turned(const std::string& encoding, const std::string& bytes, std::size_t at_once) {
   Transcoder transcoder(encoding);
   std::string out;
-  for (std::size_t i = 0; i < bytes.size(); i += at_once) transcoder.feed(bytes.substr(i, at_once), out);
-  transcoder.finish(out);
-  return out;
+  for (std::size_t i = 0; i < bytes.size(); i += at_once)
+    out += transcoder.turn(std::string_view(bytes).substr(i, at_once));
+  return out += transcoder.finish();
 }
 
-std::string all_of(const Source& source) {
-  TextReader reader(source);
-  std::string text;
-  for (std::string_view block = reader.next(); !block.empty(); block = reader.next()) text += block;
-  return text;
-}
+std::string all_of(const Source& source) { return whole_text(source, 1 << 30); }
 
 // "aß你😀\n"
 const std::string utf8 = "a\u00DF\u4F60\U0001F600\n";
@@ -58,8 +53,11 @@ TEST_CASE("bytes of other encodings become UTF-8, wherever the blocks are cut") 
                    "the byte at 3 begins"));
     CHECK(contains(refused(Fault::input, [&] { turned("UTF-16", utf16le + "x", at_once); }), "in UTF-16"));
   }
-  const std::string name = refused(Fault::usage, [] { Transcoder("klingon\n"); });
-  CHECK(contains(name, "--encoding klingon\\x0A: iconv does not know it"));
+  for (const char* name : {"klingon", " ", "/", "//", "//TRANSLIT"}) {
+    const std::string message = refused(Fault::usage, [&] { Transcoder{name}; });
+    CHECK(contains(message, "--encoding '" + std::string(name) + "': iconv does not know it"));
+    refused(Fault::usage, [&] { collect_sources({"."}, {}, 0, name); });
+  }
 }
 
 TEST_CASE("a text of UTF-16 is known by its mark, in a folder too; another encoding is said") {
@@ -88,6 +86,38 @@ TEST_CASE("a text of UTF-16 is known by its mark, in a folder too; another encod
   CHECK(all_of(collect_sources({folder.put("long", long_text)}, {}, longest_spool, "latin1").files[0]) == long_text);
   const Source broken = collect_sources({folder.put("broken.txt", "abc\xFF")}, {}, longest_spool, "ascii").files[0];
   CHECK(contains(refused(Fault::input, [&] { all_of(broken); }), "broken.txt': the byte at 3 begins nothing"));
+  const std::string in_ascii = folder / "broken.txt";
+  const std::string twice = refused(Fault::input, [&] { join_parallel(in_ascii, wide, folder / "spool", "ascii"); });
+  CHECK(twice.find("broken.txt") == twice.rfind("broken.txt"));
+}
+
+TEST_CASE("a file of a folder that is not in its encoding, or holds NUL in it, is left out by its name") {
+  const TemporaryFolder folder;
+  folder.put("all/binary", "\xFF\xFE\xFF\xDF and no text");
+  folder.put("all/cut",
+             "\xFF\xFE"
+             "a");
+  folder.put("all/nul.bin", "a\0b"s);
+  folder.put("all/text.txt",
+             "Gr\xF6\xDF"
+             "e\n");
+  folder.put("all/mark.txt",
+             "\xEF\xBB\xBF"
+             "ma\u00DF\n");
+  const Sources plain = collect_sources({folder / "all"});
+  CHECK(contains(plain.summary(), "2 files, 14 bytes; skipped 3 (2 not in UTF-16, 1 with NUL bytes)"));
+  const Sources latin = collect_sources({folder / "all"}, {}, 0, "latin1");
+  CHECK(contains(latin.summary(), "2 files, 14 bytes; skipped 3 (2 not in UTF-16, 1 with NUL bytes)"));
+  CHECK(all_of(latin.files[0]) == "\xEF\xBB\xBFma\u00DF\n");  // its mark says that it is UTF-8
+  CHECK(all_of(latin.files[1]) == "Gr\u00F6\u00DFe\n");
+  CHECK(collect_sources({folder / "all"}, {}, 0, "ascii").summary().find("1 not in ascii") != std::string::npos);
+  // Read as it stands, anything is a text.
+  const Sources bytes = collect_sources({folder / "all"}, {}, 0, std::string(as_bytes));
+  CHECK(bytes.skipped.empty());
+  CHECK(all_of(bytes.files[0]) == "\xFF\xFE\xFF\xDF and no text");
+  const std::string archive = folder.put("a.gz", "\x1F\x8B\x08 and more");
+  CHECK(contains(refused(Fault::input, [&] { collect_sources({archive}); }), "--encoding bytes reads it as it stands"));
+  CHECK(all_of(source_at(archive, std::string(as_bytes))) == "\x1F\x8B\x08 and more");
 }
 
 TEST_CASE("what is no text is refused with the way to its text, and left out of a folder by its name") {
@@ -100,6 +130,7 @@ TEST_CASE("what is no text is refused with the way to its text, and left out of 
       {"\x28\xB5\x2F\xFDx"s, "is zstd, and no text; try zstdcat "},
       {"BZh91AY&SY\x01\x02"s, "is bzip2, and no text; try bzcat "},
       {"PK\x03\x04x"s, "is a ZIP archive, and no text; try unzip -p "},
+      {std::string(257, 'n') + "ustar\0", "is a tar archive, and no text; try tar -xOf "},
       {"%PDF-1.7\n"s, "is PDF, and no text"},
       {"\x89PNG\r\n\x1A\n"s, "is a PNG picture, and no text"},
       {"\x7F"
@@ -116,7 +147,8 @@ TEST_CASE("what is no text is refused with the way to its text, and left out of 
   CHECK(no_text("GIF89a\x10\0\x10\0"s)->name == "a GIF picture");
   const Sources sources = collect_sources({folder / "all"});
   CHECK(sources.files.size() == 1);
-  CHECK(contains(sources.summary(), "1 PDF, 1 a PNG picture, 1 a ZIP archive, 1 a program, 1 bzip2, 1 gzip"));
+  CHECK(contains(sources.summary(),
+                 "1 PDF, 1 a PNG picture, 1 a ZIP archive, 1 a program, 1 a tar archive, 1 bzip2, 1 gzip"));
 }
 
 }  // namespace primer::data

@@ -261,7 +261,7 @@ TEST_CASE("a source and a target that make no page are refused in one line, and 
   train_run(here, " --context 12 --steps 3");
   for (const char* const text : {"''", "'  '", "- </dev/null"}) {
     CAPTURE(text);
-    check_refusal(here, "attention run " + std::string(text), 3, "the source is empty; give one with something in it");
+    check_refusal(here, "attention run " + std::string(text), 3, " is empty; give one with something in it");
   }
   check_refusal(here, "attention run 'aa' ''", 3, "the target is empty; give one with something in it");
   check_refusal(here, "attention run 'aa b aa b aa'", 3,

@@ -37,7 +37,8 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
   TEXT(field, "", "NAMES", FIXED, "Task",                                                                              \
        "texts are JSON lines, and this field of each is a document; classify and translate: two, such as label,text")  \
   TEXT(encoding, "", "TEXT", FIXED, "Task",                                                                            \
-       "of texts that are not UTF-8, as iconv names it: latin1; UTF-16 is known by its mark")                          \
+       "of texts that are not UTF-8, as iconv names it: latin1; a mark says it of UTF-16 and UTF-32; bytes: "          \
+       "whatever it is, read as it stands")                                                                            \
   TEXT(tokenizer, "char", "char|byte|bpe:SIZE|PATH", FITS, "Task",                                                     \
        "a token is a Unicode character, a byte, one of SIZE pieces learned from the text, or as a file says")          \
   TEXT(source_tokenizer, "shared", "shared|char|byte|bpe:SIZE|PATH", FIXED, "Task",                                    \
