@@ -21,9 +21,9 @@ CLI::Option* add_checkpoint_option(CLI::App& command, std::string& checkpoint) {
       ->type_name("best|last|STEP");
 }
 
-void add_encoding_option(CLI::App& command, std::string& encoding) {
+CLI::Option* add_encoding_option(CLI::App& command, std::string& encoding) {
   const train::Config config;
-  command.add_option("--encoding", encoding, train::field_at(config, &config.encoding).help)->type_name("NAME");
+  return command.add_option("--encoding", encoding, train::field_at(config, &config.encoding).help)->type_name("NAME");
 }
 
 void add_threads_option(CLI::App& command, long& threads) {
@@ -85,15 +85,23 @@ static void read_lines(const LinesText& text,
     return;
   }
   const data::Source standard{.path = "-", .identity = {}, .shown_as = "standard input"};
-  std::optional<data::Transcoder> transcoder;  // once the first block has come
+  data::Transcoder{text.encoding};             // refuses one that there is not, before anything is waited for
+  std::optional<data::Transcoder> transcoder;  // once it is known what comes
   data::LineCutter cutter;
   const auto see = [&](std::string_view one) { line(one, cutter); };
   std::vector<char> block(data::TextReader::block_bytes);
-  while (const std::size_t got = data::read_standard_input(block.data(), block.size())) {
-    const std::string_view bytes(block.data(), got);
+  std::size_t begun = 0;  // bytes of the block that were waited for more with
+  while (const std::size_t got = data::read_standard_input(block.data() + begun, block.size() - begun)) {
+    const std::string_view bytes(block.data(), begun + got);
+    begun = transcoder || !data::may_begin_mark(bytes) ? 0 : bytes.size();
+    if (begun > 0) continue;
     if (!transcoder) transcoder.emplace(data::check_text(bytes, text.encoding, standard.name(), "FILE"));
     data::naming(standard, [&] { cutter.feed(transcoder->turn(bytes), see); });
     if (!give()) return;
+  }
+  if (begun > 0) {
+    transcoder.emplace(data::check_text({block.data(), begun}, text.encoding, standard.name(), "FILE"));
+    data::naming(standard, [&] { cutter.feed(transcoder->turn({block.data(), begun}), see); });
   }
   if (!transcoder) {
     throw autograd::Error(autograd::Fault::input, "standard input: the text is empty; give one with something in it");

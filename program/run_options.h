@@ -22,7 +22,7 @@ namespace primer::program {
 CLI::Option* add_checkpoint_option(CLI::App& command, std::string& checkpoint);
 
 /// Adds --encoding, of the texts that a command reads: see data::encoding_of().
-void add_encoding_option(CLI::App& command, std::string& encoding);
+CLI::Option* add_encoding_option(CLI::App& command, std::string& encoding);
 
 /// Adds --threads, for use_threads().
 void add_threads_option(CLI::App& command, long& threads);

@@ -29,13 +29,13 @@ constexpr Magic magics[] = {
      "\xFD"
      "7zXZ\0"sv,
      {"xz", "xzcat"}},
-    {0, "\x5D\0\0"sv, {"lzma", "xzcat"}},
     {0, "\x28\xB5\x2F\xFD"sv, {"zstd", "zstdcat"}},
     {0, "\x04\x22\x4D\x18"sv, {"lz4", "lz4cat"}},
     {0, "PK\x03\x04"sv, {"a ZIP archive", "unzip -p"}},
     {0, "PK\x05\x06"sv, {"an empty ZIP archive", ""}},
     {0, "7z\xBC\xAF\x27\x1C"sv, {"a 7z archive", "7z x -so"}},
-    {257, "ustar"sv, {"a tar archive", "tar -xOf"}},
+    {257, "ustar\0"sv, {"a tar archive", "tar -xOf"}},
+    {257, "ustar  \0"sv, {"a tar archive", "tar -xOf"}},
     {0, "%PDF-"sv, {"PDF", ""}},
     {0, "\x89PNG\r\n"sv, {"a PNG picture", ""}},
     {0, "\xFF\xD8\xFF"sv, {"a JPEG picture", ""}},
@@ -51,6 +51,8 @@ constexpr Magic magics[] = {
 std::optional<NoText> no_text(std::string_view head) {
   // A text may well begin with these letters, and has no such bytes behind them.
   if (head.starts_with("BZh") && head.size() > 10 && head.substr(4, 6) == "1AY&SY") return NoText{"bzip2", "bzcat"};
+  const bool has_no_length = head.size() > 12 && head.substr(5, 8) == "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF";
+  if (head.starts_with("\x5D\0\0"sv) && has_no_length) return NoText{"lzma", "xzcat"};
   const bool is_binary = std::ranges::any_of(head.substr(0, 16), [](char c) { return c >= 0 && c < '\t'; });
   if (head.starts_with("GIF8") && is_binary) return NoText{"a GIF picture", ""};
   for (const Magic& magic : magics)
@@ -62,6 +64,12 @@ std::string encoding_of(std::string_view head, const std::string& wish) {
   if (wish == as_bytes || head.starts_with("\xEF\xBB\xBF")) return {};
   if (head.starts_with("\xFF\xFE\0\0"sv) || head.starts_with("\0\0\xFE\xFF"sv)) return "UTF-32";
   return head.starts_with("\xFF\xFE") || head.starts_with("\xFE\xFF") ? "UTF-16" : wish;
+}
+
+bool may_begin_mark(std::string_view head) {
+  const std::string_view marks[] = {"\xEF\xBB\xBF", "\xFF\xFE\0\0"sv, "\0\0\xFE\xFF"sv, "\xFE\xFF"};
+  return std::ranges::any_of(
+      marks, [&](std::string_view mark) { return mark.size() > head.size() && mark.starts_with(head); });
 }
 
 Transcoder::Transcoder(const std::string& encoding) : encoding_(encoding) {

@@ -28,6 +28,9 @@ inline constexpr std::string_view as_bytes = "bytes";
 /// marks, and UTF-8 may have one. Nothing, like `as_bytes`: it is read as it stands, as UTF-8 wherever it is that.
 std::string encoding_of(std::string_view head, const std::string& wish);
 
+/// A text of which nothing more is known than this beginning may have a mark.
+bool may_begin_mark(std::string_view head);
+
 /// Turns bytes of an encoding into UTF-8, as they come: iconv(3). A mark of UTF-16 or UTF-32 is dropped. Without an
 /// encoding, and as_bytes, they stay what they are.
 class Transcoder {

@@ -36,21 +36,35 @@ FileKind kind_below(const std::string& path) {
   }
 }
 
-/// Why a file of a folder is no text in `encoding`, or nothing.
-std::string text_fault(const std::string& path, const std::string& encoding) {
-  std::optional<Source> source;
+/// The file of a folder, or in `why` the reason to leave it out.
+std::optional<Source> text_below(const std::string& path, const std::string& encoding, std::string& why) {
   try {
     const InputFile file(path);
     const std::string head = head_of(file);
-    if (file.size() == 0) return "empty";
-    if (encoding == as_bytes) return {};
-    if (const std::optional<NoText> other = no_text(head)) return std::string(other->name);
-    source = Source{path, file.identity(), {}, false, encoding_of(head, encoding)};
-    TextReader reader(*source);
-    for (std::string_view block = reader.next(); !block.empty(); block = reader.next())
-      if (std::memchr(block.data(), 0, block.size())) return "with NUL bytes";
+    Source source{path, file.identity(), {}, false, encoding_of(head, encoding)};
+    if (file.size() == 0) {
+      why = "empty";
+      return {};
+    }
+    if (encoding == as_bytes) return source;
+    if (const std::optional<NoText> other = no_text(head)) {
+      why = other->name;
+      return {};
+    }
+    Transcoder transcoder(source.encoding);
+    std::string block(TextReader::block_bytes, '\0');
+    for (std::uint64_t offset = 0;;) {
+      const std::size_t got = file.read_at(block.data(), block.size(), offset);
+      why = "not in " + source.encoding;  // if it is not
+      const std::string_view text = got > 0 ? transcoder.turn({block.data(), got}) : transcoder.finish();
+      why = "with NUL bytes";
+      if (std::memchr(text.data(), 0, text.size())) return {};
+      why.clear();
+      if (got == 0) return source;
+      offset += got;
+    }
   } catch (const Error&) {
-    return source && !source->encoding.empty() ? "not in " + source->encoding : unreadable;
+    if (why.empty()) why = unreadable;
   }
   return {};
 }
@@ -91,8 +105,9 @@ void add_folder(const std::string& top, const std::string& encoding, Sources& so
   }
   std::sort(files.begin(), files.end());
   for (const std::string& path : files) {
-    if (const std::string why = text_fault(path, encoding); !why.empty()) skip(path, why);
-    else sources.files.push_back(source_at(path, encoding));
+    std::string why;
+    if (const std::optional<Source> source = text_below(path, encoding, why)) sources.files.push_back(*source);
+    else skip(path, why);
   }
 }
 
@@ -124,10 +139,11 @@ std::string Sources::summary() const {
 std::string check_text(std::string_view head, const std::string& encoding, const std::string& name,
                        const std::string& file_name) {
   if (const std::optional<NoText> other = no_text(head); other && encoding != as_bytes) {
-    throw Error(Fault::input, name + " is " + std::string(other->name) + ", and no text" +
-                                  (other->reader.empty() ? ""
-                                                         : "; try " + std::string(other->reader) + " " + file_name +
-                                                               " | primer train -") +
+    const std::string reader(other->reader);
+    const std::string way =
+        reader.empty() ? ""
+                       : "; give what " + reader + " writes, as in " + reader + " " + file_name + " | primer train -";
+    throw Error(Fault::input, name + " is " + std::string(other->name) + ", and no text" + way +
                                   "; --encoding bytes reads it as it stands");
   }
   return encoding_of(head, encoding);

@@ -100,7 +100,7 @@ void add_circuits(CLI::App& root) {
   command->add_option("--text", options->files, "such texts as files, folders or -")
       ->type_name("FILE...")
       ->excludes(text);
-  add_encoding_option(*command, options->encoding);
+  add_encoding_option(*command, options->encoding)->excludes(text);
   CLI::Option* const out = options->page.add_to(*command);
   command->add_flag("--json", options->json, "one JSON object of all figures on standard output, instead of a page")
       ->excludes(out);

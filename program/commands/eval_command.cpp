@@ -145,6 +145,8 @@ Verdict evaluate_texts(LoadedRun& run, const EvalOptions& options) {
 }
 
 void run_eval(const EvalOptions& options) {
+  if (options.texts.empty() && !options.encoding.empty())
+    throw autograd::Error(autograd::Fault::usage, "--encoding is that of TEXT, and none is given");
   const auto run = options.open();
   if (options.pseudo && !run->config.objective->fills()) {
     throw autograd::Error(autograd::Fault::usage, "--pseudo-perplexity is for models that fill gaps, and " +

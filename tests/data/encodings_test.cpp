@@ -88,6 +88,7 @@ TEST_CASE("a text of UTF-16 is known by its mark, in a folder too; another encod
   CHECK(contains(refused(Fault::input, [&] { all_of(broken); }), "broken.txt': the byte at 3 begins nothing"));
   const std::string in_ascii = folder / "broken.txt";
   const std::string twice = refused(Fault::input, [&] { join_parallel(in_ascii, wide, folder / "spool", "ascii"); });
+  CHECK(contains(twice, "broken.txt"));
   CHECK(twice.find("broken.txt") == twice.rfind("broken.txt"));
 }
 
@@ -123,14 +124,14 @@ TEST_CASE("a file of a folder that is not in its encoding, or holds NUL in it, i
 TEST_CASE("what is no text is refused with the way to its text, and left out of a folder by its name") {
   const TemporaryFolder folder;
   const std::pair<std::string, std::string> files[] = {
-      {"\x1F\x8B\x08\0x"s, "is gzip, and no text; try zcat "},
+      {"\x1F\x8B\x08\0x"s, "is gzip, and no text; give what zcat writes, as in zcat "},
       {"\xFD"
        "7zXZ\0\0"s,
-       "is xz, and no text; try xzcat "},
-      {"\x28\xB5\x2F\xFDx"s, "is zstd, and no text; try zstdcat "},
-      {"BZh91AY&SY\x01\x02"s, "is bzip2, and no text; try bzcat "},
-      {"PK\x03\x04x"s, "is a ZIP archive, and no text; try unzip -p "},
-      {std::string(257, 'n') + "ustar\0", "is a tar archive, and no text; try tar -xOf "},
+       "is xz, and no text; give what xzcat writes"},
+      {"\x28\xB5\x2F\xFDx"s, "is zstd, and no text; give what zstdcat writes"},
+      {"BZh91AY&SY\x01\x02"s, "is bzip2, and no text; give what bzcat writes"},
+      {"PK\x03\x04x"s, "is a ZIP archive, and no text; give what unzip -p writes"},
+      {std::string(257, 'n') + "ustar\0"s, "is a tar archive, and no text; give what tar -xOf writes"},
       {"%PDF-1.7\n"s, "is PDF, and no text"},
       {"\x89PNG\r\n\x1A\n"s, "is a PNG picture, and no text"},
       {"\x7F"
@@ -144,6 +145,9 @@ TEST_CASE("what is no text is refused with the way to its text, and left out of 
   }
   folder.put("all/text", "BZh1 is no archive, and neither is PK\n");
   CHECK_FALSE(no_text("GIF89a is the name of a format"));
+  CHECK_FALSE(no_text(std::string(257, 'n') + "ustar is a format, too"));
+  CHECK_FALSE(no_text("]\0\0\0a\0\0\0b\0\0\0"s));  // UTF-32 without a mark
+  CHECK(no_text("]\0\0\x80\0\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"s)->name == "lzma");
   CHECK(no_text("GIF89a\x10\0\x10\0"s)->name == "a GIF picture");
   const Sources sources = collect_sources({folder / "all"});
   CHECK(sources.files.size() == 1);
