@@ -1,12 +1,12 @@
 # The usual commands; CMakeLists.txt does the work.
-.PHONY: all all-tests install demo test test-blas test-threads test-v3 test-long test-page test-outside campaign sanitize \
+.PHONY: all all-tests install demo test test-blas test-threads test-v3 test-long test-page test-outside test-readme campaign sanitize \
   fuzz bench bench-check format check-format portable test-portable aarch64 dependencies check clean
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 CONFIGURE = @cmake -S . -G Ninja --log-level=NOTICE
 BUILD = @cmake --build $(1) -j $(JOBS)
 TEST = ctest --output-on-failure --no-tests=error --timeout 1800 --test-dir
 # On a busy machine threads that spin while they wait make a small model many times slower; asleep they cost little.
-demo test test-blas test-threads test-v3 test-long test-page test-outside campaign sanitize test-portable: \
+demo test test-blas test-threads test-v3 test-long test-page test-outside test-readme campaign sanitize test-portable: \
   export OMP_WAIT_POLICY ?= passive
 
 all: check  # the program: build/primer
@@ -17,9 +17,10 @@ PREFIX ?= /usr/local
 install: all  # the program, and the library for other programs: bin, lib and include of PREFIX
 	cmake --install build --prefix $(PREFIX)
 
-demo: dependencies  # installs what is missing, builds, trains for a minute on these very files, writes text
+demo: dependencies  # installs what is missing, builds, learns a short story nearly by heart, and tells it anew
 	@$(MAKE) --no-print-directory all
-	build/primer train . -o runs/demo --minutes 1 --force
+	build/primer train docs/data/story.txt -o runs/demo --steps 1000 --force
+	build/primer sample runs/demo --checkpoint last --temperature 0.5 --tokens 300
 
 all-tests: dependencies  # installs what is missing, builds the program and its tests
 	$(CONFIGURE) -B build
@@ -61,6 +62,9 @@ test-outside:  # other projects' programs, with primer as a part of them or inst
 	$(CONFIGURE) -B build
 	$(call BUILD,build) --target primer example_one_step example_train_a_text
 	sh tests/outside/outside.sh
+
+test-readme: all  # README's commands, as they stand there, up to "What it shows"
+	tests/readme/type_readme.sh
 
 campaign: all-tests  # what takes an hour: every kill, every system call, every flipped bit, thousands of races, fuzzing
 	@for program in build/test_*; do \

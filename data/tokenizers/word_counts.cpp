@@ -145,12 +145,17 @@ WordCounts count_words(std::string_view text) {
   return counts;
 }
 
-WordCounts count_words(const Sources& sources, std::uint64_t most_bytes) {
+WordCounts count_words(const Sources& sources, const std::vector<std::uint64_t>& first_bytes,
+                       std::uint64_t most_bytes) {
   WordCounts counts;
   std::string stretch;
-  for (const Source& source : sources.files) {
+  for (std::size_t file = 0; file < sources.files.size(); ++file) {
     std::size_t searched = 0;  // up to here the stretch has no safe cut
-    each_block(source, sources.fields, 0, [&](std::string_view block) {
+    std::uint64_t left = file < first_bytes.size() ? first_bytes[file] : ~std::uint64_t{0};
+    if (left == 0) continue;
+    each_block(sources.files[file], sources.fields, 0, [&](std::string_view block) {
+      block = block.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(left, block.size())));
+      left -= block.size();
       stretch += block;
       if (stretch.size() < stretch_bytes) return;
       std::size_t end = last_cut(stretch, searched, stretch.size());

@@ -81,6 +81,13 @@ void go_on(OpenRun& run, Signals& signals, bool quiet) {
   const bool has_best = result.best_step >= 0 && result.best_step != result.step;
   say("saved  " + name + ", step " + std::to_string(result.step) +
       (has_best ? ", and step " + std::to_string(result.best_step) + ", the best" : "") + "\n");
+  if (!has_best || result.stopped_early || result.val_loss <= 1.005 * result.best_val_loss) return;
+  char losses[96];
+  std::snprintf(losses, sizeof losses, ", %.4f, and has risen to %.4f since", result.best_val_loss, result.val_loss);
+  const bool was_never_better = result.best_step == 0;
+  say("note   the validation loss was lowest " +
+      (was_never_better ? "before the first step" : "at step " + std::to_string(result.best_step)) + losses +
+      (was_never_better ? "; try a smaller --lr\n" : ": what was learned later is of the training part alone\n"));
 }
 
 // The training is over: a signal that came after its last step leaves only the excerpt out, one that comes now ends it.
@@ -170,11 +177,13 @@ void begin(const TrainOptions& options) {
   NewRun new_run(name, options.force || options.dry_run);
   if (!options.dry_run) new_run.refuse_busy();
 
-  Draft planned = draft(recipe, new_run, [&](const data::Sources& sources) {
-    if (recipe.from || options.quiet) return;
-    const bool apart = parts_sides(recipe.wishes);
-    if (apart) say_learning(recipe.wishes.source_tokenizer, sources, " of sources");
-    say_learning(target_tokenizer(recipe.wishes), sources, apart ? " of targets" : "");
+  Draft planned = draft(recipe, new_run, [&](const Config& wishes, const data::Sources& sources) {
+    // What nobody asked for is told by the plan, unless it takes a while.
+    const bool is_soon = fitted(wishes, &Config::tokenizer) && !parts_sides(wishes) && sources.bytes() < (8u << 20);
+    if (recipe.from || options.quiet || is_soon) return;
+    const bool apart = parts_sides(wishes);
+    if (apart) say_learning(wishes.source_tokenizer, sources, " of sources");
+    say_learning(target_tokenizer(wishes), sources, apart ? " of targets" : "");
   });
   const Plan& plan = planned.plan;
   const bool is_stream =

@@ -134,7 +134,7 @@ TEST_CASE("where distinct pieces are too many, the rarest are dropped") {
     const std::string number(1, static_cast<char>('a' + i / 26 % 26));
     text += number + static_cast<char>('a' + i % 26) + static_cast<char>('a' + i / 676) + "q kept ";
   }
-  const WordCounts counts = count_words(collect_sources({folder.put("text", text)}), 4000);
+  const WordCounts counts = count_words(collect_sources({folder.put("text", text)}), {}, 4000);
   CHECK(counts.bytes() <= 2000);
   REQUIRE(counts.words().size() == 1);
   CHECK(counts.text(counts.words()[0]) == " kept");

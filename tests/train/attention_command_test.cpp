@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::string tiny = " --layers 2 --channels 16 --heads 4 --context 24 --batch 4 --steps 30 --lr 0.01 -q -o run";
+const std::string tiny =
+    " --tokenizer char --layers 2 --channels 16 --heads 4 --context 24 --batch 4 --steps 30 --lr 0.01 -q -o run";
 
 void train(const FreshDirectory& here, const std::string& options, const std::string& text = prose(3000)) {
   here.write("t.txt", text + "&<>\"'");

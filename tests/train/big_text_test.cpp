@@ -19,7 +19,8 @@ void write_text(const std::string& path, long mebibytes) {
 std::pair<long, long> peaks(const FreshDirectory& here, long mebibytes) {
   const std::string text = here / "t.txt";
   write_text(text, mebibytes);
-  const std::string options = " --layers 2 --channels 64 --heads 2 --context 64 --batch 8 --eval-batches 4 -q";
+  const std::string options =
+      " --tokenizer char --layers 2 --channels 64 --heads 2 --context 64 --batch 8 --eval-batches 4 -q";
   const Outcome begun = Process(here, "exec primer train t.txt -o run --steps 5" + options).wait();
   CAPTURE(begun.err);
   REQUIRE(begun.code == 0);

@@ -111,7 +111,7 @@ TEST_CASE("a run on JSON lines says so, and a stopped one ends as one that was n
   const MemoryDirectory here;
   here.write("t.txt", Texts(40).json);
   const std::string options = quick + "8 --field text";
-  CHECK(run_primer(here, "train t.txt --dry-run --field text").out.find("B of text, char tokens") != std::string::npos);
+  CHECK(run_primer(here, "train t.txt --dry-run --field text").out.find("B of text, bpe:") != std::string::npos);
   const Unbroken unbroken(here, options);
   REQUIRE(run_primer(here, "train t.txt -o run" + options).code == 0);
   CHECK(Json::parse(file_bytes(here / "run/config.json"))["field"] == "text");

@@ -330,7 +330,10 @@ TEST_CASE("a training takes the memory that its plan names, within a tenth, for 
            "l.tsv -o labels --batch 64 --objective classify" + body,
            "l.tsv -o frozen --batch 96 --objective classify --init-from pairs --freeze --dropout 0 --val-fraction 0"}) {
     CAPTURE(options);
-    const std::string train = primer_program + "train " + options + " --steps 2 ";
+    const bool has_tokenizer =
+        options.find("--tokenizer") != std::string::npos || options.find("--init") < options.size();
+    const std::string train =
+        primer_program + "train " + options + (has_tokenizer ? "" : " --tokenizer char") + " --steps 2 ";
     REQUIRE(run_program(here, train + "--dry-run --json").code == 0);
     const double planned = nlohmann::json::parse(file_bytes(here / ".out"))["memory_bytes"].get<double>();
     const Used used = run_program(here, train + "-q");
@@ -344,7 +347,7 @@ TEST_CASE("a training takes the memory that its plan names, within a tenth, for 
 TEST_CASE("under a limit on address space or data a training is refused in one line, or runs") {
   const FreshDirectory here;
   here.write("t.txt", prose(20'000));
-  const std::string train = primer_program + "train t.txt --threads 1 --layers 2 --steps 1 -q ";
+  const std::string train = primer_program + "train t.txt --threads 1 --layers 2 --tokenizer char --steps 1 -q ";
   for (const std::string limit : {"ulimit -v 600000; ", "ulimit -d 300000; "}) {
     CAPTURE(limit);
     const Used refused = run_program(here, limit + train);

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <sstream>
+
 #include "autograd/error.h"
 #include "data/bytes/utf8.h"
 #include "tests/train/planned.h"
@@ -53,21 +55,119 @@ TEST_CASE("the last part of the text is for validation") {
   CHECK(plan.validates());
 }
 
-TEST_CASE("up to 512 distinct characters are tokens, more are read as bytes") {
+TEST_CASE("a text gets pieces of words, as many as it is long enough for; short ones and exact answers get symbols") {
+  const auto chosen = [](std::vector<std::pair<std::string, std::string>> options, std::size_t bytes) {
+    Config config = wishes(options);
+    choose_tokenizer(config, SurveyedText(prose(bytes)).facts);
+    return config.tokenizer;
+  };
+  CHECK(chosen({}, 2'999) == "char");
+  CHECK(chosen({}, 3'000) == "bpe:400");
+  CHECK(chosen({}, 29'000) == "bpe:1600");
+  CHECK(chosen({}, 100'000) == "bpe:2700");
+  CHECK(chosen({}, 1'000'000) == "bpe:4000");
+  CHECK(chosen({{"body", "gru"}}, 100'000) == "bpe:2700");
+  CHECK(chosen({{"tokenizer", "char"}}, 100'000) == "char");
+  CHECK(chosen({{"answer_after", "="}}, 100'000) == "char");
+  CHECK(chosen({{"objective", "translate"}}, 100'000) == "char");
+  // What fills gaps and labels lines shall read any text, however few bytes it was trained on.
+  CHECK(chosen({{"objective", "mlm"}}, 100) == "bpe:300");
+  CHECK(chosen({{"objective", "classify"}}, 17'000) == "bpe:1100");
+}
+
+TEST_CASE("where symbols are tokens, more than 512 distinct ones are read as bytes") {
   std::string few, many;
   for (primer::data::Symbol s = 0x4E00; s < 0x4E00 + 513; ++s) {
     if (s < 0x4E00 + 512) primer::data::append_symbol(few, s);
     primer::data::append_symbol(many, s);
   }
-  const Plan by_character = plan_for({}, few);
+  const auto chosen = [](const std::string& text) {
+    const SurveyedText surveyed(text);
+    Config config;
+    choose_tokenizer(config, surveyed.facts);
+    return make_plan(config, surveyed.facts);
+  };
+  const Plan by_character = chosen(few);
   CHECK(by_character.config.tokenizer == "char");
   CHECK(by_character.tokenizer->vocabulary_size() == 512);
   CHECK(by_character.train_tokens + by_character.validation_tokens == 512);
-  const Plan by_byte = plan_for({}, many);
+  const Plan by_byte = chosen(many);
   CHECK(by_byte.config.tokenizer == "byte");
   CHECK(by_byte.train_tokens + by_byte.validation_tokens == 513 * 3);
   CHECK(plan_for(wishes({{"tokenizer", "char"}}), many).tokenizer->vocabulary_size() == 513);
   CHECK(plan_for(wishes({{"objective", "mlm"}}), few).tokenizer->special("[MASK]") == 514);
+}
+
+TEST_CASE("pieces of words are learned from what is trained on, not from what is kept for validation") {
+  const auto many = [](const std::string& word) {
+    std::string text;
+    for (int i = 0; i < 100; ++i) text += word + " ";
+    return text;
+  };
+  const FreshDirectory here;
+  const std::vector<std::string> text{here.write("t.txt", prose(9'000) + many("QZQZQZQZ"))};
+  primer::data::Sources sources = primer::data::collect_sources(text), both = sources;
+  primer::data::hold_back(both, primer::data::collect_sources({here.write("v.txt", many("XWXWXW"))}));
+  const auto knows = [](const std::string& pair, Config config, const primer::data::Sources& texts) {
+    config.tokenizer = "bpe:400";
+    const auto tokenizer = make_tokenizer(config, texts, primer::data::survey(texts));
+    for (int id = 256; id < tokenizer->vocabulary_size(); ++id)
+      if (tokenizer->token_text(id).find(pair) != std::string::npos) return true;
+    return false;
+  };
+  CHECK_FALSE(knows("QZ", {}, sources));
+  CHECK_FALSE(knows("QZ", wishes({{"objective", "mlm"}}), sources));
+  CHECK(knows("QZ", wishes({{"val_fraction", "0"}}), sources));
+  CHECK(knows("QZ", wishes({{"val_fraction", "0.05"}}), sources));
+  for (const char* objective : {"lm", "mlm", "classify"}) {
+    CAPTURE(objective);
+    Config config = wishes({{"objective", objective}});
+    config.validation = {"v.txt"};
+    CHECK(knows("QZ", config, both));  // all of the text is trained on
+    CHECK_FALSE(knows("XW", config, both));
+  }
+  // A long text to validate with is no reason for more pieces.
+  Config config;
+  primer::data::hold_back(both, primer::data::collect_sources({here.write("w.txt", prose(200'000))}));
+  choose_tokenizer(config, primer::data::survey(both));
+  CHECK(config.tokenizer == "bpe:700");
+}
+
+TEST_CASE("the plan says why what nobody chose is as it is") {
+  const auto reasons = [](std::vector<std::pair<std::string, std::string>> options, std::size_t bytes) {
+    const std::string text = plan_text(plan_for(wishes(options), prose(bytes)));
+    std::string found;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);)
+      if (line.starts_with("why    ")) found += line.substr(7, line.find_first_of(":,", 7) - 7) + "|";
+    return found;
+  };
+  CHECK(reasons({}, 600) == "char|lr 0.002|200 steps|");
+  CHECK(reasons({{"tokenizer", "char"}}, 600) == "lr 0.002|200 steps|");
+  CHECK(reasons({{"lr", "0.1"}, {"minutes", "1"}}, 600) == "char|");
+  // What was measured is no reason for another model.
+  CHECK(reasons({{"layers", "12"}}, 600) == "char|");
+  CHECK(reasons({{"body", "gru"}}, 600) == "char|");
+  CHECK(reasons({{"schedule", "noam"}}, 600) == "char|");
+}
+
+TEST_CASE("a short text is trained for so many epochs as do not yet teach it by heart") {
+  const auto steps = [](std::vector<std::pair<std::string, std::string>> options, std::size_t bytes) {
+    return plan_for(wishes(options), prose(bytes)).config.steps;
+  };
+  // Of symbols 90 epochs: ceil(90 x 27000 / (16 x 64)).
+  CHECK(steps({}, 30'000) == 1800);
+  CHECK(steps({{"batch", "32"}}, 30'000) == 1187);
+  CHECK(steps({}, 600) == 200);
+  CHECK(steps({{"steps", "5000"}}, 600) == 5000);
+  CHECK(steps({{"objective", "mlm"}}, 600) == 600);
+  // In a longer training the step at which it turns shall be seen: a hundred evaluations at most.
+  const auto eval_every = [](const std::string& wanted) {
+    return plan_for(wishes({{"steps", wanted}}), prose(600)).config.eval_every;
+  };
+  CHECK(eval_every("100") == 10);
+  CHECK(eval_every("400") == 20);
+  CHECK(eval_every("20000") == 200);
 }
 
 TEST_CASE("the context shrinks to the text unless the user chose it") {
@@ -181,6 +281,15 @@ TEST_CASE("minutes become steps, evaluations included") {
   plan = plan_for(wishes({{"minutes", "1"}, {"steps", "50"}}), text);
   settle_steps(plan, 0.1, 0.5, 2);
   CHECK(plan.config.steps == 50);
+  // A short text is evaluated more often, for it is soon known by heart, within a fifth of the time.
+  plan = plan_for(wishes({{"minutes", "1"}}), prose(600));
+  settle_steps(plan, 0.001, 0.01, 1);
+  CHECK(plan.config.steps == 58'990);
+  CHECK(plan.config.eval_every == 589);
+  plan = plan_for(wishes({{"minutes", "1"}}), prose(600));
+  settle_steps(plan, 0.001, 0.5, 2);
+  CHECK(plan.config.steps == 48'000);
+  CHECK(plan.config.eval_every == 4'363);
   plan = plan_for(wishes({{"minutes", "0.001"}}), text);
   settle_steps(plan, 100, 100, 1);
   CHECK(plan.config.steps == 1);

@@ -15,7 +15,8 @@ using Json = nlohmann::json;
 
 namespace {
 
-const std::string tiny = " --layers 1 --channels 16 --heads 2 --context 16 --batch 4 --steps 4 ";
+const std::string model = " --layers 1 --channels 16 --heads 2 --context 16 --batch 4 --steps 4 ";
+const std::string tiny = model + "--tokenizer char ";
 
 std::vector<Json> lines_of(const std::string& path) {
   std::vector<Json> lines;
@@ -204,7 +205,7 @@ TEST_CASE("an existing run is refused, or moved aside by --force") {
 TEST_CASE("a dry run prints the plan and creates nothing") {
   const FreshDirectory here;
   here.write("t.txt", prose(5000));
-  const Outcome result = run_primer(here, "train t.txt --dry-run --json --steps 7 --epochs 900");
+  const Outcome result = run_primer(here, "train t.txt --dry-run --json --tokenizer char --steps 7 --epochs 900");
   REQUIRE(result.code == 0);
   CHECK(result.err.empty());
   const Json plan = Json::parse(result.out);
@@ -230,7 +231,7 @@ TEST_CASE("every kind of text trains, from a pipe too") {
   REQUIRE(run_primer(here, "train - -q --no-bias -o piped <strange.bin" + tiny).code == 0);
   CHECK(Json::parse(run_primer(here, "eval piped strange.bin --json").out)["tokens"].get<long>() > 100);
   CHECK_FALSE(fs::exists(here / "piped/.text"));
-  REQUIRE(run_primer(here, "train strange.bin -q --tokenizer byte -o bytes" + tiny).code == 0);
+  REQUIRE(run_primer(here, "train strange.bin -q --tokenizer byte -o bytes" + model).code == 0);
   const Json eval = Json::parse(run_primer(here, "eval bytes strange.bin --json").out);
   CHECK(eval["tokens"] == strange.size() - 1);
 }
@@ -253,9 +254,10 @@ TEST_CASE("a file that is sorted by its labels is validated on each of them, and
   for (int i = 0; i < 60; ++i) lines += "a\tgood film " + std::to_string(100 + i) + "\n";
   for (int i = 0; i < 60; ++i) lines += "b\tbad\n";
   here.write("l.tsv", lines);
-  const Outcome trained = run_primer(here,
-                                     "train l.tsv --objective classify -o run --layers 1 --channels 16 --heads 2 "
-                                     "--batch 8 --context 12 --steps 300 --lr 0.01 --val-fraction 0.2");
+  const Outcome trained =
+      run_primer(here,
+                 "train l.tsv --objective classify --tokenizer char -o run --layers 1 --channels 16 --heads 2 "
+                 "--batch 8 --context 12 --steps 300 --lr 0.01 --val-fraction 0.2");
   CAPTURE(trained.err);
   REQUIRE(trained.code == 0);
   CHECK(trained.err.find("60 of 120 lines are longer than the context of 12 and lose their ends") != std::string::npos);

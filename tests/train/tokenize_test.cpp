@@ -108,7 +108,7 @@ TEST_CASE("what is skipped of a folder is said, and what is about to be learned,
   const Outcome trained = run_primer(here, "train texts -o run --tokenizer bpe:300" + tiny);
   CHECK(trained.err.starts_with("learn  300 pieces of words, from 3.00kB of text\n"));
   CHECK(run_primer(here, "train texts -q -o other --tokenizer bpe:300" + tiny).err.empty());
-  CHECK(run_primer(here, "train texts -o characters" + tiny).err.find("learn") == std::string::npos);
+  CHECK(run_primer(here, "train texts -o characters --tokenizer char" + tiny).err.find("learn") == std::string::npos);
 }
 
 TEST_CASE("a training with pieces of words is resumed to the same weights, and its samples are text") {

@@ -36,7 +36,7 @@ struct TrainedRun {
     using namespace primer::train;
     NewRun run(text.directory / "run", false);
     const Config config = wishes(options);
-    const auto tokenizer = make_tokenizer(config, text.sources);
+    const auto tokenizer = make_tokenizer(config, text.sources, text.facts);
     Plan plan = make_plan(config, text.facts, read_text(config, text.sources, text.facts, tokenizer));
     prepare_run(run.staging(), plan, text.sources, text.facts);
     paths = run.publish(nullptr);

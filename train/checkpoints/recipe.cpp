@@ -13,7 +13,7 @@ void Recipe::begin_with(const std::string& run, Choice choice, std::vector<std::
   wishes = inherit_model(wishes, from->config, data::printable(run));
 }
 
-Draft draft(const Recipe& recipe, NewRun& run, const std::function<void(const data::Sources&)>& found) {
+Draft draft(const Recipe& recipe, NewRun& run, const std::function<void(const Config&, const data::Sources&)>& found) {
   check_choices(recipe.wishes, recipe.from.has_value());
   const std::vector<std::string>& own = recipe.wishes.validation;
   const auto stdin_given = std::ranges::count(recipe.texts, "-") + std::ranges::count(own, "-");
@@ -48,12 +48,13 @@ Draft draft(const Recipe& recipe, NewRun& run, const std::function<void(const da
   }
   draft.sources.fields = json_fields(recipe.wishes);
   draft.facts = data::survey(draft.sources);
-  if (found) found(draft.sources);
-  const auto tokenizer = recipe.from ? recipe.from->tokenizer : make_tokenizer(recipe.wishes, draft.sources);
+  Config wishes = recipe.wishes;
+  if (!recipe.from) choose_tokenizer(wishes, draft.facts);
+  if (found) found(wishes, draft.sources);
+  const auto tokenizer = recipe.from ? recipe.from->tokenizer : make_tokenizer(wishes, draft.sources, draft.facts);
   std::function<std::string()> place;
   if (!recipe.only_plan) place = [&run] { return run.staging().tokens(); };
-  draft.plan =
-      make_plan(recipe.wishes, draft.facts, read_text(recipe.wishes, draft.sources, draft.facts, tokenizer, place));
+  draft.plan = make_plan(wishes, draft.facts, read_text(wishes, draft.sources, draft.facts, tokenizer, place));
   return draft;
 }
 

@@ -39,9 +39,10 @@ struct Draft {
 };
 
 /// Reads the texts, makes or learns the tokenizer and plans. `run` keeps a copy of standard input meanwhile;
-/// `found`, if given, is called before a tokenizer is learned. Throws what check_choices, collect_sources, survey,
-/// make_tokenizer, read_text and make_plan throw.
-Draft draft(const Recipe& recipe, NewRun& run, const std::function<void(const data::Sources&)>& found = {});
+/// `found`, if given, is called before a tokenizer is learned, with the choice of one. Throws what check_choices,
+/// collect_sources, survey, make_tokenizer, read_text and make_plan throw.
+Draft draft(const Recipe& recipe, NewRun& run,
+            const std::function<void(const Config&, const data::Sources&)>& found = {});
 
 /// Writes what the run begins with: see prepare_run. Minutes become steps.
 void prepare(Draft& draft, NewRun& run);

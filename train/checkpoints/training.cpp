@@ -75,7 +75,7 @@ class Training {
     if (metrics_.dropped() > 0) {
       progress_.note("note   " + std::to_string(metrics_.dropped()) + " lines of metrics.jsonl could not be written");
     }
-    return {now().step, state_.best_step, state_.best_val_loss, state_.stopped_early, signal_};
+    return {now().step, state_.best_step, state_.best_val_loss, state_.stopped_early, signal_, val_loss_};
   }
 
  private:
@@ -191,6 +191,7 @@ class Training {
     }
     progress_.evaluation(step, evaluation);
     last_loss_ = evaluation.has_both ? evaluation.token_loss : evaluation.loss;
+    val_loss_ = evaluation.loss;
     if (evaluation.loss < state_.best_val_loss) {
       state_.best_val_loss = evaluation.loss;
       state_.best_step = step;
@@ -240,6 +241,7 @@ class Training {
   Saver saver_;
   std::optional<Snapshot> best_;  // a copy of the best model, when it is not on the disk yet
   double last_loss_ = 0;          // nats for each target, of the last step or the evaluation after it
+  double val_loss_ = 0;           // of the last evaluation
   int signal_ = 0;
 };
 

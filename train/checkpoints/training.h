@@ -12,7 +12,8 @@ struct TrainingResult {
   long best_step = -1;       // of the lowest validation loss; -1: nothing was evaluated
   double best_val_loss = 0;  // nats for each target
   bool stopped_early = false;
-  int signal = 0;  // that ended it, 0 if none did
+  int signal = 0;       // that ended it, 0 if none did
+  double val_loss = 0;  // of the last evaluation of this training, nats for each target
 };
 
 /// Trains the run to its end or to a signal, evaluating at the beginning, every eval_every steps and at the end; writes

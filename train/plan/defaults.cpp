@@ -14,14 +14,27 @@ using autograd::Fault;
 
 namespace {
 
-// What trains in a few minutes on two cores and gives a sensible result, by the length of the text. At 6 N FLOP a token
-// and 200 GFLOP/s, three minutes are best spent on about 0.5 to 1 million parameters (Hoffmann et al. 2022: twenty
-// tokens a parameter), so longer texts get more steps rather than larger models.
-constexpr Defaults table[] = {
+// What trains in seconds to a few minutes on two cores and gives a sensible result, by the length of the text in
+// tokens. At 6 N FLOP a token and 150 GFLOP/s these are best spent on about 0.5 to 1 million parameters (Hoffmann et
+// al. 2022: twenty tokens a parameter), so longer texts get more steps rather than larger models.
+//
+// For next-token models of a running text: measured by tests/bench/defaults.py, see docs/defaults.md.
+constexpr Defaults streams[] = {
+    {20'000, 2, 4, 64, 64, 8, 900, 2e-3, 0.2},     {60'000, 3, 4, 96, 64, 16, 1800, 2e-3, 0.2},
+    {300'000, 4, 4, 128, 64, 16, 1200, 2e-3, 0.2}, {1'000'000, 4, 4, 128, 128, 16, 1800, 3e-3, 0.1},
+    {~0ull, 4, 4, 128, 128, 16, 2000, 3e-3, 0},
+};
+// For masked models, and for lines that are examples.
+constexpr Defaults others[] = {
     {10'000, 2, 4, 64, 64, 8, 600, 3e-3, 0},        {100'000, 3, 4, 96, 64, 16, 1200, 2e-3, 0.1},
     {400'000, 4, 4, 128, 128, 16, 1800, 1e-3, 0.1}, {1'000'000, 4, 4, 128, 128, 16, 1800, 1e-3, 0},
     {~0ull, 4, 4, 128, 128, 16, 2500, 1e-3, 0},
 };
+
+// A text of next tokens is known by heart after so many epochs: the validation loss is lowest before. Of symbols, which
+// say less each, it takes about three times as many.
+constexpr double epochs_of_pieces = 30, epochs_of_symbols = 90;
+constexpr long fewest_steps = 200;  // for a text of a few pages these are more epochs
 
 // Of sinusoidal positions. Vaswani et al. (2017, section 3.4) multiply the token rows by sqrt(channels) before they add
 // amplitude 1; dividing the positions instead leaves the tied output projection as it is. nanogpt-cpu, 500 steps, two
@@ -68,8 +81,21 @@ void choose_transformer(Config& config, const Defaults& row) {
 
 }  // namespace
 
-const Defaults& defaults_for(std::uint64_t tokens) {
-  return *std::find_if(std::begin(table), std::end(table), [&](const Defaults& row) { return tokens < row.below; });
+bool is_running_text(const Config& config) {
+  return config.objective->writes() && config.objective->form(config) == data::TextForm::stream;
+}
+
+const Defaults& defaults_for(const Config& config, std::uint64_t tokens) {
+  const auto fits = [&](const Defaults& row) { return tokens < row.below; };
+  return is_running_text(config) ? *std::ranges::find_if(streams, fits) : *std::ranges::find_if(others, fits);
+}
+
+long steps_until_known(const Config& config, const data::Tokenizer& tokenizer, double steps_per_epoch) {
+  constexpr double many = 1e12;
+  if (!is_running_text(config)) return static_cast<long>(many);
+  const bool of_symbols = tokenizer.kind() == "char" || tokenizer.kind() == "byte";
+  const double steps = std::ceil((of_symbols ? epochs_of_symbols : epochs_of_pieces) * steps_per_epoch);
+  return std::max(fewest_steps, static_cast<long>(std::min(steps, many)));
 }
 
 void choose_model(Config& config, const Defaults& row) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "data/tokenizers/tokenizer.h"
 #include "train/tasks/config.h"
 
 namespace primer::train {
@@ -14,8 +15,14 @@ struct Defaults {
   double lr, dropout;
 };
 
+/// Predicts the next token of a text that is not cut into lines.
+bool is_running_text(const Config& config);
+
 /// The row for a text of so many tokens.
-const Defaults& defaults_for(std::uint64_t tokens);
+const Defaults& defaults_for(const Config& config, std::uint64_t tokens);
+
+/// About how many steps a running text takes until it is known by heart, and unseen text is predicted worse again.
+long steps_until_known(const Config& config, const data::Tokenizer& tokenizer, double steps_per_epoch);
 
 /// Completes the shape of the model.
 void choose_model(Config& config, const Defaults& row);

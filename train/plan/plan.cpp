@@ -19,7 +19,6 @@ using autograd::Fault;
 
 namespace {
 
-constexpr std::size_t most_characters = 512;          // distinct symbols; above, a token is a byte
 constexpr std::uint64_t worth_patience = 2'000;       // validation tokens below which early stopping would follow noise
 constexpr std::uint64_t most_evaluated = 256 * 1024;  // tokens an evaluation reads unless it is told how many
 
@@ -35,10 +34,7 @@ std::uint64_t tokens_in(const data::FileFacts& file, const data::TextReading& re
   return *count;
 }
 
-std::shared_ptr<const data::Tokenizer> new_tokenizer(Config& config, const data::TextFacts& facts) {
-  if (fitted(config, &Config::tokenizer)) {
-    config.tokenizer = facts.alphabet.size() <= most_characters ? "char" : "byte";
-  }
+std::shared_ptr<const data::Tokenizer> new_tokenizer(const Config& config, const data::TextFacts& facts) {
   if (config.tokenizer != "byte" && config.tokenizer != "char") {
     autograd::refuse("make_plan", "the tokenizer " + config.tokenizer + " was not made", Fault::bug);
   }
@@ -206,7 +202,8 @@ void choose_length(Plan& plan, const Defaults& row) {
   }
   plan.timed = counts(&Config::minutes) && config.minutes > 0;
   if (!plan.timed) config.minutes = 0;
-  if (last == ChosenBy::fitted) steps = static_cast<double>(row.steps);
+  if (last == ChosenBy::fitted)
+    steps = static_cast<double>(std::min(row.steps, steps_until_known(config, *plan.tokenizer, plan.steps_per_epoch)));
   config.steps = static_cast<long>(steps);
   config.epochs = 0;
   if (fitted(config, &Config::patience)) {
@@ -247,15 +244,14 @@ TextReadings read_text(const Config& wishes, const data::Sources& sources, data:
   if (wishes.objective->has_labels()) readings.labels = data::survey_labels(sources);
   const data::TextForm form = wishes.objective->form(wishes);
   if (!readings.tokenizer && form == data::TextForm::stream) return readings;  // the plan makes it and knows
-  Config config = wishes;
-  if (!readings.tokenizer && config.objective->translates() &&
-      config.tokenizer != "byte") {  // what parts the sides is no symbol of theirs
+  if (!readings.tokenizer && wishes.objective->translates() &&
+      wishes.tokenizer != "byte") {  // what parts the sides is no symbol of theirs
     const auto [of_sources, of_targets] = data::alphabets_of_sides(sources);
     facts.alphabet.clear();
     std::ranges::set_union(of_sources, of_targets, std::back_inserter(facts.alphabet));
   }
-  if (!readings.tokenizer) readings.tokenizer = new_tokenizer(config, facts);
-  require_specials(*config.objective, *readings.tokenizer);
+  if (!readings.tokenizer) readings.tokenizer = new_tokenizer(wishes, facts);
+  require_specials(*wishes.objective, *readings.tokenizer);
   const data::TextReading reading = reading_of(wishes, *readings.tokenizer, readings.labels);
   const auto is_known = [&](const data::FileFacts& file) { return reading.count(file).has_value(); };
   // A plan alone must not approve of a text that its start would refuse.
@@ -274,7 +270,7 @@ Plan make_plan(const Config& wishes, const data::TextFacts& facts, const TextRea
   plan.text_bytes = facts.bytes;
   if (!plan.tokenizer) plan.tokenizer = new_tokenizer(plan.config, facts);
   choose_parts(plan, facts);
-  const Defaults& row = defaults_for(plan.train_tokens + plan.validation_tokens);
+  const Defaults& row = defaults_for(plan.config, plan.train_tokens + plan.validation_tokens);
   check_labels(plan, facts);
   choose_context(plan, facts, row);
   note_cut_lines(plan, facts);

@@ -38,10 +38,19 @@ struct Plan {
   long sequences_per_step() const { return config.batch * config.accumulate; }
 };
 
+/// Answers and translations are right or wrong symbol by symbol.
+bool answers_exactly(const Config& config);
+
+/// Names the tokenizer of a text where nobody chose one: pieces of words, as many as the text is long enough for;
+/// symbols for answers_exactly(), and for a next-token model of a short text. Measured by tests/bench/defaults.py.
+void choose_tokenizer(Config& wishes, const data::TextFacts& facts);
+
 /// The tokenizer that the wishes name, where it takes more than facts about the text: learned from the texts, but not
-/// those of --validation, or read from a file; and where sources have a vocabulary of their own, whatever it is. Null
-/// where make_plan makes it. Throws what learning and reading throw.
-std::shared_ptr<const data::Tokenizer> make_tokenizer(const Config& wishes, const data::Sources& sources);
+/// from those of --validation or the part of a running text that is kept for it (lines are drawn later, and all are
+/// learned from), or read from a file; and where sources have a vocabulary of their own, whatever it
+/// is. Null where make_plan makes it. Throws what learning and reading throw.
+std::shared_ptr<const data::Tokenizer> make_tokenizer(const Config& wishes, const data::Sources& sources,
+                                                      const data::TextFacts& facts);
 
 /// What takes more than facts about a text: its labels, and how many tokens it gives.
 struct TextReadings {
@@ -80,7 +89,7 @@ long steps_for(double epochs, double steps_per_epoch);
 /// What is to be said of lines with answers or translations, if anything.
 std::vector<std::string> line_notes(const data::TextFacts& facts, const Config& config);
 
-/// The plan for people, a few lines.
+/// The plan for people, a few lines: what is done, why it was chosen where nobody did, and what is to be known.
 std::string plan_text(const Plan& plan);
 
 /// The plan as one JSON object.

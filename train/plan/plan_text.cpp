@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "data/bytes/strict_json.h"
+#include "train/plan/defaults.h"
 #include "train/plan/plan.h"
 #include "train/step/json_line.h"
 #include "train/tasks/numbers.h"
@@ -73,6 +74,38 @@ static std::string vocabulary_text(const Plan& plan) {
   return "sources of " + text(plan.config.source_tokenizer, plan.tokenizer->of_sources()) + ", targets of " + own;
 }
 
+// Why what nobody chose is as it is, one line each.
+static std::vector<std::string> reasons_of(const Plan& plan) {
+  const Config& c = plan.config;
+  const auto fit = [&](auto... members) { return (fitted(c, members) && ...); };
+  std::vector<std::string> reasons;
+  if (fit(&Config::tokenizer) && !parts_sides(c)) {
+    reasons.push_back(c.tokenizer + (bpe_size(c.tokenizer) > 0
+                                         ? ": pieces of words, a number that fits the text; symbols learn more slowly"
+                                     : c.tokenizer == "byte"
+                                         ? ": the text has more distinct symbols than are worth a token each"
+                                     : answers_exactly(c) ? ": what is answered is read and written symbol by symbol"
+                                                          : ": the text is too short to learn pieces of words from"));
+  }
+  // The rows of the table were measured as they are.
+  const bool is_row =
+      is_running_text(c) && fit(&Config::body, &Config::layers, &Config::channels, &Config::context, &Config::batch,
+                                &Config::optimizer, &Config::schedule, &Config::attention);
+  if (is_row && fit(&Config::lr)) {
+    const bool drops = c.dropout > 0 && fit(&Config::dropout);
+    reasons.push_back("lr " + number_text(c.lr) + ", " + std::to_string(c.channels) + " channels" +
+                      (drops ? ", dropout " + number_text(c.dropout) : "") +
+                      ": what did best on texts of about this length");
+  }
+  if (is_row && fit(&Config::steps, &Config::epochs, &Config::minutes)) {
+    const bool is_short = c.steps < defaults_for(c, plan.train_tokens + plan.validation_tokens).steps;
+    reasons.push_back(std::to_string(c.steps) + (c.steps == 1 ? " step" : " steps") +
+                      (is_short ? ": more would learn so short a text by heart"
+                                : ": a few minutes on two processors; --minutes for more"));
+  }
+  return reasons;
+}
+
 std::string plan_text(const Plan& plan) {
   const Config& c = plan.config;
   const auto text = [](auto value) { return std::to_string(value); };
@@ -117,6 +150,7 @@ std::string plan_text(const Plan& plan) {
   if (c.dropout > 0) out += ", dropout " + number_text(c.dropout);
   if (c.patience > 0) out += ", stops after " + text(c.patience) + " evaluations without a better one";
   out += ", seed " + text(c.seed) + "\n";
+  for (const std::string& reason : reasons_of(plan)) out += "why    " + reason + "\n";
   for (const std::string& note : plan.notes) out += "note   " + note + "\n";
   return out;
 }

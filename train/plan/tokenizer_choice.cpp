@@ -1,6 +1,9 @@
-// The tokenizers that take more than facts about the text.
+// Which tokenizer a text gets, and those that take more than facts about it.
+#include <algorithm>
 #include <array>
+#include <cmath>
 
+#include "data/examples/encoded_text.h"
 #include "data/text/sides.h"
 #include "data/tokenizers/bpe_training.h"
 #include "data/tokenizers/tokenizer_files.h"
@@ -14,6 +17,18 @@ namespace {
 data::Sources without_held_back(data::Sources sources) {
   std::erase_if(sources.files, [](const data::Source& source) { return source.held_back; });
   return sources;
+}
+
+// How many bytes of each file pieces are learned from: those before its validation part, for pieces learned from that
+// would make its loss in bits a byte lower than that of an unseen text. (Lines are drawn once they are encoded.)
+std::vector<std::uint64_t> bytes_to_learn(const Config& wishes, const data::TextFacts& facts) {
+  const data::TextForm form = wishes.objective->form(wishes);
+  const bool is_cut =
+      (form == data::TextForm::stream || form == data::TextForm::sentences) && wishes.validation.empty();
+  std::vector<std::uint64_t> bytes;
+  for (const data::FileFacts& file : facts.files)
+    bytes.push_back(file.held_back ? 0 : is_cut ? data::training_share(file.bytes, wishes.val_fraction) : file.bytes);
+  return bytes;
 }
 
 // A run's folder may have one for either side.
@@ -45,16 +60,34 @@ std::shared_ptr<const data::Tokenizer> make_both(const Config& wishes, const dat
 
 }  // namespace
 
-std::shared_ptr<const data::Tokenizer> make_tokenizer(const Config& wishes, const data::Sources& sources) {
+bool answers_exactly(const Config& config) { return config.objective->translates() || !config.answer_after.empty(); }
+
+void choose_tokenizer(Config& wishes, const data::TextFacts& facts) {
+  if (!fitted(wishes, &Config::tokenizer) || parts_sides(wishes)) return;
+  constexpr std::size_t most_characters = 512;  // distinct symbols; above, a token is a byte
+  constexpr double worth_pieces = 3'000;        // bytes of text
+  constexpr int least = 300, most = 4'000;      // tokens
+  double bytes = 0;
+  for (const data::FileFacts& file : facts.files) bytes += file.held_back ? 0 : static_cast<double>(file.bytes);
+  if (answers_exactly(wishes) || (bytes < worth_pieces && wishes.objective->writes())) {
+    wishes.tokenizer = facts.alphabet.size() <= most_characters ? "char" : "byte";
+  } else {
+    const double size = std::min<double>(256 + std::min(bytes / 20, 8 * std::sqrt(bytes)), most);
+    wishes.tokenizer = "bpe:" + std::to_string(std::max(static_cast<int>(size) / 100 * 100, least));
+  }
+}
+
+std::shared_ptr<const data::Tokenizer> make_tokenizer(const Config& wishes, const data::Sources& sources,
+                                                      const data::TextFacts& facts) {
   if (parts_sides(wishes)) return make_both(wishes, sources);
-  const bool made_by_plan = wishes.tokenizer == "char" || wishes.tokenizer == "byte";
-  if (made_by_plan || fitted(wishes, &Config::tokenizer)) return nullptr;
+  if (wishes.tokenizer == "char" || wishes.tokenizer == "byte") return nullptr;
   const int size = bpe_size(wishes.tokenizer);
   if (size == 0) return data::open_tokenizer(wishes.tokenizer);
-  const data::Sources learned = without_held_back(sources);
-  if (!wishes.objective->translates())
-    return data::train_bpe(data::count_words(learned), size, wishes.objective->specials());
-  auto [counts, targets] = data::count_words_of_sides(learned);
+  if (!wishes.objective->translates()) {
+    return data::train_bpe(data::count_words(sources, bytes_to_learn(wishes, facts)), size,
+                           wishes.objective->specials());
+  }
+  auto [counts, targets] = data::count_words_of_sides(without_held_back(sources));
   counts.add(targets);
   return data::train_bpe(std::move(counts), size, wishes.objective->specials());
 }
