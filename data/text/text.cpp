@@ -1,7 +1,6 @@
 #include "data/text/text.h"
 
 #include <algorithm>
-#include <cstring>
 #include <map>
 
 #include "data/bytes/shell_word.h"
@@ -58,7 +57,7 @@ std::optional<Source> text_below(const std::string& path, const std::string& enc
       why = "not in " + source.encoding;  // if it is not
       const std::string_view text = got > 0 ? transcoder.turn({block.data(), got}) : transcoder.finish();
       why = "with NUL bytes";
-      if (std::memchr(text.data(), 0, text.size())) return {};
+      if (text.find('\0') != text.npos) return {};
       why.clear();
       if (got == 0) return source;
       offset += got;
