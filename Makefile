@@ -79,7 +79,7 @@ test-page:  # the page of `primer attention` in a real browser; installs Chromiu
 	/usr/bin/python3 tests/page/page_test.py build/primer
 
 sanitize: check  # the quick tests, with every access and every undefined operation checked
-	$(CONFIGURE) -B build-sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g" \
+	$(CONFIGURE) -B build-sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g1" \
 	  -DPRIMER_SANITIZE=address,undefined
 	$(call BUILD,build-sanitize)
 	ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1 \
