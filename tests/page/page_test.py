@@ -43,7 +43,7 @@ TRANSLATE = '--layers 2 --heads 2 --objective translate'
 # name -> training options, training text, the text of the page; of a translator the source, and the target
 PAGES = {
     'causal': ('--layers 3 --heads 4', None, b'so it comes\nto this, and not to that'),
-    'bert': ('--layers 2 --heads 2 --objective mlm', None, b'so it [MASK]omes[SEP]to this'),
+    'bert': ('--layers 2 --heads 2 --objective mlm --tokenizer char', None, b'so it [MASK]omes[SEP]to this'),
     'pieces': ('--layers 2 --heads 3 --tokenizer bpe:300', None, b'and not to that, so it comes to this'),
     'one': ('--layers 1 --heads 1', None, b'a'),
     'long': ('--layers 1 --heads 2 --tokenizer byte', None, b'so it comes to this. ' * 12),
