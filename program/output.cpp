@@ -162,7 +162,8 @@ void write_samples(const LoadedRun& run, const Excerpt& excerpt) {
                                   std::string(language_task().name()) + " to sample");
   }
   std::string shown = excerpt.prompt;
-  std::vector<int> prompt = run.tokenizer->encode(excerpt.prompt);
+  std::vector<int> prompt = run.encode(excerpt.prompt);
+  warn_of_unknown(run);
   if (prompt.empty()) prompt = beginning(run, &shown);
 
   // Samples side by side cost little more than one, but each has keys and values (512 MiB for all is enough), and the
@@ -178,8 +179,9 @@ void write_samples(const LoadedRun& run, const Excerpt& excerpt) {
   for (long first = 0; first < excerpt.samples && writer.is_read(); first += group) {
     const SampleRange range{static_cast<std::uint64_t>(first), std::min(group, excerpt.samples - first)};
     writer.begin(static_cast<std::size_t>(range.count));
-    generate(*run.network, tape, prompt, excerpt.tokens, excerpt.sampling, range,
-             [&](std::uint64_t sample, int id) { return writer.feed(sample - range.first, id); });
+    generate(
+        *run.network, tape, prompt, excerpt.tokens, excerpt.sampling, range,
+        [&](std::uint64_t sample, int id) { return writer.feed(sample - range.first, id); }, run.tokenizer->unknown());
     writer.end();
   }
 }

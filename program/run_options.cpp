@@ -34,6 +34,11 @@ void warn(const std::vector<std::string>& warnings) {
   for (const std::string& warning : warnings) train::say("note   " + warning + "\n");
 }
 
+void warn_of_unknown(const train::LoadedRun& run) {
+  const data::Unknowns unknown = std::exchange(run.unknown, {});
+  if (unknown.symbols > 0) warn({run.tokenizer->of_sources().unknown_note(unknown)});
+}
+
 void RunChoice::add_to(CLI::App& command, const std::string& help) {
   command.add_option("RUN", run, help)->required();
   add_checkpoint_option(command, checkpoint);
@@ -71,7 +76,10 @@ TokensOfTexts::TokensOfTexts(const train::LoadedRun& run, const std::vector<std:
   const std::string path = folder.path() + "/tokens";
   const data::TextReading reading = train::reading_of(run.config, *run.tokenizer, run.labels);
   data::TextFacts facts = data::survey(sources);
-  data::EncodedText(path, sources, facts, reading).commit(0);
+  data::EncodedText encoded(path, sources, facts, reading);
+  encoded.commit(0);
+  run.unknown.add(encoded.unknown());
+  warn_of_unknown(run);
   warn(train::line_notes(facts, run.config));
   file_.emplace(path);
 }
@@ -134,17 +142,12 @@ void each_line_of(const LinesText& text, const train::Reader& reader, const std:
     is_read = is_read && (some.lines.empty() || take(std::move(some)));
     return is_read;
   };
-  const auto see = [&](std::string_view line, const data::LineCutter& cutter) {
+  const auto see = [&](std::string_view line, const data::LineCutter&) {
     if (!is_read) return;
     const std::string_view read = text_of(line);
     if (!data::is_blank(read)) {
       bool is_cut = false;
-      try {
-        waiting.ids.push_back(reader.ids(read, false, &is_cut));
-      } catch (const autograd::Error& error) {
-        if (error.fault() != autograd::Fault::input) throw;
-        cutter.refuse(error.what());
-      }
+      waiting.ids.push_back(reader.ids(read, false, &is_cut));
       waiting.places.push_back(waiting.lines.size());
       cut += is_cut;
     }
@@ -153,6 +156,7 @@ void each_line_of(const LinesText& text, const train::Reader& reader, const std:
   };
   each_line_of_text(text, see, give);
   if (cut > 0) warn({cut_lines_note(cut)});
+  warn_of_unknown(reader.run());
 }
 
 }  // namespace primer::program

@@ -30,6 +30,9 @@ void add_threads_option(CLI::App& command, long& threads);
 /// Says on standard error what had to be passed over.
 void warn(const std::vector<std::string>& warnings);
 
+/// Says what the vocabulary of a run lacks of the texts that it has encoded, and forgets it.
+void warn_of_unknown(const train::LoadedRun& run);
+
 /// Which run a command reads, which of its states, and by how many threads.
 struct RunChoice {
   std::string run, checkpoint = "best";

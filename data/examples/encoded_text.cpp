@@ -23,6 +23,7 @@ std::uint32_t encode_file(const Source& source, const JsonFields& fields, const 
     out.tokens.clear();
     out.ends.clear();
     out.left_out = out.overlapped = 0;
+    out.unknown = {};
     naming(source, some);
     each(out);
   };
@@ -60,6 +61,7 @@ EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFa
         is_source ? tokenizer.of_sources().token_text(id - tokenizer.source_offset()) : tokenizer.token_text(id);
     token_bytes_.push_back(static_cast<std::uint32_t>(text.size()));
   }
+  if (tokenizer.unknown() >= 0) token_bytes_[static_cast<std::size_t>(tokenizer.unknown())] = 0;
   if (!path.empty()) {
     file_.emplace(path);
     file_->append(&header_, sizeof header_);  // the right one is known at the end
@@ -109,18 +111,24 @@ EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFa
           record.tokens += b.tokens.size() - at;
           facts.left_out += b.left_out;
           facts.overlapped += b.overlapped;
+          unknown_.add(b.unknown);
           tokens += b.tokens.size();
           if (file_) write(b.tokens);
         });
     file.tokens = with_marks(form_, tokens, examples, documents - documents_before);
     file.parts = form_ == TextForm::stream ? 0 : paired ? examples / 2 : examples;
-    miscounted = miscounted || (expected && *expected != *file.tokens);
+    miscounted = miscounted || (expected && *expected != *file.tokens && unknown_.symbols == 0);
     header_.counts[0] += tokens;
     files_.push_back({*file.tokens, index_.size() - records_before, file.held_back});
   }
   if (header_.text_checksum != facts.checksum) {
     throw Error(Fault::input, sources.files.front().name() +
                                   ": the text changed while it was encoded, here or in a later file; try again");
+  }
+  if (unknown_.symbols > 0 && header_.counts[0] == (tokenizer.unknown() < 0 ? 0 : unknown_.symbols)) {
+    throw Error(Fault::input, sources.files.front().name() +
+                                  ": nothing of the text is in the vocabulary; another "
+                                  "--tokenizer makes one that fits");
   }
   if (miscounted) autograd::refuse("encoded text", "the tokenizer made another number of tokens", Fault::bug);
   if (paired && facts.answer_tokens == 0) {

@@ -23,14 +23,17 @@ class EncodedText {
  public:
   /// Encodes the text into a file that is to be `path`, or only counts if that is empty. `facts`, the survey of
   /// `sources`, are told how long each file is, and of lines how many have each label and each length, and of answers
-  /// how many tokens they have; a marker that is in no line is Fault::input. A text that changed since the survey, or
-  /// holds a symbol outside the vocabulary: Fault::input, naming the file; the disk: Fault::io.
+  /// how many tokens they have; a marker that is in no line is Fault::input. A text that changed since the survey:
+  /// Fault::input, naming the file; one of which the vocabulary has no symbol: Fault::input; the disk: Fault::io.
   EncodedText(const std::string& path, const Sources& sources, TextFacts& facts, const TextReading& reading);
 
   /// Divides the text into a training and a validation part, and gives the file its name. A file that is held back is
   /// for validation; of the others the last part is, and of sentences those that begin in it; lines are drawn from
   /// the seed: see LineSplit. Once, and not when it was only counted.
   void commit(double validation_fraction, std::uint64_t seed = 0);
+
+  /// Symbols that the vocabulary lacks.
+  const Unknowns& unknown() const { return unknown_; }
 
  private:
   struct File {
@@ -46,6 +49,7 @@ class EncodedText {
 
   TextForm form_;
   TokenHeader header_;
+  Unknowns unknown_;
   std::vector<std::uint64_t> label_lines_;  // lines of each label, or all of two sides, in files that are not held back
   std::vector<std::uint32_t> token_bytes_;  // of text, that each token stands for
   std::vector<TokenRecord> index_;          // of a stream two for each file: what is for training and the rest

@@ -34,6 +34,7 @@ void shape_batch(Batch& batch, long sequences, long length, const Examples& exam
   batch.sources.assign(rows * static_cast<std::size_t>(batch.source_length), 0);  // [B, S]
   batch.source_lengths.assign(examples.has_source() ? rows : 0, 0);
   batch.padded = false;
+  batch.unknown = 0;
 }
 
 void fill_row(Batch& batch, long row, const Examples& examples, std::uint64_t example) {
@@ -49,6 +50,12 @@ void fill_row(Batch& batch, long row, const Examples& examples, std::uint64_t ex
   if (!batch.source_lengths.empty())
     batch.source_lengths[static_cast<std::size_t>(row)] = static_cast<int>(out.source_length);
   batch.padded = batch.padded || length < batch.length;
+  if (examples.unknown < 0) return;
+  for (int& target : out.targets) {
+    if (target != examples.unknown) continue;
+    target = -1;
+    ++batch.unknown;
+  }
 }
 
 /// Cuts rows to their longest, of `lengths`; `length` is what they have, and gets what they are left with.

@@ -25,6 +25,7 @@ struct Batch {
   std::vector<int> sources = {};         // [B, S], padded at the end with token 0
   std::vector<int> source_lengths = {};  // [B], the real length of each, 1 ... S
   bool padded = false;                   // some length is below T
+  long unknown = 0;                      // targets that would count, but are Tokenizer::unknown()
   long target_count() const;             // targets that count
   long label_count() const;              // labels that count
 };
@@ -49,6 +50,8 @@ class Examples {
   explicit Examples(long context) : context_(context) {}
   virtual ~Examples() = default;
   long context() const { return context_; }
+  /// A token that is not predicted: see Tokenizer::unknown(). -1: none.
+  int unknown = -1;
 
   /// From now on the examples of this epoch are meant.
   virtual void begin(Purpose purpose, std::uint64_t epoch) = 0;

@@ -27,6 +27,7 @@ class Stream final : public ExampleEncoder {
   void feed(std::string_view block, EncodedBlock& out) override { encoder_->feed(block, out.tokens); }
   void finish(EncodedBlock& out) override {
     encoder_->finish(out.tokens);
+    out.unknown.add(encoder_->unknown());
     out.ends.push_back({out.tokens.size(), -1, true});
   }
 
@@ -70,11 +71,8 @@ class LabelledLines final : public LineEncoder {
     auto at = numbers_.find(label);
     if (at == numbers_.end()) at = numbers_.find(without_blanks(label));
     if (at == numbers_.end()) lines_.refuse("'" + printable(label) + "' is none of the model's labels");
-    try {
-      for (const int id : tokenizer_.encode(text)) out.tokens.push_back(id);
-    } catch (const Error& error) {
-      lines_.refuse(error.what());
-    }
+    const std::vector<int> tokens = tokenizer_.encode(text, &out.unknown);
+    out.tokens.insert(out.tokens.end(), tokens.begin(), tokens.end());
     out.ends.push_back({out.tokens.size(), at->second, true});
   }
 
@@ -121,7 +119,7 @@ class Sentences final : public ExampleEncoder {
     while (!sentence_.empty() && is_blank(sentence_.back())) sentence_.pop_back();
     ended_ = false;
     if (sentence_.empty()) return;
-    const std::vector<int> tokens = tokenizer_.encode(sentence_);
+    const std::vector<int> tokens = tokenizer_.encode(sentence_, &out.unknown);
     sentence_.clear();
     if (tokens.empty()) return;
     out.tokens.insert(out.tokens.end(), tokens.begin(), tokens.end());
@@ -158,18 +156,17 @@ class AnsweredLines final : public ExampleEncoder {
   void encode(const std::string& line, EncodedBlock& out) {
     const std::size_t marker = line.find(marker_), begin = marker + marker_.size();  // of the answer
     std::vector<int> tokens;
-    try {
-      if (marker != std::string::npos) tokens = tokenizer_.encode(line);
-    } catch (const Error& error) {
-      lines_.refuse(error.what());
-    }
+    Unknowns unknown;
+    if (marker != std::string::npos) tokens = tokenizer_.encode(line, &unknown);
     std::size_t prompt = 0, bytes = 0;  // tokens and bytes before the answer's first token
+    if (unknown.symbols > 0) prompt = tokenizer_.encode(line.substr(0, bytes = begin)).size();  // a symbol a token
     for (; prompt < tokens.size() && bytes < begin; ++prompt) bytes += tokenizer_.token_text(tokens[prompt]).size();
     if (prompt == tokens.size()) {
       out.left_out += std::ranges::all_of(line, is_space) ? 0 : 1;
       return;
     }
     out.overlapped += bytes > begin ? 1 : 0;
+    out.unknown.add(unknown);
     out.tokens.insert(out.tokens.end(), tokens.begin(), tokens.end());
     out.ends.push_back({out.tokens.size() - tokens.size() + prompt, -1, true});
     out.ends.push_back({out.tokens.size(), -1, false});
@@ -193,8 +190,8 @@ class TranslatedLines final : public LineEncoder {
     if (sides.empty()) return;
     const Tokenizer& sources = tokenizer_.of_sources();
     const bool is_pair = !is_blank(sides[0]) && !is_blank(sides[1]);
-    const std::vector<int> read = is_pair ? tokens_of("source", sides[0], sources) : std::vector<int>();
-    const std::vector<int> written = is_pair ? tokens_of("target", sides[1], tokenizer_) : std::vector<int>();
+    const std::vector<int> read = is_pair ? sources.encode(sides[0], &out.unknown) : std::vector<int>();
+    const std::vector<int> written = is_pair ? tokenizer_.encode(sides[1], &out.unknown) : std::vector<int>();
     if (read.empty() || written.empty()) {
       ++out.left_out;
       return;
@@ -204,14 +201,6 @@ class TranslatedLines final : public LineEncoder {
     out.ends.push_back({out.tokens.size(), -1, true});
     out.tokens.insert(out.tokens.end(), written.begin(), written.end());
     out.ends.push_back({out.tokens.size(), -1, false});
-  }
-
-  std::vector<int> tokens_of(const char* name, const std::string& side, const Tokenizer& tokenizer) const {
-    try {
-      return tokenizer.encode(side);
-    } catch (const Error& error) {
-      lines_.refuse(std::string("its ") + name + ": " + error.what());
-    }
   }
 
   const Tokenizer& tokenizer_;

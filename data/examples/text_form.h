@@ -45,6 +45,7 @@ struct EncodedBlock {
   std::vector<int> tokens;
   std::vector<End> ends;
   std::uint64_t left_out = 0, overlapped = 0;  // see TextFacts
+  Unknowns unknown;                            // symbols
 };
 
 /// Encodes one text that arrives in blocks; the cuts between blocks change nothing.
@@ -76,9 +77,10 @@ struct TextReading {
   /// are left out, and what stands behind a second tab; a line without a tab: Fault::input, with its number.
   std::unique_ptr<ExampleEncoder> encoder(const JsonFields& fields = {}) const;
 
-  /// How long a file of these facts is, with_marks(): what the tokenizer knows of a stream, or what was counted.
+  /// How long a file of these facts is, with_marks(): what was counted, or what the tokenizer knows of a stream whose
+  /// symbols it has all.
   std::optional<std::uint64_t> count(const FileFacts& facts) const {
-    return form == TextForm::stream && tokenizer->count(facts) ? tokenizer->count(facts) : facts.tokens;
+    return form == TextForm::stream && !facts.tokens ? tokenizer->count(facts) : facts.tokens;
   }
 };
 

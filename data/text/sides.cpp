@@ -1,6 +1,7 @@
 #include "data/text/sides.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "data/text/json_lines.h"
@@ -46,6 +47,13 @@ std::array<std::vector<Symbol>, 2> alphabets_of_sides(const Sources& sources) {
   if (alphabets[0].empty())
     throw Error(Fault::input, sources.files.front().name() + ": no line has two sides, here or in a later file");
   return alphabets;
+}
+
+std::vector<Symbol> alphabet_of_sides(const Sources& sources) {
+  const auto [of_sources, of_targets] = alphabets_of_sides(sources);
+  std::vector<Symbol> alphabet;
+  std::ranges::set_union(of_sources, of_targets, std::back_inserter(alphabet));
+  return alphabet;
 }
 
 }  // namespace primer::data

@@ -29,5 +29,7 @@ void each_pair(const Sources& sources, const std::function<void(std::string_view
 /// The distinct symbols of the sources and of the targets, in the order of TextFacts::alphabet. No line with both:
 /// Fault::input.
 std::array<std::vector<Symbol>, 2> alphabets_of_sides(const Sources& sources);
+/// Those of both.
+std::vector<Symbol> alphabet_of_sides(const Sources& sources);
 
 }  // namespace primer::data

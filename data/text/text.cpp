@@ -240,13 +240,13 @@ std::string whole_text(const Source& source, std::uint64_t most) {
 
 TextFacts survey(const Sources& sources) {
   TextFacts facts;
-  std::vector<unsigned char> seen(symbol_count, 0);  // [symbols], 1 for one that occurs
+  std::vector<unsigned char> seen(symbol_count, 0);  // [symbols], 1 for one that occurs, 2 for one that does so again
   for (const Source& source : sources.files) {
     FileFacts file;
     file.held_back = source.held_back;
     Symbol before = 0;
     const auto each = [&](Symbol symbol, int) {
-      seen[symbol] = 1;
+      seen[symbol] = seen[symbol] == 0 ? 1 : 2;
       if (symbol < 0x20 || symbol == 0x7F) {
         if (symbol == '\n') facts.carriage_returns |= before == '\r';
         else if (symbol != '\t' && symbol != '\f' && symbol != '\r') ++facts.control_bytes;
@@ -269,7 +269,8 @@ TextFacts survey(const Sources& sources) {
     facts.files.push_back(file);
   }
   for (Symbol symbol = 0; symbol < symbol_count; ++symbol) {
-    if (seen[symbol]) facts.alphabet.push_back(symbol);
+    if (seen[symbol] > 0) facts.alphabet.push_back(symbol);
+    if (seen[symbol] == 1) facts.rare.push_back(symbol);
   }
   return facts;
 }

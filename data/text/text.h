@@ -119,13 +119,14 @@ struct TextFacts {
   bool carriage_returns = false;    // some line ends with CR LF
   std::uint32_t checksum = 0;       // CRC32C of all bytes of the files
   std::vector<Symbol> alphabet;     // the distinct symbols: code points in order, then stray bytes in order
+  std::vector<Symbol> rare;         // those of them that occur once
 
   // Of labelled lines, and the lengths of lines with answers, once they were counted.
   static constexpr std::size_t longest_told = 4096;
   std::array<std::vector<std::uint64_t>, 2> label_lines;  // of each label; [1]: in files that are held back
   std::vector<std::uint64_t> line_lengths;  // [longest_told + 1], lines that take so many places; the last: or more
 
-  // Of lines with labels, answers or translations, once they were counted.
+  // Once they were counted. Of lines with labels, answers or translations:
   std::uint64_t answer_tokens = 0;  // that are learned, without marks
   std::uint64_t left_out = 0;       // lines; blank ones only where lines have labels
   std::uint64_t overlapped = 0;     // answers whose first bytes are in a token with the end of what stands before;

@@ -47,29 +47,46 @@ class ByteTokenizer final : public Tokenizer {
   }
 };
 
+constexpr Symbol no_symbol = symbol_count;  // at a special's id
+
 class CharacterTokenizer final : public Tokenizer {
  public:
-  CharacterTokenizer(const std::vector<Symbol>& alphabet, const std::vector<std::string>& specials)
-      : Tokenizer(tokens_of(alphabet, specials.size()), specials), alphabet_(alphabet) {
+  CharacterTokenizer(const std::vector<Symbol>& alphabet, const Specials& specials)
+      : Tokenizer(tokens_of(alphabet, specials), specials), alphabet_(alphabet), unknown_(special(unknown_name)) {
+    for (const auto& [name, id] : specials) alphabet_[static_cast<std::size_t>(id)] = no_symbol;
     Symbol largest = 0;
-    for (const Symbol symbol : alphabet) largest = std::max(largest, symbol);
+    for (const Symbol symbol : alphabet_) largest = std::max(largest, symbol == no_symbol ? 0 : symbol);
     ids_.assign(largest + 1, -1);
-    for (std::size_t id = 0; id < alphabet.size(); ++id) {
-      int& place = ids_[alphabet[id]];
-      if (place >= 0) throw Error(Fault::input, "the vocabulary has " + described(alphabet[id]) + " twice");
+    for (std::size_t id = 0; id < alphabet_.size(); ++id) {
+      if (alphabet_[id] == no_symbol) continue;
+      int& place = ids_[alphabet_[id]];
+      if (place >= 0) throw Error(Fault::input, "the vocabulary has " + described(alphabet_[id]) + " twice");
       place = static_cast<int>(id);
     }
   }
 
   std::string_view kind() const override { return "char"; }
+  int unknown() const override { return unknown_; }
+  std::shared_ptr<const Tokenizer> with(const std::vector<Symbol>& alphabet) const override {
+    std::vector<Symbol> all = alphabet_;
+    for (const Symbol symbol : alphabet)
+      if (id_of(symbol) < 0) all.push_back(symbol);
+    return std::make_shared<CharacterTokenizer>(all, specials());
+  }
   std::unique_ptr<Encoder> encoder() const override { return std::make_unique<CharacterEncoder>(*this); }
   std::optional<std::uint64_t> count(const FileFacts& facts) const override { return facts.symbols; }
 
   std::string json() const override {
     TokenizerJson file;
-    for (const Symbol symbol : alphabet_) {
-      file.names.push_back(is_stray(symbol) ? stray_name(symbol) : symbol_bytes(symbol));
+    std::size_t most = alphabet_.size();  // specials at the end stand outside, but for what the model itself needs
+    while (unknown_ < 0 && alphabet_[most - 1] == no_symbol) --most;
+    for (std::size_t id = 0; id < most; ++id) {
+      const Symbol symbol = alphabet_[id];
+      file.names.push_back(symbol == no_symbol ? token_text(static_cast<int>(id))
+                           : is_stray(symbol)  ? stray_name(symbol)
+                                               : symbol_bytes(symbol));
     }
+    if (unknown_ >= 0) file.model = TokenizerJson::bpe(R"("[UNK]")");
     file.decoder = R"({"type":"Fuse"})";
     file.specials = specials();
     return write_tokenizer_json(file);
@@ -80,28 +97,27 @@ class CharacterTokenizer final : public Tokenizer {
    public:
     explicit CharacterEncoder(const CharacterTokenizer& tokenizer) : tokenizer_(tokenizer) {}
     void feed(std::string_view block, std::vector<int>& ids) override {
-      symbols_.feed(block, [&](Symbol symbol, int width) { put(symbol, width, ids); });
+      symbols_.feed(block, [&](Symbol symbol, int) { put(symbol, ids); });
     }
     void finish(std::vector<int>& ids) override {
-      symbols_.finish([&](Symbol symbol, int width) { put(symbol, width, ids); });
+      symbols_.finish([&](Symbol symbol, int) { put(symbol, ids); });
     }
 
    private:
-    void put(Symbol symbol, int width, std::vector<int>& ids) {
-      const int id = symbol < tokenizer_.ids_.size() ? tokenizer_.ids_[symbol] : -1;
+    void put(Symbol symbol, std::vector<int>& ids) {
+      int id = tokenizer_.id_of(symbol);
       if (id < 0) {
-        throw Error(Fault::input, described(symbol) + " at byte " + std::to_string(offset_) +
-                                      " is not in the vocabulary of " + std::to_string(tokenizer_.alphabet_.size()) +
-                                      " symbols; leave it out, or train with --tokenizer byte, which takes any text");
+        if (unknown_.symbols++ == 0) unknown_.first = described(symbol);
+        id = tokenizer_.unknown_;
       }
-      ids.push_back(id);
-      offset_ += static_cast<std::uint64_t>(width);
+      if (id >= 0) ids.push_back(id);
     }
 
     const CharacterTokenizer& tokenizer_;
     SymbolReader symbols_;
-    std::uint64_t offset_ = 0;  // bytes encoded
   };
+
+  int id_of(Symbol symbol) const { return symbol < ids_.size() ? ids_[symbol] : -1; }
 
   static std::string described(Symbol symbol) {
     char code[32];
@@ -113,20 +129,22 @@ class CharacterTokenizer final : public Tokenizer {
     return "the symbol \"" + printable(symbol_bytes(symbol)) + "\" " + code;
   }
 
-  static std::vector<std::string> tokens_of(const std::vector<Symbol>& alphabet, std::size_t specials) {
-    if (alphabet.empty()) throw Error(Fault::input, "the vocabulary is empty; give a text with something in it");
+  static std::vector<std::string> tokens_of(const std::vector<Symbol>& alphabet, const Specials& specials) {
+    if (alphabet.size() == specials.size())
+      throw Error(Fault::input, "the vocabulary is empty; give a text with something in it");
     if (alphabet.size() > vocabulary_limit) {
       throw Error(Fault::input, "the text has " + std::to_string(alphabet.size()) + " distinct symbols, the limit is " +
                                     std::to_string(vocabulary_limit) + "; use --tokenizer byte");
     }
     std::vector<std::string> tokens;
-    tokens.reserve(alphabet.size() + specials);
-    for (const Symbol symbol : alphabet) tokens.push_back(symbol_bytes(symbol));
+    tokens.reserve(alphabet.size());
+    for (const Symbol symbol : alphabet) tokens.push_back(symbol == no_symbol ? std::string() : symbol_bytes(symbol));
     return tokens;
   }
 
-  std::vector<Symbol> alphabet_;  // by id
+  std::vector<Symbol> alphabet_;  // by id; no_symbol where a special stands
   std::vector<int> ids_;          // by symbol; -1 for one that is not in the vocabulary
+  int unknown_;
 };
 
 class PairTokenizer final : public Tokenizer {
@@ -137,6 +155,7 @@ class PairTokenizer final : public Tokenizer {
   const Tokenizer& of_sources() const override { return *sources_; }
 
   std::string_view kind() const override { return targets_->kind(); }
+  int unknown() const override { return targets_->unknown(); }
   bool is_lossless() const override { return targets_->is_lossless(); }
   std::string following_text(int id) const override { return targets_->following_text(id); }
   std::unique_ptr<Encoder> encoder() const override { return targets_->encoder(); }
@@ -159,15 +178,17 @@ void check_special_name(const std::string& name) {
   }
 }
 
+[[noreturn]] void refuse_twice(const std::string& name) {
+  throw Error(Fault::usage, "the special token \"" + printable(name.substr(0, 256)) + "\" is given twice");
+}
+
 }  // namespace
 
 Tokenizer::Tokenizer(std::vector<std::string> tokens, const std::vector<std::string>& specials)
     : tokens_(std::move(tokens)) {
   for (const std::string& name : specials) {
     check_special_name(name);
-    if (!specials_.emplace(name, vocabulary_size()).second) {
-      throw Error(Fault::usage, "the special token \"" + name + "\" is given twice");
-    }
+    if (!specials_.emplace(name, vocabulary_size()).second) refuse_twice(name);
     tokens_.push_back(name);
   }
 }
@@ -198,18 +219,35 @@ std::uint32_t Tokenizer::checksum() const {
   return has_own_sources() ? crc32c(of_sources().json(), own) : own;
 }
 
-std::vector<int> Tokenizer::encode(std::string_view text) const {
+void Unknowns::add(const Unknowns& more) {
+  if (symbols == 0) first = more.first;
+  symbols += more.symbols;
+}
+
+std::string Tokenizer::unknown_note(const Unknowns& found) const {
+  if (found.symbols == 0) return {};
+  const bool is_one = found.symbols == 1, is_read = unknown() >= 0;
+  return (is_one ? found.first + " is" : std::to_string(found.symbols) + " symbols of the text are") +
+         " not in the vocabulary and " + (is_one ? "is " : "are ") +
+         (is_read ? std::string("read as ") + unknown_name : "left out") +
+         (is_one ? "" : ", the first of them " + found.first);
+}
+
+std::shared_ptr<const Tokenizer> Tokenizer::with(const std::vector<Symbol>&) const { return nullptr; }
+
+std::vector<int> Tokenizer::encode(std::string_view text, Unknowns* unknown) const {
   std::vector<int> ids;
   const auto encoding = encoder();
   encoding->feed(text, ids);
   encoding->finish(ids);
+  if (unknown) unknown->add(encoding->unknown());
   return ids;
 }
 
-std::vector<int> Tokenizer::encode_with_specials(std::string_view text) const {
+std::vector<int> Tokenizer::encode_with_specials(std::string_view text, Unknowns* unknown) const {
   std::vector<int> ids;
   const auto plain = [&](std::string_view part) {
-    const std::vector<int> some = encode(part);
+    const std::vector<int> some = encode(part, unknown);
     ids.insert(ids.end(), some.begin(), some.end());
   };
   std::size_t begin = 0;  // of what is not yet encoded
@@ -241,8 +279,18 @@ std::shared_ptr<const Tokenizer> make_byte_tokenizer(const std::vector<std::stri
   return std::make_shared<ByteTokenizer>(specials);
 }
 
-std::shared_ptr<const Tokenizer> make_character_tokenizer(const std::vector<Symbol>& alphabet,
+std::shared_ptr<const Tokenizer> make_character_tokenizer(std::vector<Symbol> alphabet,
                                                           const std::vector<std::string>& specials) {
+  Specials ids;
+  for (const std::string& name : specials) {
+    if (!ids.emplace(name, static_cast<int>(alphabet.size())).second) refuse_twice(name);
+    alphabet.push_back(no_symbol);
+  }
+  return make_character_tokenizer(alphabet, ids);
+}
+
+std::shared_ptr<const Tokenizer> make_character_tokenizer(const std::vector<Symbol>& alphabet,
+                                                          const Specials& specials) {
   return std::make_shared<CharacterTokenizer>(alphabet, specials);
 }
 

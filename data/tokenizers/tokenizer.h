@@ -16,14 +16,26 @@
 
 namespace primer::data {
 
+/// Symbols of a text that a vocabulary of characters lacks.
+struct Unknowns {
+  std::uint64_t symbols = 0;
+  std::string first;  // of them, as it is named to people
+  void add(const Unknowns& more);
+};
+
 /// Encodes one text that arrives in blocks; the cuts between blocks change nothing.
 class Encoder {
  public:
   virtual ~Encoder() = default;
-  /// Appends the ids that are certain so far. A symbol outside the vocabulary: Fault::input, with its byte offset.
+  /// Appends the ids that are certain so far.
   virtual void feed(std::string_view block, std::vector<int>& ids) = 0;
   /// The text ends here: appends what is left.
   virtual void finish(std::vector<int>& ids) = 0;
+  /// What the vocabulary lacks of the text so far: each symbol became Tokenizer::unknown(), or was left out.
+  const Unknowns& unknown() const { return unknown_; }
+
+ protected:
+  Unknowns unknown_;
 };
 
 /// Special tokens and their ids.
@@ -52,12 +64,22 @@ class Tokenizer {
   int special(std::string_view name) const;
   const Specials& specials() const { return specials_; }
 
+  /// The token of characters that stands for a symbol which the vocabulary lacks. Its text is not known, so that nobody
+  /// is asked to predict it. -1: such symbols are left out, or there are none. ([UNK] of WordPiece is a word like
+  /// others, as in a BERT.)
+  virtual int unknown() const { return -1; }
+  /// "2 symbols are not in the vocabulary and are left out, the first ...", nothing of none.
+  std::string unknown_note(const Unknowns& found) const;
+  /// This tokenizer with more symbols, whose ids follow all others. Null: it reads any text as it is.
+  virtual std::shared_ptr<const Tokenizer> with(const std::vector<Symbol>& alphabet) const;
+
   /// A new encoder, which needs this tokenizer to live as long.
   virtual std::unique_ptr<Encoder> encoder() const = 0;
-  std::vector<int> encode(std::string_view text) const;
+  /// The ids of a text. What the vocabulary lacks of it is added to `unknown`.
+  std::vector<int> encode(std::string_view text, Unknowns* unknown = nullptr) const;
   /// The same, but the names of special tokens in the text stand for these tokens, the first and then the longest that
   /// fits; what is between them is encoded as texts of their own. For text that a user writes, not for data.
-  std::vector<int> encode_with_specials(std::string_view text) const;
+  std::vector<int> encode_with_specials(std::string_view text, Unknowns* unknown = nullptr) const;
   virtual std::string decode(std::span<const int> ids) const;
 
   /// What sources are encoded with where this one is for their targets: itself, unless the two sides of a pair have a
@@ -94,9 +116,14 @@ class Tokenizer {
 std::shared_ptr<const Tokenizer> make_byte_tokenizer(const std::vector<std::string>& specials = {});
 
 /// One token for each symbol of `alphabet`, with its place there as the id. TextFacts::alphabet is in the usual order.
-/// An empty alphabet, one of more than 2^20 symbols, a symbol given twice: Fault::input.
-std::shared_ptr<const Tokenizer> make_character_tokenizer(const std::vector<Symbol>& alphabet,
+/// "[UNK]" among the specials is unknown(). An empty alphabet, one of more than 2^20 symbols, a symbol given twice:
+/// Fault::input.
+std::shared_ptr<const Tokenizer> make_character_tokenizer(std::vector<Symbol> alphabet,
                                                           const std::vector<std::string>& specials = {});
+/// The same with specials among the symbols: what stands at their places in `alphabet` does not matter.
+std::shared_ptr<const Tokenizer> make_character_tokenizer(const std::vector<Symbol>& alphabet,
+                                                          const Specials& specials);
+inline constexpr const char* unknown_name = "[UNK]";
 
 /// The tokenizer of pairs whose sides have a vocabulary each: that of the targets, whose of_sources() is the other one.
 std::shared_ptr<const Tokenizer> make_pair_tokenizer(std::shared_ptr<const Tokenizer> sources,

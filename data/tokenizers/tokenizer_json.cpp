@@ -68,12 +68,14 @@ std::shared_ptr<const Tokenizer> byte_tokenizer_from(const std::vector<std::stri
   return make_byte_tokenizer(behind);
 }
 
-std::shared_ptr<const Tokenizer> character_tokenizer_from(const std::vector<std::string>& names, std::size_t size,
+std::shared_ptr<const Tokenizer> character_tokenizer_from(const std::vector<std::string>& names,
                                                           const Specials& specials) {
-  const std::vector<std::string> behind = following(specials, size);
-  std::vector<Symbol> alphabet;
-  for (std::size_t id = 0; id < size; ++id) alphabet.push_back(symbol_named(names[id]));
-  return make_character_tokenizer(alphabet, behind);
+  std::vector<Symbol> alphabet(names.size(), 0);  // by id, 0 where a special token stands
+  std::vector<bool> is_special(names.size());
+  for (const auto& [name, id] : specials) is_special[static_cast<std::size_t>(id)] = true;
+  for (std::size_t id = 0; id < names.size(); ++id)
+    if (!is_special[id]) alphabet[id] = symbol_named(names[id]);
+  return make_character_tokenizer(alphabet, specials);
 }
 
 /// The type of a part that is an object, for a message; "none" for null.
@@ -108,7 +110,7 @@ std::shared_ptr<const Tokenizer> tokenizer_from(TokenizerContents& contents) {
     throw JsonError("it cuts text in a way this program does not know: its pre_tokenizer is " +
                     kind_of(contents, "pre_tokenizer"));
   }
-  return character_tokenizer_from(names, size, specials);
+  return character_tokenizer_from(names, specials);
 }
 
 /// Other spellings than ours that mean the same.

@@ -11,7 +11,6 @@ namespace primer::data {
 
 namespace {
 
-constexpr const char* unknown_name = "[UNK]";
 constexpr std::string_view continuing = "##";
 constexpr std::size_t longest_word = 100;   // symbols
 constexpr std::size_t longest_name = 1024;  // bytes

@@ -29,8 +29,9 @@ std::string standard_input() {
 void run_attention(const AttentionOptions& options) {
   options.page.check();
   const auto run = options.open();
-  options.page.write(
-      attention_page(attend(*run, options.text == "-" ? standard_input() : options.text, options.target)));
+  const AttentionPage page = attend(*run, options.text == "-" ? standard_input() : options.text, options.target);
+  warn_of_unknown(*run);
+  options.page.write(attention_page(page));
 }
 
 }  // namespace

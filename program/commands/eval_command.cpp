@@ -121,9 +121,9 @@ Verdict evaluate_part(LoadedRun& run, const EvalOptions& options, const data::To
   Verdict verdict;
   verdict.evaluation = evaluate(*run.network, tape, task, tokens, bytes, run.config.batch, options.batches);
   if (verdict.evaluation.targets == 0) {
-    throw autograd::Error(autograd::Fault::input, "there is nothing to evaluate: none of the " +
-                                                      std::to_string(tokens.size()) +
-                                                      " tokens was hidden; give more text");
+    throw autograd::Error(autograd::Fault::input,
+                          "there is nothing to evaluate: none of the " + std::to_string(tokens.size()) + " tokens " +
+                              (verdict.evaluation.unknown > 0 ? "is in the vocabulary" : "was hidden; give more text"));
   }
   if (run.config.objective->translates()) {
     verdict.quality = translation_quality(run, tokens, options.beam.search,
@@ -180,6 +180,7 @@ void run_eval(const EvalOptions& options) {
         .add("accuracy", result.accuracy)
         .add("tokens", result.targets)
         .add("share", share)
+        .add("unknown_share", result.unknown_share())
         .add("cut", result.cut);
     if (result.has_both) {
       line.add("masked_loss", result.token_loss)
@@ -210,6 +211,11 @@ void run_eval(const EvalOptions& options) {
   }
   if (std::isfinite(result.bits_per_byte)) {
     std::snprintf(text, sizeof text, "per byte    %.4f bits\n", result.bits_per_byte);
+    out += text;
+  }
+  if (result.unknown > 0) {
+    std::snprintf(text, sizeof text, "unknown     %.3g %% of the tokens are not in the vocabulary, and not counted\n",
+                  100 * result.unknown_share());
     out += text;
   }
   std::snprintf(text, sizeof text, "accuracy    %.2f %%\n%-12s%llu\n", 100 * result.accuracy, (unit + "s").c_str(),
@@ -258,9 +264,10 @@ void add_eval(CLI::App& root) {
   add_integer(*command, "--masked-tokens", options->masked, 0, 1'000'000'000'000,
               "how many tokens that masks, spread over the text; 0: all");
   options->beam.add_to(*command);
-  command->add_flag("--json", options->json,
-                    "one JSON object: loss, perplexity, bits_per_byte, accuracy, tokens, share, cut; of translations "
-                    "exact_match, bleu, chrf, too; of labels precision, recall and F1 of each, and confusion");
+  command->add_flag(
+      "--json", options->json,
+      "one JSON object: loss, perplexity, bits_per_byte, accuracy, tokens, share, unknown_share, cut; of translations "
+      "exact_match, bleu, chrf, too; of labels precision, recall and F1 of each, and confusion");
   command->callback([options] { run_eval(*options); });
 }
 

@@ -68,7 +68,9 @@ void add_fill(CLI::App& root) {
   command->callback([options] {
     const auto run = options->open();
     Reader reader(*run);
-    const auto masks = reader.fill(reader.ids(options->text, true), options->top);
+    const std::vector<int> ids = reader.ids(options->text, true);
+    warn_of_unknown(*run);
+    const auto masks = reader.fill(ids, options->top);
     put((options->json ? fillings_json : fillings_text)(*run->tokenizer, masks));
   });
 }

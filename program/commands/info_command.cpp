@@ -1,16 +1,22 @@
 #include <charconv>
+#include <cstdio>
 #include <memory>
+#include <optional>
 
 #include "autograd/error.h"
 #include "data/bytes/file.h"
 #include "data/bytes/safetensors.h"
+#include "data/bytes/shell_word.h"
 #include "data/bytes/utf8.h"
 #include "data/examples/token_file.h"
 #include "program/commands.h"
 #include "program/output.h"
 #include "program/run_options.h"
 #include "train/checkpoints/loaded_run.h"
+#include "train/plan/plan.h"
 #include "train/step/json_line.h"
+#include "train/step/timing.h"
+#include "train/tasks/numbers.h"
 
 namespace primer::program {
 
@@ -25,10 +31,9 @@ struct InfoOptions {
 
 struct Info {
   std::shared_ptr<const data::SafetensorsFile> file;
-  std::string config;                                // JSON, "" if unknown
-  std::shared_ptr<const data::Tokenizer> tokenizer;  // of a run
-  std::string checkpoint;                            // of a run: the folder that is shown
-  std::string others;                                // of a run: the steps that have a checkpoint
+  std::string config;             // JSON, "" if unknown
+  std::optional<Checkpoint> run;  // the one that is shown
+  std::string directory, saved;   // of a run, and the steps that have a checkpoint
   std::uint64_t parameters = 0, positions = 0;
   long step = -1;  // unknown
 };
@@ -49,16 +54,14 @@ Info look(const std::string& path, const std::string& choice) {
   if (data::kind_of(path, true) == data::FileKind::folder) {
     const CheckpointStore store(find_run(path).checkpoints());
     std::vector<std::string> warnings;
-    const Checkpoint checkpoint = choose_checkpoint(store, parse_choice(choice), warnings);
+    info.run = choose_checkpoint(store, parse_choice(choice), warnings);
     warn(warnings);
-    info.config = to_json(checkpoint.config, Layout::one_line);
-    info.tokenizer = checkpoint.tokenizer;
-    info.checkpoint = checkpoint.path;
+    info.directory = path;
+    info.config = to_json(info.run->config, Layout::one_line);
     for (const CheckpointId id : store.list()) {
-      info.others +=
-          (info.others.empty() ? "" : ", ") + std::to_string(id.step) + (id.evaluated ? "" : " (unevaluated)");
+      info.saved += (info.saved.empty() ? "" : ", ") + std::to_string(id.step) + (id.evaluated ? "" : " (unevaluated)");
     }
-    info.file = checkpoint.model;
+    info.file = info.run->model;
   } else {
     info.file = std::make_shared<data::SafetensorsFile>(path);
   }
@@ -78,7 +81,12 @@ Info look(const std::string& path, const std::string& choice) {
   return info;
 }
 
-std::string shape_text(const data::TensorEntry& tensor) {
+// That a run was trained for, up to this checkpoint.
+double seconds_of(const Info& info) {
+  return TimingLog::read_before(RunPaths{info.directory}.timing(), info.run->state.trainer.step).seconds;
+}
+
+std::string extents_text(const data::TensorEntry& tensor) {
   std::string text = "[";
   for (std::size_t i = 0; i < tensor.shape.size(); ++i) text += (i ? "," : "") + std::to_string(tensor.shape[i]);
   return text + "]";
@@ -93,41 +101,80 @@ std::string info_json(const Info& info) {
     line.add_null("step");
   }
   line.add_json("config", info.config.empty() ? "null" : info.config);
-  if (info.tokenizer) {
-    line.add_text("tokenizer", info.tokenizer->kind())
-        .add("vocabulary", static_cast<long>(info.tokenizer->vocabulary_size()));
-  }
-  if (info.tokenizer && info.tokenizer->has_own_sources()) {
-    line.add_text("source_tokenizer", info.tokenizer->of_sources().kind())
-        .add("source_vocabulary", static_cast<long>(info.tokenizer->of_sources().vocabulary_size()));
+  if (info.run) {
+    const data::Tokenizer& tokenizer = *info.run->tokenizer;
+    line.add_text("tokenizer", tokenizer.kind()).add("vocabulary", static_cast<long>(tokenizer.vocabulary_size()));
+    if (tokenizer.has_own_sources()) {
+      line.add_text("source_tokenizer", tokenizer.of_sources().kind())
+          .add("source_vocabulary", static_cast<long>(tokenizer.of_sources().vocabulary_size()));
+    }
+    const TrainingState& state = info.run->state;
+    if (state.best_step >= 0) line.add("best_step", state.best_step).add("best_val_loss", state.best_val_loss);
+    line.add("seconds", seconds_of(info));
   }
   std::string tensors;
   for (const data::TensorEntry& tensor : info.file->tensors()) {
     JsonLine entry;
     entry.add_text("name", tensor.name)
         .add_text("dtype", data::dtype_name(tensor.dtype))
-        .add_json("shape", shape_text(tensor));
+        .add_json("shape", extents_text(tensor));
     tensors += (tensors.empty() ? "" : ",") + entry.text();
   }
   return line.add_json("tensors", "[" + tensors + "]").text() + "\n";
 }
 
+// The text of a run, as far as its tokens can be read.
+std::string text_of(const Info& info) {
+  try {
+    const auto tokens = open_tokens(*info.run, RunPaths{info.directory}.tokens());
+    const auto bytes = static_cast<double>(tokens->train_bytes() + tokens->validation_bytes());
+    return "text        " + short_number(bytes) + "B, " + vocabulary_text(info.run->config, *info.run->tokenizer) +
+           ": " + std::to_string(tokens->train_size()) + " to train, " + std::to_string(tokens->validation_size()) +
+           " to validate\n";
+  } catch (const autograd::Error& error) {
+    return "text        " + vocabulary_text(info.run->config, *info.run->tokenizer) + "; " + error.what() + "\n";
+  }
+}
+
+// What a configuration has that no other has unless it is chosen, as options, in lines of about 100 columns.
+std::string options_text(const Config& config) {
+  std::string out = "options    ";
+  std::size_t column = out.size();
+  for (const Field& field : fields()) {
+    const std::string value = value_text(config, field);
+    if (value == value_text(Config{}, field)) continue;
+    const bool is_switch = field.kind == Field::Kind::switch_;
+    const std::string option = is_switch ? (value == "true" ? " --" : " --no-") + field.option()
+                                         : " --" + field.option() + " " + data::shell_word(data::printable(value));
+    if (column + option.size() > 100) out += "\n" + std::string(column = 11, ' ');
+    out += option;
+    column += option.size();
+  }
+  return out + "\n";
+}
+
+std::string run_text(const Info& info) {
+  const Config& config = info.run->config;
+  const TrainingState& state = info.run->state;
+  std::string out = "run         " + data::printable(info.directory) + ", step " + std::to_string(state.trainer.step) +
+                    " of " + std::to_string(config.steps) + (state.stopped_early ? ", stopped early" : "") +
+                    "; saved are the steps " + info.saved + "\n" + text_of(info) + "model       " +
+                    std::string(config.objective->name()) + ", " + shape_text(config) + "\n";
+  if (state.best_step >= 0) {
+    char loss[96];
+    std::snprintf(loss, sizeof loss, "validation  lowest loss %.4f nats per %s, of step %ld\n", state.best_val_loss,
+                  std::string(config.objective->unit()).c_str(), state.best_step);
+    out += loss;
+  }
+  return out + "trained     " + short_duration(seconds_of(info)) + ", " + std::to_string(state.trainer.tokens) +
+         " tokens\n" + options_text(config);
+}
+
 std::string info_text(const Info& info) {
-  std::string out;
-  if (info.tokenizer) {
-    out += "tokenizer   " + std::string(info.tokenizer->kind()) + ", vocabulary " +
-           std::to_string(info.tokenizer->vocabulary_size()) + "\n";
-    if (info.tokenizer->has_own_sources()) {
-      const data::Tokenizer& sources = info.tokenizer->of_sources();
-      out += "  sources   " + std::string(sources.kind()) + ", vocabulary " +
-             std::to_string(sources.vocabulary_size()) + "\n";
-    }
-  }
-  if (!info.checkpoint.empty()) {
-    out += "checkpoint  " + data::printable(info.checkpoint) + "\nsaved       steps " + info.others + "\n";
-  }
+  std::string out = info.run ? run_text(info) : "";
   out += "parameters  " + std::to_string(info.parameters) + " (" + std::to_string(info.parameters - info.positions) +
          " without positions)\n";
+  if (info.run) return out + "tensors     " + std::to_string(info.file->tensors().size()) + "; --json lists them\n";
   if (info.step >= 0) out += "step        " + std::to_string(info.step) + "\n";
   if (!info.config.empty()) out += "config      " + info.config + "\n";
   for (const auto& [key, value] : info.file->metadata()) {
@@ -136,7 +183,7 @@ std::string info_text(const Info& info) {
   }
   for (const data::TensorEntry& tensor : info.file->tensors()) {
     out += "tensor      " + data::printable(tensor.name) + " " + std::string(data::dtype_name(tensor.dtype)) + " " +
-           shape_text(tensor) + "\n";
+           extents_text(tensor) + "\n";
   }
   return out;
 }

@@ -102,10 +102,11 @@ void run_encode(const UseOptions& options) {
   const data::ScratchFolder folder("tokenize");
   const data::Sources sources = sources_of(options, folder);
   IdWriter writer;
+  data::Unknowns unknown;
   for (const data::Source& source : sources.files) {
     if (options.specials) {
       constexpr std::uint64_t most = 64u << 20;  // bytes: such a text is held whole
-      writer.add(tokenizer->encode_with_specials(data::whole_text(source, most)));
+      writer.add(tokenizer->encode_with_specials(data::whole_text(source, most), &unknown));
     } else {
       data::TextReader reader(source);
       const auto encoder = tokenizer->encoder();
@@ -119,10 +120,12 @@ void run_encode(const UseOptions& options) {
       ids.clear();
       encoder->finish(ids);
       writer.add(ids);
+      unknown.add(encoder->unknown());
     }
     writer.end();
     if (!writer.flush()) return;
   }
+  if (unknown.symbols > 0) warn({tokenizer->unknown_note(unknown)});
 }
 
 /// Reads numbers with white space between them from blocks.

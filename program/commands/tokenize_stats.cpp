@@ -72,8 +72,9 @@ TokenStats count_stats(const data::Sources& sources, const data::Tokenizer& toke
     symbols.finish(look);
     encoder->finish(ids);
     take();
+    stats.unknown += encoder->unknown().symbols;
   }
-  if (const int unknown = tokenizer.special("[UNK]"); unknown >= 0) {
+  if (const int unknown = tokenizer.special(data::unknown_name); unknown >= 0) {
     stats.unknown = stats.counts[static_cast<std::size_t>(unknown)];
   }
   return stats;
@@ -91,7 +92,7 @@ std::string stats_text(const TokenStats& stats, const data::Tokenizer& tokenizer
                 static_cast<unsigned long long>(stats.tokens), ratio(stats.tokens, stats.bytes),
                 ratio(stats.bytes, stats.tokens), ratio(stats.tokens, stats.words));
   out += line;
-  if (tokenizer.special("[UNK]") >= 0) {
+  if (tokenizer.special(data::unknown_name) >= 0 || stats.unknown > 0) {
     std::snprintf(line, sizeof line, "unknown     %llu\n", static_cast<unsigned long long>(stats.unknown));
     out += line;
   }

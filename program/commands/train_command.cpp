@@ -33,6 +33,7 @@ struct TrainOptions {
   std::string run, init_from, checkpoint = "best";
   const CLI::Option* run_option = nullptr;  // tells an empty name from none
   const CLI::Option* checkpoint_option = nullptr;
+  bool extend_vocabulary = false;
   bool resume = false, force = false, quiet = false, dry_run = false, json = false;
 };
 
@@ -59,7 +60,7 @@ void report_machine(const Config& config) {
 }
 
 // Trains an open run to its end or to a signal; a run that has ended is only sampled from.
-void go_on(OpenRun& run, Signals& signals, bool quiet) {
+void go_on(OpenRun& run, Signals& signals, bool quiet, double minutes) {
   for (const std::string& note : run.notes) say("note   " + note + "\n");
   const std::string name = data::printable(run.paths.directory);
   if (run.is_finished()) {
@@ -70,7 +71,7 @@ void go_on(OpenRun& run, Signals& signals, bool quiet) {
   TrainingResult result;
   {
     Progress progress(Progress::style_for(quiet), run.checkpoint.config.steps);
-    result = train_run(run, progress, signals);
+    result = train_run(run, progress, signals, 60 * minutes);
   }
   if (result.signal != 0) {
     say("stopped at step " + std::to_string(result.step) + ", saved; to go on: primer train --resume -o " +
@@ -124,6 +125,7 @@ void resume(const TrainOptions& options) {
   const std::string foreign = options.force                ? "--force"
                               : options.dry_run            ? "--dry-run"
                               : !options.init_from.empty() ? "--init-from"
+                              : options.extend_vocabulary  ? "--extend-vocabulary"
                               : !options.parallel.empty()  ? "--parallel"
                               : !options.texts.empty()     ? data::printable(options.texts.front())
                                                            : "";
@@ -152,7 +154,7 @@ void resume(const TrainOptions& options) {
     const long steps = extend_by_minutes(run, wishes.minutes);
     if (!options.quiet) say("speed  " + std::to_string(steps) + " steps more fit into the time\n");
   }
-  go_on(run, signals, options.quiet);
+  go_on(run, signals, options.quiet, wishes.minutes);
   show_excerpt(run, signals);
 }
 
@@ -163,7 +165,8 @@ void begin(const TrainOptions& options) {
   if (options.checkpoint_option->count() > 0 && options.init_from.empty()) {
     throw autograd::Error(autograd::Fault::usage, "--checkpoint goes with --init-from, or with --resume");
   }
-  Recipe recipe{options.texts, resolve(options.config), {}, options.dry_run, options.parallel};
+  Recipe recipe{options.texts,   resolve(options.config), {},
+                options.dry_run, options.parallel,        options.extend_vocabulary};
   if (!options.init_from.empty()) {
     std::vector<std::string> warnings;
     recipe.begin_with(options.init_from, parse_choice(options.checkpoint), warnings);
@@ -198,6 +201,7 @@ void begin(const TrainOptions& options) {
     report_machine(plan.config);
   }
   const bool was_timed = plan.timed;
+  const double minutes = was_timed ? plan.config.minutes : 0;
   prepare(planned, new_run);
   if (was_timed && !options.quiet) {
     char epochs[64];
@@ -211,7 +215,7 @@ void begin(const TrainOptions& options) {
   if (!moved_to.empty() && !options.quiet) {
     say("note   the run that was there is now " + data::printable(moved_to) + "\n");
   }
-  go_on(run, signals, options.quiet);
+  go_on(run, signals, options.quiet, minutes);
   show_excerpt(run, signals);
 }
 
@@ -256,6 +260,8 @@ void add_train(CLI::App& root) {
   command->add_flag("--resume", options->resume, "go on with the run of -o, exactly where it stopped");
   command->add_option("--init-from", options->init_from, "begin with the weights and tokenizer of another run")
       ->type_name("RUN");
+  command->add_flag("--extend-vocabulary", options->extend_vocabulary,
+                    "with --init-from a model of characters: symbols that only the text has get tokens of their own");
   options->checkpoint_option =
       add_checkpoint_option(*command, options->checkpoint)
           ->description(

@@ -37,19 +37,13 @@ std::string pharaoh(const std::vector<WordLink>& links) {
 class Lines {
  public:
   Lines(LoadedRun& run, const TranslateOptions& options)
-      : options_(options), translator_(run), context_(static_cast<std::size_t>(run.config.context)) {
+      : options_(options), run_(run), translator_(run), context_(static_cast<std::size_t>(run.config.context)) {
     if (options.alignment) translator_.expect_alignment();
   }
 
-  /// A symbol outside the vocabulary: Fault::input.
-  void take(std::string_view line, const data::LineCutter& cutter) {
+  void take(std::string_view line) {
     bool is_cut = false;
-    try {
-      waiting_.push_back(translator_.read(std::string(line), &is_cut));
-    } catch (const autograd::Error& error) {
-      if (error.fault() != autograd::Fault::input) throw;
-      cutter.refuse(error.what());
-    }
+    waiting_.push_back(translator_.read(std::string(line), &is_cut));
     if (options_.alignment) lines_.emplace_back(line);
     cut_ += is_cut;
     if (waiting_.size() == 256) give();
@@ -78,11 +72,13 @@ class Lines {
     if (const long n = std::exchange(unfinished_, 0); n > 0)
       warn({std::to_string(n) + (n == 1 ? " translation ends" : " translations end") + " where the context of " +
             std::to_string(context_) + " does, and may go on"});
+    warn_of_unknown(run_);
   }
   bool is_read() const { return is_read_; }
 
  private:
   const TranslateOptions& options_;
+  const LoadedRun& run_;
   Translator translator_;
   std::vector<std::vector<int>> waiting_;
   std::vector<std::string> lines_;  // those that wait, for their words
@@ -93,16 +89,10 @@ class Lines {
 };
 
 void ask(Lines& lines) {
-  const data::LineCutter typed;
   std::string line;
   for (say("source> "); lines.is_read() && std::getline(std::cin, line); say("source> ")) {
-    try {
-      lines.take(line, typed);
-      lines.give();
-    } catch (const autograd::Error& error) {  // whoever typed it can type another one
-      if (error.fault() != autograd::Fault::input) throw;
-      warn({error.what()});
-    }
+    lines.take(line);
+    lines.give();
     lines.warn_of_cuts();
   }
   say("\n");
@@ -112,8 +102,8 @@ void run_translate(const TranslateOptions& options) {
   const auto run = options.open();
   Lines lines(*run, options);
   if (options.text.path == "-" && ::isatty(STDIN_FILENO) == 1) return ask(lines);
-  const auto take = [&](std::string_view line, const data::LineCutter& cutter) {
-    if (lines.is_read()) lines.take(line, cutter);
+  const auto take = [&](std::string_view line, const data::LineCutter&) {
+    if (lines.is_read()) lines.take(line);
   };
   each_line_of_text(options.text, take, [&] {
     lines.give();

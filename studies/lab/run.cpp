@@ -14,11 +14,11 @@ void train_new_run(const std::string& directory, const std::string& text, const 
                    const std::string& source, train::Progress::Style style, train::Interruption& interruption) {
   using namespace train;
   Recipe recipe{{text}, {}, {}, false};
+  choose(recipe.wishes, &Config::unknown_symbol, false, ChosenBy::preset);  // its texts have no other symbols
   for (const auto& [key, value] : options) set(recipe.wishes, field_named(key), value, ChosenBy::flag, key);
   std::vector<std::string> warnings;
   if (!source.empty()) recipe.begin_with(source, {Choice::Kind::last, 0}, warnings);
-  const TrainingResult result = train_new(recipe, directory, style, interruption);
-  if (result.signal != 0) throw StudyStopped{result.signal};
+  if (const int signal = train_new(recipe, directory, style, interruption).signal) throw StudyStopped{signal};
 }
 
 std::vector<double> labelled_right(const std::string& run, const std::string& text) {

@@ -137,12 +137,6 @@ TEST_CASE(
     CHECK(found.facts.files[0].tokens == wanted.tokens.size());
     CHECK(tokenizer->decode(found.tokens) == plain);
   }
-  const auto few = make_character_tokenizer({'e', 'n', 'd', '\n'});
-  CHECK(contains(refused(Fault::input,
-                         [&] {
-                           Encoded(folder, json_of({"end", "ends"}), sources.fields, *few);
-                         }),
-                 "text': line 3: the symbol \"s\" (U+0073)"));
   sources.fields.names = {"body"};
   CHECK(contains(refused(Fault::input, [&] { survey(sources); }),
                  "j.jsonl': line 1: it has no field 'body'; it has id, text, more"));
@@ -182,7 +176,6 @@ TEST_CASE("labelled JSON lines are examples as label<TAB>text lines are, and the
       {"{\"x\":\" \\n\",\"y\":2}", "line 2: it has no text"},
       {"{\"x\":\"so\",\"y\":\"\\u001b\"}", "line 2: its label cannot be shown"},
       {"{\"x\":\"so\",\"y\":3}", "line 2: '3' is none of the model's labels"},
-      {"{\"x\":\"su\",\"y\":2}", "line 2: the symbol \"u\" (U+0075)"},
   };
   for (const auto& [line, why] : wrong) {
     CHECK(contains(refused(Fault::input, [&] { Encoded(folder, "\n" + line + "\n", fields, reading); }), why));

@@ -95,12 +95,6 @@ TEST_CASE("a labelled line is an example, and its label is no token") {
   for (const auto& [text, why] : wrong) {
     CHECK(contains(refused(Fault::input, [&] { shown(reading, text); }), why));
   }
-  const auto characters = make_character_tokenizer({'a', 'b'}, specials);
-  CHECK(contains(refused(Fault::input,
-                         [&] {
-                           shown({*characters, TextForm::labelled_lines, &labels}, "bad\tac\n");
-                         }),
-                 "line 1"));
   const auto plain = make_byte_tokenizer();
   CHECK(contains(
       refused(Fault::input, [&] { LabelledExamples(lines_of(2, [](int) { return std::pair(1, 1); }), 9, *plain); }),

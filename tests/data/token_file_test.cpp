@@ -168,11 +168,9 @@ TEST_CASE("a text that changed after the survey, or does not fit the vocabulary,
   const Sources sources = collect_sources({path});
   const TextFacts facts = survey(sources);
   const auto tokenizer = make_character_tokenizer(facts.alphabet);
-  SUBCASE("a symbol outside the vocabulary") {
-    const auto small = make_character_tokenizer({'h', 'e', 'l', 'o'});
-    const std::string message = refused(Fault::input, [&] { build(folder / "tokens", sources, facts, *small, 0.1); });
-    CHECK(contains(message, path));
-    CHECK(contains(message, "at byte 5"));
+  SUBCASE("no symbol of the vocabulary") {
+    const auto small = make_character_tokenizer({'x', 'y'});
+    CHECK(contains(refused(Fault::input, [&] { build(folder / "tokens", sources, facts, *small, 0.1); }), path));
   }
   SUBCASE("longer") {
     folder.put("text", "hello world, hello");

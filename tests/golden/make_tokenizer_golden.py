@@ -1,4 +1,4 @@
-"""Writes tests/golden/tokenizer: what Hugging Face's tokenizers make of a text, for tests/data/tokenizer_golden_test.cpp.
+"""Writes tests/golden/tokenizer: what Hugging Face's tokenizers make of a text, for tests/data/tokenizers/tokenizer_golden_test.cpp.
 
   python3 make_tokenizer_golden.py GPT2 BERT            writes the files again
   python3 make_tokenizer_golden.py GPT2 BERT PRIMER     compares the program PRIMER on 2 MiB of such text instead, with

@@ -44,7 +44,7 @@ struct Watcher : Observer<float> {
 std::shared_ptr<const data::Tokenizer> letters() {
   std::vector<data::Symbol> alphabet;
   for (long i = 0; i < V - 2; ++i) alphabet.push_back(static_cast<data::Symbol>('a' + i));
-  return data::make_character_tokenizer(alphabet, {"[BOS]", "[EOS]"});
+  return data::make_character_tokenizer(alphabet, std::vector<std::string>{"[BOS]", "[EOS]"});
 }
 
 std::vector<std::string> words_in(const std::string& text) {

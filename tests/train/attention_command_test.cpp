@@ -186,7 +186,6 @@ TEST_CASE("a text that makes no page is refused in one line, and nothing is writ
   check_refusal(here, "attention run - </dev/null", 3, "empty");
   check_refusal(here, "attention run " + std::string(25, 'a'), 3,
                 "the text has 25 tokens, and with a context of 24 this model takes 24 at most");
-  check_refusal(here, "attention run 'abcXd'", 3, "\"X\" (U+0058) at byte 3");
   check_refusal(here, "attention missing 'a'", 3, "no run missing");
   check_refusal(here, "attention run 'a' --checkpoint 7", 3, "7");
   check_refusal(here, "attention run", 2, "TEXT");

@@ -18,7 +18,7 @@ namespace {
 /// A model of five letters and two marks that nobody has trained; its numbers are large, so that it is sure of things.
 struct Drawn {
   std::shared_ptr<const data::Tokenizer> tokenizer =
-      data::make_character_tokenizer({'a', 'b', 'c', 'd', 'e'}, {"[BOS]", "[EOS]"});
+      data::make_character_tokenizer({'a', 'b', 'c', 'd', 'e'}, std::vector<std::string>{"[BOS]", "[EOS]"});
   autograd::Parameters<float> parameters;
   nn::Model<float> model;
   autograd::Tape<float> tape;

@@ -37,7 +37,7 @@ TEST_CASE("a text of one's own is validated with, all of the other is learned fr
   const Json same = Json::parse(run_primer(here, "eval run v.txt --json").out);
   CHECK(own["loss"] == same["loss"]);
   CHECK(own["bits_per_byte"] == same["bits_per_byte"]);
-  CHECK(own["tokens"] == 400);
+  CHECK(own["tokens"] == 399);  // the symbol that occurs once is [UNK], which is not predicted
   const Json last = Json::parse(run_primer(here, "eval run --checkpoint last --json").out);
   CHECK(last_line(here / "run/metrics.jsonl")["val_loss"] == last["loss"]);
   CHECK(Json::parse(run_primer(here, "info run --json").out)["config"]["validation"] == Json::array({"v.txt"}));
@@ -80,7 +80,8 @@ TEST_CASE("what does not go with a text of one's own is refused in one line") {
   check_refusal(here, "train t.txt --validation one.txt", 3, "--validation is too short: it has 1 token");
   check_refusal(here, "train - --validation - < t.txt", 2, "standard input (-) is given twice");
   REQUIRE(run_primer(here, "train t.txt -o first" + quick).code == 0);
-  check_refusal(here, "train t.txt --init-from first --validation odd.txt -q", 3, "the symbol \"!\" (U+0021)");
+  CHECK(run_primer(here, "train t.txt --init-from first --validation odd.txt --dry-run")
+            .out.find("\"!\" (U+0021) is not") != std::string::npos);
 }
 
 TEST_CASE("a label that is in one part only is refused with both counts; lines of one's own are validated with") {

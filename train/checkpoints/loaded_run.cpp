@@ -28,6 +28,10 @@ RunPaths find_run(const std::string& directory) {
   return run;
 }
 
+std::vector<int> LoadedRun::encode(std::string_view text, bool specials) const {
+  return specials ? tokenizer->encode_with_specials(text, &unknown) : tokenizer->encode(text, &unknown);
+}
+
 std::unique_ptr<LoadedRun> load_run(const std::string& directory, Choice choice) {
   auto loaded = std::make_unique<LoadedRun>();
   loaded->paths = find_run(directory);

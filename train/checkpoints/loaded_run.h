@@ -21,6 +21,10 @@ struct LoadedRun : Checkpoint {
   std::vector<std::string> warnings;  // what had to be passed over to find it
   autograd::Parameters<float> parameters;
   std::unique_ptr<nn::Model<float>> network;
+
+  /// The ids of a text. With `specials`, their names in it stand for these tokens.
+  std::vector<int> encode(std::string_view text, bool specials = false) const;
+  mutable data::Unknowns unknown;  // what the vocabulary lacks of all texts so far
 };
 
 /// Loads a model of a run. No such run, or no such checkpoint: Fault::input; contents that do not fit together:

@@ -55,9 +55,17 @@ namespace {
 
 using Passes = std::function<bool(const std::string&)>;
 
+/// What has this shape here has the other one in a file, by `more` rows.
+bool has_fewer(const std::vector<long>& in_file, std::vector<long> here, const std::optional<MoreRows>& more) {
+  if (!more || here.empty() || here[0] != more->now) return false;
+  here[0] = more->before;
+  return in_file == here;
+}
+
 /// check_blocks, but for the names that pass unseen.
 void check_blocks(const data::SafetensorsFile& file, const autograd::Parameters<float>& parameters,
-                  const std::vector<NamedBlock>& blocks, const Passes& passes) {
+                  const std::vector<NamedBlock>& blocks, const Passes& passes,
+                  const std::optional<MoreRows>& more = {}) {
   std::vector<std::string> differences;
   std::set<std::string> declared;
   for (const NamedBlock& block : blocks) {
@@ -68,7 +76,7 @@ void check_blocks(const data::SafetensorsFile& file, const autograd::Parameters<
       declared.insert(name);
       if (!tensor) {
         differences.push_back(name + " is missing");
-      } else if (tensor->shape != extents(entry.shape)) {
+      } else if (tensor->shape != extents(entry.shape) && !has_fewer(tensor->shape, extents(entry.shape), more)) {
         differences.push_back(name + " has the shape " + shape_text(tensor->shape) + ", expected " +
                               entry.shape.text());
       }
@@ -87,12 +95,14 @@ void check_blocks(const data::SafetensorsFile& file, const autograd::Parameters<
 }
 
 void read_blocks(const data::SafetensorsFile& file, const autograd::Parameters<float>& parameters,
-                 const std::vector<NamedBlock>& blocks, const Passes& passes) {
-  check_blocks(file, parameters, blocks, passes);
+                 const std::vector<NamedBlock>& blocks, const Passes& passes,
+                 const std::optional<MoreRows>& more = {}) {
+  check_blocks(file, parameters, blocks, passes, more);
   for (const NamedBlock& block : blocks) {
     for (const auto& entry : parameters.entries()) {
       if (passes(block.prefix + entry.path) || !block.holds(entry)) continue;
-      const long count = entry.shape.size();
+      long count = 1;  // as many as the file has
+      for (const long extent : file.find(block.prefix + entry.path)->shape) count *= extent;
       float* const values = block.data + entry.offset;  // [count]
       file.read(block.prefix + entry.path, values, static_cast<std::uint64_t>(count));
       if (autograd::any_not_finite(values, count)) {
@@ -118,10 +128,11 @@ void read_blocks(const data::SafetensorsFile& file, const autograd::Parameters<f
 }
 
 void read_initial(const data::SafetensorsFile& file, const autograd::Parameters<float>& parameters,
-                  const std::vector<std::string>& heads) {
-  read_blocks(file, parameters, model_blocks(parameters), [&](const std::string& name) {
+                  const std::vector<std::string>& heads, const std::optional<MoreRows>& more) {
+  const auto is_of_head = [&](const std::string& name) {
     return std::any_of(heads.begin(), heads.end(), [&](const std::string& head) { return name.starts_with(head); });
-  });
+  };
+  read_blocks(file, parameters, model_blocks(parameters), is_of_head, more);
 }
 
 bool all_finite(const autograd::Parameters<float>& parameters, const std::vector<NamedBlock>& blocks) {

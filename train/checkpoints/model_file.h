@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,10 +44,15 @@ void check_blocks(const data::SafetensorsFile& file, const autograd::Parameters<
 void read_blocks(const data::SafetensorsFile& file, const autograd::Parameters<float>& parameters,
                  const std::vector<NamedBlock>& blocks);
 
+/// A vocabulary has grown: what has `before` rows in a file has `now` rows.
+struct MoreRows {
+  long before, now;
+};
+
 /// Fills the parameters with those of another training's model. What begins with one of `heads` is neither read nor
-/// missed; for the rest, as read_blocks.
+/// missed, and rows that only the parameters have stay as they are; for the rest, as read_blocks.
 void read_initial(const data::SafetensorsFile& file, const autograd::Parameters<float>& parameters,
-                  const std::vector<std::string>& heads);
+                  const std::vector<std::string>& heads, const std::optional<MoreRows>& more = {});
 
 /// True if every value of the blocks is a number.
 bool all_finite(const autograd::Parameters<float>& parameters, const std::vector<NamedBlock>& blocks);

@@ -86,10 +86,12 @@ void prepare_run(const RunPaths& run, Plan& plan, const data::Sources& sources, 
                          initial ? Weights::blank : Weights::drawn);
   if (initial) {
     const std::vector<std::string> heads = heads_to_change(initial->config, plan.config);
-    read_initial(*initial->model, trainer.parameters(), heads);
+    const MoreRows rows{initial->tokenizer->vocabulary_size(), tokenizer.vocabulary_size()};
     trainer.parameters().draw(static_cast<std::uint64_t>(plan.config.seed), [&](std::string_view path) {
-      return std::ranges::any_of(heads, [&](const std::string& head) { return path.starts_with(head); });
+      return rows.now > rows.before ||
+             std::ranges::any_of(heads, [&](const std::string& head) { return path.starts_with(head); });
     });
+    read_initial(*initial->model, trainer.parameters(), heads, rows);
   }
   TrainingState state;
   state.schedule_steps = plan.config.steps;

@@ -4,6 +4,7 @@
 
 #include "data/bytes/utf8.h"
 #include "data/text/parallel.h"
+#include "data/text/sides.h"
 #include "train/checkpoints/loaded_run.h"
 
 namespace primer::train {
@@ -11,6 +12,19 @@ namespace primer::train {
 void Recipe::begin_with(const std::string& run, Choice choice, std::vector<std::string>& warnings) {
   from = choose_checkpoint(CheckpointStore(find_run(run).checkpoints()), choice, warnings);
   wishes = inherit_model(wishes, from->config, data::printable(run));
+}
+
+// The vocabulary that the training begins with, and what it lacks of the text.
+static std::shared_ptr<const data::Tokenizer> extended(const Recipe& recipe, const Draft& draft) {
+  const auto larger = !recipe.from ? nullptr
+                                   : recipe.from->tokenizer->with(recipe.wishes.objective->translates()
+                                                                      ? data::alphabet_of_sides(draft.sources)
+                                                                      : draft.facts.alphabet);
+  if (larger) return larger;
+  throw autograd::Error(
+      autograd::Fault::usage,
+      recipe.from ? "--extend-vocabulary is for a vocabulary of characters that all texts have in common; leave it out"
+                  : "--extend-vocabulary goes with --init-from, whose vocabulary it adds symbols to");
 }
 
 Draft draft(const Recipe& recipe, NewRun& run, const std::function<void(const Config&, const data::Sources&)>& found) {
@@ -51,10 +65,16 @@ Draft draft(const Recipe& recipe, NewRun& run, const std::function<void(const Co
   Config wishes = recipe.wishes;
   if (!recipe.from) choose_tokenizer(wishes, draft.facts);
   if (found) found(wishes, draft.sources);
-  const auto tokenizer = recipe.from ? recipe.from->tokenizer : make_tokenizer(wishes, draft.sources, draft.facts);
+  const auto tokenizer = recipe.extend_vocabulary ? extended(recipe, draft)
+                         : recipe.from            ? recipe.from->tokenizer
+                                                  : make_tokenizer(wishes, draft.sources, draft.facts);
   std::function<std::string()> place;
   if (!recipe.only_plan) place = [&run] { return run.staging().tokens(); };
   draft.plan = make_plan(wishes, draft.facts, read_text(wishes, draft.sources, draft.facts, tokenizer, place));
+  const int more = recipe.from ? tokenizer->vocabulary_size() - recipe.from->tokenizer->vocabulary_size() : 0;
+  if (more > 0)
+    draft.plan.notes.push_back(std::to_string(more) + (more == 1 ? " symbol is" : " symbols are") +
+                               " added to the vocabulary");
   return draft;
 }
 
@@ -68,10 +88,11 @@ TrainingResult train_new(const Recipe& recipe, const std::string& directory, Pro
                          Interruption& interruption) {
   NewRun made(directory, false);
   Draft planned = draft(recipe, made);
+  const double seconds = planned.plan.timed ? 60 * planned.plan.config.minutes : 0;
   prepare(planned, made);
   OpenRun run = open_new(made);
   Progress progress(style, run.checkpoint.config.steps);
-  return train_run(run, progress, interruption);
+  return train_run(run, progress, interruption, seconds);
 }
 
 TrainingResult train_more(const std::string& directory, const Config& wishes, Progress::Style style,
@@ -82,7 +103,7 @@ TrainingResult train_more(const std::string& directory, const Config& wishes, Pr
   if (wishes.minutes > 0) extend_by_minutes(run, wishes.minutes);
   Progress progress(style, run.checkpoint.config.steps);
   for (const std::string& note : run.notes) progress.note("note   " + note);
-  return train_run(run, progress, interruption);
+  return train_run(run, progress, interruption, 60 * wishes.minutes);
 }
 
 }  // namespace primer::train

@@ -24,6 +24,7 @@ struct Recipe {
   std::optional<Checkpoint> from;          // whose weights and tokenizer the training begins with: see begin_with
   bool only_plan = false;                  // nothing but a draft is wanted: no token is kept
   std::vector<std::string> parallel = {};  // instead of texts two files, of sources and of targets, line by line
+  bool extend_vocabulary = false;          // `from`'s vocabulary of characters gets those that only the texts have
 
   /// Begins with a checkpoint of another run: the shape of its model is taken over, and wishes for another are
   /// Fault::usage. What choose_checkpoint throws; what had to be passed over is added to `warnings`.

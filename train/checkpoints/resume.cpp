@@ -107,17 +107,6 @@ void go_back(OpenRun& open) {
   for (const std::string& aside : asides) open.notes.push_back("  " + printable(aside));
 }
 
-void renew_config(OpenRun& open) {
-  try {
-    const std::string text = to_json(open.checkpoint.config), path = open.paths.config();
-    if (data::kind_of(path, true) == data::FileKind::missing || data::read_file(path, 1 << 20) != text) {
-      data::write_file_atomically(path, text);
-    }
-  } catch (const Error& error) {
-    open.notes.push_back(error.what());
-  }
-}
-
 // More steps, or epochs; of both the first to be reached.
 void merge_length(OpenRun& open, const Config& wishes) {
   const Config& config = open.checkpoint.config;
@@ -145,6 +134,17 @@ void merge_length(OpenRun& open, const Config& wishes) {
 }
 
 }  // namespace
+
+void renew_config(OpenRun& open) {
+  try {
+    const std::string text = to_json(open.checkpoint.config), path = open.paths.config();
+    if (data::kind_of(path, true) == data::FileKind::missing || data::read_file(path, 1 << 20) != text) {
+      data::write_file_atomically(path, text);
+    }
+  } catch (const Error& error) {
+    open.notes.push_back(error.what());
+  }
+}
 
 void extend(OpenRun& open, long steps, const std::string& wish) {
   Config& config = open.checkpoint.config;

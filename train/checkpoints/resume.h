@@ -39,6 +39,9 @@ struct OpenRun {
 /// belong together: Fault::checkpoint.
 OpenRun open_run(const RunPaths& run, const Config& wishes, std::optional<Choice> back = {});
 
+/// Writes the run's configuration into its config.json. What stands in the way becomes a note.
+void renew_config(OpenRun& run);
+
 /// Lets the run go on to `steps` in all, and writes that into its config.json. Fewer than it has: Fault::usage, in
 /// which `wish` names what was asked for, "--steps 100".
 void extend(OpenRun& run, long steps, const std::string& wish);

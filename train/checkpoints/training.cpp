@@ -38,8 +38,9 @@ std::string other_machine(const TrainingState& before, const Config& config) {
 
 class Training {
  public:
-  Training(OpenRun& run, Progress& progress, Interruption& interruption)
+  Training(OpenRun& run, Progress& progress, Interruption& interruption, double seconds)
       : run_(run),
+        seconds_(seconds),
         config_(run.checkpoint.config),
         state_(run.checkpoint.state),
         progress_(progress),
@@ -145,6 +146,7 @@ class Training {
     if (validates() && is_due && !trainer_.has_diverged() && !evaluate(line)) return;
     metrics_.write(line.text());
     state_.unevaluated.reset();
+    if (validates() && is_due && !is_last) fit_steps();
     if (trainer_.has_diverged()) {
       throw Error(Fault::diverged, "the training diverged at step " + std::to_string(report.step) + ": its " +
                                        (std::isfinite(report.loss) ? "gradient" : "loss") +
@@ -152,6 +154,26 @@ class Training {
                                        std::to_string(saver_.saved().step) + "; try a smaller --lr or a --clip");
     }
     offer_checkpoint(state_.best_step == report.step);
+  }
+
+  // As many steps more as fit into the time that is left, at the pace of about the last tenth of it.
+  void fit_steps() {
+    const long step = now().step;
+    const double used = watch_.seconds();
+    if (seconds_ <= 0 || state_.stopped_early) return;
+    if (pace_ == 0 || used - looked_ >= seconds_ / 10) {
+      pace_ = (used - looked_) / static_cast<double>(step - step_looked_);
+      looked_ = used;
+      step_looked_ = step;
+    }
+    const long steps = step + static_cast<long>(std::clamp((seconds_ - used) / pace_, 0.0, 1e12));
+    constexpr double worth_it = 0.02;
+    if (std::abs(static_cast<double>(steps - config_.steps)) < worth_it * static_cast<double>(config_.steps)) return;
+    if (state_.schedule_steps == config_.steps) trainer_.schedule_ends_at(state_.schedule_steps = steps);
+    run_.checkpoint.config.steps = steps;
+    timing_.ends_at(steps);
+    progress_.ends_at(steps);
+    renew_config(run_);
   }
 
   // The best model must be on the disk by the time a later checkpoint calls it the best. Until then a copy will do: a
@@ -230,6 +252,7 @@ class Training {
   }
 
   OpenRun& run_;
+  const double seconds_;  // to train for, 0: as many steps as the configuration says
   const Config& config_;
   TrainingState state_;  // but for what the trainer, the optimizer and the logs know better
   Progress& progress_;
@@ -243,12 +266,15 @@ class Training {
   double last_loss_ = 0;          // nats for each target, of the last step or the evaluation after it
   double val_loss_ = 0;           // of the last evaluation
   int signal_ = 0;
+  Stopwatch watch_;
+  double looked_ = 0, pace_ = 0;  // seconds at which the pace was looked at, and seconds a step, evaluations included
+  long step_looked_ = trainer_.state().step;
 };
 
 }  // namespace
 
-TrainingResult train_run(OpenRun& run, Progress& progress, Interruption& interruption) {
-  return Training(run, progress, interruption)();
+TrainingResult train_run(OpenRun& run, Progress& progress, Interruption& interruption, double seconds) {
+  return Training(run, progress, interruption, seconds)();
 }
 
 }  // namespace primer::train

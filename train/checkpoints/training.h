@@ -19,6 +19,10 @@ struct TrainingResult {
 /// Trains the run to its end or to a signal, evaluating at the beginning, every eval_every steps and at the end; writes
 /// its logs and saves checkpoints. When it returns, the last one is durable. Fault::diverged when losses stop being
 /// numbers; Fault::io when the last checkpoint could not be saved.
-TrainingResult train_run(OpenRun& run, Progress& progress, Interruption& interruption);
+///
+/// With `seconds` above 0 the steps are fitted to that time again behind every evaluation, as the load of the machine
+/// changes: the run gets more or fewer of them, and its schedule with them. What it has got is written down, so that a
+/// training which goes on later does not depend on a clock.
+TrainingResult train_run(OpenRun& run, Progress& progress, Interruption& interruption, double seconds = 0);
 
 }  // namespace primer::train

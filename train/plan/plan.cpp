@@ -38,8 +38,23 @@ std::shared_ptr<const data::Tokenizer> new_tokenizer(const Config& config, const
   if (config.tokenizer != "byte" && config.tokenizer != "char") {
     autograd::refuse("make_plan", "the tokenizer " + config.tokenizer + " was not made", Fault::bug);
   }
-  return config.tokenizer == "byte" ? data::make_byte_tokenizer(config.objective->specials())
-                                    : data::make_character_tokenizer(facts.alphabet, config.objective->specials());
+  return symbol_tokenizer(config.tokenizer, facts.alphabet, config, facts);
+}
+
+// What a new vocabulary leaves out of the text.
+void note_left(TextReadings& readings, std::size_t symbols) {
+  if (symbols == 0) return;
+  readings.notes.push_back(std::to_string(symbols) + (symbols == 1 ? " symbol that occurs" : " symbols that occur") +
+                           " once " + (symbols == 1 ? "is" : "are") +
+                           " read as [UNK], which stands for what is not in the vocabulary");
+}
+
+// What a vocabulary that was there before the text lacks of it.
+void note_unknown(TextReadings& readings, const data::Unknowns& unknown, const data::TextFacts& facts) {
+  if (unknown.symbols == 0) return;
+  const double share = 100 * static_cast<double>(unknown.symbols) / static_cast<double>(facts.symbols);
+  readings.notes.push_back(readings.tokenizer->unknown_note(unknown) +
+                           (share >= 1 ? "; that is " + number_text(std::round(share)) + " % of it" : ""));
 }
 
 void count_tokens(Plan& plan, const data::TextFacts& facts) {
@@ -239,24 +254,24 @@ void count_parameters(Plan& plan) {
 
 TextReadings read_text(const Config& wishes, const data::Sources& sources, data::TextFacts& facts,
                        std::shared_ptr<const data::Tokenizer> tokenizer, const std::function<std::string()>& place) {
-  TextReadings readings{std::move(tokenizer), {}, {}};
-  const bool may_lack_symbols = readings.tokenizer != nullptr;
+  TextReadings readings{std::move(tokenizer), {}, {}, {}};
+  const bool is_new = readings.tokenizer == nullptr;
+  if (is_new && wishes.tokenizer == "char") note_left(readings, left_for_unknown(wishes, facts).size());
   if (wishes.objective->has_labels()) readings.labels = data::survey_labels(sources);
   const data::TextForm form = wishes.objective->form(wishes);
   if (!readings.tokenizer && form == data::TextForm::stream) return readings;  // the plan makes it and knows
   if (!readings.tokenizer && wishes.objective->translates() &&
       wishes.tokenizer != "byte") {  // what parts the sides is no symbol of theirs
-    const auto [of_sources, of_targets] = data::alphabets_of_sides(sources);
-    facts.alphabet.clear();
-    std::ranges::set_union(of_sources, of_targets, std::back_inserter(facts.alphabet));
+    facts.alphabet = data::alphabet_of_sides(sources);
   }
   if (!readings.tokenizer) readings.tokenizer = new_tokenizer(wishes, facts);
   require_specials(*wishes.objective, *readings.tokenizer);
   const data::TextReading reading = reading_of(wishes, *readings.tokenizer, readings.labels);
   const auto is_known = [&](const data::FileFacts& file) { return reading.count(file).has_value(); };
-  // A plan alone must not approve of a text that its start would refuse.
-  if (std::ranges::all_of(facts.files, is_known) && (place || !may_lack_symbols)) return readings;
+  // A tokenizer that was there before may lack symbols.
+  if (std::ranges::all_of(facts.files, is_known) && is_new) return readings;
   auto encoded = std::make_shared<data::EncodedText>(place ? place() : std::string(), sources, facts, reading);
+  if (!is_new) note_unknown(readings, encoded->unknown(), facts);
   if (place) readings.encoded = std::move(encoded);
   return readings;
 }
@@ -267,6 +282,7 @@ Plan make_plan(const Config& wishes, const data::TextFacts& facts, const TextRea
   plan.tokenizer = readings.tokenizer;
   plan.labels = readings.labels;
   plan.encoded = readings.encoded;
+  plan.notes = readings.notes;
   plan.text_bytes = facts.bytes;
   if (!plan.tokenizer) plan.tokenizer = new_tokenizer(plan.config, facts);
   choose_parts(plan, facts);

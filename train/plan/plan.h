@@ -43,7 +43,16 @@ bool answers_exactly(const Config& config);
 
 /// Names the tokenizer of a text where nobody chose one: pieces of words, as many as the text is long enough for;
 /// symbols for answers_exactly(), and for a next-token model of a short text. Measured by tests/bench/defaults.py.
+/// Characters get [UNK] unless somebody chose; asked for with another tokenizer: Fault::usage.
 void choose_tokenizer(Config& wishes, const data::TextFacts& facts);
+
+/// Those symbols of a text that its new vocabulary of characters leaves out so that [UNK] is learned: an eighth of
+/// those that occur once, at least one of them, drawn from the seed. None without --unknown-symbol.
+std::vector<data::Symbol> left_for_unknown(const Config& wishes, const data::TextFacts& facts);
+
+/// A new tokenizer of symbols, by its word: one of bytes, or of the characters of `alphabet`.
+std::shared_ptr<const data::Tokenizer> symbol_tokenizer(const std::string& word, std::vector<data::Symbol> alphabet,
+                                                        const Config& wishes, const data::TextFacts& facts);
 
 /// The tokenizer that the wishes name, where it takes more than facts about the text: learned from the texts, but not
 /// from those of --validation or the part of a running text that is kept for it (lines are drawn later, and all are
@@ -57,11 +66,12 @@ struct TextReadings {
   std::shared_ptr<const data::Tokenizer> tokenizer;
   std::vector<std::string> labels;             // of --objective classify
   std::shared_ptr<data::EncodedText> encoded;  // where the tokens could not be counted otherwise
+  std::vector<std::string> notes;              // what the vocabulary lacks of the text
 };
 
-/// Encodes the text where that is needed to count its tokens, or to see that `tokenizer` takes it: into a file that is
-/// to be `place()`, or just to count if there is no such function. `tokenizer`, if not null, is the one to encode with;
-/// else a new one of characters or bytes, by the wishes. Of pairs, `facts.alphabet` becomes that of their sides.
+/// Encodes the text where that is needed to count its tokens, or to see what `tokenizer` lacks of it: into a file that
+/// is to be `place()`, or just to count if there is no such function. `tokenizer`, if not null, is the one to encode
+/// with; else a new one of characters or bytes, by the wishes. Of pairs, `facts.alphabet` becomes that of their sides.
 /// Fault::input.
 TextReadings read_text(const Config& wishes, const data::Sources& sources, data::TextFacts& facts,
                        std::shared_ptr<const data::Tokenizer> tokenizer,
@@ -88,6 +98,12 @@ long steps_for(double epochs, double steps_per_epoch);
 
 /// What is to be said of lines with answers or translations, if anything.
 std::vector<std::string> line_notes(const data::TextFacts& facts, const Config& config);
+
+/// "4 layers, 4 heads, 128 channels, context 128": the shape of a model.
+std::string shape_text(const Config& config);
+
+/// "bpe:2000 tokens, vocabulary 2000", or that of either side.
+std::string vocabulary_text(const Config& config, const data::Tokenizer& tokenizer);
 
 /// The plan for people, a few lines: what is done, why it was chosen where nobody did, and what is to be known.
 std::string plan_text(const Plan& plan);

@@ -64,14 +64,22 @@ static std::string layers_text(const Config& c) {
                                              (c.input_feeding ? " with input feeding, " : ", "));
 }
 
-// "char tokens, vocabulary 65", or that of either side.
-static std::string vocabulary_text(const Plan& plan) {
-  const auto text = [](const std::string& word, const data::Tokenizer& tokenizer) {
-    return word + " tokens, vocabulary " + std::to_string(tokenizer.vocabulary_size());
+std::string vocabulary_text(const Config& config, const data::Tokenizer& tokenizer) {
+  const auto text = [](const std::string& word, const data::Tokenizer& of) {
+    return word + " tokens, vocabulary " + std::to_string(of.vocabulary_size());
   };
-  const std::string own = text(plan.config.tokenizer, *plan.tokenizer);
-  if (!plan.tokenizer->has_own_sources()) return own;
-  return "sources of " + text(plan.config.source_tokenizer, plan.tokenizer->of_sources()) + ", targets of " + own;
+  const std::string own = text(config.tokenizer, tokenizer);
+  if (!tokenizer.has_own_sources()) return own;
+  return "sources of " + text(config.source_tokenizer, tokenizer.of_sources()) + ", targets of " + own;
+}
+
+std::string shape_text(const Config& c) {
+  const bool attends = c.body == nn::BodyKind::transformer;
+  const bool is_usual = attends && c.attention == nn::AttentionKind::softmax;
+  const std::string kind(attends ? autograd::name(c.attention) : autograd::name(c.body));
+  return (is_usual ? "" : kind + (attends ? " attention, " : ", ")) + layers_text(c) +
+         (attends ? std::to_string(c.heads) + (c.heads == 1 ? " head, " : " heads, ") : "") +
+         std::to_string(c.channels) + " channels, context " + std::to_string(c.context);
 }
 
 // Why what nobody chose is as it is, one line each.
@@ -110,7 +118,7 @@ std::string plan_text(const Plan& plan) {
   const Config& c = plan.config;
   const auto text = [](auto value) { return std::to_string(value); };
   std::string out = "text   " + short_number(static_cast<double>(plan.text_bytes)) + "B" +
-                    (c.field.empty() ? "" : " of " + c.field) + ", " + vocabulary_text(plan) + ": " +
+                    (c.field.empty() ? "" : " of " + c.field) + ", " + vocabulary_text(c, *plan.tokenizer) + ": " +
                     text(plan.train_tokens) + " to train, " + text(plan.validation_tokens) + " to validate" +
                     (c.validation.empty() ? "\n" : ", of " + validation_text(c) + "\n");
   if (!plan.labels.empty()) {
@@ -125,12 +133,7 @@ std::string plan_text(const Plan& plan) {
            (c.objective->translates() ? "targets" : "answers") + " of " + text(plan.lines) +
            (plan.lines == 1 ? " line\n" : " lines\n");
   }
-  const bool attends = c.body == nn::BodyKind::transformer;
-  const bool is_usual = attends && c.attention == nn::AttentionKind::softmax;
-  const std::string kind(attends ? autograd::name(c.attention) : autograd::name(c.body));
-  out += "model  " + (is_usual ? "" : kind + (attends ? " attention, " : ", ")) + layers_text(c) +
-         (attends ? text(c.heads) + (c.heads == 1 ? " head, " : " heads, ") : "") + text(c.channels) +
-         " channels, context " + text(c.context) + ": " + text(plan.parameters) + " parameters (" +
+  out += "model  " + shape_text(c) + ": " + text(plan.parameters) + " parameters (" +
          text(plan.parameters_without_positions) + " without positions), about " +
          short_number(static_cast<double>(plan.memory_bytes)) + "B of memory\n";
   const double tokens = static_cast<double>(plan.sequences_per_step()) * static_cast<double>(c.context);

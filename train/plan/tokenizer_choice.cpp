@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 
+#include "autograd/random.h"
 #include "data/examples/encoded_text.h"
 #include "data/text/sides.h"
 #include "data/tokenizers/bpe_training.h"
@@ -38,7 +39,8 @@ std::string place_of_sources(const std::string& path) {
 }
 
 // Sources and targets have a vocabulary each.
-std::shared_ptr<const data::Tokenizer> make_both(const Config& wishes, const data::Sources& sources) {
+std::shared_ptr<const data::Tokenizer> make_both(const Config& wishes, const data::Sources& sources,
+                                                 const data::TextFacts& facts) {
   const auto specials = wishes.objective->specials();
   const std::array<std::string, 2> words{wishes.source_tokenizer, target_tokenizer(wishes)};
   std::array<std::shared_ptr<const data::Tokenizer>, 2> made;
@@ -50,10 +52,9 @@ std::shared_ptr<const data::Tokenizer> make_both(const Config& wishes, const dat
     counts = data::count_words_of_sides(without_held_back(sources));
   for (std::size_t side = 0; side < 2; ++side) {
     const std::string& word = words[side];
-    made[side] = word == "byte"       ? data::make_byte_tokenizer(specials)
-                 : word == "char"     ? data::make_character_tokenizer(alphabets[side], specials)
-                 : bpe_size(word) > 0 ? data::train_bpe(std::move(counts[side]), bpe_size(word), specials)
-                                      : data::open_tokenizer(side == 0 ? place_of_sources(word) : word);
+    made[side] = word == "byte" || word == "char" ? symbol_tokenizer(word, alphabets[side], wishes, facts)
+                 : bpe_size(word) > 0             ? data::train_bpe(std::move(counts[side]), bpe_size(word), specials)
+                                                  : data::open_tokenizer(side == 0 ? place_of_sources(word) : word);
   }
   return data::make_pair_tokenizer(made[0], made[1]);
 }
@@ -62,7 +63,7 @@ std::shared_ptr<const data::Tokenizer> make_both(const Config& wishes, const dat
 
 bool answers_exactly(const Config& config) { return config.objective->translates() || !config.answer_after.empty(); }
 
-void choose_tokenizer(Config& wishes, const data::TextFacts& facts) {
+static void choose_word(Config& wishes, const data::TextFacts& facts) {
   if (!fitted(wishes, &Config::tokenizer) || parts_sides(wishes)) return;
   constexpr std::size_t most_characters = 512;  // distinct symbols; above, a token is a byte
   constexpr double worth_pieces = 3'000;        // bytes of text
@@ -72,14 +73,44 @@ void choose_tokenizer(Config& wishes, const data::TextFacts& facts) {
   if (answers_exactly(wishes) || (bytes < worth_pieces && wishes.objective->writes())) {
     wishes.tokenizer = facts.alphabet.size() <= most_characters ? "char" : "byte";
   } else {
-    const double size = std::min<double>(256 + std::min(bytes / 20, 8 * std::sqrt(bytes)), most);
+    const double size = std::min<double>(256 + std::min(bytes / 20, 6 * std::sqrt(bytes)), most);
     wishes.tokenizer = "bpe:" + std::to_string(std::max(static_cast<int>(size) / 100 * 100, least));
   }
 }
 
+void choose_tokenizer(Config& wishes, const data::TextFacts& facts) {
+  choose_word(wishes, facts);
+  const bool are_characters = target_tokenizer(wishes) == "char" || wishes.source_tokenizer == "char";
+  if (fitted(wishes, &Config::unknown_symbol)) wishes.unknown_symbol = are_characters;
+  if (wishes.unknown_symbol && !are_characters) {
+    throw autograd::Error(autograd::Fault::usage, "--unknown-symbol goes with --tokenizer char, and " +
+                                                      wishes.tokenizer + " was chosen, which reads any text");
+  }
+}
+
+std::vector<data::Symbol> left_for_unknown(const Config& wishes, const data::TextFacts& facts) {
+  if (!wishes.unknown_symbol) return {};
+  std::vector<data::Symbol> drawn = facts.rare;
+  const autograd::Random random(static_cast<std::uint64_t>(wishes.seed), autograd::hash("data.unknown"), 0);
+  std::ranges::sort(drawn, {}, [&](data::Symbol symbol) { return std::pair(random.word(symbol), symbol); });
+  drawn.resize(std::min((drawn.size() + 7) / 8, facts.alphabet.size() - 1));
+  return drawn;
+}
+
+std::shared_ptr<const data::Tokenizer> symbol_tokenizer(const std::string& word, std::vector<data::Symbol> alphabet,
+                                                        const Config& wishes, const data::TextFacts& facts) {
+  std::vector<std::string> specials = wishes.objective->specials();
+  if (word == "byte") return data::make_byte_tokenizer(specials);
+  if (wishes.unknown_symbol) specials.emplace_back(data::unknown_name);
+  const std::vector<data::Symbol> unknown = left_for_unknown(wishes, facts);
+  if (alphabet.size() > unknown.size())
+    std::erase_if(alphabet, [&](data::Symbol symbol) { return std::ranges::find(unknown, symbol) != unknown.end(); });
+  return data::make_character_tokenizer(std::move(alphabet), specials);
+}
+
 std::shared_ptr<const data::Tokenizer> make_tokenizer(const Config& wishes, const data::Sources& sources,
                                                       const data::TextFacts& facts) {
-  if (parts_sides(wishes)) return make_both(wishes, sources);
+  if (parts_sides(wishes)) return make_both(wishes, sources, facts);
   if (wishes.tokenizer == "char" || wishes.tokenizer == "byte") return nullptr;
   const int size = bpe_size(wishes.tokenizer);
   if (size == 0) return data::open_tokenizer(wishes.tokenizer);

@@ -12,6 +12,7 @@ Evaluation evaluate(const nn::Model<T>& model, autograd::Tape<T>& tape, const Te
   data::EvaluationBatches batches(task.examples(tokens), static_cast<std::uint64_t>(most_batches * batch));
   data::Batch sequences;
   nn::Scores scores;
+  Evaluation result;
   double weighted = 0;  // the sum of losses, with what labels weigh
   while (batches.next(batch, sequences)) {
     if (stop && stop()) return {.complete = false};
@@ -19,6 +20,7 @@ Evaluation evaluate(const nn::Model<T>& model, autograd::Tape<T>& tape, const Te
     const LossScales scales{.label_weights = label_weights};
     const auto loss = loss_of(model, tape, part_of(sequences, 0, sequences.sequences), scales, scores);
     weighted += static_cast<double>(*loss.data());
+    result.unknown += static_cast<std::uint64_t>(sequences.unknown);
   }
   constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
   const auto share_correct = [](const nn::Score& s) {
@@ -26,7 +28,6 @@ Evaluation evaluate(const nn::Model<T>& model, autograd::Tape<T>& tape, const Te
   };
   const bool has_tokens = scores.tokens.targets > 0;
   const nn::Score& counted = has_tokens ? scores.tokens : scores.labels;
-  Evaluation result;
   result.examples = batches.examples();
   result.all = batches.all();
   result.cut = batches.cut();
@@ -38,7 +39,8 @@ Evaluation evaluate(const nn::Model<T>& model, autograd::Tape<T>& tape, const Te
   result.token_loss = scores.token_loss();
   result.label_loss = scores.label_loss();
   result.label_accuracy = share_correct(scores.labels);
-  const double bytes_per_token = static_cast<double>(text_bytes) / static_cast<double>(tokens.size());
+  const double known = static_cast<double>(tokens.size()) * (1 - result.unknown_share());  // tokens
+  const double bytes_per_token = static_cast<double>(text_bytes) / known;
   result.bits_per_byte = task.is_a_code() ? result.loss / std::numbers::ln2 / bytes_per_token : unknown;
   return result;
 }

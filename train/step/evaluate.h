@@ -1,6 +1,7 @@
 // How well a model predicts a text.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -16,12 +17,16 @@ struct Evaluation {
   double accuracy = 0;        // share of targets that had the highest logit; of labels, where there are no targets
   double bits_per_byte = 0;   // of text; nan when the task's loss is no code
   std::uint64_t targets = 0;  // or labels, where there are none
+  std::uint64_t unknown = 0;  // targets beside these, whose text the vocabulary lacks: they are not predicted
   double token_loss = 0, label_loss = 0, label_accuracy = 0;  // of a loss that has both
   bool has_both = false;
   double train_accuracy = -1;           // of labels, on as much of what is learned from; below 0: not asked for
   std::uint64_t examples = 0, all = 0;  // read, and how many there are
   std::uint64_t cut = 0;                // of all, those longer than the context
   bool complete = true;                 // false: it was stopped, and the numbers mean nothing
+  double unknown_share() const {        // of all targets
+    return static_cast<double>(unknown) / std::max(1.0, static_cast<double>(targets + unknown));
+  }
 };
 
 /// Evaluates the task's examples of `tokens`, in batches of `batch`: all, or `most_batches` of them if that is not 0,

@@ -18,6 +18,9 @@ class Progress {
   Progress(Style style, long steps);
   ~Progress();
 
+  /// There will be so many steps.
+  void ends_at(long steps) { steps_ = steps; }
+
   /// A step ended that took `seconds`. Shown at most ten times a second on a terminal, every ten seconds in lines.
   void step(const StepReport& report, double seconds);
 

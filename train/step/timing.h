@@ -27,6 +27,9 @@ class TimingLog {
   /// `multiplier` is the training's.
   TimingLog(const std::string& path, long step, long last_step, autograd::Multiplier& multiplier);
 
+  /// The last step will be another one.
+  void ends_at(long step) { last_step_ = step; }
+
   /// A step was made that took `seconds`.
   void step(const StepReport& report, double seconds);
 

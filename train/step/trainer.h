@@ -52,6 +52,9 @@ class Trainer {
   Trainer(const Config& config, const data::Tokenizer& tokenizer, const data::TokenSequence& tokens,
           long schedule_steps = 0, long labels = 0, Weights weights = Weights::drawn);
 
+  /// The learning rate's schedule ends there from now on.
+  void schedule_ends_at(long steps) { schedule_.steps = steps; }
+
   /// Goes on from `state`; parameters, moments and the optimizer's updates are the caller's to fill in. A place that
   /// the examples do not have, or that so many steps cannot reach: Fault::checkpoint.
   void restore(const TrainerState& state);

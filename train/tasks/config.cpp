@@ -122,7 +122,8 @@ std::vector<std::string_view> choices_of(const Objective&) {
 
 // Whether --init-from keeps it. Dropout is no part of a model that is trained; tokens and their projection are.
 bool shapes_model(std::string_view key, bool is_of_model) {
-  return key == "tokenizer" || key == "source_tokenizer" || key == "tie" || (is_of_model && key != "dropout");
+  return key == "tokenizer" || key == "source_tokenizer" || key == "unknown_symbol" || key == "tie" ||
+         (is_of_model && key != "dropout");
 }
 
 std::vector<Field> make_fields() {

@@ -43,6 +43,8 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
        "a token is a Unicode character, a byte, one of SIZE pieces learned from the text, or as a file says")          \
   TEXT(source_tokenizer, "shared", "shared|char|byte|bpe:SIZE|PATH", FIXED, "Task",                                    \
        "translate: a vocabulary of their own for the sources, made as --tokenizer says; shared: both sides have one")  \
+  SWITCH(unknown_symbol, false, FITS, "Task",                                                                          \
+         "char: [UNK] stands for symbols that the vocabulary lacks; a part of those that occur once teaches it")       \
   NUMBER(val_fraction, 0.1, 0, 0.9, FITS, "Task",                                                                      \
          "kept for validation: the last part of each file; of lines that are examples, drawn")                         \
   LIST(validation, FIXED, "Task", "texts to validate on, instead of a part of TEXT; give TEXT first")                  \

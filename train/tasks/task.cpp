@@ -83,7 +83,9 @@ void require_specials(const Task& task, const data::Tokenizer& tokenizer, std::s
 
 std::unique_ptr<data::Examples> TextTask::examples(const data::TokenSequence& tokens) const {
   require_specials(*config.objective, tokenizer);
-  return config.objective->examples(config, tokenizer, tokens);
+  auto examples = config.objective->examples(config, tokenizer, tokens);
+  examples->unknown = tokenizer.unknown();
+  return examples;
 }
 
 bool TextTask::is_a_code() const {

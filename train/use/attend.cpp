@@ -34,7 +34,7 @@ struct Reading {
 
 // The text as the model reads it. A BERT's stands between [CLS] and [SEP].
 Reading read(const LoadedRun& run, std::string_view text) {
-  Reading reading{run.tokenizer->encode_with_specials(text), {}};
+  Reading reading{run.encode(text, true), {}};
   std::vector<int>& ids = reading.ids;
   const long frame = run.config.objective->frames() ? 2 : 0, most = run.network->config().context - frame,
              T = static_cast<long>(ids.size());

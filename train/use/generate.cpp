@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "autograd/error.h"
@@ -82,7 +83,8 @@ int choose(std::span<const double> probabilities, double uniform) {
 }
 
 void generate(const nn::Model<float>& model, autograd::Tape<float>& tape, std::span<const int> prompt, long count,
-              const Sampling& sampling, SampleRange samples, const std::function<bool(std::uint64_t, int)>& each) {
+              const Sampling& sampling, SampleRange samples, const std::function<bool(std::uint64_t, int)>& each,
+              int never) {
   struct Live {
     std::uint64_t sample;
     std::vector<int> window;  // all of one length
@@ -119,7 +121,9 @@ void generate(const nn::Model<float>& model, autograd::Tape<float>& tape, std::s
     const bool shared = n == 0;
     for (std::size_t i = 0; i < live.size(); ++i) {
       const autograd::Random random(sampling.seed, autograd::hash("generate"), live[i].sample);
-      const auto p = probabilities({logits.data() + (shared ? 0 : i * V), V}, sampling, space);
+      float* const row = logits.data() + (shared ? 0 : i * V);
+      if (never >= 0) row[never] = -std::numeric_limits<float>::infinity();
+      const auto p = probabilities({row, V}, sampling, space);
       const int id = choose(p, random.uniform(static_cast<std::uint64_t>(n)));
       live[i].window.push_back(id);
       live[i].goes_on = each(live[i].sample, id);

@@ -42,8 +42,9 @@ struct SampleRange {
 };
 
 /// Continues `prompt`, which is not empty, by up to `count` tokens, in several samples at once. `each(sample, id)` gets
-/// every new token and says whether that sample goes on; of one sample they come in order. Throws Error(usage) for a
-/// model that is not causal, Error(memory) when there is no room for the samples' keys and values.
+/// every new token and says whether that sample goes on; of one sample they come in order. `never` is drawn in none:
+/// see Tokenizer::unknown(). Throws Error(usage) for a model that is not causal, Error(memory) when there is no room
+/// for the samples' keys and values.
 ///
 /// The n-th token of sample s is drawn with the random number (seed, s, n). With products by tiles, as a tape makes
 /// them unless it is told otherwise, a sample is the same, bit for bit, however many there are at once.
@@ -54,7 +55,8 @@ struct SampleRange {
 /// that one (1 at least), computed again from position 0; then it grows as before. So a token costs O(window), and once
 /// in context / 2 tokens half a window.
 void generate(const nn::Model<float>& model, autograd::Tape<float>& tape, std::span<const int> prompt, long count,
-              const Sampling& sampling, SampleRange samples, const std::function<bool(std::uint64_t, int)>& each);
+              const Sampling& sampling, SampleRange samples, const std::function<bool(std::uint64_t, int)>& each,
+              int never = -1);
 
 /// Passes text on until `stop` appears in it, however it is cut into pieces; keeps back what may be its beginning.
 class StopFilter {

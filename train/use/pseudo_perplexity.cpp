@@ -56,6 +56,7 @@ PseudoPerplexity pseudo_perplexity(LoadedRun& run, const data::TokenSequence& to
   const std::uint64_t size = tokens.size();
   const std::uint64_t count = most == 0 ? size : std::min(size, static_cast<std::uint64_t>(most));
   const auto at_once = static_cast<std::size_t>(std::max(1L, 8192 / run.config.context));
+  const int unknown = run.tokenizer->unknown();
   PseudoPerplexity result;
   std::vector<std::vector<int>> texts;
   std::vector<long> places;
@@ -68,7 +69,7 @@ PseudoPerplexity pseudo_perplexity(LoadedRun& run, const data::TokenSequence& to
     const auto at = static_cast<std::uint64_t>((static_cast<double>(k) + 0.5) * static_cast<double>(size) /
                                                static_cast<double>(count));
     Window window = windows.around(std::min(at, size - 1));
-    if (window.ids.empty()) continue;
+    if (window.ids.empty() || window.ids[static_cast<std::size_t>(window.place)] == unknown) continue;
     texts.push_back(std::move(window.ids));
     places.push_back(window.place);
     if (texts.size() == at_once) ask();

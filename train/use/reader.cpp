@@ -51,7 +51,7 @@ const nn::MaskedHead<float>& Reader::masked() const {
 
 std::vector<int> Reader::ids(std::string_view text, bool specials, bool* cut) const {
   const data::Tokenizer& tokenizer = *run_.tokenizer;
-  std::vector<int> ids = specials ? tokenizer.encode_with_specials(text) : tokenizer.encode(text);
+  std::vector<int> ids = run_.encode(text, specials);
   const bool framed = run_.config.objective->frames();
   const long room = run_.config.context - (framed ? 2 : 0);
   if (static_cast<long>(ids.size()) > room) {

@@ -29,9 +29,10 @@ std::vector<int> segments_of(const LoadedRun& run, std::span<const int> ids);
 class Reader {
  public:
   explicit Reader(LoadedRun& run) : run_(run) {}
+  const LoadedRun& run() const { return run_; }
 
-  /// The ids of a text. With `specials`, names such as [MASK] stand for these tokens. Longer than the context, or a
-  /// symbol outside the vocabulary: Fault::input. With `cut`, what is too long loses its end and sets *cut.
+  /// LoadedRun::encode(), with the marks around it. Longer than the context: Fault::input. With `cut`, what is too long
+  /// loses its end and sets *cut.
   std::vector<int> ids(std::string_view text, bool specials, bool* cut = nullptr) const;
 
   /// For each [MASK] among the ids, in order, the `top` most probable tokens, the most probable first; special tokens

@@ -116,7 +116,7 @@ PaddedSources::PaddedSources(std::span<const std::vector<int>> sources, int eos,
 
 Marks marks_of(const data::Tokenizer& tokenizer) {
   return {data::need_special(tokenizer, "[BOS]"), data::need_special(tokenizer, "[EOS]"),
-          data::need_special(tokenizer.of_sources(), "[EOS]")};
+          data::need_special(tokenizer.of_sources(), "[EOS]"), tokenizer.unknown()};
 }
 
 // Of n tokens with [EOS].
@@ -138,7 +138,7 @@ std::vector<Translation> translate(const nn::Model<float>& model, autograd::Tape
 std::vector<Translation> translate(const nn::Model<float>& model, autograd::Tape<float>& tape, const Marks& marks,
                                    std::span<const std::vector<int>> sources, const BeamSearch& search) {
   if (sources.empty()) return {};
-  const auto [bos, eos, source_eos] = marks;
+  const auto [bos, eos, source_eos, unknown] = marks;
   const auto k = static_cast<std::size_t>(search.width), B = sources.size();
   const PaddedSources padded(sources, source_eos, model.config());
   const auto state = model.body->state(static_cast<long>(B * k));
@@ -162,7 +162,7 @@ std::vector<Translation> translate(const nn::Model<float>& model, autograd::Tape
       const std::span<const float> z(logits.data() + i * V, V);
       const double before = live[i].log_probability - log_sum_exp(z);
       for (int id = is_last ? eos : 0; id < (is_last ? eos + 1 : static_cast<int>(V)); ++id) {
-        if (id != bos)
+        if (id != bos && id != unknown)
           best[live[i].source].offer({before + static_cast<double>(z[static_cast<std::size_t>(id)]), id, i});
       }
     }

@@ -40,6 +40,7 @@ struct Translation {
 struct Marks {
   int begin, end;
   int source_end = end;
+  int unknown = -1;  // is never written: see Tokenizer::unknown()
 };
 
 /// [BOS] and [EOS]; a tokenizer without them: Fault::input.

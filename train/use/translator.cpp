@@ -29,7 +29,7 @@ void Translator::expect_alignment() const {
 std::vector<int> Translator::read(const data::Tokenizer& tokenizer, std::string line, bool* is_cut) const {
   line = data::as_side(std::move(line));
   if (line.find_first_not_of(" \r\f\v") == std::string::npos) return {};
-  std::vector<int> ids = tokenizer.encode(line);
+  std::vector<int> ids = tokenizer.encode(line, &run_.unknown);
   const auto room = static_cast<std::size_t>(run_.config.context - 1);  // for [EOS]
   *is_cut = ids.size() > room;
   if (*is_cut) ids.resize(room);

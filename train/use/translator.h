@@ -28,7 +28,7 @@ class Translator {
   void expect_alignment() const;
 
   /// The tokens of a line, none of a blank one; a tab is read as a space. Where they do not fit into the context the
-  /// last ones are left out, and *is_cut is set. A symbol outside the vocabulary: Fault::input.
+  /// last ones are left out, and *is_cut is set.
   std::vector<int> read(std::string line, bool* is_cut) const {
     return read(run_.tokenizer->of_sources(), std::move(line), is_cut);
   }

@@ -72,12 +72,10 @@ TEST_CASE("every byte string of length 0, 1 and 2 comes back, and random ones") 
         text += static_cast<char>(random.below(4, drawn++) ? random.below(256, drawn++) : 'a');
       }
       // Three- and four-byte code points are outside the wide alphabet on purpose: only what it covers must come back.
-      try {
-        if (tokenizer->decode(tokenizer->encode(text)) != text) FAIL_CHECK("random text " << i);
-      } catch (const Error& error) {
-        CHECK(tokenizer->kind() == "char");
-        CHECK(contains(error.what(), "(U+"));
-      }
+      Unknowns unknown;
+      const std::string back = tokenizer->decode(tokenizer->encode(text, &unknown));
+      if ((back != text) != (unknown.symbols > 0)) FAIL_CHECK("random text " << i);
+      if (tokenizer->kind() != "char") CHECK(unknown.symbols == 0);
     }
   }
 }
@@ -130,21 +128,6 @@ TEST_CASE("no tokenizer is written that could not be read back") {
   CHECK(parse_tokenizer(make_byte_tokenizer(specials)->json(), "t.json")->vocabulary_size() == 1256);
   specials.push_back("one too many");
   CHECK(contains(refused(Fault::input, [&] { make_byte_tokenizer(specials)->json(); }), "1001 special tokens"));
-}
-
-TEST_CASE("a symbol outside the vocabulary is named with its offset") {
-  const auto tokenizer = characters_of("a\xE4\xBD\xA0");
-  CHECK(contains(refused(Fault::input,
-                         [&] {
-                           tokenizer->encode(
-                               "a\xE4\xBD\xA0"
-                               "ab");
-                         }),
-                 "\"b\" (U+0062) at byte 5"));
-  CHECK(contains(refused(Fault::input, [&] { tokenizer->encode("a\xF0\x9F\x98\x80"); }), "(U+1F600) at byte 1"));
-  CHECK(contains(refused(Fault::input, [&] { tokenizer->encode("a\x1b"); }), "\"\\x1B\" (U+001B) at byte 1"));
-  CHECK(contains(refused(Fault::input, [&] { tokenizer->encode("aa\xFF"); }), "stray byte 0xFF at byte 2"));
-  CHECK(contains(refused(Fault::input, [&] { tokenizer->encode("aa\xE4\xBD"); }), "stray byte 0xE4 at byte 2"));
 }
 
 TEST_CASE("an id outside the vocabulary is refused") {
