@@ -101,7 +101,7 @@ fuzz:  # looks for files that break a reader, FUZZ_SECONDS for each; needs clang
 	$(CONFIGURE) -B build-fuzz -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=RelWithDebInfo \
 	  -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g -fsanitize=fuzzer-no-link" -DPRIMER_SANITIZE=address,undefined -DPRIMER_FUZZ=ON
 	@cmake --build build-fuzz -j $(JOBS) --target fuzzers
-	@for name in config manifest run safetensors state tokenizer; do \
+	@for name in config manifest records run safetensors state tokenizer; do \
 	  mkdir -p build-fuzz/corpus/$$name; \
 	  build-fuzz/fuzz_$$name build-fuzz/corpus/$$name tests/fuzz/corpus/$$name \
 	    -dict=tests/fuzz/dictionaries/$$name.dict -artifact_prefix=build-fuzz/$$name- -max_total_time=$(FUZZ_SECONDS) \

@@ -17,12 +17,12 @@
 #include "autograd/error.h"
 #include "autograd/parallel.h"
 #include "data/bytes/utf8.h"
+#include "data/text/nearest.h"
 #include "program/commands.h"
 #include "program/output.h"
 #include "train/step/interruption.h"
 #include "train/step/machine.h"
 #include "train/step/progress.h"
-#include "train/tasks/nearest.h"
 
 namespace primer::program {
 
@@ -108,13 +108,13 @@ std::string unknown_arguments(const CLI::App& root) {
     if (std::find(known.begin(), known.end(), word) != known.end()) {
       return data::printable(word) + " stands behind --, where names are read and no options";
     }
-    const std::string near = nearest(word, known);
+    const std::string near = data::nearest(word, known);
     return "unknown option " + data::printable(word) +
            (near.empty() ? "; " + full_name(*command) + " --help lists them" : "; did you mean " + near + "?");
   }
   for (const CLI::App* other : command->get_subcommands({})) known.push_back(other->get_name());
   if (known.empty()) return "unexpected argument " + data::printable(word);
-  const std::string near = nearest(word, known);
+  const std::string near = data::nearest(word, known);
   return "unknown command " + data::printable(word) +
          (near.empty() ? "; " + full_name(*command) + " --help lists them" : "; did you mean " + near + "?");
 }

@@ -5,7 +5,7 @@
 
 #include "autograd/error.h"
 #include "data/examples/encoded_text.h"
-#include "data/text/lines.h"
+#include "data/text/sides.h"
 #include "data/text/text.h"
 #include "program/number_option.h"
 #include "program/output.h"
@@ -72,7 +72,7 @@ TokensOfTexts::TokensOfTexts(const train::LoadedRun& run, const std::vector<std:
                              const std::string& encoding) {
   const data::ScratchFolder folder("text");  // gone as soon as the tokens are open: a signal leaves nothing behind
   data::Sources sources = data::collect_sources(texts, folder.path() + "/text", data::longest_spool, encoding);
-  sources.fields = train::json_fields(run.config);
+  sources.fields = train::text_fields(run.config);
   const std::string path = folder.path() + "/tokens";
   const data::TextReading reading = train::reading_of(run.config, *run.tokenizer, run.labels);
   data::TextFacts facts = data::survey(sources);
@@ -84,19 +84,22 @@ TokensOfTexts::TokensOfTexts(const train::LoadedRun& run, const std::vector<std:
   file_.emplace(path);
 }
 
-static void read_lines(const LinesText& text,
-                       const std::function<void(std::string_view, const data::LineCutter&)>& line,
+static void read_lines(const LinesText& text, const data::TextFields& fields,
+                       const std::function<void(const std::string&, const data::Records&)>& each,
                        const std::function<bool()>& give) {
+  const auto see = [&](const std::vector<std::string>& texts, const data::Records& records) {
+    if (!texts.empty()) each(texts[0], records);
+  };
   if (text.path != "-") {
     for (const data::Source& source : data::collect_sources({text.path}, {}, 0, text.encoding).files)
-      data::each_line(source, line);
+      data::each_record(source, fields, {}, see);
     return;
   }
   const data::Source standard{.path = "-", .identity = {}, .shown_as = "standard input"};
   data::Transcoder{text.encoding};             // refuses one that there is not, before anything is waited for
   std::optional<data::Transcoder> transcoder;  // once it is known what comes
-  data::LineCutter cutter;
-  const auto see = [&](std::string_view one) { line(one, cutter); };
+  data::Records records(fields);
+  const auto see_one = [&](const std::vector<std::string>& texts) { see(texts, records); };
   std::vector<char> block(data::TextReader::block_bytes);
   std::size_t begun = 0;  // bytes of the block that were waited for more with
   while (const std::size_t got = data::read_standard_input(block.data() + begun, block.size() - begun)) {
@@ -104,27 +107,29 @@ static void read_lines(const LinesText& text,
     begun = transcoder || !data::may_begin_mark(bytes) ? 0 : bytes.size();
     if (begun > 0) continue;
     if (!transcoder) transcoder.emplace(data::check_text(bytes, text.encoding, standard.name(), "FILE"));
-    data::naming(standard, [&] { cutter.feed(transcoder->turn(bytes), see); });
+    data::naming(standard, [&] { records.feed(transcoder->turn(bytes), see_one); });
     if (!give()) return;
   }
   if (begun > 0) {
     transcoder.emplace(data::check_text({block.data(), begun}, text.encoding, standard.name(), "FILE"));
-    data::naming(standard, [&] { cutter.feed(transcoder->turn({block.data(), begun}), see); });
+    data::naming(standard, [&] { records.feed(transcoder->turn({block.data(), begun}), see_one); });
   }
   if (!transcoder) {
     throw autograd::Error(autograd::Fault::input, "standard input: the text is empty; give one with something in it");
   }
   data::naming(standard, [&] {
-    cutter.feed(transcoder->finish(), see);
-    cutter.finish(see);
+    records.feed(transcoder->finish(), see_one);
+    records.finish(see_one);
   });
 }
 
-void each_line_of_text(const LinesText& text,
-                       const std::function<void(std::string_view, const data::LineCutter&)>& line,
+void each_line_of_text(const LinesText& text, const train::Config& config,
+                       const std::function<void(const std::string&, const data::Records&)>& each,
                        const std::function<bool()>& give) {
+  data::TextFields fields = train::text_fields(config);
+  if (!fields.names.empty()) fields = {{fields.names[fields.labels]}, 0, true};
   try {
-    read_lines(text, line, give);
+    read_lines(text, fields, each, give);
   } catch (const autograd::Error& error) {
     if (error.fault() == autograd::Fault::input) give();  // what came before is not lost
     throw;
@@ -142,19 +147,19 @@ void each_line_of(const LinesText& text, const train::Reader& reader, const std:
     is_read = is_read && (some.lines.empty() || take(std::move(some)));
     return is_read;
   };
-  const auto see = [&](std::string_view line, const data::LineCutter&) {
+  const auto see = [&](const std::string& line, const data::Records& records) {
     if (!is_read) return;
-    const std::string_view read = text_of(line);
+    const std::string_view read = records.are_lines() ? text_of(line) : line;
     if (!data::is_blank(read)) {
       bool is_cut = false;
       waiting.ids.push_back(reader.ids(read, false, &is_cut));
       waiting.places.push_back(waiting.lines.size());
       cut += is_cut;
     }
-    waiting.lines.emplace_back(line);
+    waiting.lines.push_back(records.are_lines() ? line : data::as_side(line));
     if (waiting.lines.size() == 1024) give();
   };
-  each_line_of_text(text, see, give);
+  each_line_of_text(text, reader.run().config, see, give);
   if (cut > 0) warn({cut_lines_note(cut)});
   warn_of_unknown(reader.run());
 }

@@ -10,7 +10,7 @@
 
 #include "data/bytes/scratch_folder.h"
 #include "data/examples/token_file.h"
-#include "data/text/lines.h"
+#include "data/text/records.h"
 #include "train/checkpoints/checkpoint.h"
 #include "train/checkpoints/loaded_run.h"
 #include "train/use/reader.h"
@@ -75,15 +75,18 @@ struct LinesText {
   std::string encoding;  // see data::encoding_of()
 };
 
-/// Calls line(text, cutter) for every line of a file, of the files of a folder or, "-", of standard input as it comes.
+/// Calls each(text, records) for every line of a file, of the files of a folder or, "-", of standard input as it comes.
+/// Where the run of this configuration was trained on named fields, and the text has the one that is no label (of a
+/// translation, the source), each(text, records) gets what it holds in every record.
 /// Behind all that has come at once, before more is waited for, at the end, and before an error is thrown, calls
 /// give(), which tells whether anybody still reads the answers: if not, no more is read of standard input. What is
 /// wrong with a line names file and line; what collect_sources() throws.
-void each_line_of_text(const LinesText& text,
-                       const std::function<void(std::string_view, const data::LineCutter&)>& line,
+void each_line_of_text(const LinesText& text, const train::Config& config,
+                       const std::function<void(const std::string&, const data::Records&)>& each,
                        const std::function<bool()>& give);
 
-/// Lines that get answers: the tokens of those that are not blank, their places among all, and all.
+/// Lines that get answers: the tokens of those that are not blank, their places among all, and all. What a field holds
+/// stands there as_side(), on one line.
 struct LinesRead {
   std::vector<std::vector<int>> ids;
   std::vector<std::size_t> places;
@@ -91,8 +94,8 @@ struct LinesRead {
 };
 
 /// Reads a text whose lines each get an answer, 1024 of them at a time or as many as have come. `take` tells whether
-/// anybody still reads its answers. What is read of a line is text_of(line). Says how many lines were cut to the
-/// context.
+/// anybody still reads its answers. What is read of a line that is no field is text_of(line). Says how many lines were
+/// cut to the context. Otherwise as each_line_of_text().
 void each_line_of(const LinesText& text, const train::Reader& reader, const std::function<bool(LinesRead lines)>& take,
                   const std::function<std::string_view(std::string_view)>& text_of = std::identity());
 

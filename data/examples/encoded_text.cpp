@@ -7,7 +7,7 @@
 
 #include "data/bytes/checksum.h"
 #include "data/examples/line_split.h"
-#include "data/text/json_lines.h"
+#include "data/text/records.h"
 
 namespace primer::data {
 
@@ -15,7 +15,7 @@ namespace {
 
 /// Encodes one file, calling each(block) for what every block of it gives. Returns the checksum of the text, continued.
 template <class Each>
-std::uint32_t encode_file(const Source& source, const JsonFields& fields, const TextReading& reading,
+std::uint32_t encode_file(const Source& source, const TextFields& fields, const TextReading& reading,
                           std::uint32_t checksum, Each&& each) {
   const auto encoder = reading.encoder(fields);
   EncodedBlock out;

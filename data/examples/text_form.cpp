@@ -6,9 +6,9 @@
 
 #include "autograd/error.h"
 #include "data/bytes/utf8.h"
-#include "data/text/json_lines.h"
 #include "data/text/labels.h"
 #include "data/text/lines.h"
+#include "data/text/records.h"
 #include "data/text/sides.h"
 
 namespace primer::data {
@@ -35,25 +35,26 @@ class Stream final : public ExampleEncoder {
   std::unique_ptr<Encoder> encoder_;
 };
 
-/// Every line is encoded by itself.
-class LineEncoder : public ExampleEncoder {
+/// Every record is encoded by itself.
+class RecordEncoder : public ExampleEncoder {
  public:
+  explicit RecordEncoder(const TextFields& fields, const char* expected = "") : records_(fields, expected) {}
   void feed(std::string_view block, EncodedBlock& out) override {
-    lines_.feed(block, [&](std::string_view line) { encode(line, out); });
+    records_.feed(block, [&](std::vector<std::string>& texts) { encode(texts, out); });
   }
   void finish(EncodedBlock& out) override {
-    lines_.finish([&](std::string_view line) { encode(line, out); });
+    records_.finish([&](std::vector<std::string>& texts) { encode(texts, out); });
   }
 
  protected:
-  virtual void encode(std::string_view line, EncodedBlock& out) = 0;
-  LineCutter lines_;
+  virtual void encode(std::vector<std::string>& texts, EncodedBlock& out) = 0;
+  Records records_;
 };
 
-class LabelledLines final : public LineEncoder {
+class LabelledLines final : public RecordEncoder {
  public:
-  LabelledLines(const TextReading& reading, const JsonFields& fields)
-      : tokenizer_(*reading.tokenizer), fields_(fields) {
+  LabelledLines(const TextReading& reading, const TextFields& fields)
+      : RecordEncoder(fields, labelled_line), tokenizer_(*reading.tokenizer) {
     // Models of earlier versions may have blanks around their labels, and a label with and without them.
     int number = 0, other = 0;
     for (const std::string& label : *reading.labels) numbers_.emplace(label, number++);
@@ -61,16 +62,15 @@ class LabelledLines final : public LineEncoder {
   }
 
  private:
-  void encode(std::string_view line, EncodedBlock& out) override {
-    const std::vector<std::string> parts = label_and_text(line, fields_, lines_);
-    if (parts.empty()) {
+  void encode(std::vector<std::string>& texts, EncodedBlock& out) override {
+    if (!is_labelled(texts, records_)) {
       ++out.left_out;
       return;
     }
-    const std::string &label = parts[0], &text = parts[1];
+    const std::string &label = texts[0], &text = texts[1];
     auto at = numbers_.find(label);
     if (at == numbers_.end()) at = numbers_.find(without_blanks(label));
-    if (at == numbers_.end()) lines_.refuse("'" + printable(label) + "' is none of the model's labels");
+    if (at == numbers_.end()) records_.refuse("'" + printable(label) + "' is none of the model's labels");
     const std::vector<int> tokens = tokenizer_.encode(text, &out.unknown);
     out.tokens.insert(out.tokens.end(), tokens.begin(), tokens.end());
     out.ends.push_back({out.tokens.size(), at->second, true});
@@ -78,7 +78,6 @@ class LabelledLines final : public LineEncoder {
 
   const Tokenizer& tokenizer_;
   std::map<std::string, int, std::less<>> numbers_;  // of the labels
-  const JsonFields fields_;
 };
 
 /// A sentence ends with its line, and after . ! or ? (and what closes it: quotes, brackets) before a blank, or after
@@ -177,19 +176,18 @@ class AnsweredLines final : public ExampleEncoder {
   LineCutter lines_;
 };
 
-/// The sides of a line, each encoded by itself.
-class TranslatedLines final : public LineEncoder {
+/// The sides of a record, each encoded by itself.
+class TranslatedLines final : public RecordEncoder {
  public:
-  TranslatedLines(const TextReading& reading, const JsonFields& fields)
-      : tokenizer_(*reading.tokenizer), fields_(fields) {}
+  TranslatedLines(const TextReading& reading, const TextFields& fields)
+      : RecordEncoder(fields, line_of_sides), tokenizer_(*reading.tokenizer) {}
 
  private:
-  void encode(std::string_view line, EncodedBlock& out) override {
+  void encode(std::vector<std::string>& sides, EncodedBlock& out) override {
     bool has_more = false;
-    const std::vector<std::string> sides = sides_of(line, fields_, lines_, &has_more);
+    const bool is_pair = make_sides(sides, records_, &has_more);
     if (sides.empty()) return;
     const Tokenizer& sources = tokenizer_.of_sources();
-    const bool is_pair = !is_blank(sides[0]) && !is_blank(sides[1]);
     const std::vector<int> read = is_pair ? sources.encode(sides[0], &out.unknown) : std::vector<int>();
     const std::vector<int> written = is_pair ? tokenizer_.encode(sides[1], &out.unknown) : std::vector<int>();
     if (read.empty() || written.empty()) {
@@ -204,11 +202,10 @@ class TranslatedLines final : public LineEncoder {
   }
 
   const Tokenizer& tokenizer_;
-  const JsonFields fields_;
 };
 
 /// An encoder of a text, or, `is_document`, of one document of many. Labelled lines have the fields.
-std::unique_ptr<ExampleEncoder> encoder_of(const TextReading& reading, const JsonFields& fields, bool is_document) {
+std::unique_ptr<ExampleEncoder> encoder_of(const TextReading& reading, const TextFields& fields, bool is_document) {
   switch (reading.form) {
     case TextForm::stream: break;
     case TextForm::answered_lines: return std::make_unique<AnsweredLines>(reading);
@@ -219,44 +216,39 @@ std::unique_ptr<ExampleEncoder> encoder_of(const TextReading& reading, const Jso
   return std::make_unique<Stream>(*reading.tokenizer);
 }
 
-/// JSON lines, of each of which one field is a document. A stream goes on from one to the next; else each is a text of
-/// its own.
-class Documents final : public ExampleEncoder {
+/// Records of each of which one field is a document. A stream goes on from one to the next; else each is a text of its
+/// own.
+class Documents final : public RecordEncoder {
  public:
-  Documents(const TextReading& reading, const JsonFields& fields)
-      : reading_(reading), fields_(fields), encoder_(encoder_of(reading, {}, true)) {}
+  Documents(const TextReading& reading, const TextFields& fields)
+      : RecordEncoder(fields), reading_(reading), encoder_(encoder_of(reading, {}, true)) {}
 
-  void feed(std::string_view block, EncodedBlock& out) override {
-    lines_.feed(block, [&](std::string_view line) { encode(line, out); });
-  }
   void finish(EncodedBlock& out) override {
-    lines_.finish([&](std::string_view line) { encode(line, out); });
+    RecordEncoder::finish(out);
     encoder_->finish(out);
   }
 
  private:
-  void encode(std::string_view line, EncodedBlock& out) {
-    for (const std::string& field : fields_of(line, fields_, lines_)) {
+  void encode(std::vector<std::string>& texts, EncodedBlock& out) override {
+    for (const std::string& field : texts) {
       try {
         encoder_->feed(document_of(field), out);
         if (reading_.form == TextForm::stream) continue;
         encoder_->finish(out);
         encoder_ = encoder_of(reading_, {}, true);
       } catch (const Error& error) {
-        lines_.refuse(error.what());
+        records_.refuse(error.what());
       }
     }
   }
 
   const TextReading reading_;
-  const JsonFields fields_;
   std::unique_ptr<ExampleEncoder> encoder_;
-  LineCutter lines_;
 };
 
 }  // namespace
 
-std::unique_ptr<ExampleEncoder> TextReading::encoder(const JsonFields& fields) const {
+std::unique_ptr<ExampleEncoder> TextReading::encoder(const TextFields& fields) const {
   const bool are_sides = form == TextForm::labelled_lines || form == TextForm::translated_lines;
   if (fields.names.empty() || are_sides) return encoder_of(*this, fields, false);
   return std::make_unique<Documents>(*this, fields);

@@ -16,9 +16,9 @@ namespace primer::data {
 enum class TextForm : std::uint32_t {
   stream,            // tokens as they come: a file is one run of them
   sentences,         // documents parted by blank lines; a sentence ends with its line, or with . ! ? and a space
-  labelled_lines,    // label<TAB>text, or two fields of a JSON line
+  labelled_lines,    // label<TAB>text, or two fields of a record
   answered_lines,    // a line is one document of two runs: its prompt with the marker at the end, and its answer
-  translated_lines,  // source<TAB>target, or two fields of a JSON line: one document of two runs
+  translated_lines,  // source<TAB>target, or two fields of a record: one document of two runs
 };
 
 /// The length of a text as it is divided and planned with: its tokens and what stands around them, which is [SEP]
@@ -71,11 +71,11 @@ struct TextReading {
 
   /// Encodes one text. Of labelled lines, blank ones are left out, and so are blanks around a label; a line without a
   /// tab or a text, or with an unknown label: Fault::input, with the line's number. Of lines with answers, those
-  /// without the marker, or with nothing behind it, are left out. Where fields are named the text is JSON lines: a
+  /// without the marker, or with nothing behind it, are left out. Where fields are named the text is records: a
   /// field is a document, in which blank lines part nothing, or what a line with a label or an answer says; what is
-  /// wrong with a line: Fault::input, with its number. Of source<TAB>target, blank lines and those with a blank side
+  /// wrong with one: Fault::input, with its line. Of source<TAB>target, blank lines and those with a blank side
   /// are left out, and what stands behind a second tab; a line without a tab: Fault::input, with its number.
-  std::unique_ptr<ExampleEncoder> encoder(const JsonFields& fields = {}) const;
+  std::unique_ptr<ExampleEncoder> encoder(const TextFields& fields = {}) const;
 
   /// How long a file of these facts is, with_marks(): what was counted, or what the tokenizer knows of a stream whose
   /// symbols it has all.

@@ -3,8 +3,6 @@
 #include <set>
 #include <utility>
 
-#include "data/text/json_lines.h"
-
 namespace primer::data {
 
 namespace {
@@ -27,22 +25,20 @@ std::string without_blanks(std::string_view label) {
   return std::string(label);
 }
 
-std::vector<std::string> label_and_text(std::string_view line, const JsonFields& fields, const LineCutter& lines) {
-  if (is_blank(line)) return {};
-  std::vector<std::string> parts = parts_of(line, fields, "label<TAB>text", lines);
-  if (is_blank(parts[0])) lines.refuse("it has no label");
-  if (!can_be_shown(parts[0])) lines.refuse("its label cannot be shown as text");
-  if (is_blank(parts[1])) lines.refuse("it has no text beside its label");
-  return parts;
+bool is_labelled(const std::vector<std::string>& label_and_text, const Records& records) {
+  if (label_and_text.empty()) return false;
+  if (is_blank(label_and_text[0])) records.refuse("it has no label");
+  if (!can_be_shown(label_and_text[0])) records.refuse("its label cannot be shown as text");
+  if (is_blank(label_and_text[1])) records.refuse("it has no text beside its label");
+  return true;
 }
 
 std::vector<std::string> survey_labels(const Sources& sources) {
   std::set<std::string, std::less<>> labels;
   for (const Source& source : sources.files) {
-    each_line(source, [&](std::string_view line, const LineCutter& lines) {
-      std::vector<std::string> parts = label_and_text(line, sources.fields, lines);
-      if (!parts.empty()) labels.insert(without_blanks(parts[0]));
-      if (labels.size() > most_labels) lines.refuse("more than " + std::to_string(most_labels) + " labels");
+    each_record(source, sources.fields, labelled_line, [&](const auto& texts, const Records& records) {
+      if (is_labelled(texts, records)) labels.insert(without_blanks(texts[0]));
+      if (labels.size() > most_labels) records.refuse("more than " + std::to_string(most_labels) + " labels");
     });
   }
   if (labels.size() < 2) {

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/text/lines.h"
+#include "data/text/records.h"
 #include "data/text/text.h"
 
 namespace primer::data {
@@ -16,11 +16,13 @@ std::string without_blanks(std::string_view label);
 /// Everything in it can be shown, but for U+200C and U+200D, which join letters in Persian, Hindi and other languages.
 bool can_be_shown(std::string_view label);
 
-/// The label of a line, as it is written, and its text; nothing of a blank line. No label or text, and a label that
-/// cannot be shown: Fault::input.
-std::vector<std::string> label_and_text(std::string_view line, const JsonFields& fields, const LineCutter& lines);
+/// What lines with a label are, unless fields are named.
+inline constexpr const char* labelled_line = "label<TAB>text; train --field NAMES reads CSV and JSON lines";
 
-/// The distinct labels of labelled lines, in the order of their bytes. Lines that are not such, fewer than two
+/// False of a blank line. A record whose label or text is blank, and a label that cannot be shown: Fault::input.
+bool is_labelled(const std::vector<std::string>& label_and_text, const Records& records);
+
+/// The distinct labels of labelled records, in the order of their bytes. Those that are not such, fewer than two
 /// labels, more than 10,000: Fault::input, naming file and line.
 std::vector<std::string> survey_labels(const Sources& sources);
 

@@ -19,6 +19,8 @@ inline bool is_blank(std::string_view text) { return std::ranges::all_of(text, i
 /// each. A byte order mark before the first one is dropped. A line that is longer than 1 MiB: Fault::input.
 class LineCutter {
  public:
+  static constexpr std::size_t longest = 1u << 20;
+
   template <class Line>
   void feed(std::string_view block, Line&& line) {
     while (!block.empty()) {
@@ -37,17 +39,22 @@ class LineCutter {
 
   /// Throws Fault::input about the line that was given last.
   [[noreturn]] void refuse(const std::string& why) const {
-    throw Error(Fault::input, "line " + std::to_string(number_ + 1) + ": " + why);
+    throw Error(Fault::input, "line " + std::to_string(number()) + ": " + why);
   }
 
+  /// Of the line that is given, from 1 on.
+  std::uint64_t number() const { return number_ + 1; }
+  /// It ended with CR LF.
+  bool had_return() const { return had_return_; }
+
  private:
-  static constexpr std::size_t longest = 1u << 20;
   static constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
   template <class Line>
   void give(Line& line) {
     if (number_ == 0 && pending_.starts_with(byte_order_mark)) pending_.erase(0, byte_order_mark.size());
-    if (!pending_.empty() && pending_.back() == '\r') pending_.pop_back();
+    had_return_ = pending_.ends_with('\r');
+    if (had_return_) pending_.pop_back();
     line(std::string_view(pending_));
     ++number_;
     pending_.clear();
@@ -55,17 +62,7 @@ class LineCutter {
 
   std::string pending_;
   std::uint64_t number_ = 0;  // lines before this one
+  bool had_return_ = false;
 };
-
-/// Calls line(text, cutter) for every line of a source. What is wrong with one names file and line.
-template <class Line>
-void each_line(const Source& source, Line&& line) {
-  TextReader reader(source);
-  LineCutter lines;
-  const auto see = [&](std::string_view text) { line(text, lines); };
-  for (std::string_view block = reader.next(); !block.empty(); block = reader.next())
-    naming(source, [&] { lines.feed(block, see); });
-  naming(source, [&] { lines.finish(see); });
-}
 
 }  // namespace primer::data

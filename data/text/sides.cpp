@@ -4,8 +4,6 @@
 #include <iterator>
 #include <utility>
 
-#include "data/text/json_lines.h"
-
 namespace primer::data {
 
 std::string as_side(std::string text) {
@@ -14,22 +12,19 @@ std::string as_side(std::string text) {
   return text;
 }
 
-std::vector<std::string> sides_of(std::string_view line, const JsonFields& fields, const LineCutter& lines,
-                                  bool* has_more) {
-  if (is_blank(line)) return {};
-  std::vector<std::string> sides = parts_of(line, fields, "source<TAB>target", lines);
-  const auto tab = fields.names.empty() ? sides[1].find('\t') : std::string::npos;
-  if (tab != std::string::npos) sides[1].resize(tab);
-  for (std::string& side : sides) side = as_side(std::move(side));
+bool make_sides(std::vector<std::string>& texts, const Records& records, bool* has_more) {
+  if (texts.empty()) return false;
+  const auto tab = records.are_lines() ? texts[1].find('\t') : std::string::npos;
+  if (tab != std::string::npos) texts[1].resize(tab);
   if (has_more) *has_more = tab != std::string::npos;
-  return sides;
+  for (std::string& side : texts) side = as_side(std::move(side));
+  return !is_blank(texts[0]) && !is_blank(texts[1]);
 }
 
 void each_pair(const Sources& sources, const std::function<void(std::string_view, std::string_view)>& each) {
   for (const Source& source : sources.files) {
-    each_line(source, [&](std::string_view line, const LineCutter& lines) {
-      const std::vector<std::string> sides = sides_of(line, sources.fields, lines);
-      if (!sides.empty() && !is_blank(sides[0]) && !is_blank(sides[1])) each(sides[0], sides[1]);
+    each_record(source, sources.fields, line_of_sides, [&](std::vector<std::string>& texts, const Records& records) {
+      if (make_sides(texts, records)) each(texts[0], texts[1]);
     });
   }
 }

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "data/bytes/utf8.h"
-#include "data/text/lines.h"
+#include "data/text/records.h"
 #include "data/text/text.h"
 
 namespace primer::data {
@@ -16,13 +16,14 @@ namespace primer::data {
 /// A side as it is read, and written: tabs and line ends in it are spaces.
 std::string as_side(std::string text);
 
-/// Source and target of a line: what stands before and behind its first tab, or its two fields where fields are named.
-/// Each is as_side(). None of a blank line. What stands behind a second tab is left out, and *has_more says so. As
-/// parts_of() otherwise.
-std::vector<std::string> sides_of(std::string_view line, const JsonFields& fields, const LineCutter& lines,
-                                  bool* has_more = nullptr);
+/// What lines of two sides are, unless fields are named.
+inline constexpr const char* line_of_sides = "source<TAB>target; train --field NAMES reads CSV and JSON lines";
 
-/// Calls each(source, target) for every line of the files in which neither is blank. What is wrong with a line:
+/// Makes the texts of a record its source and its target: each is as_side(), and what stands behind a second tab of a
+/// line is left out, of which *has_more tells. False where one is blank, and of a blank line, which has no texts.
+bool make_sides(std::vector<std::string>& texts, const Records& records, bool* has_more = nullptr);
+
+/// Calls each(source, target) for every record of the files in which neither is blank. What is wrong with one:
 /// Fault::input, naming file and line.
 void each_pair(const Sources& sources, const std::function<void(std::string_view, std::string_view)>& each);
 

@@ -4,7 +4,7 @@
 #include <map>
 
 #include "data/bytes/shell_word.h"
-#include "data/text/json_lines.h"
+#include "data/text/records.h"
 
 namespace primer::data {
 

@@ -29,17 +29,18 @@ struct Skipped {
   std::string reason;  // "hidden", "link", "run folder", "build folder", "with NUL bytes", "gzip", ...
 };
 
-/// Which fields are read of a text in JSON lines: see json_lines.h. None: a text is read as it stands.
-struct JsonFields {
+/// Which fields are read of a text in JSON lines, CSV or TSV: see records.h. None: a text is read as it stands.
+struct TextFields {
   std::vector<std::string> names;
   std::size_t labels = 0;  // the first so many of them are labels, not text
+  bool or_lines = false;   // a text that has no fields is read line by line
 };
 
 /// The files of a text, in their order, and what was left out.
 struct Sources {
   std::vector<Source> files;
   std::vector<Skipped> skipped;
-  JsonFields fields;            // of all files
+  TextFields fields;            // of all files
   std::uint64_t bytes() const;  // of all files
   std::string summary() const;  // one line: "12 files, 345678 bytes; skipped 3 (2 hidden, 1 a link)"
 };
@@ -101,7 +102,7 @@ class TextReader {
 std::string whole_text(const Source& source, std::uint64_t most);
 
 struct FileFacts {
-  std::uint64_t bytes = 0;              // of text: of JSON lines, what their fields hold
+  std::uint64_t bytes = 0;              // of text: what its fields hold, where some are named
   std::uint64_t symbols = 0;            // code points and stray bytes
   std::optional<std::uint64_t> tokens;  // with marks, once a tokenizer has counted them: see EncodedText
   std::uint64_t parts = 0;              // sentences or lines, counted with the tokens
@@ -133,7 +134,7 @@ struct TextFacts {
                                     // translations behind which more stands
 };
 
-/// Reads the whole text once. Memory does not depend on its length. What is wrong with a JSON line: Fault::input.
+/// Reads the whole text once. Memory does not depend on its length. What is wrong with a record: Fault::input.
 TextFacts survey(const Sources& sources);
 
 }  // namespace primer::data

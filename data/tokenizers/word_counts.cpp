@@ -6,7 +6,7 @@
 #include <cstring>
 #include <exception>
 
-#include "data/text/json_lines.h"
+#include "data/text/records.h"
 #include "data/text/sides.h"
 #include "data/tokenizers/pieces.h"
 

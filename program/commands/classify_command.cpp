@@ -137,9 +137,9 @@ void add_classify(CLI::App& root) {
                   "  echo \"what a day\" | primer classify runs/mood -");
   options->add_to(*command, "a run trained with --objective classify");
   command
-      ->add_option(
-          "TEXT", options->text.path,
-          "a file, a folder or -; each line gets a label, a blank one stays; of label<TAB>text the text is read")
+      ->add_option("TEXT", options->text.path,
+                   "a file, a folder or -; each line gets a label, a blank one stays; of label<TAB>text the text is "
+                   "read, and of CSV, TSV and JSON lines the field of a run with --field")
       ->required();
   add_encoding_option(*command, options->text.encoding);
   add_integer(*command, "--top", options->top, 1, 10'000, "labels for each line, the most probable first");

@@ -84,8 +84,10 @@ void add_embed(CLI::App& root) {
                                         "  primer embed runs/gaps sentences.txt -o vectors.safetensors");
   options->add_to(*command);
   command
-      ->add_option("TEXT", options->text.path,
-                   "a file, a folder or -; each line has a vector, that of a blank one is 0")
+      ->add_option(
+          "TEXT", options->text.path,
+          "a file, a folder or -; each line has a vector, that of a blank one is 0; of CSV, TSV and JSON lines, the "
+          "field of a run with --field")
       ->required();
   add_encoding_option(*command, options->text.encoding);
   command

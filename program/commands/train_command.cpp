@@ -241,7 +241,7 @@ void add_train(CLI::App& root) {
       "  primer train poems.txt -o runs/deep --layers 8 --steps 5000\n"
       "  primer train book.txt --tokenizer bpe:2000     tokens are pieces of words, learned from the text\n"
       "  primer train input.txt --preset nanogpt-cpu    nanoGPT's setting for character-level Shakespeare\n"
-      "  primer train chats.jsonl --field text          JSON lines, of which this field is read\n"
+      "  primer train chats.csv --field text            CSV, TSV or JSON lines, of which this column is read\n"
       "  zcat log.gz | primer train - -o runs/log       from a pipe\n"
       "  primer train --resume -o runs/book             go on where it stopped, after Ctrl-C or a power cut\n"
       "  primer train --resume -o runs/book --steps 9000   in all, or --epochs; or --minutes from here\n"

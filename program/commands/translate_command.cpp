@@ -6,7 +6,7 @@
 
 #include "autograd/error.h"
 #include "data/bytes/utf8.h"
-#include "data/text/lines.h"
+#include "data/text/records.h"
 #include "program/commands.h"
 #include "program/output.h"
 #include "program/run_options.h"
@@ -41,10 +41,10 @@ class Lines {
     if (options.alignment) translator_.expect_alignment();
   }
 
-  void take(std::string_view line) {
+  void take(const std::string& line) {
     bool is_cut = false;
-    waiting_.push_back(translator_.read(std::string(line), &is_cut));
-    if (options_.alignment) lines_.emplace_back(line);
+    waiting_.push_back(translator_.read(line, &is_cut));
+    if (options_.alignment) lines_.push_back(line);
     cut_ += is_cut;
     if (waiting_.size() == 256) give();
   }
@@ -102,10 +102,10 @@ void run_translate(const TranslateOptions& options) {
   const auto run = options.open();
   Lines lines(*run, options);
   if (options.text.path == "-" && ::isatty(STDIN_FILENO) == 1) return ask(lines);
-  const auto take = [&](std::string_view line, const data::LineCutter&) {
+  const auto take = [&](const std::string& line, const data::Records&) {
     if (lines.is_read()) lines.take(line);
   };
-  each_line_of_text(options.text, take, [&] {
+  each_line_of_text(options.text, run->config, take, [&] {
     lines.give();
     return lines.is_read();
   });
@@ -125,7 +125,8 @@ void add_translate(CLI::App& root) {
                                         "  primer translate runs/pairs                      asks on a terminal");
   options->add_to(*command, "a run trained with --objective translate");
   command->add_option("FILE", options->text.path,
-                      "a file, a folder or -; each line is translated, a blank one stays [-]");
+                      "a file, a folder or -; each line is translated, a blank one stays; of CSV, TSV and JSON lines, "
+                      "the field of a run with --field [-]");
   add_encoding_option(*command, options->text.encoding);
   options->beam.add_to(*command);
   command->add_flag("--scores", options->scores,

@@ -4,8 +4,8 @@
 
 #include "autograd/error.h"
 #include "data/bytes/utf8.h"
+#include "data/text/nearest.h"
 #include "data/text/text.h"
-#include "train/tasks/nearest.h"
 
 namespace primer::studies {
 
@@ -65,7 +65,7 @@ const Study& study_named(const std::string& name) {
     if (name == study->name) return *study;
     names.emplace_back(study->name);
   }
-  const std::string near = train::nearest(name, names);
+  const std::string near = data::nearest(name, names);
   throw autograd::Error(autograd::Fault::usage,
                         "no study is called '" + data::printable(name) + "'; " +
                             (near.empty() ? "primer study lists them" : "did you mean " + near + "?"));

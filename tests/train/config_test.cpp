@@ -5,13 +5,15 @@
 #include <set>
 
 #include "autograd/error.h"
-#include "train/tasks/nearest.h"
+#include "data/text/nearest.h"
 #include "train/tasks/numbers.h"
 #include "train/tasks/presets.h"
 
 using namespace primer::train;
 using primer::autograd::Error;
 using primer::autograd::Fault;
+using primer::data::edit_distance;
+using primer::data::nearest;
 
 namespace {
 

@@ -88,7 +88,7 @@ TEST_CASE("labels are counted in the plan; blank lines, a header and a label wit
   const std::string train = "train header.tsv --objective classify --dry-run";
   check_refusal(here, train, 3,
                 "the label 'Label' has 1 line, too few to learn from and to validate with: give more of "
-                "them, or --val-fraction 0; if the text begins with a header, leave that line out");
+                "them, or --val-fraction 0; if the text begins with a header, --field Label,NAME reads it");
   const Outcome kept = run_primer(here, train + " --val-fraction 0");
   CHECK(kept.out.find("note   the label 'Label' has 1 line, too few to tell others by; if the text begins") !=
         std::string::npos);

@@ -48,7 +48,8 @@ Draft draft(const Recipe& recipe, NewRun& run, const std::function<void(const Co
                               "' is none; source<TAB>target lines can come from standard input, as TEXT");
   }
   if (joins && !recipe.wishes.field.empty()) {
-    throw autograd::Error(autograd::Fault::usage, "--field reads JSON lines, and --parallel plain ones: leave out one");
+    throw autograd::Error(autograd::Fault::usage,
+                          "--field reads CSV, TSV and JSON lines, and --parallel plain ones: leave out one");
   }
   const std::string spool = stdin_given > 0 || joins ? run.staging().spool() : std::string();
   const std::string& encoding = recipe.wishes.encoding;
@@ -60,7 +61,7 @@ Draft draft(const Recipe& recipe, NewRun& run, const std::function<void(const Co
     const std::string own_spool = joins ? std::string() : spool;
     data::hold_back(draft.sources, data::collect_sources(own, own_spool, data::longest_spool, encoding));
   }
-  draft.sources.fields = json_fields(recipe.wishes);
+  draft.sources.fields = text_fields(recipe.wishes);
   draft.facts = data::survey(draft.sources);
   Config wishes = recipe.wishes;
   if (!recipe.from) choose_tokenizer(wishes, draft.facts);

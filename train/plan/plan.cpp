@@ -112,8 +112,10 @@ void check_labels(Plan& plan, const data::TextFacts& facts) {
   plan.label_lines.clear();
   for (std::size_t k = 0; k < lines.size(); ++k) plan.label_lines.push_back(lines[k] + held_back[k]);
   const auto header = [&](std::size_t k) {
-    const bool is_header = plan.label_lines[k] == 1 && is_column_name(plan.labels[k]);
-    return std::string(is_header ? "; if the text begins with a header, leave that line out" : "");
+    const bool is_header = plan.config.field.empty() && plan.label_lines[k] == 1 && is_column_name(plan.labels[k]);
+    return is_header ? "; if the text begins with a header, --field " + plan.labels[k] +
+                           ",NAME reads it by the names of its columns"
+                     : std::string();
   };
   for (std::size_t k = 0; k < lines.size() && !plan.config.validation.empty(); ++k) {
     if (lines[k] > 0 && held_back[k] > 0) continue;

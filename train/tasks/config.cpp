@@ -7,8 +7,8 @@
 
 #include "autograd/error.h"
 #include "data/bytes/utf8.h"
+#include "data/text/nearest.h"
 #include "data/tokenizers/bpe_training.h"
-#include "train/tasks/nearest.h"
 #include "train/tasks/numbers.h"
 
 namespace primer::train {
@@ -184,7 +184,7 @@ std::string expected(const Field& field, std::string_view text) {
     if (choice == "PATH") all += " (with a / or a dot in it: ./NAME)";
   }
   if (text.starts_with("bpe")) return all;  // it lacks its size
-  const std::string near = nearest(text, {field.choices.begin(), field.choices.end()});
+  const std::string near = data::nearest(text, {field.choices.begin(), field.choices.end()});
   return all + (near.empty() ? "" : "; did you mean " + near + "?");
 }
 
@@ -226,7 +226,7 @@ const Field& field_named(std::string_view key) {
   if (const Field* const field = find_field(key)) return *field;
   std::vector<std::string> keys;
   for (const Field& field : fields()) keys.emplace_back(field.key);
-  const std::string near = nearest(std::string(key), keys);
+  const std::string near = data::nearest(std::string(key), keys);
   throw Error(Fault::usage,
               "unknown option " + data::printable(key) + (near.empty() ? "" : "; did you mean " + near + "?"));
 }
@@ -238,7 +238,7 @@ void set(Config& config, const Field& field, std::string_view text, ChosenBy sou
 
 std::string value_text(const Config& config, const Field& field) { return field.text(config); }
 
-data::JsonFields json_fields(const Config& config) {
+data::TextFields text_fields(const Config& config) {
   if (config.field.empty()) return {};
   const std::vector<std::string> names = split<std::string>(config.field, ',');
   const std::set<std::string> distinct(names.begin(), names.end());

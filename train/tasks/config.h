@@ -35,7 +35,8 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
   TEXT(answer_after, "", "TEXT", FIXED, "Task",                                                                        \
        "lm: a line is an example, and only what stands behind this text, to the end of its line, is learned")          \
   TEXT(field, "", "NAMES", FIXED, "Task",                                                                              \
-       "texts are JSON lines, and this field of each is a document; classify and translate: two, such as label,text")  \
+       "texts are CSV, TSV or JSON lines, and this column of each record is a document; classify and translate: two, " \
+       "such as label,text")                                                                                           \
   TEXT(encoding, "", "TEXT", FIXED, "Task",                                                                            \
        "of texts that are not UTF-8, as iconv names it: latin1; a mark says it of UTF-16 and UTF-32; bytes: "          \
        "whatever it is, read as it stands")                                                                            \
@@ -240,7 +241,7 @@ Config inherit_model(const Config& wishes, const Config& source, std::string_vie
 void check_choices(const Config& config, bool has_source);
 
 /// What --field names. Not as many names as the objective reads fields, or not all different: Fault::usage.
-data::JsonFields json_fields(const Config& config);
+data::TextFields text_fields(const Config& config);
 
 /// Something is kept for validation, or given for it.
 inline bool validates(const Config& config) { return config.val_fraction > 0 || !config.validation.empty(); }

@@ -122,7 +122,7 @@ static void check_attention(const Config& config) {
 }
 
 void check_choices(const Config& config, bool has_source) {
-  (void)json_fields(config);  // refuses names that do not fit
+  (void)text_fields(config);  // refuses names that do not fit
   if (!config.encoding.empty()) data::Transcoder{config.encoding};
   check_body(config);
   check_alignment(config);

@@ -7,8 +7,8 @@
 #include "autograd/error.h"
 #include "data/bytes/strict_json.h"
 #include "data/bytes/utf8.h"
+#include "data/text/nearest.h"
 #include "train/tasks/config.h"
-#include "train/tasks/nearest.h"
 
 namespace primer::train {
 
@@ -55,7 +55,7 @@ const Field& field_named(const std::string& key, const std::string& name) {
   if (const Field* const field = find_field(key)) return *field;
   std::vector<std::string> known;
   for (const Field& field : fields()) known.emplace_back(field.key);
-  const std::string near = nearest(key, known);
+  const std::string near = data::nearest(key, known);
   throw Error(Fault::usage,
               name + ": unknown key " + shown_string(key) + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
 }

@@ -1,7 +1,7 @@
 #include "train/tasks/presets.h"
 
 #include "autograd/error.h"
-#include "train/tasks/nearest.h"
+#include "data/text/nearest.h"
 
 namespace primer::train {
 
@@ -51,7 +51,7 @@ void apply_preset(Config& config, const std::string& name) {
   }
   std::string message = "unknown preset " + name + ": there are";
   for (const std::string& known : preset_names()) message += " " + known;
-  const std::string near = nearest(name, preset_names());
+  const std::string near = data::nearest(name, preset_names());
   if (!near.empty()) message += "; did you mean " + near + "?";
   throw autograd::Error(autograd::Fault::usage, message);
 }

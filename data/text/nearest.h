@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace primer::train {
+namespace primer::data {
 
 /// Levenshtein's distance: the fewest insertions, deletions and replacements of bytes that turn a into b.
 inline long edit_distance(std::string_view a, std::string_view b) {
@@ -44,4 +44,4 @@ inline std::string nearest(std::string_view word, const std::vector<std::string>
   return best;
 }
 
-}  // namespace primer::train
+}  // namespace primer::data
