@@ -238,7 +238,7 @@ TEST_CASE("what is wrong with a row is told with the line in which it begins, or
       {right + "2,a,\"b\nc\",d\n", "line 6: it has 4 fields, and the header 3"},
       {right + "single\n", "line 6: it has 1 field, and the header 3"},
       {right + "2,a,\"b\"c\n", "line 6: behind the quote that ends field 3 stands more; a quote inside"},
-      {right + "2,\"a\n\",\n3,\"b\n,\"\"\n", "line 8: a field's quote begins here and does not end"},
+      {right + "2,\"a\n\",\"b\n,\"\"\n", "line 7: a field's quote begins here and does not end"},
       {right + "2,a,\"\n" + std::string(1u << 19, '\n') + std::string(1u << 19, 'x') + "\n\"\n",
        "line 6: a field's quote begins here and does not end, or not within a record of 1048576 bytes"},
       {right + std::string(1u << 20, 'x') + "x", "line 6: it is longer than 1048576 bytes"},
