@@ -146,7 +146,7 @@ TEST_CASE("a run that was trained on fields answers them in CSV and JSON lines, 
   REQUIRE(run_primer(here, "train l.csv -o run --field y,x --objective classify" + quick + "24").code == 0);
   here.write("new.csv", "id;x\n1;\"is \"\"1\"\"\"\n\n2;of 22\n3;\"is\n2\"\n4;\n");
   here.write("new.jsonl", "{\"x\":\"is \\\"1\\\"\"}\n{\"x\":\"of 22\"}\n{\"x\":\"is\\n2\"}\n{\"x\":\"\"}\n");
-  here.write("new.txt", "is \"1\"\nof 22\n1\tis 3\n");
+  here.write("new.txt", "is \"1\"\nof 22\n1\tis 3\nis 3\n");
   const std::string table = run_primer(here, "classify run new.csv").out;
   CHECK(std::ranges::count(table, '\n') == 4);
   CHECK(table.find("\tis 2\n") != table.npos);  // on one line
@@ -156,7 +156,9 @@ TEST_CASE("a run that was trained on fields answers them in CSV and JSON lines, 
   const Outcome lines = run_primer(here, "classify run new.txt");
   const std::size_t second = table.find('\n', table.find('\n') + 1) + 1;
   CHECK(lines.out.starts_with(table.substr(0, second)));
-  CHECK(lines.out.ends_with("\t1\tis 3\n"));
+  const std::string answer = lines.out.substr(lines.out.rfind('\n', lines.out.size() - 2) + 1);  // label, p, text
+  const std::string verdict = answer.substr(0, answer.rfind('\t') + 1);
+  CHECK(lines.out.ends_with("\n" + verdict + "1\tis 3\n" + verdict + "is 3\n"));
   CHECK(lines.err.find("1 line has a label already") != std::string::npos);
   CHECK(run_primer(here, "embed run new.csv --pooling cls").out ==
         run_primer(here, "embed run new.jsonl --pooling cls").out);
