@@ -16,7 +16,7 @@ namespace primer::data {
 /// Where fields are named, these are their texts, in the order of the names. The first line that is not blank says what
 /// the text is: it begins with {, and every line is a JSON object; or it is a header, of which a tab parts the columns,
 /// else a comma, else a semicolon, and else there is one. Else the texts of a line are what stands before and behind
-/// its first tab, or all of it. A blank line has no texts; of a table it may stand for nothing else.
+/// its first tab, or all of it. A line that is blank, and not within quotes, has no texts.
 ///
 /// Fault::input, with the line in which the record begins: an object that lacks a field, or where it is no string (a
 /// label may be a number, true or false, and is taken as it is spelt); a key or a column twice; a column that is not in
