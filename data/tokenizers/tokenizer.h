@@ -29,7 +29,7 @@ class Encoder {
   virtual ~Encoder() = default;
   /// Appends the ids that are certain so far.
   virtual void feed(std::string_view block, std::vector<int>& ids) = 0;
-  /// The text ends here: appends what is left.
+  /// The text ends here: appends what is left. Another one may follow.
   virtual void finish(std::vector<int>& ids) = 0;
   /// What the vocabulary lacks of the text so far: each symbol became Tokenizer::unknown(), or was left out.
   const Unknowns& unknown() const { return unknown_; }
