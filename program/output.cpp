@@ -140,8 +140,11 @@ void say_learning(const std::string& tokenizer, const data::Sources& sources, st
 
 namespace {
 
-// A text begins after a line feed; one without line feeds begins as the training text does.
+// A text begins where another has ended, or after a line feed; one without line feeds begins as the training text does.
 std::vector<int> beginning(const LoadedRun& run, std::string* shown) {
+  if (const int end = run.tokenizer->special(data::end_of_text);
+      end >= 0 && run.config.documents != data::Parting::none)
+    return {end};
   for (int id = 0; id < run.tokenizer->vocabulary_size(); ++id) {
     if (run.tokenizer->token_text(id) == "\n") return {id};
   }
@@ -162,8 +165,9 @@ void write_samples(const LoadedRun& run, const Excerpt& excerpt) {
                                   std::string(language_task().name()) + " to sample");
   }
   std::string shown = excerpt.prompt;
-  std::vector<int> prompt = run.encode(excerpt.prompt);
+  std::vector<int> prompt = run.encode(excerpt.prompt, true);
   warn_of_unknown(run);
+  const int end = run.tokenizer->special(data::end_of_text);
   if (prompt.empty()) prompt = beginning(run, &shown);
 
   // Samples side by side cost little more than one, but each has keys and values (512 MiB for all is enough), and the
@@ -179,9 +183,13 @@ void write_samples(const LoadedRun& run, const Excerpt& excerpt) {
   for (long first = 0; first < excerpt.samples && writer.is_read(); first += group) {
     const SampleRange range{static_cast<std::uint64_t>(first), std::min(group, excerpt.samples - first)};
     writer.begin(static_cast<std::size_t>(range.count));
-    generate(
-        *run.network, tape, prompt, excerpt.tokens, excerpt.sampling, range,
-        [&](std::uint64_t sample, int id) { return writer.feed(sample - range.first, id); }, run.tokenizer->unknown());
+    const auto each = [&](std::uint64_t sample, int id) {
+      const std::size_t i = sample - range.first;
+      if (id != end) return writer.feed(i, id);
+      if (!excerpt.ignores_end) writer.end(i);
+      return excerpt.ignores_end && writer.is_read();
+    };
+    generate(*run.network, tape, prompt, excerpt.tokens, excerpt.sampling, range, each, run.tokenizer->unknown());
     writer.end();
   }
 }

@@ -44,13 +44,15 @@ struct Excerpt {
   std::string stop;
   long tokens = 500;
   long samples = 1;
+  bool ignores_end = false;  // goes on behind the end of a document
   train::Sampling sampling;
 };
 
 /// Writes samples of a run's model to standard output: the prompt, its continuation, a line feed; several are separated
-/// by a line of dashes. Several are made at once; the first that has not ended is written as it comes. Without a prompt
-/// the text begins after a line feed if the vocabulary has one, else with the first token of the training text. Throws
-/// Fault::usage for a masked model.
+/// by a line of dashes. Several are made at once; the first that has not ended is written as it comes. A sample ends
+/// with its document: where the model says end_of_text, which is not written. Without a prompt a model of documents
+/// begins a new one; another begins after a line feed if the vocabulary has one, else with the first token of the
+/// training text. Throws Fault::usage for a masked model.
 void write_samples(const train::LoadedRun& run, const Excerpt& excerpt);
 
 }  // namespace primer::program

@@ -15,14 +15,13 @@ namespace {
 
 /// Encodes one file, calling each(block) for what every block of it gives. Returns the checksum of the text, continued.
 template <class Each>
-std::uint32_t encode_file(const Source& source, const TextFields& fields, const TextReading& reading,
-                          std::uint32_t checksum, Each&& each) {
-  const auto encoder = reading.encoder(fields);
+std::uint32_t encode_file(const Source& source, const std::unique_ptr<ExampleEncoder>& encoder, std::uint32_t checksum,
+                          Each&& each) {
   EncodedBlock out;
   const auto encode = [&](auto&& some) {
     out.tokens.clear();
     out.ends.clear();
-    out.left_out = out.overlapped = 0;
+    out.left_out = out.overlapped = out.documents = 0;
     out.unknown = {};
     naming(source, some);
     each(out);
@@ -36,17 +35,9 @@ std::uint32_t encode_file(const Source& source, const TextFields& fields, const 
 
 }  // namespace
 
-std::uint64_t training_share(std::uint64_t n, double fraction) {
-  if (!(fraction >= 0 && fraction < 1)) {
-    throw Error(Fault::usage, "the validation fraction must be at least 0 and below 1, such as 0.1");
-  }
-  // 1 - fraction is rounded, so that n times it may fall just short of a whole number that it means.
-  const double share = static_cast<double>(n) * (1 - fraction) * (1 + 1e-12);
-  return std::min(n, static_cast<std::uint64_t>(share));
-}
-
-EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFacts& facts, const TextReading& reading)
-    : form_(reading.form) {
+EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFacts& facts, const TextReading& reading,
+                         const StreamSplit* split)
+    : form_(reading.form), by_place_(form_ == TextForm::stream && !split) {
   const Tokenizer& tokenizer = *reading.tokenizer;
   const bool labelled = form_ == TextForm::labelled_lines, translated = form_ == TextForm::translated_lines;
   const bool paired = translated || form_ == TextForm::answered_lines;  // two runs a line
@@ -62,6 +53,7 @@ EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFa
     token_bytes_.push_back(static_cast<std::uint32_t>(text.size()));
   }
   if (tokenizer.unknown() >= 0) token_bytes_[static_cast<std::size_t>(tokenizer.unknown())] = 0;
+  if (reading.end >= 0) token_bytes_[static_cast<std::size_t>(reading.end)] = 0;
   if (!path.empty()) {
     file_.emplace(path);
     file_->append(&header_, sizeof header_);  // the right one is known at the end
@@ -69,7 +61,7 @@ EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFa
 
   for (auto& lines : facts.label_lines) lines.assign(header_.labels, 0);
   facts.line_lengths.assign(labelled || paired ? TextFacts::longest_told + 1 : 0, 0);
-  facts.answer_tokens = facts.left_out = facts.overlapped = 0;
+  facts.answer_tokens = facts.left_out = facts.overlapped = facts.documents = 0;
   bool miscounted = false;
   std::uint64_t lines = 0, before = 0;  // of pairs, in files that are not held back; tokens of the run before
   std::uint32_t documents = 0;          // of all files
@@ -78,11 +70,12 @@ EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFa
     const auto expected = reading.count(file);
     const std::uint32_t documents_before = documents;
     const std::size_t records_before = index_.size();
-    std::uint64_t tokens = 0, examples = 0;
+    std::uint64_t tokens = 0, examples = 0, held_back = 0;
     TokenRecord record;  // the one that comes next
     const auto end_record = [&](const EncodedBlock::End& end) {
       documents += end.begins_document ? 1 : 0;
       ++examples;
+      held_back += end.part == 1 ? record.tokens : 0;
       if (labelled) {
         ++facts.label_lines[file.held_back ? 1 : 0][static_cast<std::size_t>(end.label)];
         ++facts.line_lengths[std::min<std::uint64_t>(record.tokens + 2, TextFacts::longest_told)];  // [CLS] text [SEP]
@@ -96,27 +89,29 @@ EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFa
       before = record.tokens;
       record.label = end.label;
       record.document = documents - 1;
+      record.part = static_cast<std::uint32_t>(end.part);
       if (file_) index_.push_back(record);
       record.tokens = 0;
-      if (file_ && form_ == TextForm::stream) index_.push_back(record);
     };
-    header_.text_checksum =
-        encode_file(sources.files[i], sources.fields, reading, header_.text_checksum, [&](const EncodedBlock& b) {
-          std::size_t at = 0;
-          for (const EncodedBlock::End& end : b.ends) {
-            record.tokens += end.at - at;
-            at = end.at;
-            end_record(end);
-          }
-          record.tokens += b.tokens.size() - at;
-          facts.left_out += b.left_out;
-          facts.overlapped += b.overlapped;
-          unknown_.add(b.unknown);
-          tokens += b.tokens.size();
-          if (file_) write(b.tokens);
-        });
+    const auto encoder = reading.encoder(sources.fields, split ? split->cutter(i) : StreamCutter());
+    header_.text_checksum = encode_file(sources.files[i], encoder, header_.text_checksum, [&](const EncodedBlock& b) {
+      std::size_t at = 0;
+      for (const EncodedBlock::End& end : b.ends) {
+        record.tokens += end.at - at;
+        at = end.at;
+        end_record(end);
+      }
+      record.tokens += b.tokens.size() - at;
+      facts.left_out += b.left_out;
+      facts.overlapped += b.overlapped;
+      facts.documents += b.documents;
+      unknown_.add(b.unknown);
+      tokens += b.tokens.size();
+      if (file_) write(b.tokens);
+    });
     file.tokens = with_marks(form_, tokens, examples, documents - documents_before);
-    file.parts = form_ == TextForm::stream ? 0 : paired ? examples / 2 : examples;
+    if (split) file.validation_tokens = file.held_back ? tokens : held_back;
+    file.parts = form_ == TextForm::stream && !reading.apart ? 0 : paired ? examples / 2 : examples;
     miscounted = miscounted || (expected && *expected != *file.tokens && unknown_.symbols == 0);
     header_.counts[0] += tokens;
     files_.push_back({*file.tokens, index_.size() - records_before, file.held_back});
@@ -157,8 +152,28 @@ void EncodedText::flush() {
   used_ = 0;
 }
 
-/// Says of each record which part it is of; those of a stream are cut first.
+/// Cuts the runs of a stream that lie in both parts. One that is a whole file has a record in either.
+void EncodedText::divide_by_place(double validation_fraction) {
+  std::vector<TokenRecord> runs;
+  const TokenRecord* record = index_.data();
+  for (const File& file : files_) {
+    std::uint64_t left = file.held_back ? 0 : training_share(file.length, validation_fraction);  // to learn from
+    for (std::size_t i = 0; i < file.records; ++i, ++record) {
+      TokenRecord learned = *record, rest = *record;
+      learned.tokens = std::min(left, record->tokens);
+      left -= learned.tokens;
+      rest.tokens -= learned.tokens;
+      rest.part = 1;
+      if (learned.tokens > 0 || file.records == 1) runs.push_back(learned);
+      if (rest.tokens > 0 || file.records == 1) runs.push_back(rest);
+    }
+  }
+  index_ = std::move(runs);
+}
+
+/// Says of each record which part it is of.
 void EncodedText::divide(double validation_fraction, std::uint64_t seed) {
+  if (by_place_) return divide_by_place(validation_fraction);
   LineSplit drawn(label_lines_, validation_fraction, seed);
   TokenRecord* record = index_.data();
   for (const File& file : files_) {
@@ -167,8 +182,7 @@ void EncodedText::divide(double validation_fraction, std::uint64_t seed) {
     for (TokenRecord* const first = record; record < first + file.records; ++record) {
       bool is_held_back = file.held_back;
       if (form_ == TextForm::stream) {
-        record->tokens = record == first ? share : file.length - share;
-        is_held_back = record > first;
+        is_held_back |= validation_fraction > 0 && record->part == 1;
       } else if (form_ == TextForm::sentences) {
         is_held_back |= record > first && end >= share;
         end += record->tokens + 1 + (record > first && record->document != record[-1].document ? 1 : 0);

@@ -6,6 +6,7 @@
 
 #include "autograd/error.h"
 #include "data/bytes/utf8.h"
+#include "data/examples/stream_encoder.h"
 #include "data/text/labels.h"
 #include "data/text/lines.h"
 #include "data/text/records.h"
@@ -19,21 +20,6 @@ using autograd::Fault;
 namespace {
 
 constexpr std::size_t longest_sentence = 1u << 16;  // bytes; a longer one is cut
-
-/// All of a file is one run.
-class Stream final : public ExampleEncoder {
- public:
-  explicit Stream(const Tokenizer& tokenizer) : encoder_(tokenizer.encoder()) {}
-  void feed(std::string_view block, EncodedBlock& out) override { encoder_->feed(block, out.tokens); }
-  void finish(EncodedBlock& out) override {
-    encoder_->finish(out.tokens);
-    out.unknown.add(encoder_->unknown());
-    out.ends.push_back({out.tokens.size(), -1, true});
-  }
-
- private:
-  std::unique_ptr<Encoder> encoder_;
-};
 
 /// Every record is encoded by itself.
 class RecordEncoder : public ExampleEncoder {
@@ -205,7 +191,8 @@ class TranslatedLines final : public RecordEncoder {
 };
 
 /// An encoder of a text, or, `is_document`, of one document of many. Labelled lines have the fields.
-std::unique_ptr<ExampleEncoder> encoder_of(const TextReading& reading, const TextFields& fields, bool is_document) {
+std::unique_ptr<ExampleEncoder> encoder_of(const TextReading& reading, const TextFields& fields, bool is_document,
+                                           StreamCutter cutter = {}) {
   switch (reading.form) {
     case TextForm::stream: break;
     case TextForm::answered_lines: return std::make_unique<AnsweredLines>(reading);
@@ -213,15 +200,15 @@ std::unique_ptr<ExampleEncoder> encoder_of(const TextReading& reading, const Tex
     case TextForm::labelled_lines: return std::make_unique<LabelledLines>(reading, fields);
     case TextForm::translated_lines: return std::make_unique<TranslatedLines>(reading, fields);
   }
-  return std::make_unique<Stream>(*reading.tokenizer);
+  return std::make_unique<StreamEncoder>(reading, std::move(cutter));
 }
 
 /// Records of each of which one field is a document. A stream goes on from one to the next; else each is a text of its
 /// own.
 class Documents final : public RecordEncoder {
  public:
-  Documents(const TextReading& reading, const TextFields& fields)
-      : RecordEncoder(fields), reading_(reading), encoder_(encoder_of(reading, {}, true)) {}
+  Documents(const TextReading& reading, const TextFields& fields, StreamCutter cutter)
+      : RecordEncoder(fields), reading_(reading), encoder_(encoder_of(reading, {}, true, std::move(cutter))) {}
 
   void finish(EncodedBlock& out) override {
     RecordEncoder::finish(out);
@@ -233,6 +220,7 @@ class Documents final : public RecordEncoder {
     for (const std::string& field : texts) {
       try {
         encoder_->feed(document_of(field), out);
+        encoder_->end_document(out);
         if (reading_.form == TextForm::stream) continue;
         encoder_->finish(out);
         encoder_ = encoder_of(reading_, {}, true);
@@ -248,10 +236,10 @@ class Documents final : public RecordEncoder {
 
 }  // namespace
 
-std::unique_ptr<ExampleEncoder> TextReading::encoder(const TextFields& fields) const {
+std::unique_ptr<ExampleEncoder> TextReading::encoder(const TextFields& fields, StreamCutter cutter) const {
   const bool are_sides = form == TextForm::labelled_lines || form == TextForm::translated_lines;
-  if (fields.names.empty() || are_sides) return encoder_of(*this, fields, false);
-  return std::make_unique<Documents>(*this, fields);
+  if (fields.names.empty() || are_sides) return encoder_of(*this, fields, false, std::move(cutter));
+  return std::make_unique<Documents>(*this, fields, std::move(cutter));
 }
 
 int need_special(const Tokenizer& tokenizer, const char* name) {

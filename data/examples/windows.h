@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "data/examples/examples.h"
 #include "data/examples/masking.h"
@@ -43,6 +44,37 @@ class Windows final : public Examples {
   Purpose purpose_ = Purpose::training;
   std::uint64_t epoch_ = 0;
   WindowPlan plan_;
+};
+
+/// The windows of each run by itself, a document or what a part of the text has of it: no token sees another document,
+/// and positions and recurrent states begin anew with each. All tokens are targets, the first one behind `end`, where a
+/// sample begins, too.
+class DocumentWindows final : public Examples {
+ public:
+  /// `tokens` must live as long. No token: Fault::input.
+  DocumentWindows(const TokenSequence& tokens, long context, std::uint64_t seed, int end);
+
+  void begin(Purpose purpose, std::uint64_t epoch) override;
+  std::uint64_t count() const override { return before_.back(); }
+  bool varies() const override { return true; }
+  long length(std::uint64_t window) const override;
+  long write(std::uint64_t window, ExampleRow& row) const override;
+
+ private:
+  /// Where a window lies: its run, and its items there.
+  struct Place {
+    std::size_t run;
+    std::uint64_t begin, end;
+  };
+  WindowPlan plan(std::size_t run) const;
+  Place place(std::uint64_t window) const;
+
+  const TokenSequence* tokens_;
+  std::uint64_t seed_;
+  int end_;
+  Purpose purpose_ = Purpose::training;
+  std::uint64_t epoch_ = 0;
+  std::vector<std::uint64_t> before_;  // [runs + 1], windows of this epoch in the runs before
 };
 
 }  // namespace primer::data

@@ -102,11 +102,12 @@ class TextReader {
 std::string whole_text(const Source& source, std::uint64_t most);
 
 struct FileFacts {
-  std::uint64_t bytes = 0;              // of text: what its fields hold, where some are named
-  std::uint64_t symbols = 0;            // code points and stray bytes
-  std::optional<std::uint64_t> tokens;  // with marks, once a tokenizer has counted them: see EncodedText
-  std::uint64_t parts = 0;              // sentences or lines, counted with the tokens
-  bool held_back = false;               // all of it is for validation
+  std::uint64_t bytes = 0;                         // of text: what its fields hold, where some are named
+  std::uint64_t symbols = 0;                       // code points and stray bytes
+  std::optional<std::uint64_t> tokens;             // with marks, once a tokenizer has counted them: see EncodedText
+  std::optional<std::uint64_t> validation_tokens;  // of them, where a StreamSplit says which they are
+  std::uint64_t parts = 0;                         // sentences or lines, counted with the tokens
+  bool held_back = false;                          // all of it is for validation
 };
 
 /// What one pass over a text finds out.
@@ -114,6 +115,7 @@ struct TextFacts {
   std::vector<FileFacts> files;     // one for each source
   std::uint64_t bytes = 0;          // of all files
   std::uint64_t symbols = 0;        // of all files
+  std::uint64_t documents = 0;      // of a stream that end with end_of_text, once they were counted
   std::uint64_t stray_bytes = 0;    // bytes that belong to no valid UTF-8
   std::uint64_t control_bytes = 0;  // control characters other than tab, line feed, form feed, carriage return
   bool byte_order_mark = false;     // some file begins with U+FEFF

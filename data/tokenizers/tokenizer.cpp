@@ -286,11 +286,11 @@ std::shared_ptr<const Tokenizer> make_character_tokenizer(std::vector<Symbol> al
     if (!ids.emplace(name, static_cast<int>(alphabet.size())).second) refuse_twice(name);
     alphabet.push_back(no_symbol);
   }
-  return make_character_tokenizer(alphabet, ids);
+  return character_tokenizer_by_id(alphabet, ids);
 }
 
-std::shared_ptr<const Tokenizer> make_character_tokenizer(const std::vector<Symbol>& alphabet,
-                                                          const Specials& specials) {
+std::shared_ptr<const Tokenizer> character_tokenizer_by_id(const std::vector<Symbol>& alphabet,
+                                                           const Specials& specials) {
   return std::make_shared<CharacterTokenizer>(alphabet, specials);
 }
 

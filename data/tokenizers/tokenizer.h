@@ -29,7 +29,7 @@ class Encoder {
   virtual ~Encoder() = default;
   /// Appends the ids that are certain so far.
   virtual void feed(std::string_view block, std::vector<int>& ids) = 0;
-  /// The text ends here: appends what is left.
+  /// The text ends here: appends what is left. Another one may follow.
   virtual void finish(std::vector<int>& ids) = 0;
   /// What the vocabulary lacks of the text so far: each symbol became Tokenizer::unknown(), or was left out.
   const Unknowns& unknown() const { return unknown_; }
@@ -121,8 +121,8 @@ std::shared_ptr<const Tokenizer> make_byte_tokenizer(const std::vector<std::stri
 std::shared_ptr<const Tokenizer> make_character_tokenizer(std::vector<Symbol> alphabet,
                                                           const std::vector<std::string>& specials = {});
 /// The same with specials among the symbols: what stands at their places in `alphabet` does not matter.
-std::shared_ptr<const Tokenizer> make_character_tokenizer(const std::vector<Symbol>& alphabet,
-                                                          const Specials& specials);
+std::shared_ptr<const Tokenizer> character_tokenizer_by_id(const std::vector<Symbol>& alphabet,
+                                                           const Specials& specials);
 inline constexpr const char* unknown_name = "[UNK]";
 
 /// The tokenizer of pairs whose sides have a vocabulary each: that of the targets, whose of_sources() is the other one.

@@ -75,7 +75,7 @@ std::shared_ptr<const Tokenizer> character_tokenizer_from(const std::vector<std:
   for (const auto& [name, id] : specials) is_special[static_cast<std::size_t>(id)] = true;
   for (std::size_t id = 0; id < names.size(); ++id)
     if (!is_special[id]) alphabet[id] = symbol_named(names[id]);
-  return make_character_tokenizer(alphabet, specials);
+  return character_tokenizer_by_id(alphabet, specials);
 }
 
 /// The type of a part that is an object, for a message; "none" for null.

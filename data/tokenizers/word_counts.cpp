@@ -145,18 +145,23 @@ WordCounts count_words(std::string_view text) {
   return counts;
 }
 
-WordCounts count_words(const Sources& sources, const std::vector<std::uint64_t>& first_bytes,
-                       std::uint64_t most_bytes) {
+WordCounts count_words(const Sources& sources, const StreamSplit& split, std::uint64_t most_bytes) {
   WordCounts counts;
   std::string stretch;
+  std::size_t searched = 0;  // up to here the stretch has no safe cut
+  const auto count = [&](std::size_t end) {
+    count_stretch(std::string_view(stretch).substr(0, end), counts);
+    stretch.erase(0, end);
+    searched = 0;
+    keep_within(counts, most_bytes);
+  };
   for (std::size_t file = 0; file < sources.files.size(); ++file) {
-    std::size_t searched = 0;  // up to here the stretch has no safe cut
-    std::uint64_t left = file < first_bytes.size() ? first_bytes[file] : ~std::uint64_t{0};
-    if (left == 0) continue;
+    StreamCutter cutter = split.cutter(file);
     each_block(sources.files[file], sources.fields, 0, [&](std::string_view block) {
-      block = block.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(left, block.size())));
-      left -= block.size();
-      stretch += block;
+      cutter.feed(block, [&](std::string_view piece, int part) {
+        if (part == 0) stretch += piece;
+        else if (!stretch.empty()) count(stretch.size());
+      });
       if (stretch.size() < stretch_bytes) return;
       std::size_t end = last_cut(stretch, searched, stretch.size());
       if (end == searched && stretch.size() < longest_stretch) {
@@ -164,14 +169,9 @@ WordCounts count_words(const Sources& sources, const std::vector<std::uint64_t>&
         return;
       }
       if (end == searched) end = stretch.size();
-      count_stretch(std::string_view(stretch).substr(0, end), counts);
-      stretch.erase(0, end);
-      searched = 0;
-      keep_within(counts, most_bytes);
+      count(end);
     });
-    count_stretch(stretch, counts);
-    stretch.clear();
-    keep_within(counts, most_bytes);
+    count(stretch.size());
   }
   return counts;
 }

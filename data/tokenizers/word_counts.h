@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "data/text/stream_split.h"
 #include "data/text/text.h"
 
 namespace primer::data {
@@ -40,12 +41,12 @@ class WordCounts {
   std::vector<std::uint32_t> places_;  // [a power of two], the word + 1, 0 for none: open addressing
 };
 
-/// Counts the pieces of a text. The files are texts of their own; of each its first bytes are read, up to
-/// `first_bytes[file]` of its text, or all of it if there is none such. Where there are more than `most_bytes` bytes of
+/// Counts the pieces of a text. The files are texts of their own, and so is what lies between two stretches that the
+/// split holds back, which are not counted. Where there are more than `most_bytes` bytes of
 /// distinct pieces, the rarest are dropped (those met once, then those met twice, and so on) until half of it is left:
 /// Manku and Motwani, Approximate Frequency Counts over Data Streams (2002), in spirit. Reads with all threads; the
 /// result does not depend on their number. What collect_sources' readers throw passes through.
-WordCounts count_words(const Sources& sources, const std::vector<std::uint64_t>& first_bytes = {},
+WordCounts count_words(const Sources& sources, const StreamSplit& split = {},
                        std::uint64_t most_bytes = std::uint64_t{24} << 20);
 WordCounts count_words(std::string_view text);
 

@@ -36,6 +36,8 @@ void add_sample(CLI::App& root) {
              "choose among the fewest tokens that have this probability together");
   command->add_flag("--greedy", options->greedy, "always the most probable token");
   command->add_option("--stop", options->excerpt.stop, "end each sample before this text")->type_name("S");
+  command->add_flag("--ignore-eos", options->excerpt.ignores_end,
+                    "go on where a document ends, with <|endoftext|>, which is not written");
   add_integer(*command, "--seed", options->seed, 0, 9007199254740991,
               "of the choices; the same seed writes the same text");
   command->callback([options] {

@@ -15,6 +15,7 @@ void train_new_run(const std::string& directory, const std::string& text, const 
   using namespace train;
   Recipe recipe{{text}, {}, {}, false};
   choose(recipe.wishes, &Config::unknown_symbol, false, ChosenBy::preset);  // its texts have no other symbols
+  choose(recipe.wishes, &Config::split, data::Split::tail, ChosenBy::preset);
   for (const auto& [key, value] : options) set(recipe.wishes, field_named(key), value, ChosenBy::flag, key);
   std::vector<std::string> warnings;
   if (!source.empty()) recipe.begin_with(source, {Choice::Kind::last, 0}, warnings);

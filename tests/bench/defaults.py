@@ -68,7 +68,8 @@ def train(primer, text, choice, seed, length):
     """The best evaluation of a training: bits a byte, its step, all steps, and seconds."""
     with tempfile.TemporaryDirectory() as folder:
         run = os.path.join(folder, "run")
-        command = [primer, "train", text, "-o", run, "-q", "--seed", str(seed), *shlex.split(choice), *length]
+        command = [primer, "train", text, "-o", run, "-q", "--split", "tail", "--seed", str(seed),
+                   *shlex.split(choice), *length]
         done = subprocess.run(command, capture_output=True)
         if done.returncode != 0:
             return {"error": done.stderr.decode(errors="replace").strip()}

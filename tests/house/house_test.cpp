@@ -64,7 +64,7 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> directions =
     {"nn", {"nn/", "autograd/"}},
     {"optim", {"optim/", "autograd/"}},
     {"data/bytes", {"data/bytes/", "autograd/random.h", "autograd/error.h"}},
-    {"data/text", {"data/text/", "data/bytes/", "autograd/error.h"}},
+    {"data/text", {"data/text/", "data/bytes/", "autograd/random.h", "autograd/error.h"}},
     {"data/tokenizers", {"data/tokenizers/", "data/text/", "data/bytes/", "autograd/error.h"}},
     {"data/examples", {"data/", "autograd/random.h", "autograd/error.h"}},
     {"train/tasks", {"train/tasks/", "data/", "optim/", "nn/", "autograd/"}},

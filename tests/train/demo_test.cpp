@@ -38,7 +38,8 @@ std::vector<std::string> words_of(const std::string& text) {
 TEST_CASE("a training whose validation loss rises again says when it was lowest") {
   const FreshDirectory here;
   here.write("t.txt", prose(1'000));  // letters at random: what is learned of them beyond their frequencies is noise
-  const Outcome risen = run_primer(here, "train t.txt -o run --layers 1 --channels 32 --heads 2 --lr 0.01 --steps 400");
+  const Outcome risen =
+      run_primer(here, "train t.txt -o run --split tail --layers 1 --channels 32 --heads 2 --lr 0.01 --steps 400");
   CHECK(risen.code == 0);
   const std::size_t at = risen.err.find("note   the validation loss was lowest at step ");
   REQUIRE(at != std::string::npos);

@@ -193,7 +193,8 @@ TEST_CASE("a training that ends where it could have guessed says that nothing wa
   std::string verse;
   for (int i = 0; i < 100; ++i) verse += "abcd efgh\n";
   here.write("t.txt", verse);
-  const std::string command = "train t.txt --layers 1 --channels 16 --heads 2 --context 8 --batch 4 --warmup 5 --no-unknown-symbol ";
+  const std::string command =
+      "train t.txt --layers 1 --channels 16 --heads 2 --context 8 --batch 4 --warmup 5 --no-unknown-symbol ";
   const auto said = [&](const std::string& options) {
     const Outcome outcome = run_primer(here, command + options);
     CHECK(outcome.code == 0);

@@ -133,6 +133,9 @@ TEST_CASE("of an older run the program says what the version that made it said, 
       if (expected.contains("masked_loss")) expected["perplexity"] = std::exp(expected["masked_loss"].get<double>());
       check_same(expected, told(here, question + std::string(" run --json")), question);
     }
+    const Json config = told(here, "info run --json")["config"];  // of what that version did not know
+    CHECK(config["split"] == "tail");
+    CHECK(config["documents"] == "none");
     if (older.has("sample.txt")) {
       CHECK(said(here, "sample run --prompt 'The ' --tokens 40 --seed 7") == older.bytes("sample.txt"));
       CHECK(said(here, "sample run --prompt 'The ' --tokens 40 --greedy") == older.bytes("greedy.txt"));

@@ -84,9 +84,10 @@ TEST_CASE("a training on JSON lines or CSV is that on their texts: metrics, weig
   here.write("p.jsonl", pairs), here.write("p.csv", named), here.write("p.tsv", tabs);
   const std::tuple<std::string, std::string, std::string> trainings[] = {
       // records, text, the context and more
-      {"t.jsonl --field text", "t.txt", "8"},
-      {"t.csv --field text", "t.txt", "8 --tokenizer bpe:280"},
-      {"t.jsonl --validation v.csv --field text", "t.txt --validation v.txt", "8 --tokenizer byte"},
+      {"t.jsonl --field text", "t.txt --documents blank-lines", "8"},
+      {"t.csv --field text", "t.txt --documents blank-lines", "8 --tokenizer bpe:280"},
+      {"t.jsonl --validation v.csv --field text", "t.txt --validation v.txt --documents blank-lines",
+       "8 --tokenizer byte"},
       {"t.jsonl --field text", "t.txt", "8 --objective mlm"},
       {"t.csv --field text", "t.txt", "24 --objective mlm --next-sentence"},
       {"t.jsonl --field text", "t.txt", "24 --answer-after is"},
@@ -123,7 +124,8 @@ TEST_CASE("a run on JSON lines says so, and a stopped one ends as one that was n
   const MemoryDirectory here;
   here.write("t.txt", Texts(40).json);
   const std::string options = quick + "8 --field text";
-  CHECK(run_primer(here, "train t.txt --dry-run --field text").out.find("B of text, bpe:") != std::string::npos);
+  CHECK(run_primer(here, "train t.txt --dry-run --field text").out.find("B of text, 40 documents, bpe:") !=
+        std::string::npos);
   const Unbroken unbroken(here, options);
   REQUIRE(run_primer(here, "train t.txt -o run" + options).code == 0);
   CHECK(Json::parse(file_bytes(here / "run/config.json"))["field"] == "text");

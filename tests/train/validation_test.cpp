@@ -122,7 +122,7 @@ TEST_CASE("documents of one's own are validated with") {
 TEST_CASE("eval says which share of the text it has read, if it was not all") {
   const MemoryDirectory here;
   here.write("t.txt", prose(1200));
-  REQUIRE(run_primer(here, "train t.txt -o run" + quick).code == 0);
+  REQUIRE(run_primer(here, "train t.txt --split tail -o run" + quick).code == 0);
   CHECK(run_primer(here, "eval run").out.find("read ") == std::string::npos);
   CHECK(Json::parse(run_primer(here, "eval run --json").out)["share"] == 1);
   const Json some = Json::parse(run_primer(here, "eval run --eval-batches 2 --json").out);  // of 15 windows 4

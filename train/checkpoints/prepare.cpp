@@ -68,8 +68,11 @@ void prepare_run(const RunPaths& run, Plan& plan, const data::Sources& sources, 
                  const Checkpoint* initial) {
   if (!plan.encoded) {
     const data::TextReading reading = reading_of(plan.config, *plan.tokenizer, plan.labels);
+    const data::StreamSplit split = split_of(plan.config, facts);
+    const bool is_spread = plan.config.split == data::Split::spread;
     data::TextFacts counted = facts;
-    plan.encoded = std::make_shared<data::EncodedText>(run.tokens(), sources, counted, reading);
+    plan.encoded =
+        std::make_shared<data::EncodedText>(run.tokens(), sources, counted, reading, is_spread ? &split : nullptr);
   }
   plan.encoded->commit(plan.config.val_fraction, static_cast<std::uint64_t>(plan.config.seed));
   plan.encoded.reset();

@@ -64,6 +64,7 @@ Draft draft(const Recipe& recipe, NewRun& run, const std::function<void(const Co
   draft.sources.fields = text_fields(recipe.wishes);
   draft.facts = data::survey(draft.sources);
   Config wishes = recipe.wishes;
+  choose_division(wishes, draft.sources);
   if (!recipe.from) choose_tokenizer(wishes, draft.facts);
   if (found) found(wishes, draft.sources);
   const auto tokenizer = recipe.extend_vocabulary ? extended(recipe, draft)

@@ -119,7 +119,7 @@ void merge_length(OpenRun& open, const Config& wishes) {
   }
   if (chosen(&Config::epochs) && wishes.epochs > 0) {
     std::uint64_t lines = 0;
-    if (config.objective->form(config) != data::TextForm::stream) {  // a line is a document
+    if (config.objective->form(config) != data::TextForm::stream || config.separate_documents) {  // a line is one
       lines = data::documents_in(open.tokens->train().examples());
       if (config.val_fraction > 0) lines += data::documents_in(open.tokens->validation().examples());
     }

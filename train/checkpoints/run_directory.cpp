@@ -127,7 +127,9 @@ NewRun::NewRun(std::string path, bool force) : path_(std::move(path)), force_(fo
 }
 
 NewRun::~NewRun() {
-  if (!published_ && !staging_.directory.empty()) data::remove_all(staging_.directory);
+  if (published_ || staging_.directory.empty()) return;
+  data::remove_all(staging_.directory);
+  if (made_folder_) data::system_disk().remove_folder(data::folder_of(path_));  // unless there is something in it
 }
 
 void NewRun::refuse_existing() const {
@@ -168,6 +170,7 @@ void NewRun::remove_stale() const {
 
 const RunPaths& NewRun::staging() {
   if (!staging_.directory.empty()) return staging_;
+  made_folder_ = data::kind_of(data::folder_of(path_), true) == data::FileKind::missing;
   create_folders(fs::path(path_).parent_path());
   remove_stale();
   const std::string process = staging_prefix(path_) + std::to_string(::getpid());

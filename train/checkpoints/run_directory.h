@@ -64,6 +64,7 @@ class NewRun {
   std::string path_;
   bool force_;
   bool published_ = false;
+  bool made_folder_ = false;  // that it stands in
   RunPaths staging_;
   std::optional<RunLock> lock_;
 };

@@ -59,9 +59,12 @@ void note_unknown(TextReadings& readings, const data::Unknowns& unknown, const d
 
 void count_tokens(Plan& plan, const data::TextFacts& facts) {
   plan.train_tokens = plan.validation_tokens = plan.lines = plan.held_back_lines = 0;
+  const double fraction = plan.config.val_fraction;
   for (const data::FileFacts& file : facts.files) {
     const std::uint64_t n = tokens_in(file, reading_of(plan.config, *plan.tokenizer, plan.labels));
-    const std::uint64_t train = file.held_back ? 0 : data::training_share(n, plan.config.val_fraction);
+    const std::uint64_t train = file.held_back                           ? 0
+                                : file.validation_tokens && fraction > 0 ? n - *file.validation_tokens
+                                                                         : data::training_share(n, fraction);
     plan.train_tokens += train;
     plan.validation_tokens += n - train;
     plan.lines += file.parts;
@@ -260,8 +263,6 @@ TextReadings read_text(const Config& wishes, const data::Sources& sources, data:
   const bool is_new = readings.tokenizer == nullptr;
   if (is_new && wishes.tokenizer == "char") note_left(readings, left_for_unknown(wishes, facts).size());
   if (wishes.objective->has_labels()) readings.labels = data::survey_labels(sources);
-  const data::TextForm form = wishes.objective->form(wishes);
-  if (!readings.tokenizer && form == data::TextForm::stream) return readings;  // the plan makes it and knows
   if (!readings.tokenizer && wishes.objective->translates() &&
       wishes.tokenizer != "byte") {  // what parts the sides is no symbol of theirs
     facts.alphabet = data::alphabet_of_sides(sources);
@@ -270,9 +271,12 @@ TextReadings read_text(const Config& wishes, const data::Sources& sources, data:
   require_specials(*wishes.objective, *readings.tokenizer);
   const data::TextReading reading = reading_of(wishes, *readings.tokenizer, readings.labels);
   const auto is_known = [&](const data::FileFacts& file) { return reading.count(file).has_value(); };
+  const data::StreamSplit split = split_of(wishes, facts);
+  const bool is_spread = wishes.split == data::Split::spread;
   // A tokenizer that was there before may lack symbols.
-  if (std::ranges::all_of(facts.files, is_known) && is_new) return readings;
-  auto encoded = std::make_shared<data::EncodedText>(place ? place() : std::string(), sources, facts, reading);
+  if (!is_spread && std::ranges::all_of(facts.files, is_known) && is_new) return readings;
+  auto encoded = std::make_shared<data::EncodedText>(place ? place() : std::string(), sources, facts, reading,
+                                                     is_spread ? &split : nullptr);
   if (!is_new) note_unknown(readings, encoded->unknown(), facts);
   if (place) readings.encoded = std::move(encoded);
   return readings;
@@ -286,7 +290,9 @@ Plan make_plan(const Config& wishes, const data::TextFacts& facts, const TextRea
   plan.encoded = readings.encoded;
   plan.notes = readings.notes;
   plan.text_bytes = facts.bytes;
+  plan.documents = facts.documents;
   if (!plan.tokenizer) plan.tokenizer = new_tokenizer(plan.config, facts);
+  choose_documents(plan);
   choose_parts(plan, facts);
   const Defaults& row = defaults_for(plan.config, plan.train_tokens + plan.validation_tokens);
   check_labels(plan, facts);

@@ -23,6 +23,7 @@ struct Plan {
   std::vector<std::string> labels;             // of --objective classify, in order
   std::vector<std::uint64_t> label_lines;      // of each label, those of --validation too
   std::uint64_t text_bytes = 0;
+  std::uint64_t documents = 0;  // that end with a token of their own
   std::uint64_t train_tokens = 0, validation_tokens = 0;
   std::uint64_t lines = 0;            // that are examples
   std::uint64_t held_back_lines = 0;  // of them, in texts of their own
@@ -53,6 +54,16 @@ std::vector<data::Symbol> left_for_unknown(const Config& wishes, const data::Tex
 /// A new tokenizer of symbols, by its word: one of bytes, or of the characters of `alphabet`.
 std::shared_ptr<const data::Tokenizer> symbol_tokenizer(const std::string& word, std::vector<data::Symbol> alphabet,
                                                         const Config& wishes, const data::TextFacts& facts);
+/// Where nobody chose: spreads over a running text what is kept of it for validation, and ends each document of one to
+/// be gone on with, where it is of several files or of JSON lines.
+void choose_division(Config& wishes, const data::Sources& sources);
+
+/// A tokenizer that somebody else made may have no token to end documents with: then they run on, unless somebody
+/// wants them told apart (Fault::input). --separate-documents without any: Fault::usage.
+void choose_documents(Plan& plan);
+
+/// What is held back of a text: of a running one, or of sentences, as --split and --val-fraction say.
+data::StreamSplit split_of(const Config& config, const data::TextFacts& facts);
 
 /// The tokenizer that the wishes name, where it takes more than facts about the text: learned from the texts, but not
 /// from those of --validation or the part of a running text that is kept for it (lines are drawn later, and all are
@@ -69,10 +80,10 @@ struct TextReadings {
   std::vector<std::string> notes;              // what the vocabulary lacks of the text
 };
 
-/// Encodes the text where that is needed to count its tokens, or to see what `tokenizer` lacks of it: into a file that
-/// is to be `place()`, or just to count if there is no such function. `tokenizer`, if not null, is the one to encode
-/// with; else a new one of characters or bytes, by the wishes. Of pairs, `facts.alphabet` becomes that of their sides.
-/// Fault::input.
+/// Encodes the text where that is needed to count the tokens of its parts, or to see what `tokenizer` lacks of it: into
+/// a file that is to be `place()`, or just to count if there is no such function. `tokenizer`, if not null, is the one
+/// to encode with; else a new one of characters or bytes, by the wishes. Of pairs, `facts.alphabet` becomes that of
+/// their sides. Fault::input.
 TextReadings read_text(const Config& wishes, const data::Sources& sources, data::TextFacts& facts,
                        std::shared_ptr<const data::Tokenizer> tokenizer,
                        const std::function<std::string()>& place = {});

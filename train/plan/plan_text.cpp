@@ -118,9 +118,16 @@ std::string plan_text(const Plan& plan) {
   const Config& c = plan.config;
   const auto text = [](auto value) { return std::to_string(value); };
   std::string out = "text   " + short_number(static_cast<double>(plan.text_bytes)) + "B" +
-                    (c.field.empty() ? "" : " of " + c.field) + ", " + vocabulary_text(c, *plan.tokenizer) + ": " +
-                    text(plan.train_tokens) + " to train, " + text(plan.validation_tokens) + " to validate" +
-                    (c.validation.empty() ? "\n" : ", of " + validation_text(c) + "\n");
+                    (c.field.empty() ? "" : " of " + c.field) + ", " +
+                    (plan.documents == 0   ? ""
+                     : plan.documents == 1 ? "1 document, "
+                                           : text(plan.documents) + " documents, ") +
+                    vocabulary_text(c, *plan.tokenizer) + ": " + text(plan.train_tokens) + " to train, " +
+                    text(plan.validation_tokens) + " to validate" +
+                    (!c.validation.empty()                                          ? ", of " + validation_text(c)
+                     : c.split == data::Split::spread && plan.validation_tokens > 0 ? ", spread over it"
+                                                                                    : "") +
+                    "\n";
   if (!plan.labels.empty()) {
     out += "labels " + text(plan.labels.size()) + " on " + text(plan.lines) + " lines:";
     constexpr std::size_t most = 10;
@@ -168,6 +175,7 @@ std::string plan_json(const Plan& plan) {
       .add("validation_tokens", plan.validation_tokens);
   if (plan.tokenizer->has_own_sources())
     line.add("source_vocabulary", static_cast<long>(plan.tokenizer->of_sources().vocabulary_size()));
+  if (plan.documents > 0) line.add("documents", plan.documents);
   if (plan.answer_tokens > 0) line.add("answer_tokens", plan.answer_tokens).add("lines", plan.lines);
   if (plan.timed) {
     line.add_null("steps");

@@ -12,24 +12,15 @@
 
 namespace primer::train {
 
+using autograd::Error;
+using autograd::Fault;
+
 namespace {
 
 // Those that are learned from.
 data::Sources without_held_back(data::Sources sources) {
   std::erase_if(sources.files, [](const data::Source& source) { return source.held_back; });
   return sources;
-}
-
-// How many bytes of each file pieces are learned from: those before its validation part, for pieces learned from that
-// would make its loss in bits a byte lower than that of an unseen text. (Lines are drawn once they are encoded.)
-std::vector<std::uint64_t> bytes_to_learn(const Config& wishes, const data::TextFacts& facts) {
-  const data::TextForm form = wishes.objective->form(wishes);
-  const bool is_cut =
-      (form == data::TextForm::stream || form == data::TextForm::sentences) && wishes.validation.empty();
-  std::vector<std::uint64_t> bytes;
-  for (const data::FileFacts& file : facts.files)
-    bytes.push_back(file.held_back ? 0 : is_cut ? data::training_share(file.bytes, wishes.val_fraction) : file.bytes);
-  return bytes;
 }
 
 // A run's folder may have one for either side.
@@ -63,6 +54,39 @@ std::shared_ptr<const data::Tokenizer> make_both(const Config& wishes, const dat
 
 bool answers_exactly(const Config& config) { return config.objective->translates() || !config.answer_after.empty(); }
 
+void choose_division(Config& wishes, const data::Sources& sources) {
+  if (wishes.objective->form(wishes) != data::TextForm::stream) return;
+  if (wishes.validation.empty() && fitted(wishes, &Config::split)) wishes.split = data::Split::spread;
+  const auto files = std::ranges::count(sources.files, false, &data::Source::held_back);
+  if (wishes.objective->writes() && fitted(wishes, &Config::documents) && (files > 1 || !wishes.field.empty()))
+    wishes.documents = data::Parting::each;
+}
+
+void choose_documents(Plan& plan) {
+  Config& config = plan.config;
+  if (config.documents == data::Parting::none && config.separate_documents)
+    throw Error(
+        Fault::usage,
+        "--separate-documents goes with --objective lm on several files, JSON lines, or --documents blank-lines");
+  if (config.documents == data::Parting::none || plan.tokenizer->special(data::end_of_text) >= 0) return;
+  const std::string lacks = "the tokenizer has no " + std::string(data::end_of_text);
+  if (!fitted(config, &Config::documents) || config.separate_documents) {
+    throw Error(Fault::input, lacks + ", with which --documents " + std::string(autograd::name(config.documents)) +
+                                  " ends each of them; take --documents none, or another --tokenizer");
+  }
+  config.documents = data::Parting::none;
+  plan.notes.push_back(lacks + ": a document runs on to the next one");
+}
+
+// Pieces of words are learned from what is not held back: learned from that too they would make its loss in bits a byte
+// lower than that of an unseen text. (Lines are drawn once they are encoded.)
+data::StreamSplit split_of(const Config& config, const data::TextFacts& facts) {
+  const data::TextForm form = config.objective->form(config);
+  const bool is_cut =
+      (form == data::TextForm::stream || form == data::TextForm::sentences) && config.validation.empty();
+  return {facts, config.split, is_cut ? config.val_fraction : 0, static_cast<std::uint64_t>(config.seed)};
+}
+
 static void choose_word(Config& wishes, const data::TextFacts& facts) {
   if (!fitted(wishes, &Config::tokenizer) || parts_sides(wishes)) return;
   constexpr std::size_t most_characters = 512;  // distinct symbols; above, a token is a byte
@@ -83,8 +107,8 @@ void choose_tokenizer(Config& wishes, const data::TextFacts& facts) {
   const bool are_characters = target_tokenizer(wishes) == "char" || wishes.source_tokenizer == "char";
   if (fitted(wishes, &Config::unknown_symbol)) wishes.unknown_symbol = are_characters;
   if (wishes.unknown_symbol && !are_characters) {
-    throw autograd::Error(autograd::Fault::usage, "--unknown-symbol goes with --tokenizer char, and " +
-                                                      wishes.tokenizer + " was chosen, which reads any text");
+    throw Error(Fault::usage, "--unknown-symbol goes with --tokenizer char, and " + wishes.tokenizer +
+                                  " was chosen, which reads any text");
   }
 }
 
@@ -99,7 +123,7 @@ std::vector<data::Symbol> left_for_unknown(const Config& wishes, const data::Tex
 
 std::shared_ptr<const data::Tokenizer> symbol_tokenizer(const std::string& word, std::vector<data::Symbol> alphabet,
                                                         const Config& wishes, const data::TextFacts& facts) {
-  std::vector<std::string> specials = wishes.objective->specials();
+  std::vector<std::string> specials = specials_of(wishes);
   if (word == "byte") return data::make_byte_tokenizer(specials);
   if (wishes.unknown_symbol) specials.emplace_back(data::unknown_name);
   const std::vector<data::Symbol> unknown = left_for_unknown(wishes, facts);
@@ -115,8 +139,7 @@ std::shared_ptr<const data::Tokenizer> make_tokenizer(const Config& wishes, cons
   const int size = bpe_size(wishes.tokenizer);
   if (size == 0) return data::open_tokenizer(wishes.tokenizer);
   if (!wishes.objective->translates()) {
-    return data::train_bpe(data::count_words(sources, bytes_to_learn(wishes, facts)), size,
-                           wishes.objective->specials());
+    return data::train_bpe(data::count_words(sources, split_of(wishes, facts)), size, specials_of(wishes));
   }
   auto [counts, targets] = data::count_words_of_sides(without_held_back(sources));
   counts.add(targets);

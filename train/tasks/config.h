@@ -37,6 +37,11 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
   TEXT(field, "", "NAMES", FIXED, "Task",                                                                              \
        "texts are CSV, TSV or JSON lines, and this column of each record is a document; classify and translate: two, " \
        "such as label,text")                                                                                           \
+  WORD(documents, data::Parting::none, FITS, "Task",                                                                   \
+       "lm: end with <|endoftext|> each file or record, or by blank-lines each block too; none: one runs on to the "   \
+       "next")                                                                                                         \
+  SWITCH(separate_documents, false, FIXED, "Task",                                                                     \
+         "lm: no token sees another document: a window ends with its document, and positions begin anew with each")    \
   TEXT(encoding, "", "TEXT", FIXED, "Task",                                                                            \
        "of texts that are not UTF-8, as iconv names it: latin1; a mark says it of UTF-16 and UTF-32; bytes: "          \
        "whatever it is, read as it stands")                                                                            \
@@ -47,7 +52,10 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
   SWITCH(unknown_symbol, false, FITS, "Task",                                                                          \
          "char: [UNK] stands for symbols that the vocabulary lacks; a part of those that occur once teaches it")       \
   NUMBER(val_fraction, 0.1, 0, 0.9, FITS, "Task",                                                                      \
-         "kept for validation: the last part of each file; of lines that are examples, drawn")                         \
+         "kept for validation, as --split says; lines that are examples are drawn, of sentences the last are kept")    \
+  WORD(                                                                                                                \
+      split, data::Split::tail, FITS, "Task",                                                                          \
+      "what is kept of a running text: blocks all over it, or of 20 files and more whole ones, drawn; or each's tail") \
   LIST(validation, FIXED, "Task", "texts to validate on, instead of a part of TEXT; give TEXT first")                  \
   INTEGER(seed, 1337, 0, 9007199254740991, FIXED, "Task", "of initialisation, data order and dropout")                 \
   WORD(body, nn::BodyKind::transformer, FIXED, "Model",                                                                \
@@ -242,6 +250,9 @@ void check_choices(const Config& config, bool has_source);
 
 /// What --field names. Not as many names as the objective reads fields, or not all different: Fault::usage.
 data::TextFields text_fields(const Config& config);
+
+/// Tokens that are needed beside those of the text.
+std::vector<std::string> specials_of(const Config& config);
 
 /// Something is kept for validation, or given for it.
 inline bool validates(const Config& config) { return config.val_fraction > 0 || !config.validation.empty(); }

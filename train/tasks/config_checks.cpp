@@ -127,8 +127,14 @@ void check_choices(const Config& config, bool has_source) {
   check_body(config);
   check_alignment(config);
   check_attention(config);
-  if (!config.validation.empty() && source_of(config, &Config::val_fraction) == ChosenBy::flag) {
-    throw Error(Fault::usage, "--val-fraction divides the text, and --validation leaves it whole: give one of the two");
+  for (const auto* const field : {&field_at(config, &config.val_fraction), &field_at(config, &config.split)}) {
+    if (config.validation.empty() || source_of(config, *field) != ChosenBy::flag) continue;
+    throw Error(Fault::usage,
+                "--" + field->option() + " divides the text, and --validation leaves it whole: give one of the two");
+  }
+  if (config.objective->form(config) != data::TextForm::stream && is_chosen(config, field_at(config, &config.split))) {
+    throw Error(Fault::usage, "--split says what is kept of a running text, and that of --objective " +
+                                  std::string(config.objective->name()) + " is divided by its lines or sentences");
   }
   const auto goes_with = [](bool (Task::*takes)() const, const std::string& option) {
     std::string names;
@@ -139,6 +145,10 @@ void check_choices(const Config& config, bool has_source) {
   };
   if (!config.answer_after.empty() && !config.objective->takes_answer_after()) {
     throw Error(Fault::usage, goes_with(&Task::takes_answer_after, "--answer-after"));
+  }
+  if (config.documents != data::Parting::none &&
+      (!config.objective->takes_answer_after() || !config.answer_after.empty())) {
+    throw Error(Fault::usage, goes_with(&Task::takes_answer_after, "--documents") + ", without --answer-after");
   }
   if (config.decoder_layers > 0 && !config.objective->translates()) {
     throw Error(Fault::usage, goes_with(&Task::translates, "--decoder-layers"));

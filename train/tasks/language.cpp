@@ -1,5 +1,7 @@
 // Language modelling: every token is predicted from those before it, or those of answers are from prompts and what the
 // answer has so far.
+#include <algorithm>
+
 #include "data/examples/line_pairs.h"
 #include "data/examples/windows.h"
 #include "train/tasks/config.h"
@@ -23,14 +25,19 @@ class Language final : public Task {
         .fewest_tokens = 2, .fewest_places = 1, .framing = -1};  // the target of the last token is beyond the context
   }
 
-  std::unique_ptr<data::Examples> examples(const Config& config, const data::Tokenizer&,
+  std::unique_ptr<data::Examples> examples(const Config& config, const data::Tokenizer& tokenizer,
                                            const data::TokenSequence& tokens) const override {
+    const auto seed = static_cast<std::uint64_t>(config.seed);
     if (!config.answer_after.empty()) return std::make_unique<data::AnsweredLines>(tokens, config.context);
-    return std::make_unique<data::Windows>(tokens, config.context, static_cast<std::uint64_t>(config.seed));
+    if (!config.separate_documents) return std::make_unique<data::Windows>(tokens, config.context, seed);
+    return std::make_unique<data::DocumentWindows>(tokens, config.context, seed,
+                                                   data::need_special(tokenizer, data::end_of_text));
   }
   bool counts_targets(const Config& config) const override { return !config.answer_after.empty(); }
   double count(const Config& config, double tokens, double lines) const override {
-    return config.answer_after.empty() ? Task::count(config, tokens, lines) : lines;
+    if (!config.answer_after.empty()) return lines;
+    const double windows = Task::count(config, tokens, lines);
+    return config.separate_documents ? std::max(lines, windows + lines / 2) : windows;  // half of a last one is empty
   }
 };
 

@@ -17,14 +17,16 @@ struct Preset {
 const std::vector<Preset>& presets() {
   static const std::vector<Preset> list = {
       {"nanogpt-cpu", R"({
-        "objective": "lm", "tokenizer": "char", "unknown_symbol": false, "val_fraction": 0.1,
+        "objective": "lm", "tokenizer": "char", "unknown_symbol": false, "val_fraction": 0.1, "split": "tail",
+        "documents": "none",
         "layers": 4, "heads": 4, "channels": 128, "context": 64, "dropout": 0,
         "bias": false, "position": "learned", "norm": "pre", "tie": true, "activation": "gelu-erf",
         "optimizer": "adamw", "lr": 1e-3, "min_lr": 1e-4, "warmup": 100, "schedule": "cosine",
         "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.1, "clip": 1,
         "batch": 12, "steps": 2000, "patience": 0, "eval_every": 250, "eval_batches": 0})"},
       {"nanogpt-gpu", R"({
-        "objective": "lm", "tokenizer": "char", "unknown_symbol": false, "val_fraction": 0.1,
+        "objective": "lm", "tokenizer": "char", "unknown_symbol": false, "val_fraction": 0.1, "split": "tail",
+        "documents": "none",
         "layers": 6, "heads": 6, "channels": 384, "context": 256, "dropout": 0.2,
         "bias": false, "position": "learned", "norm": "pre", "tie": true, "activation": "gelu-erf",
         "optimizer": "adamw", "lr": 1e-3, "min_lr": 1e-4, "warmup": 100, "schedule": "cosine",

@@ -62,7 +62,17 @@ void BothWays::fit(Config& config) const {
 
 data::TextReading reading_of(const Config& config, const data::Tokenizer& tokenizer,
                              const std::vector<std::string>& labels) {
-  return {tokenizer, config.objective->form(config), &labels, config.answer_after};
+  data::TextReading reading(tokenizer, config.objective->form(config), &labels, config.answer_after);
+  if (config.documents != data::Parting::none) reading.end = tokenizer.special(data::end_of_text);
+  reading.apart = config.separate_documents;
+  reading.by_blank_lines = config.documents == data::Parting::blank_lines;
+  return reading;
+}
+
+std::vector<std::string> specials_of(const Config& config) {
+  std::vector<std::string> specials = config.objective->specials();
+  if (config.documents != data::Parting::none) specials.push_back(data::end_of_text);
+  return specials;
 }
 
 void require_specials(const Task& task, const data::Tokenizer& tokenizer, std::string_view option) {

@@ -85,7 +85,7 @@ class Task {
   // ---- beginning with another run's weights
   /// Chooses what nobody chose, for a training that begins with a model of `source`.
   virtual void begin_from(Config&, const Config& /*source*/) const {}
-  virtual bool takes_answer_after() const { return false; }   // --answer-after
+  virtual bool takes_answer_after() const { return false; }   // --answer-after, --documents
   virtual bool takes_next_sentence() const { return false; }  // --next-sentence
   virtual bool takes_freeze() const { return false; }         // --freeze
 

@@ -187,12 +187,15 @@ bool SampleWriter::feed(std::size_t i, int id) {
   return is_read_ && !text.has_ended;
 }
 
-void SampleWriter::end() {
-  for (Text& text : texts_) {
-    // What a decoder still holds is the beginning of a character that never came: it is not shown.
-    if (!std::exchange(text.has_ended, true)) text.held += text.filter.finish() + '\n';
-  }
+void SampleWriter::end(std::size_t i) {
+  Text& text = texts_[i];
+  // What a decoder still holds is the beginning of a character that never came: it is not shown.
+  if (!std::exchange(text.has_ended, true)) text.held += text.filter.finish() + '\n';
   release();
+}
+
+void SampleWriter::end() {
+  for (std::size_t i = 0; i < texts_.size(); ++i) end(i);
 }
 
 void SampleWriter::release() {

@@ -82,7 +82,8 @@ class SampleWriter {
 
   void begin(std::size_t count);     // so many texts come next
   bool feed(std::size_t i, int id);  // the next token of text i; false: it has ended, or nobody reads any more
-  void end();                        // nothing more comes for any of them
+  void end(std::size_t i);           // nothing more comes for text i
+  void end();                        // nor for any of them
   bool is_read() const { return is_read_; }
 
  private:
