@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "data/text/labels.h"
+#include "data/text/lines.h"
 #include "data/text/text.h"
 #include "train/checkpoints/loaded_run.h"
 #include "train/checkpoints/recipe.h"
@@ -14,8 +14,7 @@ void train_new_run(const std::string& directory, const std::string& text, const 
                    const std::string& source, train::Progress::Style style, train::Interruption& interruption) {
   using namespace train;
   Recipe recipe{{text}, {}, {}, false};
-  choose(recipe.wishes, &Config::unknown_symbol, false, ChosenBy::preset);  // its texts have no other symbols
-  choose(recipe.wishes, &Config::split, data::Split::tail, ChosenBy::preset);
+  read_json(recipe.wishes, R"({"unknown_symbol": false, "split": "tail"})", "studies", ChosenBy::preset);  // as ever
   for (const auto& [key, value] : options) set(recipe.wishes, field_named(key), value, ChosenBy::flag, key);
   std::vector<std::string> warnings;
   if (!source.empty()) recipe.begin_with(source, {Choice::Kind::last, 0}, warnings);
@@ -29,10 +28,11 @@ std::vector<double> labelled_right(const std::string& run, const std::string& te
   std::vector<std::string> wanted;
   std::vector<std::vector<int>> texts;
   for (const data::Source& source : data::collect_sources({text}).files) {
-    data::each_record(source, {}, data::labelled_line, [&](const auto& parts, const data::Records& records) {
-      if (!data::is_labelled(parts, records)) return;
-      wanted.push_back(parts[0]);
-      texts.push_back(reader.ids(parts[1], false));
+    data::each_line(source, [&](std::string_view line, const data::LineCutter& cutter) {
+      const std::size_t tab = line.find('\t');
+      if (tab == std::string_view::npos) cutter.refuse("it has no tab after its label");
+      wanted.emplace_back(line.substr(0, tab));
+      texts.push_back(reader.ids(line.substr(tab + 1), false));
     });
   }
   std::vector<double> right(wanted.size());
