@@ -150,7 +150,8 @@ std::vector<int> beginning(const LoadedRun& run, std::string* shown) {
   }
   std::vector<int> first(1);
   open_tokens(run, run.paths.tokens())->train().read(0, 1, first.data());
-  *shown = run.tokenizer->token_text(first[0]);
+  const std::string& text = run.tokenizer->token_text(first[0]);
+  if (run.tokenizer->special(text) != first[0]) *shown = text;
   return first;
 }
 

@@ -15,8 +15,7 @@ namespace {
 
 /// Encodes one file, calling each(block) for what every block of it gives. Returns the checksum of the text, continued.
 template <class Each>
-std::uint32_t encode_file(const Source& source, const std::unique_ptr<ExampleEncoder>& encoder, std::uint32_t checksum,
-                          Each&& each) {
+std::uint32_t encode_file(const Source& source, ExampleEncoder& encoder, std::uint32_t checksum, Each&& each) {
   EncodedBlock out;
   const auto encode = [&](auto&& some) {
     out.tokens.clear();
@@ -27,9 +26,9 @@ std::uint32_t encode_file(const Source& source, const std::unique_ptr<ExampleEnc
     each(out);
   };
   checksum = each_block(source, {}, checksum, [&](std::string_view block) {  // the encoder knows the fields
-    encode([&] { encoder->feed(block, out); });
+    encode([&] { encoder.feed(block, out); });
   });
-  encode([&] { encoder->finish(out); });
+  encode([&] { encoder.finish(out); });
   return checksum;
 }
 
@@ -94,7 +93,7 @@ EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFa
       record.tokens = 0;
     };
     const auto encoder = reading.encoder(sources.fields, split ? split->cutter(i) : StreamCutter());
-    header_.text_checksum = encode_file(sources.files[i], encoder, header_.text_checksum, [&](const EncodedBlock& b) {
+    header_.text_checksum = encode_file(sources.files[i], *encoder, header_.text_checksum, [&](const EncodedBlock& b) {
       std::size_t at = 0;
       for (const EncodedBlock::End& end : b.ends) {
         record.tokens += end.at - at;
@@ -120,7 +119,7 @@ EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFa
     throw Error(Fault::input, sources.files.front().name() +
                                   ": the text changed while it was encoded, here or in a later file; try again");
   }
-  if (unknown_.symbols > 0 && header_.counts[0] == (tokenizer.unknown() < 0 ? 0 : unknown_.symbols)) {
+  if (unknown_.symbols > 0 && header_.counts[0] == facts.documents + (tokenizer.unknown() < 0 ? 0 : unknown_.symbols)) {
     throw Error(Fault::input, sources.files.front().name() +
                                   ": nothing of the text is in the vocabulary; another "
                                   "--tokenizer makes one that fits");

@@ -146,7 +146,7 @@ class AnsweredLines final : public ExampleEncoder {
     std::size_t prompt = 0, bytes = 0;  // tokens and bytes before the answer's first token
     if (unknown.symbols > 0) prompt = tokenizer_.encode(line.substr(0, bytes = begin)).size();  // a symbol a token
     for (; prompt < tokens.size() && bytes < begin; ++prompt) bytes += tokenizer_.token_text(tokens[prompt]).size();
-    if (prompt == tokens.size()) {
+    if (prompt == 0 || prompt == tokens.size()) {
       out.left_out += std::ranges::all_of(line, is_space) ? 0 : 1;
       return;
     }

@@ -26,7 +26,7 @@ enum class TextForm : std::uint32_t {
 /// The special token that ends each document of a stream, where it has such.
 inline constexpr const char* end_of_text = "<|endoftext|>";
 
-/// What the documents of a stream are: none is told apart; each is a file, or a line of JSON lines; blank lines part
+/// What the documents of a stream are: none is told apart; each is a file, or a record; blank lines part
 /// them too.
 enum class Parting { none, each, blank_lines };
 constexpr auto words(Parting) { return std::array<std::string_view, 3>{"none", "each", "blank-lines"}; }

@@ -18,9 +18,8 @@ constexpr auto words(Split) { return std::array<std::string_view, 2>{"spread", "
 /// validation. `fraction` is in [0, 1), else Fault::usage.
 std::uint64_t training_share(std::uint64_t n, double fraction);
 
-/// Cuts the text of one file, which arrives in blocks, between what is learned from, part 0, and what is held back,
-/// part
-/// 1. Where the cuts lie does not depend on the blocks.
+/// Cuts the text of one file, which arrives in blocks, between what is learned from (part 0) and what is held back
+/// (part 1). Where the cuts lie does not depend on the blocks.
 class StreamCutter {
  public:
   StreamCutter() = default;  // all is part 0

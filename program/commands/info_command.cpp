@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <sstream>
 
 #include "autograd/error.h"
 #include "data/bytes/file.h"
@@ -143,9 +144,10 @@ std::string options_text(const Config& config) {
   for (const Field& field : fields()) {
     const std::string value = value_text(config, field);
     if (value == value_text(Config{}, field)) continue;
-    const bool is_switch = field.kind == Field::Kind::switch_;
-    const std::string option = is_switch ? (value == "true" ? " --" : " --no-") + field.option()
-                                         : " --" + field.option() + " " + data::shell_word(data::printable(value));
+    std::string option = (value == "false" ? " --no-" : " --") + field.option();
+    std::istringstream words(value);  // of a list one a line
+    for (std::string word; field.kind != Field::Kind::switch_ && std::getline(words, word);)
+      option += " " + data::shell_word(data::printable(word));
     if (column + option.size() > 100) out += "\n" + std::string(column = 11, ' ');
     out += option;
     column += option.size();

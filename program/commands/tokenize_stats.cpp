@@ -72,10 +72,10 @@ TokenStats count_stats(const data::Sources& sources, const data::Tokenizer& toke
     symbols.finish(look);
     encoder->finish(ids);
     take();
-    stats.unknown += encoder->unknown().symbols;
+    if (tokenizer.unknown() < 0) stats.unknown += encoder->unknown().symbols;
   }
   if (const int unknown = tokenizer.special(data::unknown_name); unknown >= 0) {
-    stats.unknown = stats.counts[static_cast<std::size_t>(unknown)];
+    stats.unknown += stats.counts[static_cast<std::size_t>(unknown)];
   }
   return stats;
 }

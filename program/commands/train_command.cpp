@@ -60,7 +60,7 @@ void report_machine(const Config& config) {
 }
 
 // Trains an open run to its end or to a signal; a run that has ended is only sampled from.
-void go_on(OpenRun& run, Signals& signals, bool quiet, double minutes) {
+void go_on(OpenRun& run, Signals& signals, bool quiet, const TimeLimit& limit) {
   for (const std::string& note : run.notes) say("note   " + note + "\n");
   const std::string name = data::printable(run.paths.directory);
   if (run.is_finished()) {
@@ -71,7 +71,7 @@ void go_on(OpenRun& run, Signals& signals, bool quiet, double minutes) {
   TrainingResult result;
   {
     Progress progress(Progress::style_for(quiet), run.checkpoint.config.steps);
-    result = train_run(run, progress, signals, 60 * minutes);
+    result = train_run(run, progress, signals, limit);
   }
   if (result.signal != 0) {
     say("stopped at step " + std::to_string(result.step) + ", saved; to go on: primer train --resume -o " +
@@ -150,11 +150,12 @@ void resume(const TrainOptions& options) {
     refuse_beyond_memory(run);
     if (!options.quiet) report_machine(run.checkpoint.config);
   }
+  const TimeLimit limit{60 * wishes.minutes, run.checkpoint.config.steps};
   if (wishes.minutes > 0) {
     const long steps = extend_by_minutes(run, wishes.minutes);
     if (!options.quiet) say("speed  " + std::to_string(steps) + " steps more fit into the time\n");
   }
-  go_on(run, signals, options.quiet, wishes.minutes);
+  go_on(run, signals, options.quiet, limit);
   show_excerpt(run, signals);
 }
 
@@ -201,7 +202,7 @@ void begin(const TrainOptions& options) {
     report_machine(plan.config);
   }
   const bool was_timed = plan.timed;
-  const double minutes = was_timed ? plan.config.minutes : 0;
+  const TimeLimit limit = limit_of(plan);
   prepare(planned, new_run);
   if (was_timed && !options.quiet) {
     char epochs[64];
@@ -215,7 +216,7 @@ void begin(const TrainOptions& options) {
   if (!moved_to.empty() && !options.quiet) {
     say("note   the run that was there is now " + data::printable(moved_to) + "\n");
   }
-  go_on(run, signals, options.quiet, minutes);
+  go_on(run, signals, options.quiet, limit);
   show_excerpt(run, signals);
 }
 

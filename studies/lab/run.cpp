@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "data/text/lines.h"
+#include "data/text/labels.h"
 #include "data/text/text.h"
 #include "train/checkpoints/loaded_run.h"
 #include "train/checkpoints/recipe.h"
@@ -28,11 +28,10 @@ std::vector<double> labelled_right(const std::string& run, const std::string& te
   std::vector<std::string> wanted;
   std::vector<std::vector<int>> texts;
   for (const data::Source& source : data::collect_sources({text}).files) {
-    data::each_line(source, [&](std::string_view line, const data::LineCutter& cutter) {
-      const std::size_t tab = line.find('\t');
-      if (tab == std::string_view::npos) cutter.refuse("it has no tab after its label");
-      wanted.emplace_back(line.substr(0, tab));
-      texts.push_back(reader.ids(line.substr(tab + 1), false));
+    data::each_record(source, {}, data::labelled_line, [&](const auto& parts, const data::Records& records) {
+      if (!data::is_labelled(parts, records)) return;
+      wanted.push_back(parts[0]);
+      texts.push_back(reader.ids(parts[1], false));
     });
   }
   std::vector<double> right(wanted.size());

@@ -45,6 +45,9 @@ struct Draft {
 Draft draft(const Recipe& recipe, NewRun& run,
             const std::function<void(const Config&, const data::Sources&)>& found = {});
 
+/// The time that a plan has, before prepare(), and the most steps.
+TimeLimit limit_of(const Plan& plan);
+
 /// Writes what the run begins with: see prepare_run. Minutes become steps.
 void prepare(Draft& draft, NewRun& run);
 

@@ -119,9 +119,11 @@ void merge_length(OpenRun& open, const Config& wishes) {
   }
   if (chosen(&Config::epochs) && wishes.epochs > 0) {
     std::uint64_t lines = 0;
-    if (config.objective->form(config) != data::TextForm::stream || config.separate_documents) {  // a line is one
-      lines = data::documents_in(open.tokens->train().examples());
-      if (config.val_fraction > 0) lines += data::documents_in(open.tokens->validation().examples());
+    const bool is_stream = config.objective->form(config) == data::TextForm::stream;
+    for (const data::TokenSequence* const part : {&open.tokens->train(), &open.tokens->validation()}) {
+      if (part == &open.tokens->validation() && !(config.val_fraction > 0)) continue;
+      if (is_stream) lines += config.separate_documents ? part->examples().size() : 0;
+      else lines += data::documents_in(part->examples());  // a line is one
     }
     const long asked =
         steps_for(wishes.epochs, steps_per_epoch(config, open.tokens->length(open.tokens->train()), lines));

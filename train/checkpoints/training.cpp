@@ -38,9 +38,9 @@ std::string other_machine(const TrainingState& before, const Config& config) {
 
 class Training {
  public:
-  Training(OpenRun& run, Progress& progress, Interruption& interruption, double seconds)
+  Training(OpenRun& run, Progress& progress, Interruption& interruption, const TimeLimit& limit)
       : run_(run),
-        seconds_(seconds),
+        limit_(limit),
         config_(run.checkpoint.config),
         state_(run.checkpoint.state),
         progress_(progress),
@@ -160,20 +160,20 @@ class Training {
   void fit_steps() {
     const long step = now().step;
     const double used = watch_.seconds();
-    if (seconds_ <= 0 || state_.stopped_early) return;
-    if (pace_ == 0 || used - looked_ >= seconds_ / 10) {
+    if (limit_.seconds <= 0 || state_.stopped_early || step == step_looked_) return;
+    if (pace_ == 0 || used - looked_ >= limit_.seconds / 10) {
       pace_ = (used - looked_) / static_cast<double>(step - step_looked_);
       looked_ = used;
       step_looked_ = step;
     }
-    const long steps = step + static_cast<long>(std::clamp((seconds_ - used) / pace_, 0.0, 1e12));
+    const double more = std::clamp((limit_.seconds - used) / pace_, 0.0, 1e12);
+    const long steps = std::clamp(step + static_cast<long>(more), std::max(step, limit_.fewest), limit_.most);
     constexpr double worth_it = 0.02;
     if (std::abs(static_cast<double>(steps - config_.steps)) < worth_it * static_cast<double>(config_.steps)) return;
     if (state_.schedule_steps == config_.steps) trainer_.schedule_ends_at(state_.schedule_steps = steps);
     run_.checkpoint.config.steps = steps;
     timing_.ends_at(steps);
     progress_.ends_at(steps);
-    renew_config(run_);
   }
 
   // The best model must be on the disk by the time a later checkpoint calls it the best. Until then a copy will do: a
@@ -245,14 +245,19 @@ class Training {
     const Snapshot newest = snapshot_now();
     if (best_ && best_->id != newest.id) save_one(*best_);
     best_.reset();
+    // Of the steps in config.json and in a checkpoint the larger number counts: this one's must not stand there before
+    // its schedule does, nor be below what config.json says once it is saved.
+    if (config_.steps < written_steps_) renew_config(run_);
     save_one(newest);
+    if (config_.steps > written_steps_) renew_config(run_);
+    written_steps_ = config_.steps;
     std::optional<CheckpointId> best;
     if (state_.best_step >= 0) best = CheckpointId{state_.best_step, true};
     run_.store.prune(newest.id, best, config_.keep, config_.save_every);
   }
 
   OpenRun& run_;
-  const double seconds_;  // to train for, 0: as many steps as the configuration says
+  const TimeLimit limit_;
   const Config& config_;
   TrainingState state_;  // but for what the trainer, the optimizer and the logs know better
   Progress& progress_;
@@ -269,12 +274,13 @@ class Training {
   Stopwatch watch_;
   double looked_ = 0, pace_ = 0;  // seconds at which the pace was looked at, and seconds a step, evaluations included
   long step_looked_ = trainer_.state().step;
+  long written_steps_ = config_.steps;  // that config.json says
 };
 
 }  // namespace
 
-TrainingResult train_run(OpenRun& run, Progress& progress, Interruption& interruption, double seconds) {
-  return Training(run, progress, interruption, seconds)();
+TrainingResult train_run(OpenRun& run, Progress& progress, Interruption& interruption, const TimeLimit& limit) {
+  return Training(run, progress, interruption, limit)();
 }
 
 }  // namespace primer::train

@@ -16,13 +16,17 @@ struct TrainingResult {
   double val_loss = 0;  // of the last evaluation of this training, nats for each target
 };
 
+/// How long a training may take. The steps are fitted to the time again behind every evaluation, as the load of the
+/// machine changes: there are more or fewer of them, between these bounds, and the schedule ends with them. Checkpoints
+/// say how many there are then, so that a training which goes on without a time does not depend on a clock.
+struct TimeLimit {
+  double seconds = 0;  // 0: as many steps as the configuration says
+  long fewest = 0, most = 1'000'000'000'000;
+};
+
 /// Trains the run to its end or to a signal, evaluating at the beginning, every eval_every steps and at the end; writes
 /// its logs and saves checkpoints. When it returns, the last one is durable. Fault::diverged when losses stop being
 /// numbers; Fault::io when the last checkpoint could not be saved.
-///
-/// With `seconds` above 0 the steps are fitted to that time again behind every evaluation, as the load of the machine
-/// changes: the run gets more or fewer of them, and its schedule with them. What it has got is written down, so that a
-/// training which goes on later does not depend on a clock.
-TrainingResult train_run(OpenRun& run, Progress& progress, Interruption& interruption, double seconds = 0);
+TrainingResult train_run(OpenRun& run, Progress& progress, Interruption& interruption, const TimeLimit& limit = {});
 
 }  // namespace primer::train

@@ -55,7 +55,7 @@ std::vector<data::Symbol> left_for_unknown(const Config& wishes, const data::Tex
 std::shared_ptr<const data::Tokenizer> symbol_tokenizer(const std::string& word, std::vector<data::Symbol> alphabet,
                                                         const Config& wishes, const data::TextFacts& facts);
 /// Where nobody chose: spreads over a running text what is kept of it for validation, and ends each document of one to
-/// be gone on with, where it is of several files or of JSON lines.
+/// be gone on with, where it is of several files or of records.
 void choose_division(Config& wishes, const data::Sources& sources);
 
 /// A tokenizer that somebody else made may have no token to end documents with: then they run on, unless somebody

@@ -55,7 +55,10 @@ std::shared_ptr<const data::Tokenizer> make_both(const Config& wishes, const dat
 bool answers_exactly(const Config& config) { return config.objective->translates() || !config.answer_after.empty(); }
 
 void choose_division(Config& wishes, const data::Sources& sources) {
-  if (wishes.objective->form(wishes) != data::TextForm::stream) return;
+  const bool is_stream = wishes.objective->form(wishes) == data::TextForm::stream;
+  if (!is_stream) wishes.split = data::Split::tail;
+  if (!is_stream || !wishes.objective->writes()) wishes.documents = data::Parting::none;
+  if (!is_stream) return;
   if (wishes.validation.empty() && fitted(wishes, &Config::split)) wishes.split = data::Split::spread;
   const auto files = std::ranges::count(sources.files, false, &data::Source::held_back);
   if (wishes.objective->writes() && fitted(wishes, &Config::documents) && (files > 1 || !wishes.field.empty()))
@@ -67,7 +70,7 @@ void choose_documents(Plan& plan) {
   if (config.documents == data::Parting::none && config.separate_documents)
     throw Error(
         Fault::usage,
-        "--separate-documents goes with --objective lm on several files, JSON lines, or --documents blank-lines");
+        "--separate-documents goes with --objective lm on several files, CSV, JSON lines, or --documents blank-lines");
   if (config.documents == data::Parting::none || plan.tokenizer->special(data::end_of_text) >= 0) return;
   const std::string lacks = "the tokenizer has no " + std::string(data::end_of_text);
   if (!fitted(config, &Config::documents) || config.separate_documents) {
@@ -126,9 +129,10 @@ std::shared_ptr<const data::Tokenizer> symbol_tokenizer(const std::string& word,
   std::vector<std::string> specials = specials_of(wishes);
   if (word == "byte") return data::make_byte_tokenizer(specials);
   if (wishes.unknown_symbol) specials.emplace_back(data::unknown_name);
-  const std::vector<data::Symbol> unknown = left_for_unknown(wishes, facts);
+  std::vector<data::Symbol> unknown = left_for_unknown(wishes, facts);
+  std::ranges::sort(unknown);
   if (alphabet.size() > unknown.size())
-    std::erase_if(alphabet, [&](data::Symbol symbol) { return std::ranges::find(unknown, symbol) != unknown.end(); });
+    std::erase_if(alphabet, [&](data::Symbol symbol) { return std::ranges::binary_search(unknown, symbol); });
   return data::make_character_tokenizer(std::move(alphabet), specials);
 }
 

@@ -114,7 +114,8 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
   INTEGER(accumulate, 1, 1, 1048576, FIXED, "Run", "batches whose gradients make one step")                            \
   INTEGER(steps, 0, 1, 1000000000000, FITS, "Run", "steps to train")                                                   \
   NUMBER(epochs, 0, 0, 1e9, FIXED, "Run", "passes over the text to train")                                             \
-  NUMBER(minutes, 0, 0, 1e6, FIXED, "Run", "minutes to train, turned into steps by timing a few first")                \
+  NUMBER(minutes, 0, 0, 1e6, FIXED, "Run",                                                                             \
+         "minutes to train, turned into steps by timing a few, and anew behind each evaluation")                       \
   INTEGER(patience, 0, 0, 1000000, FITS, "Run", "stop after so many evaluations without a better one; 0: never")       \
   INTEGER(eval_every, 0, 0, 1000000000000, FITS, "Run", "steps between evaluations; 0: only at the end")               \
   INTEGER(eval_batches, 0, 0, 1000000000000, FITS, "Run", "batches of an evaluation; 0: the whole validation part")    \

@@ -23,6 +23,9 @@ Config inherit_model(const Config& wishes, const Config& source, std::string_vie
                                   std::string(run) + " was trained with --objective " + std::string(before.name()));
   }
   task.begin_from(config, source);
+  // On the same text: what it was trained on must not be validated with.
+  if (fitted(wishes, &Config::split)) choose(config, &Config::split, source.split, ChosenBy::preset);
+  if (fitted(wishes, &Config::seed)) choose(config, &Config::seed, source.seed, ChosenBy::preset);
   const bool pooled = has_pooler(source);
   if (!task.causal() && fitted(wishes, &Config::pooling)) {
     choose(config, &Config::pooling, pooled || config.next_sentence ? nn::Pooling::cls : nn::Pooling::mean,
@@ -132,7 +135,7 @@ void check_choices(const Config& config, bool has_source) {
     throw Error(Fault::usage,
                 "--" + field->option() + " divides the text, and --validation leaves it whole: give one of the two");
   }
-  if (config.objective->form(config) != data::TextForm::stream && is_chosen(config, field_at(config, &config.split))) {
+  if (config.objective->form(config) != data::TextForm::stream && source_of(config, &Config::split) == ChosenBy::flag) {
     throw Error(Fault::usage, "--split says what is kept of a running text, and that of --objective " +
                                   std::string(config.objective->name()) + " is divided by its lines or sentences");
   }
@@ -146,7 +149,7 @@ void check_choices(const Config& config, bool has_source) {
   if (!config.answer_after.empty() && !config.objective->takes_answer_after()) {
     throw Error(Fault::usage, goes_with(&Task::takes_answer_after, "--answer-after"));
   }
-  if (config.documents != data::Parting::none &&
+  if (config.documents != data::Parting::none && source_of(config, &Config::documents) == ChosenBy::flag &&
       (!config.objective->takes_answer_after() || !config.answer_after.empty())) {
     throw Error(Fault::usage, goes_with(&Task::takes_answer_after, "--documents") + ", without --answer-after");
   }

@@ -141,6 +141,12 @@ TEST_CASE("an answer begins behind its marker, whatever the prompt holds") {
   }
 }
 
+TEST_CASE("a line of which only the answer is known is no example") {
+  const auto tokenizer = make_character_tokenizer(symbols_of("3\n"));
+  const TextReading reading(*tokenizer, TextForm::answered_lines, nullptr, "=");
+  CHECK(contains(refused(Fault::input, [&] { Encoded("x=3\n", reading); }), "'=' stands in no line"));
+}
+
 TEST_CASE("a text of which the vocabulary has nothing is refused") {
   for (const bool has_unknown : {false, true}) {
     const auto tokenizer = make_character_tokenizer(
