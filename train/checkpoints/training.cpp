@@ -273,7 +273,7 @@ class Training {
   int signal_ = 0;
   Stopwatch watch_;
   double looked_ = 0, pace_ = 0;  // seconds at which the pace was looked at, and seconds a step, evaluations included
-  long step_looked_ = trainer_.state().step;
+  long step_looked_ = state_.trainer.step;
   long written_steps_ = config_.steps;  // that config.json says
 };
 
