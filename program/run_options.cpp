@@ -87,7 +87,10 @@ TokensOfTexts::TokensOfTexts(const train::LoadedRun& run, const std::vector<std:
 static void read_lines(const LinesText& text, const data::TextFields& fields,
                        const std::function<void(const std::string&, const data::Records&)>& each,
                        const std::function<bool()>& give) {
+  bool is_told = fields.names.empty();
   const auto see = [&](const std::vector<std::string>& texts, const data::Records& records) {
+    if (!std::exchange(is_told, true) && records.are_lines())
+      warn({"the text has no column '" + data::printable(fields.names[0]) + "': each line of it is read whole"});
     if (!texts.empty()) each(texts[0], records);
   };
   if (text.path != "-") {

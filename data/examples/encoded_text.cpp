@@ -120,9 +120,7 @@ EncodedText::EncodedText(const std::string& path, const Sources& sources, TextFa
                                   ": the text changed while it was encoded, here or in a later file; try again");
   }
   if (unknown_.symbols > 0 && header_.counts[0] == facts.documents + (tokenizer.unknown() < 0 ? 0 : unknown_.symbols)) {
-    throw Error(Fault::input, sources.files.front().name() +
-                                  ": nothing of the text is in the vocabulary; another "
-                                  "--tokenizer makes one that fits");
+    throw Error(Fault::input, sources.files.front().name() + ": nothing of the text is in the vocabulary");
   }
   if (miscounted) autograd::refuse("encoded text", "the tokenizer made another number of tokens", Fault::bug);
   if (paired && facts.answer_tokens == 0) {

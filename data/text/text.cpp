@@ -268,6 +268,8 @@ TextFacts survey(const Sources& sources) {
     facts.symbols += file.symbols;
     facts.files.push_back(file);
   }
+  if (facts.bytes == 0 && !sources.fields.names.empty())
+    throw Error(Fault::input, sources.files.front().name() + ": no record has anything in the fields that are read");
   for (Symbol symbol = 0; symbol < symbol_count; ++symbol) {
     if (seen[symbol] > 0) facts.alphabet.push_back(symbol);
     if (seen[symbol] == 1) facts.rare.push_back(symbol);

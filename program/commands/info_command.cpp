@@ -14,6 +14,7 @@
 #include "program/output.h"
 #include "program/run_options.h"
 #include "train/checkpoints/loaded_run.h"
+#include "train/checkpoints/resume.h"
 #include "train/plan/plan.h"
 #include "train/step/json_line.h"
 #include "train/step/timing.h"
@@ -32,9 +33,10 @@ struct InfoOptions {
 
 struct Info {
   std::shared_ptr<const data::SafetensorsFile> file;
-  std::string config;             // JSON, "" if unknown
-  std::optional<Checkpoint> run;  // the one that is shown
-  std::string directory, saved;   // of a run, and the steps that have a checkpoint
+  std::string config;              // JSON, "" if unknown
+  std::optional<Checkpoint> run;   // the one that is shown
+  std::optional<Checkpoint> last;  // the newest
+  std::string directory, saved;    // of a run, and the steps that have a checkpoint
   std::uint64_t parameters = 0, positions = 0;
   long step = -1;  // unknown
 };
@@ -57,6 +59,8 @@ Info look(const std::string& path, const std::string& choice) {
     std::vector<std::string> warnings;
     info.run = choose_checkpoint(store, parse_choice(choice), warnings);
     warn(warnings);
+    std::vector<std::string> ignored;
+    info.last = choose_checkpoint(store, {Choice::Kind::last, 0}, ignored);
     info.directory = path;
     info.config = to_json(info.run->config, Layout::one_line);
     for (const CheckpointId id : store.list()) {
@@ -82,9 +86,9 @@ Info look(const std::string& path, const std::string& choice) {
   return info;
 }
 
-// That a run was trained for, up to this checkpoint.
+// That a run was trained for, up to its last checkpoint.
 double seconds_of(const Info& info) {
-  return TimingLog::read_before(RunPaths{info.directory}.timing(), info.run->state.trainer.step).seconds;
+  return TimingLog::read_before(RunPaths{info.directory}.timing(), info.last->state.trainer.step).seconds;
 }
 
 std::string extents_text(const data::TensorEntry& tensor) {
@@ -109,9 +113,10 @@ std::string info_json(const Info& info) {
       line.add_text("source_tokenizer", tokenizer.of_sources().kind())
           .add("source_vocabulary", static_cast<long>(tokenizer.of_sources().vocabulary_size()));
     }
-    const TrainingState& state = info.run->state;
-    if (state.best_step >= 0) line.add("best_step", state.best_step).add("best_val_loss", state.best_val_loss);
-    line.add("seconds", seconds_of(info));
+    line.add("last_step", info.last->state.trainer.step).add("seconds", seconds_of(info));
+    if (info.last->state.best_step >= 0) {
+      line.add("best_step", info.last->state.best_step).add("best_val_loss", info.last->state.best_val_loss);
+    }
   }
   std::string tensors;
   for (const data::TensorEntry& tensor : info.file->tensors()) {
@@ -156,12 +161,17 @@ std::string options_text(const Config& config) {
 }
 
 std::string run_text(const Info& info) {
-  const Config& config = info.run->config;
-  const TrainingState& state = info.run->state;
-  std::string out = "run         " + data::printable(info.directory) + ", step " + std::to_string(state.trainer.step) +
-                    " of " + std::to_string(config.steps) + (state.stopped_early ? ", stopped early" : "") +
-                    "; saved are the steps " + info.saved + "\n" + text_of(info) + "model       " +
-                    std::string(config.objective->name()) + ", " + shape_text(config) + "\n";
+  const Config& config = info.last->config;
+  const TrainingState& state = info.last->state;
+  const bool has_ended = is_finished(state, state.trainer.step, config);
+  std::string out = "run         " + data::printable(info.directory) + ", trained to step " +
+                    std::to_string(state.trainer.step) + " of " + std::to_string(config.steps) +
+                    (state.stopped_early ? ", stopped early"
+                     : has_ended         ? ""
+                                         : ", can go on") +
+                    "; saved are the steps " + info.saved + ", shown is " + std::to_string(info.run->id.step) + "\n" +
+                    text_of(info) + "model       " + std::string(config.objective->name()) + ", " + shape_text(config) +
+                    "\n";
   if (state.best_step >= 0) {
     char loss[96];
     std::snprintf(loss, sizeof loss, "validation  lowest loss %.4f nats per %s, of step %ld\n", state.best_val_loss,

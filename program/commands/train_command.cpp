@@ -46,10 +46,12 @@ void report_text(const data::Sources& sources, const data::TextFacts& facts, boo
     say("note   " + std::to_string(files) + (files == 1 ? " file is " : " files are ") + encoding +
         ", read as UTF-8\n");
   std::string found;
-  if (facts.stray_bytes > 0) found += ", " + std::to_string(facts.stray_bytes) + " bytes that are not UTF-8";
+  if (facts.stray_bytes > 0)
+    found += ", " + std::to_string(facts.stray_bytes) + (facts.stray_bytes == 1 ? " byte that is" : " bytes that are") +
+             " not UTF-8";
   if (facts.byte_order_mark && is_stream) found += ", a byte order mark";
   if (facts.carriage_returns && is_stream) found += ", CR LF line ends";
-  if (!found.empty()) say("note   the text has " + found.substr(2) + "; they are kept as they are\n");
+  if (!found.empty()) say("note   the text has " + found.substr(2) + ": kept as it stands\n");
   if (facts.control_bytes * 10 > facts.bytes * 3) say("note   much of this is not text: is it the right file?\n");
 }
 
@@ -150,12 +152,11 @@ void resume(const TrainOptions& options) {
     refuse_beyond_memory(run);
     if (!options.quiet) report_machine(run.checkpoint.config);
   }
-  const TimeLimit limit{60 * wishes.minutes, run.checkpoint.config.steps};
   if (wishes.minutes > 0) {
     const long steps = extend_by_minutes(run, wishes.minutes);
     if (!options.quiet) say("speed  " + std::to_string(steps) + " steps more fit into the time\n");
   }
-  go_on(run, signals, options.quiet, limit);
+  go_on(run, signals, options.quiet, {60 * wishes.minutes});
   show_excerpt(run, signals);
 }
 

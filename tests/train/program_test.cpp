@@ -160,7 +160,7 @@ TEST_CASE("a text becomes a run that samples, evaluates and tells what it holds"
   CHECK(info["tensors"].size() == 9);
   CHECK(info["best_val_loss"].get<double>() == doctest::Approx(metrics[4]["val_loss"].get<double>()));
   const std::string page = run_primer(here, "info runs/book").out;
-  CHECK(page.starts_with("run         runs/book, step 4 of 4; saved are the steps "));
+  CHECK(page.starts_with("run         runs/book, trained to step 4 of 4; saved are the steps "));
   for (const std::string part :
        {"kB, char tokens, vocabulary ", "model       lm, 1 layer, 2 heads, 16 channels, context ", "lowest loss ",
         " nats per token, of step 4\n", " --channels 16 "}) {

@@ -62,6 +62,19 @@ TEST_CASE("of a number of steps and a time, the first to be reached ends a train
   const TrainedRun run(prose(2000), small({{"steps", "40"}, {"eval_every", "10"}}));
   Interruption none;
   CHECK(train(run, {.seconds = 3600, .most = 60}, none).step == 60);
+  // A time that is over ends it at the next evaluation; a time from here may be shorter than what was planned.
   const TrainedRun other(prose(2000), small({{"steps", "100"}, {"eval_every", "10"}}));
-  CHECK(train(other, {.seconds = 1e-9, .fewest = 30}, none).step == 30);
+  CHECK(train(other, {.seconds = 1e-9}, none).step == 10);
+  const TrainedRun third(prose(2000), small({{"steps", "100"}, {"eval_every", "0"}}));
+  RaiseAt soon(40, SIGTERM);
+  train(third, {}, soon);
+  {
+    const RunLock lock(third.paths.lock());
+    OpenRun open = open_run(third.paths, {});
+    REQUIRE(open.checkpoint.id.step < 60);
+    set_steps(open, 60);
+    Progress progress(Progress::Style::quiet, 60);
+    CHECK(train_run(open, progress, none).step == 60);
+  }
+  CHECK(steps_of(third) == 60);
 }

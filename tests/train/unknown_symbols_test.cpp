@@ -65,8 +65,8 @@ TEST_CASE("what a text has beyond the vocabulary is not scored, its share is tol
   CHECK(without["unknown_share"] == 0);
   const std::string told = run_primer(here, "eval with odd.txt").err;
   CHECK(told.find("the symbol \"\xC3\x9F\" (U+00DF) is not in the vocabulary and is read as [UNK]") != told.npos);
-  for (const std::string& command : {"eval without odd.txt", "sample without --prompt 'a\xC3\x9F' --tokens 3",
-                                     "attention without 'a\xC3\x9F' -o a.html"}) {
+  for (const std::string command : {"eval without odd.txt", "sample without --prompt 'a\xC3\x9F' --tokens 3",
+                                    "attention without 'a\xC3\x9F' -o a.html"}) {
     const auto done = run_primer(here, command);
     CHECK_MESSAGE(done.code == 0, command);
     CHECK_MESSAGE(done.err.find("(U+00DF) is not in the vocabulary and is left out") != done.err.npos, command);

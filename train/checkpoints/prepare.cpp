@@ -116,9 +116,7 @@ long extend_by_minutes(OpenRun& run, double minutes) {
   plan.timed = true;
   measure(plan, *run.tokens);
   const long fit = plan.config.steps;
-  extend(run, run.checkpoint.state.trainer.step + fit,
-         "--minutes " + number_text(minutes) + ", about " + std::to_string(fit) + " steps from step " +
-             std::to_string(run.checkpoint.state.trainer.step) + ",");
+  set_steps(run, run.checkpoint.state.trainer.step + fit);
   return fit;
 }
 

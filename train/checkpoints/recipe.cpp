@@ -84,7 +84,7 @@ void prepare(Draft& draft, NewRun& run) {
   prepare_run(run.staging(), draft.plan, draft.sources, draft.facts, draft.from ? &*draft.from : nullptr);
 }
 
-TimeLimit limit_of(const Plan& plan) { return {plan.timed ? 60 * plan.config.minutes : 0, 0, plan.config.steps}; }
+TimeLimit limit_of(const Plan& plan) { return {plan.timed ? 60 * plan.config.minutes : 0, plan.config.steps}; }
 
 OpenRun open_new(NewRun& run, std::string* moved_to) { return open_run(run.publish(moved_to), Config{}); }
 
@@ -104,11 +104,10 @@ TrainingResult train_more(const std::string& directory, const Config& wishes, Pr
   const RunPaths paths = find_run(directory);
   const RunLock lock(paths.lock());
   OpenRun run = open_run(paths, wishes);
-  const TimeLimit limit{60 * wishes.minutes, run.checkpoint.config.steps};
   if (wishes.minutes > 0) extend_by_minutes(run, wishes.minutes);
   Progress progress(style, run.checkpoint.config.steps);
   for (const std::string& note : run.notes) progress.note("note   " + note);
-  return train_run(run, progress, interruption, limit);
+  return train_run(run, progress, interruption, {60 * wishes.minutes});
 }
 
 }  // namespace primer::train

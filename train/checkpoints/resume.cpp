@@ -149,14 +149,20 @@ void renew_config(OpenRun& open) {
 }
 
 void extend(OpenRun& open, long steps, const std::string& wish) {
-  Config& config = open.checkpoint.config;
+  const Config& config = open.checkpoint.config;
   if (steps < config.steps) {
     throw Error(Fault::usage, wish + " is fewer than the " + std::to_string(config.steps) + " of " +
                                   printable(open.paths.directory) + ": a run that goes on may only get more");
   }
+  set_steps(open, steps);
+}
+
+void set_steps(OpenRun& open, long steps) {
+  Config& config = open.checkpoint.config;
   if (steps == config.steps) return;
-  config.steps = steps;
   TrainingState& state = open.checkpoint.state;
+  if (steps < config.steps && state.schedule_steps == config.steps) state.schedule_steps = steps;
+  config.steps = steps;
   if (state.stopped_early) {  // somebody wants more of it
     state.stopped_early = false;
     state.without_better = 0;

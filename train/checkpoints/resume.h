@@ -46,4 +46,8 @@ void renew_config(OpenRun& run);
 /// which `wish` names what was asked for, "--steps 100".
 void extend(OpenRun& run, long steps, const std::string& wish);
 
+/// The same for a run that is to end after a time, which may also be earlier than it was planned: a schedule that would
+/// have ended with the run then does so too.
+void set_steps(OpenRun& run, long steps);
+
 }  // namespace primer::train

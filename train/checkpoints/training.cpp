@@ -167,7 +167,7 @@ class Training {
       step_looked_ = step;
     }
     const double more = std::clamp((limit_.seconds - used) / pace_, 0.0, 1e12);
-    const long steps = std::clamp(step + static_cast<long>(more), std::max(step, limit_.fewest), limit_.most);
+    const long steps = std::min(step + static_cast<long>(more), limit_.most);
     constexpr double worth_it = 0.02;
     if (std::abs(static_cast<double>(steps - config_.steps)) < worth_it * static_cast<double>(config_.steps)) return;
     if (state_.schedule_steps == config_.steps) trainer_.schedule_ends_at(state_.schedule_steps = steps);

@@ -17,11 +17,11 @@ struct TrainingResult {
 };
 
 /// How long a training may take. The steps are fitted to the time again behind every evaluation, as the load of the
-/// machine changes: there are more or fewer of them, between these bounds, and the schedule ends with them. Checkpoints
+/// machine changes: there are more or fewer of them, `most` at most, and the schedule ends with them. Checkpoints
 /// say how many there are then, so that a training which goes on without a time does not depend on a clock.
 struct TimeLimit {
   double seconds = 0;  // 0: as many steps as the configuration says
-  long fewest = 0, most = 1'000'000'000'000;
+  long most = 1'000'000'000'000;
 };
 
 /// Trains the run to its end or to a signal, evaluating at the beginning, every eval_every steps and at the end; writes

@@ -145,7 +145,8 @@ std::string plan_text(const Plan& plan) {
          short_number(static_cast<double>(plan.memory_bytes)) + "B of memory\n";
   const double tokens = static_cast<double>(plan.sequences_per_step()) * static_cast<double>(c.context);
   out += "run    " +
-         (plan.timed ? number_text(c.minutes) + (c.minutes == 1 ? " minute" : " minutes")
+         (plan.timed ? number_text(c.minutes) + (c.minutes == 1 ? " minute" : " minutes") +
+                           (c.steps < field_named("steps").high ? ", at most " + text(c.steps) + " steps" : "")
                      : text(c.steps) + (c.steps == 1 ? " step" : " steps")) +
          " of " + text(plan.sequences_per_step()) + " x " + text(c.context) + " tokens";
   char epochs[64];

@@ -38,6 +38,7 @@ Reading read(const LoadedRun& run, std::string_view text) {
   std::vector<int>& ids = reading.ids;
   const long frame = run.config.objective->frames() ? 2 : 0, most = run.network->config().context - frame,
              T = static_cast<long>(ids.size());
+  if (ids.empty() && run.unknown.symbols > 0) throw Error(Fault::input, "nothing of the text is in the vocabulary");
   expect_some("text", ids.size());
   if (T > most)
     throw Error(Fault::input, "the text has " + std::to_string(T) + " tokens, and " + of_context(run, most) + "text");
