@@ -13,8 +13,8 @@
 
 namespace primer::data {
 
-/// Memory does not depend on the length of a stream; of others it takes 24 bytes for each line or sentence, as a
-/// training does.
+/// Memory does not depend on the length of a stream; it takes 24 bytes for each line or sentence, or for each document
+/// of a stream that is read apart, as a training does.
 class EncodedText {
  public:
   /// Encodes the text into a file that is to be `path`, or only counts if that is empty. `facts`, the survey of

@@ -15,8 +15,8 @@ void prepare_run(const RunPaths& run, Plan& plan, const data::Sources& sources, 
                  const Checkpoint* initial = nullptr);
 
 /// Lets an open run go on for so many minutes from where it stands, evaluations included: a throw-away model is trained
-/// for some seconds to turn them into steps. What the run has planned and would not reach in that time stays planned,
-/// and asking for less than that is Fault::usage. Returns the steps that fit.
+/// for some seconds to turn them into steps. The run then ends after these, whether it had more planned or fewer: see
+/// set_steps(). Returns the steps that fit.
 long extend_by_minutes(OpenRun& run, double minutes);
 
 /// Writes down on what machine, and with what products, the training goes on from here.
