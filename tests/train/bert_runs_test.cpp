@@ -242,7 +242,8 @@ TEST_CASE("what fills a gap has the probability that an evaluation gives it") {
     filled[4] = filling.id;
     const std::vector<std::vector<int>> texts{filled};
     const std::vector<long> places{4};
-    CHECK(std::exp(reader.log_probabilities(texts, places)[0]) == doctest::Approx(filling.probability).epsilon(1e-4));
+    CHECK(std::exp(reader.expect(texts, places)[0].log_probability) ==
+          doctest::Approx(filling.probability).epsilon(1e-4));
   }
   CHECK_THROWS_AS(reader.fill(reader.ids("abc", true), 3), Error);
 

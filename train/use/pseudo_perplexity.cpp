@@ -61,7 +61,7 @@ PseudoPerplexity pseudo_perplexity(LoadedRun& run, const data::TokenSequence& to
   std::vector<std::vector<int>> texts;
   std::vector<long> places;
   const auto ask = [&] {
-    for (const double log : reader.log_probabilities(texts, places)) result.loss -= log, ++result.tokens;
+    for (const Expectation& one : reader.expect(texts, places)) result.loss -= one.log_probability, ++result.tokens;
     texts.clear();
     places.clear();
   };

@@ -27,7 +27,33 @@ const autograd::Tensor<float>& numbers(const autograd::Tensor<float>& x) {
   return x;
 }
 
+// Row k of logits [rows, V].
+std::span<const float> row_of(const autograd::Tensor<float>& logits, long k) {
+  const long V = logits.shape[1];
+  return {logits.data() + k * V, static_cast<std::size_t>(V)};
+}
+
 }  // namespace
+
+Expectation expectation(std::span<const float> logits, int id, long top, const std::vector<bool>& never) {
+  const double largest = *std::max_element(logits.begin(), logits.end());
+  double total = 0;
+  std::vector<Filling> all;  // of what may stand there; p times `total`
+  for (int i = 0; const float logit : logits) {
+    const double p = std::exp(logit - largest);
+    total += p;
+    if (top > 0 && (never.empty() || !never[static_cast<std::size_t>(i)])) all.push_back({i, p});
+    ++i;
+  }
+  const auto end = all.begin() + std::min(top, static_cast<long>(all.size()));
+  std::partial_sort(all.begin(), end, all.end(), [](const Filling& a, const Filling& b) {
+    return a.probability > b.probability || (a.probability == b.probability && a.id < b.id);
+  });
+  all.erase(end, all.end());
+  for (Filling& one : all) one.probability /= total;
+  const double log_p = id < 0 ? NAN : logits[static_cast<std::size_t>(id)] - largest - std::log(total);
+  return {log_p, std::move(all)};
+}
 
 std::vector<int> segments_of(const LoadedRun& run, std::span<const int> ids) {
   if (!run.config.next_sentence) return {};
@@ -106,28 +132,13 @@ std::vector<std::vector<Filling>> Reader::fill(std::span<const int> ids, long to
   for (const auto& [name, id] : run_.tokenizer->specials()) is_special[static_cast<std::size_t>(id)] = true;
   std::vector<std::vector<Filling>> all;
   for (std::size_t k = 0; k < places.size(); ++k) {
-    const float* const row = logits.data() + static_cast<long>(k) * V;
-    const double largest = *std::max_element(row, row + V);
-    double total = 0;
-    std::vector<Filling> fillings;
-    for (int id = 0; id < V; ++id) {
-      const double p = std::exp(row[id] - largest);
-      total += p;
-      if (!is_special[static_cast<std::size_t>(id)]) fillings.push_back({id, p});
-    }
-    const auto count = std::min(static_cast<std::size_t>(top), fillings.size());
-    const auto middle = fillings.begin() + static_cast<std::ptrdiff_t>(count);
-    std::partial_sort(fillings.begin(), middle, fillings.end(), [](const Filling& a, const Filling& b) {
-      return a.probability > b.probability || (a.probability == b.probability && a.id < b.id);
-    });
-    fillings.resize(count);
-    for (Filling& filling : fillings) filling.probability /= total;
-    all.push_back(std::move(fillings));
+    all.push_back(expectation(row_of(logits, static_cast<long>(k)), -1, top, is_special).likely);
   }
   return all;
 }
 
-std::vector<double> Reader::log_probabilities(std::span<const std::vector<int>> texts, std::span<const long> places) {
+std::vector<Expectation> Reader::expect(std::span<const std::vector<int>> texts, std::span<const long> places,
+                                        long top) {
   const nn::MaskedHead<float>& head = masked();
   const int mask = data::need_special(*run_.tokenizer, "[MASK]");
   const nn::Sequences in = batch_of(texts);
@@ -140,12 +151,58 @@ std::vector<double> Reader::log_probabilities(std::span<const std::vector<int>> 
   const autograd::Tensor<float> x = run_.network->hidden(tape_, in);
   const autograd::Tensor<float> at =
       autograd::gather<float>(tape_, reshape(x, {x.shape.rows(), x.shape[2]}), std::span<const int>(rows));
-  const autograd::Tensor<float> logs = numbers(log_softmax(head(at).logits()));  // [texts, V]
-  std::vector<double> result;
-  for (std::size_t b = 0; b < texts.size(); ++b) {
-    result.push_back(logs.data()[static_cast<long>(b) * logs.shape[1] + wanted[b]]);
-  }
+  const autograd::Tensor<float> logits = numbers(head(at).logits());  // [texts, V]
+  std::vector<Expectation> result;
+  for (std::size_t b = 0; b < texts.size(); ++b)
+    result.push_back(expectation(row_of(logits, static_cast<long>(b)), wanted[b], top));
   return result;
+}
+
+std::vector<Expectation> Reader::expect(std::span<const int> ids, long top) {
+  if (run_.network->masked) return expect_masked(ids, top);
+  if (!run_.config.objective->writes()) refuse("expects no tokens");
+  std::vector<Expectation> all(ids.size());
+  const long T = static_cast<long>(ids.size()), context = run_.config.context;
+  constexpr long whole = 1 << 14;  // a body that needs no windows reads so many tokens at once, for the memory's sake
+  const long C = run_.network->body->is_bounded() ? context : std::max(context, whole), kept = std::max(C / 2, 1L);
+  for (long done = 0; done + 1 < T;) {  // of token `done` and those before it all is known
+    const long begin = std::max(done + 1 - kept, 0L), n = std::min(C, T - 1 - begin);
+    const auto pause = tape_.pause();
+    const autograd::Tensor<float> x = run_.network->hidden(
+        tape_,
+        {.tokens = ids.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(n)), .batch = 1, .length = n});
+    const autograd::Tensor<float> outputs = reshape(x, {n, x.shape[2]});
+    constexpr long most_rows = 64;
+    while (done < begin + n) {
+      const auto inner = tape_.pause();  // gives the logits' memory back
+      std::vector<int> rows;             // output t of the window expects token begin + t + 1
+      for (long t = done - begin; t < n && static_cast<long>(rows.size()) < most_rows; ++t)
+        rows.push_back(static_cast<int>(t));
+      const autograd::Tensor<float> at = autograd::gather<float>(tape_, outputs, std::span<const int>(rows));
+      const autograd::Tensor<float> logits = numbers((*run_.network->token)(at).logits());  // [rows, V]
+      for (long k = 0; k < logits.shape[0]; ++k) {
+        const auto next = static_cast<std::size_t>(++done);
+        all[next] = expectation(row_of(logits, k), ids[next], top);
+      }
+    }
+  }
+  return all;
+}
+
+std::vector<Expectation> Reader::expect_masked(std::span<const int> ids, long top) {
+  std::vector<Expectation> all(ids.size());
+  const auto at_once = static_cast<std::size_t>(std::max(1L, 8192 / std::max(run_.config.context, 1L)));
+  std::vector<long> places;
+  for (std::size_t i = 0; i <= ids.size(); ++i) {
+    if (i < ids.size() && run_.tokenizer->special(run_.tokenizer->token_text(ids[i])) != ids[i])
+      places.push_back(static_cast<long>(i));
+    if (places.empty() || (i < ids.size() && places.size() < at_once)) continue;
+    const std::vector<std::vector<int>> texts(places.size(), {ids.begin(), ids.end()});
+    std::vector<Expectation> some = expect(texts, places, top);
+    for (std::size_t k = 0; k < places.size(); ++k) all[static_cast<std::size_t>(places[k])] = std::move(some[k]);
+    places.clear();
+  }
+  return all;
 }
 
 std::vector<float> Reader::embed(std::span<const std::vector<int>> texts, Summary summary) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +17,16 @@ struct Filling {
   int id = 0;
   double probability = 0;
 };
+
+/// What a model expects in the place of a token.
+struct Expectation {
+  double log_probability = NAN;      // ln p of the token that stands there; NaN: nothing is expected of it
+  std::vector<Filling> likely = {};  // the most probable tokens, the most probable first
+};
+
+/// Of logits [V] in the place of the token `id`, which may be none, -1: the `top` likeliest of those that `never` [V],
+/// if given, leaves. p is a share of all V.
+Expectation expectation(std::span<const float> logits, int id, long top, const std::vector<bool>& never = {});
 
 /// What a vector is taken from.
 enum class Summary { mean, cls };
@@ -39,9 +50,14 @@ class Reader {
   /// fill no gap. No [MASK], or a model that fills none: Fault::input.
   std::vector<std::vector<Filling>> fill(std::span<const int> ids, long top);
 
-  /// ln p of the token at each of the places, from a text of which that place alone is masked: places and texts one for
-  /// one. The model fills gaps.
-  std::vector<double> log_probabilities(std::span<const std::vector<int>> texts, std::span<const long> places);
+  /// What is expected in one place of each text, which alone is masked. The model fills gaps.
+  std::vector<Expectation> expect(std::span<const std::vector<int>> texts, std::span<const long> places, long top = 0);
+
+  /// What is expected in the place of each token [T] of one text. A causal model expects from the tokens before it, so
+  /// nothing in the first place; of more than the context it reads windows, of which each begins half a context before
+  /// what is new in it. A model that fills gaps expects where that place alone is masked, and nothing in the place of a
+  /// special token; the text fits into its context. Any other model: Fault::input.
+  std::vector<Expectation> expect(std::span<const int> ids, long top);
 
   /// One vector for each text, [texts, C]: the mean of the last layer over all its tokens, or what the pooler makes of
   /// [CLS]. Texts side by side, of about equal lengths, cost least. No pooler: Fault::input.
@@ -53,6 +69,7 @@ class Reader {
  private:
   [[noreturn]] void refuse(const std::string& why) const;
   const nn::MaskedHead<float>& masked() const;
+  std::vector<Expectation> expect_masked(std::span<const int> ids, long top);
   nn::Sequences batch_of(std::span<const std::vector<int>> texts);
 
   LoadedRun& run_;
