@@ -13,6 +13,15 @@ std::string version();
 CLI::App* add_command(CLI::App& root, const std::string& name, const std::string& description,
                       const std::string& examples);
 
+/// "primer tokenize train"
+std::string full_name(const CLI::App& command);
+
+/// What --help says of a command.
+std::string help_of(const CLI::App& command);
+
+/// Why `word` is no command of this one, with the nearest that is.
+std::string unknown_command(const CLI::App& command, const std::string& word);
+
 /// A command ended by a signal, after it had saved what there was to save.
 struct Stopped {
   int signal;
@@ -30,9 +39,12 @@ void add_classify(CLI::App& root);
 void add_embed(CLI::App& root);
 void add_info(CLI::App& root);
 void add_tokenize(CLI::App& root);
+void add_report(CLI::App& root);
 void add_attention(CLI::App& root);
 void add_circuits(CLI::App& root);
 void add_bench(CLI::App& root);
 void add_study(CLI::App& root);
+void add_help(CLI::App& root);
+void add_completion(CLI::App& root);
 
 }  // namespace primer::program

@@ -138,25 +138,6 @@ void say_learning(const std::string& tokenizer, const data::Sources& sources, st
       short_number(static_cast<double>(sources.bytes())) + "B of text\n");
 }
 
-namespace {
-
-// A text begins where another has ended, or after a line feed; one without line feeds begins as the training text does.
-std::vector<int> beginning(const LoadedRun& run, std::string* shown) {
-  if (const int end = run.tokenizer->special(data::end_of_text);
-      end >= 0 && run.config.documents != data::Parting::none)
-    return {end};
-  for (int id = 0; id < run.tokenizer->vocabulary_size(); ++id) {
-    if (run.tokenizer->token_text(id) == "\n") return {id};
-  }
-  std::vector<int> first(1);
-  open_tokens(run, run.paths.tokens())->train().read(0, 1, first.data());
-  const std::string& text = run.tokenizer->token_text(first[0]);
-  if (run.tokenizer->special(text) != first[0]) *shown = text;
-  return first;
-}
-
-}  // namespace
-
 void write_samples(const LoadedRun& run, const Excerpt& excerpt) {
   if (!run.config.objective->writes()) {
     throw Error(Fault::usage, data::printable(run.paths.directory) +
@@ -169,7 +150,10 @@ void write_samples(const LoadedRun& run, const Excerpt& excerpt) {
   std::vector<int> prompt = run.encode(excerpt.prompt, true);
   warn_of_unknown(run);
   const int end = run.tokenizer->special(data::end_of_text);
-  if (prompt.empty()) prompt = beginning(run, &shown);
+  if (prompt.empty())
+    prompt = beginning(
+        *run.tokenizer, run.config.documents != data::Parting::none,
+        [&] { return first_token(open_tokens(run, run.paths.tokens())->train()); }, &shown);
 
   // Samples side by side cost little more than one, but each has keys and values (512 MiB for all is enough), and the
   // text of all but the first is held back.

@@ -7,7 +7,7 @@
 
 #include "data/text/text.h"
 #include "train/checkpoints/loaded_run.h"
-#include "train/use/generate.h"
+#include "train/step/generate.h"
 
 namespace primer::program {
 

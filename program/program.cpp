@@ -36,6 +36,22 @@ CLI::App* add_command(CLI::App& root, const std::string& name, const std::string
   return command;
 }
 
+std::string full_name(const CLI::App& command) {
+  return (command.get_parent() ? full_name(*command.get_parent()) + " " : "") + command.get_name();
+}
+
+std::string unknown_command(const CLI::App& command, const std::string& word) {
+  std::vector<std::string> known;
+  for (const CLI::App* other : command.get_subcommands({})) known.push_back(other->get_name());
+  const std::string near = data::nearest(word, known);
+  return "unknown command " + data::printable(word) +
+         (near.empty() ? "; " + full_name(command) + " --help lists them" : "; did you mean " + near + "?");
+}
+
+std::string help_of(const CLI::App& command) {
+  return command.get_formatter()->make_help(&command, full_name(command), CLI::AppFormatMode::Normal);
+}
+
 namespace {
 
 using autograd::Error;
@@ -89,45 +105,68 @@ const CLI::App& selected(const CLI::App& root) {
   return *command;
 }
 
-// "primer tokenize train"
-std::string full_name(const CLI::App& command) {
-  return (command.get_parent() ? full_name(*command.get_parent()) + " " : "") + command.get_name();
+// What nanoGPT, Hugging Face and llama.cpp call our options.
+constexpr std::pair<std::string_view, std::string_view> foreign_names[] = {
+    {"learning-rate", "lr"},
+    {"batch-size", "batch"},
+    {"block-size", "context"},
+    {"max-length", "context"},
+    {"n-layer", "layers"},
+    {"n-head", "heads"},
+    {"n-embd", "channels"},
+    {"hidden-size", "channels"},
+    {"max-iters", "steps"},
+    {"max-steps", "steps"},
+    {"num-train-epochs", "epochs"},
+    {"num-epochs", "epochs"},
+    {"eval-interval", "eval-every"},
+    {"eval-steps", "eval-every"},
+    {"eval-iters", "eval-batches"},
+    {"save-steps", "save-every"},
+    {"warmup-iters", "warmup"},
+    {"warmup-steps", "warmup"},
+    {"grad-clip", "clip"},
+    {"max-grad-norm", "clip"},
+    {"gradient-accumulation-steps", "accumulate"},
+    {"max-new-tokens", "tokens"},
+    {"n-predict", "tokens"},
+    {"num-samples", "samples"},
+    {"num-return-sequences", "samples"},
+    {"temp", "temperature"},
+    {"num-beams", "beam"}};
+
+// The option of a command that somebody may have meant, "" if none is near.
+std::string nearest_option(const CLI::App& command, std::string word) {
+  std::replace(word.begin(), word.end(), '_', '-');
+  std::vector<std::string> known;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  }
+  const auto knows = [&](const std::string& name) {
+    return std::find(known.begin(), known.end(), name) != known.end();
+  };
+  if (knows(word)) return word;
+  for (const auto& [theirs, ours] : foreign_names) {
+    const std::string name = "--" + std::string(ours);
+    if (word == "--" + std::string(theirs) && knows(name)) return name;
+  }
+  return data::nearest(word, known);
 }
 
 // Names the options that no command knows, with the nearest one that the command does know.
 std::string unknown_arguments(const CLI::App& root) {
-  const CLI::App* const command = &selected(root);
+  const CLI::App& command = selected(root);
   const std::vector<std::string> unknown = root.remaining(true);
   const std::string first = unknown.empty() ? std::string() : unknown.front();
   const std::string word = first.substr(0, first.find('='));
-  std::vector<std::string> known;
-  if (word.starts_with("-")) {
-    for (const CLI::Option* option : command->get_options()) {
-      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
-    }
-    if (std::find(known.begin(), known.end(), word) != known.end()) {
-      return data::printable(word) + " stands behind --, where names are read and no options";
-    }
-    const std::string near = data::nearest(word, known);
-    return "unknown option " + data::printable(word) +
-           (near.empty() ? "; " + full_name(*command) + " --help lists them" : "; did you mean " + near + "?");
+  if (!word.starts_with("-")) {
+    return command.get_subcommands({}).empty() ? "unexpected argument " + data::printable(word)
+                                               : unknown_command(command, word);
   }
-  for (const CLI::App* other : command->get_subcommands({})) known.push_back(other->get_name());
-  if (known.empty()) return "unexpected argument " + data::printable(word);
-  const std::string near = data::nearest(word, known);
-  return "unknown command " + data::printable(word) +
-         (near.empty() ? "; " + full_name(*command) + " --help lists them" : "; did you mean " + near + "?");
-}
-
-// `primer help COMMAND` is `primer COMMAND --help`.
-std::vector<char*> with_help_last(int argc, char** argv) {
-  std::vector<char*> words(argv, argv + argc);
-  static char help[] = "--help";
-  if (argc > 1 && std::string_view(argv[1]) == "help") {
-    words.erase(words.begin() + 1);
-    words.push_back(help);
-  }
-  return words;
+  const std::string near = nearest_option(command, word);
+  if (near == word) return data::printable(word) + " stands behind --, where names are read and no options";
+  return "unknown option " + data::printable(word) +
+         (near.empty() ? "; " + full_name(command) + " --help lists them" : "; did you mean " + near + "?");
 }
 
 // What CLI11 says of an option that is given twice counts it; people want its name.
@@ -147,6 +186,7 @@ int run(int argc, char** argv) {
       "  primer COMMAND --help           all options of a command, as primer help COMMAND");
   root.set_version_flag("--version", version_text, "version, compiler, BLAS and threads");
   root.get_formatter()->column_width(34);
+  root.require_subcommand(0, 1);  // a text may be named as a command is: primer train study
   add_train(root);
   add_sample(root);
   add_translate(root);
@@ -156,17 +196,19 @@ int run(int argc, char** argv) {
   add_embed(root);
   add_info(root);
   add_tokenize(root);
+  add_report(root);
   add_attention(root);
   add_circuits(root);
   add_bench(root);
   add_study(root);
+  add_help(root);
+  add_completion(root);
   if (argc < 2) {
     say(root.help());
     return static_cast<int>(Fault::usage);
   }
   try {
-    const std::vector<char*> words = with_help_last(argc, argv);
-    root.parse(static_cast<int>(words.size()), words.data());
+    root.parse(argc, argv);
     const CLI::App& command = selected(root);
     if (!command.get_subcommands({}).empty()) {
       throw Error(Fault::usage, "no command; " + full_name(command) + " --help lists them");
@@ -176,8 +218,7 @@ int run(int argc, char** argv) {
     put(version_text());
     return 0;
   } catch (const CLI::CallForHelp&) {
-    const CLI::App& command = selected(root);
-    put(command.get_parent() ? command.help(full_name(*command.get_parent())) : root.help());
+    put(help_of(selected(root)));
     return 0;
   } catch (const CLI::ExtrasError&) {
     return fail(Fault::usage, unknown_arguments(root));

@@ -42,6 +42,13 @@ class TokenSequence {
   virtual std::span<const Example> examples() const = 0;
 };
 
+/// Of a sequence that is not empty.
+inline int first_token(const TokenSequence& tokens) {
+  int id = 0;
+  tokens.read(0, 1, &id);
+  return id;
+}
+
 /// Tokens held in memory: for short texts.
 class TokenVector final : public TokenSequence {
  public:

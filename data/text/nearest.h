@@ -25,7 +25,7 @@ inline long edit_distance(std::string_view a, std::string_view b) {
 }
 
 /// The nearest of `known`, or "" when none is near enough to be a slip of the fingers: a distance above a third of
-/// the word plus one. The dashes of an option do not count. Words longer than 64 bytes have no neighbours.
+/// the word, and above 1. The dashes of an option do not count. Words longer than 64 bytes have no neighbours.
 inline std::string nearest(std::string_view word, const std::vector<std::string>& known) {
   const auto bare = [](std::string_view text) {
     return text.substr(std::min(text.find_first_not_of('-'), text.size()));
@@ -33,7 +33,7 @@ inline std::string nearest(std::string_view word, const std::vector<std::string>
   word = bare(word);
   if (word.size() > 64) return "";
   std::string best;
-  long best_distance = static_cast<long>(word.size()) / 3 + 2;
+  long best_distance = std::max(static_cast<long>(word.size()) / 3, 1L) + 1;
   for (const std::string& candidate : known) {
     const long distance = edit_distance(word, bare(candidate));
     if (distance < best_distance) {

@@ -8,7 +8,7 @@
 
 #include "train/checkpoints/loaded_run.h"
 #include "train/checkpoints/recipe.h"
-#include "train/use/generate.h"
+#include "train/step/generate.h"
 
 using namespace primer::train;
 

@@ -2,23 +2,18 @@
 #include <cstdio>
 #include <memory>
 #include <optional>
-#include <sstream>
 
 #include "autograd/error.h"
 #include "data/bytes/file.h"
 #include "data/bytes/safetensors.h"
-#include "data/bytes/shell_word.h"
 #include "data/bytes/utf8.h"
-#include "data/examples/token_file.h"
 #include "program/commands.h"
 #include "program/output.h"
 #include "program/run_options.h"
 #include "train/checkpoints/loaded_run.h"
 #include "train/checkpoints/resume.h"
-#include "train/plan/plan.h"
 #include "train/step/json_line.h"
-#include "train/step/timing.h"
-#include "train/tasks/numbers.h"
+#include "train/use/run_facts.h"
 
 namespace primer::program {
 
@@ -86,11 +81,6 @@ Info look(const std::string& path, const std::string& choice) {
   return info;
 }
 
-// That a run was trained for, up to its last checkpoint.
-double seconds_of(const Info& info) {
-  return TimingLog::read_before(RunPaths{info.directory}.timing(), info.last->state.trainer.step).seconds;
-}
-
 std::string extents_text(const data::TensorEntry& tensor) {
   std::string text = "[";
   for (std::size_t i = 0; i < tensor.shape.size(); ++i) text += (i ? "," : "") + std::to_string(tensor.shape[i]);
@@ -113,7 +103,7 @@ std::string info_json(const Info& info) {
       line.add_text("source_tokenizer", tokenizer.of_sources().kind())
           .add("source_vocabulary", static_cast<long>(tokenizer.of_sources().vocabulary_size()));
     }
-    line.add("last_step", info.last->state.trainer.step).add("seconds", seconds_of(info));
+    line.add("last_step", info.last->state.trainer.step).add("seconds", seconds_trained(info.directory, *info.last));
     if (info.last->state.best_step >= 0) {
       line.add("best_step", info.last->state.best_step).add("best_val_loss", info.last->state.best_val_loss);
     }
@@ -129,73 +119,47 @@ std::string info_json(const Info& info) {
   return line.add_json("tensors", "[" + tensors + "]").text() + "\n";
 }
 
-// The text of a run, as far as its tokens can be read.
-std::string text_of(const Info& info) {
-  try {
-    const auto tokens = open_tokens(*info.run, RunPaths{info.directory}.tokens());
-    const auto bytes = static_cast<double>(tokens->train_bytes() + tokens->validation_bytes());
-    return "text        " + short_number(bytes) + "B, " + vocabulary_text(info.run->config, *info.run->tokenizer) +
-           ": " + std::to_string(tokens->train_size()) + " to train, " + std::to_string(tokens->validation_size()) +
-           " to validate\n";
-  } catch (const autograd::Error& error) {
-    return "text        " + vocabulary_text(info.run->config, *info.run->tokenizer) + "; " + error.what() + "\n";
-  }
-}
-
-// What a configuration has that no other has unless it is chosen, as options, in lines of about 100 columns.
-std::string options_text(const Config& config) {
-  std::string out = "options    ";
-  std::size_t column = out.size();
-  for (const Field& field : fields()) {
-    const std::string value = value_text(config, field);
-    if (value == value_text(Config{}, field)) continue;
-    std::string option = (value == "false" ? " --no-" : " --") + field.option();
-    std::istringstream words(value);  // of a list one a line
-    for (std::string word; field.kind != Field::Kind::switch_ && std::getline(words, word);)
-      option += " " + data::shell_word(data::printable(word));
-    if (column + option.size() > 100) out += "\n" + std::string(column = 11, ' ');
-    out += option;
-    column += option.size();
-  }
-  return out + "\n";
+std::string line_of(std::string name, const std::string& text) {
+  name.resize(12, ' ');
+  return name + text + "\n";
 }
 
 std::string run_text(const Info& info) {
   const Config& config = info.last->config;
   const TrainingState& state = info.last->state;
   const bool has_ended = is_finished(state, state.trainer.step, config);
-  std::string out = "run         " + data::printable(info.directory) + ", trained to step " +
-                    std::to_string(state.trainer.step) + " of " + std::to_string(config.steps) +
-                    (state.stopped_early ? ", stopped early"
-                     : has_ended         ? ""
-                                         : ", can go on") +
-                    "; saved are the steps " + info.saved + ", shown is " + std::to_string(info.run->id.step) + "\n" +
-                    text_of(info) + "model       " + std::string(config.objective->name()) + ", " + shape_text(config) +
-                    "\n";
-  if (state.best_step >= 0) {
-    char loss[96];
-    std::snprintf(loss, sizeof loss, "validation  lowest loss %.4f nats per %s, of step %ld\n", state.best_val_loss,
-                  std::string(config.objective->unit()).c_str(), state.best_step);
-    out += loss;
+  std::string out =
+      line_of("run", data::printable(info.directory) + ", trained to step " + std::to_string(state.trainer.step) +
+                         " of " + std::to_string(config.steps) +
+                         (state.stopped_early ? ", stopped early"
+                          : has_ended         ? ""
+                                              : ", can go on") +
+                         "; saved are the steps " + info.saved + ", shown is " + std::to_string(info.run->id.step));
+  for (const auto& [name, text] : run_facts(info.directory, *info.last)) out += line_of(name, text);
+  std::string options;
+  std::size_t column = 11;
+  for (const std::string& option : options_of(config)) {  // in lines of about 100 columns
+    if (column + 1 + option.size() > 100) options += "\n" + std::string(column = 11, ' ');
+    options += (options.empty() ? "" : " ") + option;
+    column += 1 + option.size();
   }
-  return out + "trained     " + short_duration(seconds_of(info)) + ", " + std::to_string(state.trainer.tokens) +
-         " tokens\n" + options_text(config);
+  return out + line_of("options", options);
 }
 
 std::string info_text(const Info& info) {
   std::string out = info.run ? run_text(info) : "";
-  out += "parameters  " + std::to_string(info.parameters) + " (" + std::to_string(info.parameters - info.positions) +
-         " without positions)\n";
-  if (info.run) return out + "tensors     " + std::to_string(info.file->tensors().size()) + "; --json lists them\n";
-  if (info.step >= 0) out += "step        " + std::to_string(info.step) + "\n";
-  if (!info.config.empty()) out += "config      " + info.config + "\n";
+  out += line_of("parameters", std::to_string(info.parameters) + " (" +
+                                   std::to_string(info.parameters - info.positions) + " without positions)");
+  if (info.run) return out + line_of("tensors", std::to_string(info.file->tensors().size()) + "; --json lists them");
+  if (info.step >= 0) out += line_of("step", std::to_string(info.step));
+  if (!info.config.empty()) out += line_of("config", info.config);
   for (const auto& [key, value] : info.file->metadata()) {
     if (key == "config" || key == "step") continue;
-    out += "metadata    " + data::printable(key) + ": " + data::printable(value) + "\n";
+    out += line_of("metadata", data::printable(key) + ": " + data::printable(value));
   }
   for (const data::TensorEntry& tensor : info.file->tensors()) {
-    out += "tensor      " + data::printable(tensor.name) + " " + std::string(data::dtype_name(tensor.dtype)) + " " +
-           extents_text(tensor) + "\n";
+    out += line_of("tensor", data::printable(tensor.name) + " " + std::string(data::dtype_name(tensor.dtype)) + " " +
+                                 extents_text(tensor));
   }
   return out;
 }

@@ -12,7 +12,7 @@
 #include "data/bytes/utf8.h"
 #include "tests/nn/small_model.h"
 #include "tests/threads.h"
-#include "train/use/generate.h"
+#include "train/step/generate.h"
 
 using namespace primer::test;
 using namespace primer::train;

@@ -1,4 +1,4 @@
-#include "train/use/generate.h"
+#include "train/step/generate.h"
 
 #include <doctest/doctest.h>
 

@@ -13,8 +13,8 @@
 #include "train/checkpoints/loaded_run.h"
 #include "train/checkpoints/recipe.h"
 #include "train/step/evaluate.h"
+#include "train/step/generate.h"
 #include "train/tasks/task.h"
-#include "train/use/generate.h"
 
 using namespace primer;
 using namespace primer::train;

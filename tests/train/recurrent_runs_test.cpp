@@ -8,9 +8,9 @@
 #include "tests/train/process.h"
 #include "tests/train/small_run.h"
 #include "train/checkpoints/loaded_run.h"
+#include "train/step/generate.h"
 #include "train/tasks/presets.h"
 #include "train/use/attend.h"
-#include "train/use/generate.h"
 
 using namespace primer::train;
 using primer::autograd::Error;

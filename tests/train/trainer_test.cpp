@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "tests/train/planned.h"
-#include "train/use/generate.h"
+#include "train/step/generate.h"
 
 using namespace primer::train;
 namespace data = primer::data;

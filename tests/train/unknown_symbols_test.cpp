@@ -9,7 +9,7 @@
 #include "tests/train/process.h"
 #include "train/checkpoints/loaded_run.h"
 #include "train/checkpoints/recipe.h"
-#include "train/use/generate.h"
+#include "train/step/generate.h"
 
 using namespace primer::train;
 using Json = nlohmann::json;

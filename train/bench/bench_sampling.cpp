@@ -1,8 +1,8 @@
 #include "autograd/parameters.h"
 #include "train/bench/bench_measure.h"
+#include "train/step/generate.h"
 #include "train/step/stopwatch.h"
 #include "train/step/timing.h"
-#include "train/use/generate.h"
 
 namespace primer::train {
 

@@ -16,7 +16,8 @@ namespace {
 
 // What may differ from one part of a training to the next without changing what is computed.
 bool may_change(const Field& field) {
-  return field.key == "steps" || field.key == "save_every" || field.key == "keep" || field.key == "threads";
+  return field.key == "steps" || field.key == "save_every" || field.key == "keep" || field.key == "threads" ||
+         field.key == "sample_every";
 }
 
 // What says how long a run trains; in a run that has begun all of it is steps.
@@ -99,7 +100,7 @@ std::string copy_log(const std::string& path) {
 void go_back(OpenRun& open) {
   if (open.store.list().back() == open.checkpoint.id) return;
   std::vector<std::string> asides;
-  for (const std::string& log : {open.paths.metrics(), open.paths.timing()}) {
+  for (const std::string& log : {open.paths.metrics(), open.paths.timing(), open.paths.samples()}) {
     if (data::kind_of(log, true) == data::FileKind::regular) asides.push_back(copy_log(log));
   }
   for (std::string& aside : open.store.go_back(open.checkpoint.id)) asides.push_back(std::move(aside));
@@ -184,6 +185,7 @@ OpenRun open_run(const RunPaths& run, const Config& wishes, std::optional<Choice
   Config& config = open.checkpoint.config;
   merge_saved(config, run, open.notes);
   merge_wishes(config, wishes);
+  check_sampling(config);
   open.tokens = open_tokens(open.checkpoint, run.tokens());
   try {
     open.tokens->verify();

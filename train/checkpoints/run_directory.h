@@ -18,6 +18,7 @@ struct RunPaths {
   std::string source_tokenizer() const { return directory + "/source_tokenizer.json"; }  // where sources have their own
   std::string tokens() const { return directory + "/tokens"; }                           // the text, encoded
   std::string metrics() const { return directory + "/metrics.jsonl"; }                   // what the training computed
+  std::string samples() const { return directory + "/samples.jsonl"; }                   // texts on the way
   std::string timing() const { return directory + "/timing.jsonl"; }                     // how long it took
   std::string checkpoints() const { return directory + "/checkpoints"; }                 // one folder each
   std::string lock() const { return directory + "/lock"; }    // held by the process that trains

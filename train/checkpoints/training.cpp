@@ -13,6 +13,7 @@
 #include "train/step/json_line.h"
 #include "train/step/machine.h"
 #include "train/step/metrics.h"
+#include "train/step/sample_log.h"
 #include "train/step/stopwatch.h"
 #include "train/step/timing.h"
 #include "train/step/trainer.h"
@@ -54,6 +55,7 @@ class Training {
             config_.save_every, run.checkpoint.id, [this](CheckpointId) { save(); },
             [this](const std::string& text) { progress_.note(text); }) {
     restore_trainer(run.checkpoint, trainer_);
+    if (config_.sample_every > 0) open_samples();
     run.checkpoint.model = run.checkpoint.moments =
         nullptr;  // once pruned, open files would go on taking the disk's room
   }
@@ -80,6 +82,16 @@ class Training {
   }
 
  private:
+  // Of an interrupted step the text is written again.
+  void open_samples() {
+    std::string shown;
+    std::vector<int> prompt = beginning(
+        *run_.checkpoint.tokenizer, config_.documents != data::Parting::none,
+        [&] { return first_token(run_.tokens->train()); }, &shown);
+    samples_.emplace(run_.paths.samples(), state_.trainer.step - (state_.unevaluated ? 1 : 0), std::move(prompt), shown,
+                     static_cast<std::uint64_t>(config_.seed));
+  }
+
   bool validates() const { return train::validates(config_); }
   bool is_finished() const { return train::is_finished(state_, trainer_.state().step, config_); }
   bool is_stopped() {
@@ -142,6 +154,10 @@ class Training {
     line.add("lr", report.lr).add("grad_norm", report.grad_norm);
     if (report.skipped) line.add("skipped", true);
     const bool is_last = report.step == config_.steps;
+    const bool is_told = samples_ && !trainer_.has_diverged() && (is_last || report.step % config_.sample_every == 0);
+    if (is_told &&
+        !samples_->write(report.step, trainer_.model(), run_.checkpoint.tokenizer, [this] { return is_stopped(); }))
+      return;
     const bool is_due = is_last || (config_.eval_every > 0 && report.step % config_.eval_every == 0);
     if (validates() && is_due && !trainer_.has_diverged() && !evaluate(line)) return;
     metrics_.write(line.text());
@@ -266,6 +282,7 @@ class Training {
   Trainer<float> trainer_;
   LineLog metrics_;
   TimingLog timing_;
+  std::optional<SampleLog> samples_;
   Saver saver_;
   std::optional<Snapshot> best_;  // a copy of the best model, when it is not on the disk yet
   double last_loss_ = 0;          // nats for each target, of the last step or the evaluation after it

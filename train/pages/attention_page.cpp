@@ -92,16 +92,6 @@ void append_head(std::string& html, const float* weights, long T, long S, bool c
   html += "</script>\n";
 }
 
-// Between words a line may break.
-std::string token_html(const PageToken& token) {
-  const bool ends_line = token.text.find('\n') != std::string::npos, is_space = token.text == " ";
-  return std::string(token.text.starts_with(' ') && !is_space ? "<wbr>" : "") + "<span class=\"token" +
-         (token.is_special ? " special" : "") + "\">" + visible_html(token.text) + "</span>" +
-         (ends_line  ? "<br>"
-          : is_space ? "<wbr>"
-                     : "");
-}
-
 // A text token by token. What a page has two of has a heading.
 std::string text_html(const std::string& id, const std::string& name, std::string_view heading,
                       const std::vector<PageToken>& tokens) {
@@ -122,6 +112,15 @@ bool sum_to_one(const std::vector<float>& weights, long S) {
 }
 
 }  // namespace
+
+std::string token_html(const PageToken& token, std::string_view more_class, std::string_view title) {
+  const bool ends_line = token.text.find('\n') != std::string::npos, is_space = token.text == " ";
+  std::string html = token.text.starts_with(' ') && !is_space ? "<wbr>" : "";
+  html += "<span class=\"token" + std::string(token.is_special ? " special" : "");
+  if (!more_class.empty()) html += " " + std::string(more_class);
+  if (!title.empty()) html += "\" title=\"" + escape_html(title);
+  return html + "\">" + visible_html(token.text) + "</span>" + (ends_line ? "<br>" : is_space ? "<wbr>" : "");
+}
 
 std::string attention_page(const AttentionPage& page) {
   const bool is_square = page.sources.empty(), causal = is_square && page.causal;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace primer::train {
@@ -11,6 +12,9 @@ struct PageToken {
   std::string text;  // any bytes; of a special token its name
   bool is_special = false;
 };
+
+/// A token of a text as HTML, with another class and a title if these are given. Between words a line may break.
+std::string token_html(const PageToken& token, std::string_view more_class = {}, std::string_view title = {});
 
 struct AttentionPage {
   std::string title = {};  // what was asked: the name of a run

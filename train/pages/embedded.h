@@ -16,4 +16,7 @@ extern const std::string_view attention_js;
 /// attention; the script mixes those between.
 extern const std::string_view attention_css;
 
+/// What a report does beside: it says what was expected in the place of a token. And how it looks, beside page_css.
+extern const std::string_view report_js, report_css;
+
 }  // namespace primer::train

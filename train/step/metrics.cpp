@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 
 #include "autograd/error.h"
 #include "data/bytes/file.h"
@@ -46,6 +47,24 @@ bool LineLog::write(std::string_view line) {
   }
   size_ += whole.size();
   return true;
+}
+
+std::uint64_t lines_of_steps(const std::string& path, long step, const std::function<bool(std::string_view)>& each) {
+  constexpr std::string_view key = "{\"step\":";
+  std::uint64_t bytes = 0;
+  try {
+    const std::string text = data::read_file(path, std::uint64_t{1} << 30);
+    for (std::size_t end = 0; (end = text.find('\n', bytes)) != std::string::npos; bytes = end + 1) {
+      const std::string_view line = std::string_view(text).substr(bytes, end - bytes);
+      long at = 0;
+      if (!line.starts_with(key)) break;
+      if (std::from_chars(line.data() + key.size(), line.data() + line.size(), at).ec != std::errc() || at > step)
+        break;
+      if (each && !each(line)) break;
+    }
+  } catch (const autograd::Error&) {  // none yet, or one that says nothing
+  }
+  return bytes;
 }
 
 bool LineLog::sync() { return disk_.sync(descriptor_) == 0; }

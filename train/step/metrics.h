@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -37,5 +38,11 @@ class LineLog {
   std::uint64_t size_ = 0;
   long dropped_ = 0;
 };
+
+/// Calls each(line) for the lines of a log that belong to the first `step` steps: they begin with {"step":N. Ends
+/// before the first one that does not, or of which it says false. Returns how many bytes they take; 0 of a log that is
+/// not there, or cannot be read.
+std::uint64_t lines_of_steps(const std::string& path, long step,
+                             const std::function<bool(std::string_view)>& each = {});
 
 }  // namespace primer::train

@@ -5,8 +5,6 @@
 #include <string_view>
 #include <vector>
 
-#include "autograd/error.h"
-#include "data/bytes/file.h"
 #include "train/step/json_line.h"
 #include "train/step/stopwatch.h"
 
@@ -25,26 +23,18 @@ double product_rate(autograd::Multiplier& multiplier, long m, long n, long k, in
 }
 
 TimingLog::Before TimingLog::read_before(const std::string& path, long step) {
-  constexpr std::string_view step_key = "{\"step\":", time_key = ",\"time\":";
+  constexpr std::string_view time_key = ",\"time\":";
   constexpr double most_seconds = 1e9;  // 30 years: a line that says more, or nan, is none of ours
   Before before;
-  try {
-    const std::string text = data::read_file(path, std::uint64_t{1} << 30);
-    std::size_t end = 0;
-    for (std::size_t begin = 0; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
-      const std::string_view line = std::string_view(text).substr(begin, end - begin);
-      const auto time = line.find(time_key);
-      if (!line.starts_with(step_key) || time == std::string_view::npos) break;
-      const char* const last = line.data() + line.size();
-      long at = 0;
-      double seconds = 0;
-      std::from_chars(line.data() + step_key.size(), last, at);
-      const auto read = std::from_chars(line.data() + time + time_key.size(), last, seconds);
-      if (at > step || read.ec != std::errc() || !(seconds >= before.seconds && seconds < most_seconds)) break;
-      before = {end + 1, seconds};
-    }
-  } catch (const autograd::Error&) {  // none yet, or one that says nothing
-  }
+  before.bytes = lines_of_steps(path, step, [&](std::string_view line) {
+    const auto time = line.find(time_key);
+    if (time == line.npos) return false;
+    double seconds = 0;
+    const auto read = std::from_chars(line.data() + time + time_key.size(), line.data() + line.size(), seconds);
+    if (read.ec != std::errc() || !(seconds >= before.seconds && seconds < most_seconds)) return false;
+    before.seconds = seconds;
+    return true;
+  });
   return before;
 }
 

@@ -119,6 +119,8 @@ enum class ChosenBy : std::uint8_t { fitted, preset, file, flag };
   INTEGER(patience, 0, 0, 1000000, FITS, "Run", "stop after so many evaluations without a better one; 0: never")       \
   INTEGER(eval_every, 0, 0, 1000000000000, FITS, "Run", "steps between evaluations; 0: only at the end")               \
   INTEGER(eval_batches, 0, 0, 1000000000000, FITS, "Run", "batches of an evaluation; 0: the whole validation part")    \
+  INTEGER(sample_every, 0, 0, 1000000000000, FIXED, "Run",                                                             \
+          "steps between texts that the model writes into samples.jsonl, for `primer report`; 0: none")                \
   INTEGER(save_every, 0, 0, 1000000000000, FIXED, "Run", "steps between checkpoints; 0: about every minute")           \
   INTEGER(keep, 1, 0, 1000000, FIXED, "Run", "older checkpoints that stay, beside the best and the last one")          \
   SWITCH(deterministic, true, FIXED, "Run", "the same numbers for any number of threads; off: products by BLAS")       \
@@ -248,6 +250,9 @@ Config inherit_model(const Config& wishes, const Config& source, std::string_vie
 
 /// Throws Fault::usage on switches that do not go together. `has_source`: the training begins with another's weights.
 void check_choices(const Config& config, bool has_source);
+
+/// --sample-every for a model that does not go on with a text: Fault::usage.
+void check_sampling(const Config& config);
 
 /// What --field names. Not as many names as the objective reads fields, or not all different: Fault::usage.
 data::TextFields text_fields(const Config& config);

@@ -124,7 +124,14 @@ static void check_attention(const Config& config) {
   }
 }
 
+void check_sampling(const Config& config) {
+  if (config.sample_every > 0 && !config.objective->writes())
+    throw Error(Fault::usage, "--sample-every: a model of --objective " + std::string(config.objective->name()) +
+                                  " does not go on with a text; leave it out");
+}
+
 void check_choices(const Config& config, bool has_source) {
+  check_sampling(config);
   (void)text_fields(config);  // refuses names that do not fit
   if (!config.encoding.empty()) data::Transcoder{config.encoding};
   check_body(config);

@@ -1,4 +1,4 @@
-#include "train/use/generate.h"
+#include "train/step/generate.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,6 +8,7 @@
 #include "autograd/error.h"
 #include "autograd/random.h"
 #include "data/bytes/utf8.h"
+#include "data/examples/text_form.h"
 
 namespace primer::train {
 
@@ -141,6 +142,17 @@ void generate(const nn::Model<float>& model, autograd::Tape<float>& tape, std::s
     for (Live& text : live) text.window.erase(text.window.begin(), text.window.end() - half);
     state->clear(static_cast<long>(live.size()));
   }
+}
+
+std::vector<int> beginning(const data::Tokenizer& tokenizer, bool has_documents, const std::function<int()>& first,
+                           std::string* shown) {
+  if (const int end = tokenizer.special(data::end_of_text); end >= 0 && has_documents) return {end};
+  for (int id = 0; id < tokenizer.vocabulary_size(); ++id)
+    if (tokenizer.token_text(id) == "\n") return {id};
+  const int id = first();
+  const std::string& name = tokenizer.token_text(id);
+  if (tokenizer.special(name) != id) *shown = name;
+  return {id};
 }
 
 std::string StopFilter::feed(const std::string& piece) {

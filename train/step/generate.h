@@ -58,6 +58,11 @@ void generate(const nn::Model<float>& model, autograd::Tape<float>& tape, std::s
               const Sampling& sampling, SampleRange samples, const std::function<bool(std::uint64_t, int)>& each,
               int never = -1);
 
+/// What a text begins with where there is no prompt: a model of documents begins a new one; another goes on behind a
+/// line feed if the vocabulary has one, else with the first token of the training text, which *shown then names.
+std::vector<int> beginning(const data::Tokenizer& tokenizer, bool has_documents, const std::function<int()>& first,
+                           std::string* shown);
+
 /// Passes text on until `stop` appears in it, however it is cut into pieces; keeps back what may be its beginning.
 class StopFilter {
  public:

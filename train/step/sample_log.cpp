@@ -1,0 +1,26 @@
+#include "train/step/sample_log.h"
+
+#include "data/examples/text_form.h"
+#include "train/step/json_line.h"
+
+namespace primer::train {
+
+bool SampleLog::write(long step, const nn::Model<float>& model, std::shared_ptr<const data::Tokenizer> tokenizer,
+                      const std::function<bool()>& stop) {
+  autograd::Tape<float> tape;
+  data::StreamDecoder decoder(tokenizer);
+  std::string text = shown_;
+  bool is_stopped = false;
+  const int end = tokenizer->special(data::end_of_text);
+  const auto each = [&](std::uint64_t, int id) {
+    if (id == end || (is_stopped = stop())) return false;
+    text += decoder.feed(id);
+    return true;
+  };
+  generate(model, tape, prompt_, tokens, {.seed = seed_}, {static_cast<std::uint64_t>(step), 1}, each,
+           tokenizer->unknown());
+  if (!is_stopped) log_.write(JsonLine().add("step", step).add_text("text", text).text());
+  return !is_stopped;
+}
+
+}  // namespace primer::train

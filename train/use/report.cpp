@@ -1,0 +1,208 @@
+#include "train/use/report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <memory>
+
+#include "autograd/error.h"
+#include "data/bytes/utf8.h"
+#include "data/examples/token_file.h"
+#include "train/checkpoints/loaded_run.h"
+#include "train/pages/attention_page.h"
+#include "train/pages/embedded.h"
+#include "train/pages/page.h"
+#include "train/pages/visible_html.h"
+#include "train/use/reader.h"
+#include "train/use/run_facts.h"
+#include "train/use/run_log.h"
+
+namespace primer::train {
+
+namespace {
+
+constexpr std::size_t most_points = 300;  // of a curve: a picture is 600 wide
+
+struct Record {
+  std::string name;
+  std::string unit;  // what has a loss
+  Facts facts;
+  RunLog log;
+};
+
+std::string format(const char* pattern, double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, pattern, value);
+  return text;
+}
+
+// Of several runs each is a curve.
+struct Chart {
+  Words words;
+  Axis y;
+  Curve RunLog::*curve;
+};
+
+std::string chart_html(const std::vector<Record>& records, const Chart& chart,
+                       const std::vector<std::pair<const char*, Curve RunLog::*>>& parts = {}) {
+  std::vector<Curve> curves;
+  for (const Record& record : records) {
+    if (parts.empty()) {
+      curves.push_back(binned(record.log.*chart.curve, most_points));
+      if (records.size() > 1) curves.back().name = record.name;
+    }
+    for (const auto& [name, part] : parts) {
+      curves.push_back(binned(record.log.*part, most_points));
+      curves.back().name = name;
+    }
+  }
+  std::erase_if(curves, [](const Curve& curve) { return curve.x.empty(); });
+  return curves.empty() ? "" : figure_html(line_chart(chart.words, {.name = "step", .low = 0}, chart.y, curves));
+}
+
+std::string curves_html(const std::vector<Record>& records) {
+  const std::string loss = "nats a " + records[0].unit;
+  const auto one = [&](const char* title, const char* caption, const Axis& y, Curve RunLog::*curve) {
+    return chart_html(records, {{title, caption}, y, curve});
+  };
+  std::string html;
+  if (records.size() == 1) {
+    html += chart_html(records, {{"Loss", "Of each step, and of the part that nothing is learned from."}, {loss}, {}},
+                       {{"training", &RunLog::loss}, {"validation", &RunLog::val_loss}});
+    html += chart_html(records, {{"Accuracy", "The share that is predicted right."}, {}, {}},
+                       {{"training", &RunLog::train_accuracy}, {"validation", &RunLog::accuracy}});
+  } else {
+    html += one("Validation loss", "Of the part that nothing is learned from.", {loss}, &RunLog::val_loss);
+    html += one("Training loss", "Of each step.", {loss}, &RunLog::loss);
+    html += one("Accuracy", "The share of the validation part that is predicted right.", {}, &RunLog::accuracy);
+  }
+  html += one("Bits a byte", "Of the validation part: it does not depend on how a text is cut into tokens.",
+              {"bits a byte"}, &RunLog::bits);
+  html += one("Learning rate", "", {}, &RunLog::rate);
+  html += one("Gradient norm", "Of all gradients together, before they are clipped.", {.log = true}, &RunLog::norm);
+  html += one("Speed", "Evaluations are not counted.", {.name = "tokens a second", .low = 0}, &RunLog::speed);
+  return html.empty() ? "<p>Nothing has been written down yet.</p>\n" : html;
+}
+
+std::string facts_html(const std::vector<Record>& records) {
+  std::vector<std::vector<std::string>> rows{{""}};
+  for (const Record& record : records) rows[0].push_back(record.name);
+  for (const Record& record : records) {
+    for (const auto& [word, text] : record.facts) {
+      auto row = std::ranges::find_if(rows, [&](const auto& cells) { return cells[0] == word; });
+      if (row == rows.end()) row = rows.insert(rows.end(), {word});
+      row->resize(rows[0].size());
+      (*row)[static_cast<std::size_t>(&record - records.data()) + 1] = text;
+    }
+  }
+  return table_html(rows, true);
+}
+
+// Of more samples than so many the first, the last and some between.
+std::string samples_html(const RunLog& log) {
+  constexpr std::size_t most = 12;
+  std::string html;
+  const std::size_t count = std::min(most, log.samples.size());
+  for (std::size_t k = 0; k < count; ++k) {
+    const RunLog::Sample& sample = log.samples[count == 1 ? 0 : k * (log.samples.size() - 1) / (count - 1)];
+    html += "<h3>After step " + std::to_string(sample.step) + "</h3>\n<pre class=\"sample\">";
+    for (std::size_t begin = 0; begin < sample.text.size();) {
+      const std::size_t end = std::min(sample.text.find('\n', begin), sample.text.size());
+      html += escape_html(visible_text(std::string_view(sample.text).substr(begin, end - begin))) + "\n";
+      begin = end + 1;
+    }
+    html += "</pre>\n";
+  }
+  return html;
+}
+
+// The beginning of the validation part, as the model reads it; empty if there is none, or none that it reads token by
+// token.
+std::vector<int> passage_of(const LoadedRun& run) {
+  constexpr long most_read = 300, most_masked = 128;
+  const Config& config = run.config;
+  const bool masks = run.network->masked.has_value();
+  if (!masks && !config.objective->writes()) return {};
+  const auto tokens = open_tokens(run, run.paths.tokens());
+  const data::TokenSequence& text = tokens->validation().size() > 0 ? tokens->validation() : tokens->train();
+  std::uint64_t begin = 0, count = text.size();
+  if (config.objective->form(config) != data::TextForm::stream && !text.examples().empty()) {
+    begin = text.examples()[0].begin;
+    count = text.examples()[0].tokens;
+  }
+  const long most = masks ? std::min(config.context, most_masked) - 2 : most_read;
+  std::vector<int> ids(std::min(count, static_cast<std::uint64_t>(std::max(most, 0L))));
+  text.read(begin, ids.size(), ids.data());
+  if (masks) {
+    ids.insert(ids.begin(), data::need_special(*run.tokenizer, "[CLS]"));
+    ids.push_back(data::need_special(*run.tokenizer, "[SEP]"));
+  }
+  return ids;
+}
+
+std::string passage_html(LoadedRun& run) {
+  constexpr long most_likely = 3;
+  const std::vector<int> ids = passage_of(run);
+  if (ids.empty()) return {};
+  const data::Tokenizer& tokenizer = *run.tokenizer;
+  const std::vector<Expectation> expected = Reader(run).expect(ids, most_likely);
+  std::string html = "<p class=\"hint\">The stronger the colour of a token, the less it was expected" +
+                     std::string(run.network->masked ? ", where it alone is hidden" : " from what stands before it") +
+                     ": from 0 to 9 bits and more. Hover one, click it, or use the arrow keys.</p>\n"
+                     "<div class=\"passage\" tabindex=\"0\" aria-label=\"a text, token by token\">";
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const Expectation& one = expected[i];
+    std::string said = "nothing is expected here", level = "none";
+    if (!std::isnan(one.log_probability)) {
+      const double bits = -one.log_probability / std::log(2);
+      level = std::to_string(std::clamp(static_cast<int>(std::min(bits, 9.0)), 0, 9));
+      said = format("%.3g %%", 100 * std::exp(one.log_probability)) + format(", %.2f bits; expected", bits);
+      for (const Filling& likely : one.likely) {
+        said += (&likely == one.likely.data() ? " " : ", ") + visible_text(tokenizer.token_text(likely.id)) +
+                format(" %.3g %%", 100 * likely.probability);
+      }
+    }
+    html += token_html({tokenizer.token_text(ids[i]), tokenizer.special(tokenizer.token_text(ids[i])) == ids[i]},
+                       "l" + level, said);
+  }
+  return html + "</div>\n<p class=\"said\" role=\"status\"></p>\n";
+}
+
+}  // namespace
+
+std::string report(const std::vector<std::string>& runs, std::vector<std::string>& warnings) {
+  std::vector<Record> records;
+  std::string passages, samples;
+  for (const std::string& directory : runs) {
+    const auto run = load_run(directory);
+    warnings.insert(warnings.end(), run->warnings.begin(), run->warnings.end());
+    std::vector<std::string> ignored;
+    const Checkpoint newest =
+        choose_checkpoint(CheckpointStore(run->paths.checkpoints()), {Choice::Kind::last, 0}, ignored);
+    Record record{directory, std::string(newest.config.objective->unit()), {}, read_log(directory)};
+    record.facts.emplace_back("step",
+                              std::to_string(newest.state.trainer.step) + " of " + std::to_string(newest.config.steps));
+    for (auto& fact : run_facts(directory, newest)) record.facts.push_back(std::move(fact));
+    std::string options;
+    for (const std::string& option : options_of(newest.config)) options += (options.empty() ? "" : " ") + option;
+    record.facts.emplace_back("options", options);
+    const std::string heading = runs.size() > 1 ? "<h3>" + escape_html(visible_text(directory)) + "</h3>\n" : "";
+    if (const std::string html = samples_html(record.log); !html.empty()) samples += heading + html;
+    try {
+      if (const std::string html = passage_html(*run); !html.empty()) passages += heading + html;
+    } catch (const autograd::Error& error) {
+      warnings.push_back(data::printable(directory) + ": no passage is shown: " + error.what());
+    }
+    records.push_back(std::move(record));
+  }
+  Page page{.title = runs.size() > 1 ? "Trainings" : "The training of",
+            .subject = runs.size() > 1 ? "" : runs[0],
+            .style = report_css,
+            .script = passages.empty() ? std::string_view() : report_js};
+  page.add("", curves_html(records));
+  if (!passages.empty()) page.add("What the model expects of a text that it did not learn from", passages);
+  if (!samples.empty()) page.add("What the model wrote on the way", samples);
+  return page.add("How it was made", facts_html(records)).html();
+}
+
+}  // namespace primer::train
