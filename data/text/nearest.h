@@ -4,21 +4,23 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace primer::data {
 
-/// Levenshtein's distance: the fewest insertions, deletions and replacements of bytes that turn a into b.
+/// The fewest insertions, deletions, replacements and exchanges of neighbours that turn the bytes of a into b. Damerau
+/// 1964; no byte takes part in two of them.
 inline long edit_distance(std::string_view a, std::string_view b) {
-  std::vector<long> row(b.size() + 1);  // [b + 1], distances of the current prefix of a to every prefix of b
+  std::vector<long> row(b.size() + 1), above, two_above;  // [b + 1], distances of a prefix of a to every prefix of b
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = static_cast<long>(j);
   for (std::size_t i = 1; i <= a.size(); ++i) {
-    long diagonal = row[0];
+    two_above = std::exchange(above, row);
     row[0] = static_cast<long>(i);
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const long replaced = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+      row[j] = std::min({above[j - 1] + (a[i - 1] != b[j - 1]), above[j] + 1, row[j - 1] + 1});
+      const bool exchanged = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (exchanged) row[j] = std::min(row[j], two_above[j - 2] + 1);
     }
   }
   return row[b.size()];

@@ -40,6 +40,13 @@ TEST_CASE("wrong command lines end with 2") {
   check_refusal(here, "train t.txt -- --layers 3", 2, "--layers stands behind --");
   check_refusal(here, "train t.txt --dtype bf16", 2, "unknown option --dtype; primer train --help lists them");
   check_refusal(here, "train t.txt --rope", 2, "unknown option --rope; primer train --help lists them");
+  check_refusal(here, "train t.txt --min 3", 2, "unknown option --min; primer train --help lists them");
+  check_refusal(here, "train t.txt --learning_rate 3", 2, "did you mean --lr?");
+  check_refusal(here, "train t.txt --block-size=3", 2, "did you mean --context?");
+  check_refusal(here, "sample run --block-size 3", 2, "unknown option --block-size; primer sample --help lists them");
+  check_refusal(here, "sample run --max-new-tokens 3", 2, "did you mean --tokens?");
+  check_refusal(here, "help tokenize trian", 2, "unknown command trian; did you mean train?");
+  check_refusal(here, "completion tcsh", 2, "tcsh");
   check_refusal(here, "train t.txt --checkpoint 3", 2, "--checkpoint goes with --init-from, or with --resume");
   check_refusal(here, "train --resume -o run --checkpoint junk", 2, "--checkpoint junk: expected best, last or a step");
   check_refusal(here, "train t.txt --steps 1.5e0", 2, "expected a whole number from 1");
@@ -351,4 +358,31 @@ TEST_CASE("a closed standard output or error does not stop a training") {
   CHECK(WEXITSTATUS(status) == 0);
   CHECK(fs::exists(here / "run/checkpoints/step-000000004/manifest"));
   CHECK(lines_of(here / "run/metrics.jsonl").size() == 5);
+}
+
+TEST_CASE("help of a command is what its --help says, of a part of one too") {
+  const FreshDirectory here;
+  for (const std::string command : {"", "train", "tokenize train", "help"}) {
+    const Outcome help = run_primer(here, "help " + command);
+    CHECK(help.code == 0);
+    CHECK(help.out == run_primer(here, command + " --help").out);
+  }
+}
+
+TEST_CASE("bash completes commands, options and values from what completion writes") {
+  const FreshDirectory here;
+  here.write("ask.sh",
+             "source <(primer completion bash)\n"
+             "ask() { COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _primer; echo \"${COMPREPLY[*]}\"; COMPREPLY=(); }\n"
+             "ask primer tok; ask primer tokenize ''; ask primer train --obj; ask primer train --objective m\n"
+             "ask primer tokenize train --tok; ask primer train ask; ask primer train -o as; ask primer --ver\n");
+  const Outcome asked = Process(here, "bash ask.sh").wait();
+  CHECK(asked.err == "");
+  CHECK(asked.out == "tokenize\ntrain encode decode stats\n--objective\nmlm\n--tokenizer\nask.sh\nask.sh\n--version\n");
+  for (const char* shell : {"zsh", "fish"}) {
+    const std::string words = run_primer(here, std::string("completion ") + shell).out;
+    CHECK(words.find("tokenize") != words.npos);
+    CHECK(words.find("objective") != words.npos);
+    CHECK(words.find("lm mlm classify translate") != words.npos);
+  }
 }

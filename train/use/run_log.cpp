@@ -57,7 +57,7 @@ RunLog read_log(const std::string& directory) {
   long step = 0;
   read_lines(paths.samples(), [&](const std::string& key, const data::JsonValue& value) {
     if (key == "step") step = std::strtol(value.text.c_str(), nullptr, 10);
-    if (key == "text") log.samples.push_back({step, value.text});
+    if (key == "text" && value.kind == data::JsonValue::Kind::string) log.samples.push_back({step, value.text});
   });
   return log;
 }
