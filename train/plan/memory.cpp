@@ -82,6 +82,10 @@ MemoryNeed memory_need(const Config& config, StepMeter& meter, long sequences) {
   need.values = part.values;
   need.gradients = part.gradients;
   need.batches = part.batch * number(config.accumulate);
+  if (config.sample_every > 0) {
+    need.sample = 2 * bytes_per_float * number(config.layers) * number(config.context) * number(config.channels) +
+                  meter.part(1).values;
+  }
   need.program = program_bytes + autograd::threads() * program_bytes_per_thread;
   return need;
 }

@@ -17,9 +17,12 @@ struct MemoryNeed {
   double values = 0;      // what the forward pass makes and the backward pass reads: the tape's arena
   double gradients = 0;   // the tape's pool at its fullest: live gradients and working space
   double batches = 0;     // token ids, targets and the like of a step
+  double sample = 0;      // keys, values and outputs of a text that is written on the way
   double program = 0;     // the program itself, and what products pack matrices into
 
-  double total() const { return parameters + trained * blocks + copy + values + gradients + batches + program; }
+  double total() const {
+    return parameters + trained * blocks + copy + values + gradients + batches + sample + program;
+  }
 };
 
 /// What training with this configuration takes, in parts of so many sequences.
