@@ -45,11 +45,11 @@ test-threads: all-tests  # what computes, with other numbers of threads than thi
 	  build/test_train -sf='*products_test*' || exit 1; \
 	done
 
-test-v3: check  # what computes, and the program, compiled for processors with vectors of 32 bytes
+test-v3: check  # what computes, and a training, compiled for processors with vectors of 32 bytes
 	$(CONFIGURE) -B build-v3 -DPRIMER_ARCH=x86-64-v3
-	@cmake --build build-v3 -j $(JOBS) --target test_autograd test_nn test_optim primer
+	@cmake --build build-v3 -j $(JOBS) --target test_autograd test_nn test_optim example_train_a_text
 	@for room in autograd nn optim; do build-v3/test_$$room $(COMPUTING) || exit 1; done
-	build-v3/primer train README.md -o runs/v3 --steps 50 --force --quiet
+	rm -rf build-v3/run && build-v3/example_train_a_text README.md build-v3/run
 
 test-long: all-tests  # the tests that take longer: minutes, all together
 	@for program in build/test_*; do \
