@@ -16,7 +16,7 @@ const blocks = document.querySelectorAll('script.weights'), decoded = [];
     of all. */
 const placeOf = (layer, head) => layer * (heads + 1) + head;
 
-/** The weights of a head in steps of 1 / steps: of a causal model what is on and below the diagonal, else [T, S]. */
+/** The weights of a head, or a mean, in steps of 1 / steps: of a causal model what is on and below the diagonal, else [T, S]. */
 function pattern(layer, head) {
   const i = placeOf(layer, head);
   if (decoded[i]) return decoded[i];
@@ -69,7 +69,8 @@ function mixColours() {
 function level(w, full) { return Math.round(255 * Math.sqrt(Math.min(w / full, 1))); }
 function colour(i) { return `rgb(${colours[3 * i]} ${colours[3 * i + 1]} ${colours[3 * i + 2]})`; }
 
-/** A head as a picture, `most` pixels long or high, in full colour where its weight is `full`; rows from the top; a pixel of several weights shows the largest. */
+/** A head as a picture, `most` pixels long or high, in full colour where its weight is `full`; rows from the top; a pixel
+    of several weights shows the largest. */
 function picture(canvas, layer, head, most, full) {
   const side = count => Math.max(1, Math.round(count * Math.min(1, most / longest)));
   const width = canvas.width = side(S), height = canvas.height = side(T);

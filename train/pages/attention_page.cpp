@@ -178,11 +178,9 @@ bool sum_to_one(const std::vector<float>& weights, long S) {
 std::vector<std::string> tokens_html(const std::vector<PageToken>& tokens) {
   std::vector<std::string> all;
   while (all.size() < tokens.size()) {
-    std::vector<std::string_view> text;  // up to a special token, or that alone
-    for (std::size_t i = all.size(); i < tokens.size() && (text.empty() || !tokens[i].is_special); ++i) {
-      text.push_back(tokens[i].text);
-      if (tokens[i].is_special) break;
-    }
+    std::size_t i = all.size();
+    std::vector<std::string_view> text{tokens[i].text};  // up to a special token, or that alone
+    while (!tokens[i].is_special && ++i < tokens.size() && !tokens[i].is_special) text.push_back(tokens[i].text);
     for (const std::string& inside : visible_html(text)) {
       const PageToken& token = tokens[all.size()];
       const bool ends_line = token.text.find('\n') != std::string::npos, is_space = token.text == " ";

@@ -1,5 +1,6 @@
 #include "train/pages/visible_html.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "data/text/unicode.h"
@@ -67,35 +68,29 @@ std::string escape_html(std::string_view text) {
 std::string visible_html(std::string_view token) { return visible_html({&token, 1}).front(); }
 
 std::vector<std::string> visible_html(std::span<const std::string_view> tokens) {
-  constexpr const char *over[] = {"\u00B9", "\u00B2", "\u00B3", "\u2074"}, *slash = "\u2044";
+  constexpr const char* over[] = {"\u00B9\u2044", "\u00B2\u2044", "\u00B3\u2044", "\u2074\u2044"};
   constexpr const char* under[] = {"\u2081", "\u2082", "\u2083", "\u2084"};
   std::string bytes;
-  for (const std::string_view token : tokens) bytes += token;
-  std::vector<std::string> out(tokens.size());
-  std::size_t first = 0, passed = 0;       // the token that the symbol begins in, and the bytes of those before it
-  const auto skip = [&](std::size_t at) {  // to the token of this byte; empty ones have none
-    while (first < tokens.size() && passed + tokens[first].size() <= at) {
-      if (tokens[first].empty()) out[first] = "<i>\u2205</i>";
-      passed += tokens[first++].size();
-    }
-  };
-  std::size_t begin = 0;
+  std::vector<std::size_t> owners;  // of each byte the place of its token
+  std::vector<std::string> out;
+  for (const std::string_view token : tokens) {
+    bytes += token;
+    owners.insert(owners.end(), token.size(), out.size());
+    out.emplace_back(token.empty() ? "<i>\u2205</i>" : "");
+  }
+  auto first = owners.begin();
   data::each_symbol(bytes, [&](Symbol symbol, int width) {
-    skip(begin);
-    const std::size_t end = begin + static_cast<std::size_t>(width);
-    std::vector<std::size_t> shared;  // the tokens that have bytes of it
-    for (std::size_t i = first, at = passed; i < tokens.size() && at < end; at += tokens[i++].size())
-      if (!tokens[i].empty()) shared.push_back(i);
+    std::vector<std::size_t> sharing(first, first + width);  // the tokens that have bytes of it
+    sharing.erase(std::unique(sharing.begin(), sharing.end()), sharing.end());
+    first += width;
     const std::string name = name_of(symbol);
-    for (std::size_t k = 0; k < shared.size(); ++k) {
-      std::string& html = out[shared[k]];
+    for (std::size_t k = 0; k < sharing.size(); ++k) {
+      std::string& html = out[sharing[k]];
       if (html.empty() && name.empty() && data::is_nonspacing_mark(symbol)) html += "<i>\u25CC</i>";
       html += name.empty() ? escape_html(data::symbol_bytes(symbol)) : "<i>" + name + "</i>";
-      if (shared.size() > 1) html += std::string("<i>") + over[k] + slash + under[shared.size() - 1] + "</i>";
+      if (sharing.size() > 1) html += std::string("<i>") + over[k] + under[sharing.size() - 1] + "</i>";
     }
-    begin = end;
   });
-  skip(begin);
   return out;
 }
 
