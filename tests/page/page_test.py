@@ -219,7 +219,7 @@ class PageTest(unittest.TestCase):
         place = at + 1 if page.next else at
         wanted = [['', page.likely[token], f'{100 * p:.2f}'] for token, p in zip(numbers[::2], numbers[1::2])]
         if standing >= 0:
-            wanted[standing][0] = str(place)
+            wanted[standing][:2] = [str(place), page.tokens[place]]
         elif p is not None:
             wanted.append([str(place), page.tokens[place], f'{100 * p:.2f}'])
         for row, (i, token, percent) in zip(rows, wanted):

@@ -223,7 +223,8 @@ function expect() {
   const place = isNext ? shown.at + 1 : shown.at;
   const found = [];
   for (let k = 0; k < numbers.length; k += 2) {
-    found.push([k === 2 * standing ? place : '', likely[numbers[k]], numbers[k + 1]]);
+    const stands = k === 2 * standing;  // and knows what follows it, too: what character it is a piece of
+    found.push([stands ? place : '', stands ? tokens[place] : likely[numbers[k]], numbers[k + 1]]);
   }
   if (p !== null && standing < 0) found.push([place, tokens[place], p]);
   byId('expected').style.visibility = found.length ? '' : 'hidden';
