@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -38,32 +40,32 @@ struct TrainOptions {
 };
 
 void report_text(const data::Sources& sources, const data::TextFacts& facts, bool is_stream) {
-  if (sources.files.size() + sources.skipped.size() > 1) say("files  " + sources.summary() + "\n");
+  if (sources.files.size() + sources.skipped.size() > 1) say_lines("files  " + sources.summary() + "\n");
   std::map<std::string, long> encodings;
   for (const data::Source& source : sources.files)
     if (!source.encoding.empty()) ++encodings[source.encoding];
   for (const auto& [encoding, files] : encodings)
-    say("note   " + std::to_string(files) + (files == 1 ? " file is " : " files are ") + encoding +
-        ", read as UTF-8\n");
+    say_lines("note   " + std::to_string(files) + (files == 1 ? " file is " : " files are ") + encoding +
+              ", read as UTF-8\n");
   std::string found;
   if (facts.stray_bytes > 0)
     found += ", " + std::to_string(facts.stray_bytes) + (facts.stray_bytes == 1 ? " byte that is" : " bytes that are") +
              " not UTF-8";
   if (facts.byte_order_mark && is_stream) found += ", a byte order mark";
   if (facts.carriage_returns && is_stream) found += ", CR LF line ends";
-  if (!found.empty()) say("note   the text has " + found.substr(2) + ": kept as it stands\n");
-  if (facts.control_bytes * 10 > facts.bytes * 3) say("note   much of this is not text: is it the right file?\n");
+  if (!found.empty()) say_lines("note   the text has " + found.substr(2) + ": kept as it stands\n");
+  if (facts.control_bytes * 10 > facts.bytes * 3) say_lines("note   much of this is not text: is it the right file?\n");
 }
 
 void report_machine(const Config& config) {
   const autograd::Products products = products_of(config);
-  say("using  " + machine_text(products) + "\n");
-  for (const std::string& cause : slowed_by(products)) say("note   " + cause + "\n");
+  say_lines("using  " + machine_text(products) + "\n");
+  for (const std::string& cause : slowed_by(products)) say_lines("note   " + cause + "\n");
 }
 
 // Trains an open run to its end or to a signal; a run that has ended is only sampled from.
 void go_on(OpenRun& run, Signals& signals, bool quiet, const TimeLimit& limit) {
-  for (const std::string& note : run.notes) say("note   " + note + "\n");
+  for (const std::string& note : run.notes) say_lines("note   " + note + "\n");
   const std::string name = data::printable(run.paths.directory);
   if (run.is_finished()) {
     const std::string at = std::to_string(run.checkpoint.state.trainer.step);
@@ -88,9 +90,9 @@ void go_on(OpenRun& run, Signals& signals, bool quiet, const TimeLimit& limit) {
   char losses[96];
   std::snprintf(losses, sizeof losses, ", %.4f, and has risen to %.4f since", result.best_val_loss, result.val_loss);
   const bool was_never_better = result.best_step == 0;
-  say("note   the validation loss was lowest " +
-      (was_never_better ? "before the first step" : "at step " + std::to_string(result.best_step)) + losses +
-      (was_never_better ? "; try a smaller --lr\n" : ": what was learned later is of the training part alone\n"));
+  say_lines("note   the validation loss was lowest " +
+            (was_never_better ? "before the first step" : "at step " + std::to_string(result.best_step)) + losses +
+            (was_never_better ? "; try a smaller --lr\n" : ": what was learned later is of the training part alone\n"));
 }
 
 // The training is over: a signal that came after its last step leaves only the excerpt out, one that comes now ends it.
@@ -154,7 +156,7 @@ void resume(const TrainOptions& options) {
   }
   if (wishes.minutes > 0) {
     const long steps = extend_by_minutes(run, wishes.minutes);
-    if (!options.quiet) say("speed  " + std::to_string(steps) + " steps more fit into the time\n");
+    if (!options.quiet) say_lines("speed  " + std::to_string(steps) + " steps more fit into the time\n");
   }
   go_on(run, signals, options.quiet, {60 * wishes.minutes});
   show_excerpt(run, signals);
@@ -195,11 +197,11 @@ void begin(const TrainOptions& options) {
       plan.config.field.empty() && plan.config.objective->form(plan.config) == data::TextForm::stream;
   if (!options.quiet) report_text(planned.sources, planned.facts, is_stream);
   if (options.dry_run) {
-    put(options.json ? plan_json(plan) + "\n" : plan_text(plan));
+    put(options.json ? plan_json(plan) + "\n" : wrapped(plan_text(plan), terminal_columns(STDOUT_FILENO)));
     return;
   }
   if (!options.quiet) {
-    say(plan_text(plan));
+    say_lines(plan_text(plan));
     report_machine(plan.config);
   }
   const bool was_timed = plan.timed;
@@ -209,13 +211,13 @@ void begin(const TrainOptions& options) {
     char epochs[64];
     std::snprintf(epochs, sizeof epochs, ", %.3g epochs",
                   static_cast<double>(plan.config.steps) / plan.steps_per_epoch);
-    say("speed  " + std::to_string(plan.config.steps) + " steps fit into the time" + epochs + "\n");
+    say_lines("speed  " + std::to_string(plan.config.steps) + " steps fit into the time" + epochs + "\n");
   }
   Signals signals;
   std::string moved_to;
   OpenRun run = open_new(new_run, &moved_to);
   if (!moved_to.empty() && !options.quiet) {
-    say("note   the run that was there is now " + data::printable(moved_to) + "\n");
+    say_lines("note   the run that was there is now " + data::printable(moved_to) + "\n");
   }
   go_on(run, signals, options.quiet, limit);
   show_excerpt(run, signals);

@@ -36,6 +36,8 @@ HOSTILE += b'\xff\xc3 </div></main>'
 SPECIALS = ['</script><img src=x onerror="window.broken=1">', '<svg onload=window.broken=1>', '<!--', '</main></body>',
             "' onclick='window.broken=1", '&lt;b&gt;']
 
+CHINESE = '\u4f60\u597d, \u4e16\u754c\u3002 \xe9\u2028\u200f'.encode() + b'\xe4'
+
 LINE = HOSTILE.replace(b'\n', b'').replace(b'\r', b'').replace(b'\0', b'')
 TURNED = b'so it comes\tcomes it so\nnot to that\tthat to not\n'
 TRANSLATE = '--layers 2 --heads 2 --objective translate'
@@ -52,6 +54,8 @@ PAGES = {
     'pair': (TRANSLATE, TURNED * 40, b'so it comes', b'not to so'),
     'wide pair': (TRANSLATE, TURNED * 40, b'so it comes to that so it comes to that', b'it'),
     'tall pair': (TRANSLATE + ' --tokenizer byte', TURNED * 40, b'so', b'so it comes to that ' * 12),
+    'chinese': ('--layers 2 --heads 2 --tokenizer byte', CHINESE * 20, CHINESE),
+    'hostile bytes': ('--layers 1 --heads 1 --tokenizer byte', HOSTILE * 20, HOSTILE),
     'hostile pair': (TRANSLATE + ' --tokenizer byte', (LINE.replace(b'\t', b' ') + b'\tso\n') * 20, LINE, LINE),
 }
 
@@ -85,6 +89,13 @@ class Page:
             boxes[name] = [html.unescape(re.sub('</?i>', '', span)) for span in spans]
         self.tokens, self.sources = boxes['text'], boxes.get('source', boxes['text'])
         self.T, self.S = len(self.tokens), len(self.sources)
+        found = re.search(r'id="expectations">(.*?)</script>', text)
+        self.expected = found and json.loads(found[1])
+        self.next = 'data-next="true"' in text
+        self.likely = []
+        if found:
+            spans = re.findall(r'<span class="token[^"]*">(.*?)</span>', re.search('id="likely" hidden>(.*?)</div>', text)[1])
+            self.likely = [html.unescape(re.sub('</?i>', '', span)) for span in spans]
         self.steps = []  # [layers * heads][T][S], in steps of 1 / STEPS
         for block in re.findall(r'class="weights">(.*?)</script>', text):
             numbers = array.array('H', base64.b64decode(block, validate=True))
@@ -98,9 +109,20 @@ class Page:
             assert at == len(numbers)
             self.steps.append(rows)
 
+    def rows(self, layer, head):
+        """The steps of a head; head `heads` is the mean of a layer's, and that of layer `layers` the mean of all."""
+        if head < self.heads:
+            return self.steps[layer * self.heads + head]
+        some = self.steps if layer == self.layers else self.steps[layer * self.heads:(layer + 1) * self.heads]
+        return [[sum(head[i][k] for head in some) / len(some) for k in range(self.S)] for i in range(self.T)]
+
+    def full(self, layer, head):
+        few = min(8, self.T) - 1 if self.causal else 0
+        return max(map(max, self.rows(layer, head)[few:])) / STEPS or 1
+
     def weights(self, layer, head, i, forward):
         """Between token i and every other, as the page calls it: where i looks, or who looks at i, one of the source."""
-        rows = self.steps[layer * self.heads + head]
+        rows = self.rows(layer, head)
         return [step / STEPS for step in (rows[i] if forward else [row[i] for row in rows])]
 
 
@@ -130,6 +152,9 @@ class PageTest(unittest.TestCase):
         self.run_js('return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))')
         return self.page
 
+    def select(self, layer, head):
+        self.run_js('buttons[placeOf(...arguments)].click()', layer, head)
+
     def run_js(self, code, *arguments):
         return browser.execute_script(code, *arguments)
 
@@ -149,19 +174,29 @@ class PageTest(unittest.TestCase):
         others = page.sources if forward else page.tokens
         shown = self.run_js('''return {
             heading: byId('which').innerText,
+            full: shown.full,
+            legend: Array.from(document.querySelectorAll('#legend span'), mark => mark.innerText),
+            expected: byId('expected').checkVisibility({checkVisibilityCSS: true}) ? Array.from(byId('expected').rows).map(
+                row => Array.from(row.cells, cell => cell.innerText)) : null,
             marked: Array.from(document.querySelectorAll('.at'), token => near().indexOf(token)),
             colours: far().map(token => token.style.backgroundColor),
             coloured: document.querySelectorAll('.token[style*=background]').length,
             rows: Array.from(byId('strongest').rows).filter(row => !row.hidden).map(
                 row => Array.from(row.cells, cell => cell.innerText)),
             dark: matchMedia('(prefers-color-scheme: dark)').matches}''')
-        self.assertEqual(shown['heading'], f'Layer {layer}, head {head}')
+        heading = (f'Layer {layer}, head {head}' if head < page.heads else
+                   f'Layer {layer}, mean of its heads' if layer < page.layers else 'Mean of all heads')
+        self.assertEqual(shown['heading'], heading)
+        full = page.full(layer, head)
+        self.assertAlmostEqual(shown['full'], full, places=6)
+        self.assertEqual(shown['legend'][-1], f'{float(f"{100 * full:.2g}"):g} %')
+        self.expect_expected(shown['expected'], at, forward)
         self.assertEqual(shown['marked'], [at])
         colours, dark = shown['colours'], shown['dark']
         self.assertEqual(shown['coloured'], sum(map(bool, colours)))
         shades = [lightness(colour) for colour in colours]
         for weight, colour in zip(weights, colours):
-            self.assertEqual(not colour, round(255 * weight ** .5) == 0)
+            self.assertEqual(not colour, int(255 * min(weight / shown['full'], 1) ** .5 + .5) == 0)
         ranked = sorted((i for i in range(len(others)) if colours[i]), key=lambda i: weights[i])
         for less, more in zip(ranked, ranked[1:]):
             self.assertTrue(shades[less] <= shades[more] if dark else shades[less] >= shades[more])
@@ -172,6 +207,25 @@ class PageTest(unittest.TestCase):
         verb = 'looks most at' if forward else 'is looked at most by'
         self.assertIn(f'{verb} {strongest[0]} ', self.said())
         self.assertTrue(self.said().startswith(f'{at} '))
+
+    def expect_expected(self, rows, at, forward):
+        """The table names the likeliest tokens with their probabilities, and the one that stands there."""
+        page = self.page
+        found = page.expected and (forward or page.sources is page.tokens) and page.expected[at]
+        if not found or len(found) == 2 and found[0] is None:
+            self.assertIsNone(rows)
+            return
+        p, standing, *numbers = found
+        place = at + 1 if page.next else at
+        wanted = [['', page.likely[token], f'{100 * p:.2f}'] for token, p in zip(numbers[::2], numbers[1::2])]
+        if standing >= 0:
+            wanted[standing][:2] = [str(place), page.tokens[place]]
+        elif p is not None:
+            wanted.append([str(place), page.tokens[place], f'{100 * p:.2f}'])
+        for row, (i, token, percent) in zip(rows, wanted):
+            self.assertEqual(row[:2], [i, token.strip()])
+            self.assertAlmostEqual(float(row[3].removesuffix(' %')), float(percent), delta=.011)
+        self.assertTrue(all(row[1] == '' for row in rows[len(wanted):]))
 
     def expect_quiet(self, *expected):
         """Nothing was complained about, nothing was asked for but the page itself."""
@@ -195,27 +249,28 @@ class PageTest(unittest.TestCase):
                 self.expect_quiet()
 
     def test_each_pixel_of_the_map_is_the_colour_of_its_weight(self):
-        for name, heads in (('causal', ((0, 0), (2, 3))), ('pair', ((1, 0),)), ('wide pair', ((0, 1),))):
+        for name, heads in (('causal', ((0, 0), (2, 3), (1, 4), (3, 4))), ('pair', ((1, 0), (2, 2))),
+                            ('wide pair', ((0, 1),)), ('bert', ((0, 2),))):
             page = self.open(name)
             for layer, head in heads:
-                self.find('#overview button')[layer * page.heads + head].click()
+                self.select(layer, head)
                 pixels = self.run_js('''
                     const data = whole.getContext('2d').getImageData(0, 0, S, T).data;
                     const pixel = i => `rgb(${Array.from(data.slice(4 * i, 4 * i + 3)).join(' ')})`;
                     return Array.from({length: T * S}, (_, i) => pixel(i))''')
                 ramp = self.run_js('return Array.from({length: 256}, (_, i) => colour(i))')
                 self.assertGreater(len(set(ramp)), 200)
-                steps = page.steps[layer * page.heads + head]
+                steps, full = page.rows(layer, head), page.full(layer, head)
                 for i in range(page.T * page.S):
-                    # JavaScript rounds a half up
-                    wanted = ramp[int(255 * (steps[i // page.S][i % page.S] / STEPS) ** .5 + .5)]
-                    self.assertEqual(pixels[i], wanted)
-            small = self.run_js('''return buttons.map(button => {
+                    # JavaScript rounds a half up, and has a mean's steps in 24 bits
+                    level = 255 * min(steps[i // page.S][i % page.S] / STEPS / full, 1) ** .5 + .5
+                    self.assertIn(pixels[i], {ramp[int(min(level + off, 255))] for off in (-1e-4, 1e-4)})
+            small = self.run_js('''return buttons.filter(button => button).map(button => {
                 const canvas = button.firstChild;
                 const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
                 const box = button.getBoundingClientRect();
                 return [canvas.width, canvas.height, new Set(data).size, box.width / box.height] })''')
-            self.assertEqual(len(small), page.layers * page.heads)
+            self.assertEqual(len(small), page.layers * (page.heads + 1) + 1)
             for width, height, size, aspect in small:
                 self.assertEqual((width, height), (page.S, page.T))
                 self.assertGreater(size, 20 if name == 'causal' else 5)  # little is learned in forty steps
@@ -235,7 +290,7 @@ class PageTest(unittest.TestCase):
                     before = after
                 self.find('#backward')[0].click()
                 self.expect_shown(0, 0, 3, forward=False)
-                self.find('#overview button')[-1].click()
+                self.select(page.layers - 1, page.heads - 1)
                 self.expect_shown(page.layers - 1, page.heads - 1, 3, forward=False)
                 self.expect_quiet()
 
@@ -285,7 +340,7 @@ class PageTest(unittest.TestCase):
                 self.expect_shown(0, 0, 1)
                 self.hover(source[2])
                 self.expect_shown(0, 0, 2, forward=False)
-                self.find('#overview button')[-1].click()
+                self.select(page.layers - 1, page.heads - 1)
                 self.expect_shown(1, 1, 2, forward=False)
                 self.hover(target[0])
                 self.expect_shown(1, 1, 0)
@@ -332,7 +387,7 @@ class PageTest(unittest.TestCase):
         page = self.open('causal')
         keys = lambda *pressed: ActionChains(browser, duration=0).send_keys(*pressed).perform()
         keys(Keys.TAB)
-        self.assertEqual(self.run_js('return document.activeElement.getAttribute("aria-label")'), 'layer 0, head 0')
+        self.assertEqual(self.run_js('return document.activeElement.getAttribute("aria-label")'), 'Layer 0, head 0')
         keys(Keys.ARROW_RIGHT, Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_LEFT, Keys.ARROW_RIGHT)
         self.expect_shown(2, 1, page.T - 1)
         keys(Keys.TAB)
@@ -365,6 +420,9 @@ class PageTest(unittest.TestCase):
         self.assertEqual(''.join(page.tokens), 'so·'.join(SPECIALS).replace(' ', '·'))
         self.assertEqual(self.run_js('return document.querySelectorAll(".special").length'), len(SPECIALS))
         self.expect_harmless()
+        page = self.open('hostile bytes')
+        self.assertIn('U+200F\u00b3\u2044\u2083r', ''.join(page.tokens))
+        self.expect_harmless()
         page = self.open('hostile pair')
         self.assertEqual(page.tokens[:-1], page.sources[:-1])
         self.assertIn('<svg·onload=window.broken=1>', ''.join(page.sources))
@@ -386,6 +444,78 @@ class PageTest(unittest.TestCase):
         self.assertEqual(sorted(places), places)  # lines from the top, and each from left to right
         self.assertGreater(min(width for _, _, width, _ in places), 2)  # what has no width cannot be hovered
         self.assertGreater(min(room for _, _, _, room in places), 0)
+        self.expect_quiet()
+
+    def test_the_pictures_of_all_heads_are_on_one_scale(self):
+        page = self.open('bert')
+        heads = [(layer, head) for layer in range(page.layers) for head in range(page.heads)]
+        full = max(page.full(*place) for place in heads)
+        self.assertIn(f'{100 * full:.{1 if full < .1 else 0}f} %', self.find('main > section .hint')[0].text)
+        for layer, head in heads + [(0, page.heads), (page.layers, page.heads)]:
+            pixels = self.run_js('''const canvas = buttons[placeOf(...arguments)].firstChild;
+                const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+                return Array.from({length: data.length / 4}, (_, i) => data.slice(4 * i, 4 * i + 3).join(' '))''', layer, head)
+            ramp = self.run_js('return Array.from({length: 256}, (_, i) => colours.slice(3 * i, 3 * i + 3).join(" "))')
+            steps = [step for row in page.rows(layer, head) for step in row]
+            for pixel, step in zip(pixels, steps, strict=True):
+                level = 255 * min(step / STEPS / full, 1) ** .5 + .5
+                self.assertIn(pixel, {ramp[int(min(max(level + off, 0), 255))] for off in (-2e-3, 2e-3)})
+
+    def test_means_of_heads_are_pictures_like_heads(self):
+        page = self.open('causal')
+        for layer, name in ((1, 'Layer 1, mean of its heads'), (3, 'Mean of all heads')):
+            self.find(f'#overview button[aria-label="{name}"]')[0].click()
+            self.expect_shown(layer, 4, page.T - 1)
+        keys = lambda *pressed: ActionChains(browser, duration=0).send_keys(*pressed).perform()
+        keys(Keys.ARROW_UP)
+        self.expect_shown(2, 4, page.T - 1)
+        keys(Keys.ARROW_LEFT, Keys.ARROW_DOWN)  # below a head there is no mean
+        self.expect_shown(2, 3, page.T - 1)
+        self.open('one')
+        self.assertEqual(len(self.find('#overview button')), 1)
+        self.expect_quiet()
+
+    def test_what_is_expected_is_named_for_every_token(self):
+        for name in ('causal', 'bert', 'pieces', 'chinese', 'pair', 'one'):
+            with self.subTest(name):
+                page = self.open(name)
+                self.assertEqual(len(page.expected), page.T)
+                for at, token in enumerate(self.find('#text .token')):
+                    self.hover(token)
+                    self.expect_shown(0, 0, at)
+        page = self.open('pair')
+        self.hover(self.find('#source .token')[1])
+        self.expect_shown(0, 0, 1, forward=False)  # of a source nothing is
+        self.expect_quiet()
+
+    def test_a_character_in_pieces_is_shown_as_the_character_with_its_part(self):
+        page = self.open('chinese')
+        shown = ''.join(page.tokens)
+        for part in ('\u4f60\u00b9\u2044\u2083\u4f60\u00b2\u2044\u2083\u4f60\u00b3\u2044\u2083\u597d', '\u00e9\u00b9\u2044\u2082\u00e9\u00b2\u2044\u2082',
+                     'U+2028\u00b9\u2044\u2083', 'U+200F\u00b3\u2044\u2083\\xE4'):
+            self.assertIn(part, shown)
+        self.expect_harmless()
+        for token in self.find('#text .token'):  # none is broken between two lines
+            self.assertEqual(self.run_js('return arguments[0].getClientRects().length', token), 1)
+        self.assertIn('the first of two tokens', ' '.join(hint.text for hint in self.find('.hint')))
+
+    def test_a_head_with_a_name_has_a_sign(self):
+        page = self.open('causal')
+        path = folder / 'named.html'
+        names = ['<span title=""></span>'] * 12
+        names[5] = '<span title="previous-token 0.87, induction 0.41">PI</span>'
+        path.write_text(re.sub('id="names" hidden>.*?</div>', f'id="names" hidden>{"".join(names)}</div>',
+                               page.path.read_text(encoding='utf-8')), encoding='utf-8')
+        page = self.open('named')
+        self.assertEqual([button.text for button in self.find('#overview button') if button.text], ['PI'])
+        self.assertEqual(self.run_js('return buttons[placeOf(1, 1)].innerText'), 'PI')
+        self.select(1, 1)
+        self.assertEqual(self.find('#called')[0].text, 'previous-token 0.87, induction 0.41')
+        self.assertEqual(self.run_js('return document.activeElement, buttons[placeOf(1, 1)].getAttribute("aria-label")'),
+                         'Layer 1, head 1, previous-token 0.87, induction 0.41')
+        self.select(1, 2)
+        self.assertEqual(self.find('#called')[0].text, '')
+        self.expect_shown(1, 2, page.T - 1)
         self.expect_quiet()
 
     def test_the_policy_holds_should_something_slip_through(self):

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "autograd/ops/softmax.h"
 #include "tests/train/planned.h"
@@ -135,6 +136,80 @@ TEST_CASE(
 
   train(here, " --objective mlm --force", documents);
   CHECK(primer::train::segments_of(*primer::train::load_run(here / "run"), ids).empty());
+}
+
+TEST_CASE(
+    "what the page says to be expected is what the model expects, next or in the gap, and behind the last token") {
+  const FreshDirectory here;
+  for (const std::string objective : {"lm", "mlm"}) {
+    CAPTURE(objective);
+    train(here, " --force --objective " + objective);
+    const bool is_next = objective == "lm";
+    const std::string text = is_next ? "the cat" : "the[MASK]cat";
+    REQUIRE(run_primer(here, "attention run '" + text + "'").code == 0);
+    const std::string html = file_bytes(here / "attention.html");
+    const auto places = nlohmann::json::parse(between(html, "id=\"expectations\">", "</script>").at(0));
+    const auto run = primer::train::load_run(here / "run");
+    primer::train::Reader reader(*run);
+    std::vector<int> ids = reader.ids(text, true);
+    REQUIRE(places.size() == ids.size());
+    const auto all = reader.expect(ids, 5);
+    for (std::size_t t = 0; t < ids.size(); ++t) {
+      const std::size_t of = is_next ? t + 1 : t;
+      if (of == ids.size() || std::isnan(all[of].log_probability)) {
+        CHECK(places[t][0].is_null());
+        continue;
+      }
+      CHECK(places[t][0].get<double>() == doctest::Approx(std::exp(all[of].log_probability)).epsilon(1e-4));
+      REQUIRE(places[t].size() == 12);
+      const long standing = places[t][1];
+      for (long k = 0; k < 5; ++k) {
+        const auto& filling = all[of].likely[static_cast<std::size_t>(k)];
+        CHECK(places[t][static_cast<std::size_t>(3 + 2 * k)].get<double>() ==
+              doctest::Approx(filling.probability).epsilon(1e-4));
+        CHECK((filling.id == ids[of]) == (standing == k));
+      }
+    }
+    if (is_next) {
+      CHECK(places.back().size() == 12);  // behind the text
+      ids.push_back(ids[0]);
+      CHECK(places.back()[3].get<double>() ==
+            doctest::Approx(reader.expect(ids, 1).back().likely[0].probability).epsilon(1e-4));
+    } else {
+      CHECK(places[4].size() == 12);  // [MASK]
+      CHECK(places[4][3].get<double>() == doctest::Approx(reader.fill(ids, 1)[0][0].probability).epsilon(1e-4));
+      CHECK(places[0].size() == 2);  // [CLS]
+    }
+    const auto names = between(between(html, "id=\"names\" hidden>", "</div>").at(0), "<span title=\"", "\"");
+    CHECK(names.size() == 8);
+    CHECK(html.find("8 sequences of random tokens") != html.npos);
+  }
+}
+
+TEST_CASE("a translator's page says what it expects in the place of each token of the target") {
+  const FreshDirectory here;
+  std::string pairs;
+  for (int i = 0; i < 60; ++i) pairs += i % 2 ? "ab cd\tcd ab\n" : "cd ef\tef cd\n";
+  here.write("t.tsv", pairs);
+  REQUIRE(run_primer(here, "train t.tsv --objective translate" + tiny).code == 0);
+  REQUIRE(run_primer(here, "attention run 'ab cd' 'ef ab'").code == 0);
+  const std::string html = file_bytes(here / "attention.html");
+  const auto places = nlohmann::json::parse(between(html, "id=\"expectations\">", "</script>").at(0));
+  REQUIRE(places.size() == 6);
+  const auto run = primer::train::load_run(here / "run");
+  const std::vector<int> source = run->tokenizer->of_sources().encode("ab cd");
+  double log_p = 0;
+  for (const auto& place : places) log_p += std::log(place[0].get<double>());
+  CHECK(html.find("id=\"names\"") == html.npos);
+
+  // The likeliest of each place is what a greedy search writes.
+  REQUIRE(run_primer(here, "attention run 'ab cd'").code == 0);
+  const std::string own = file_bytes(here / "attention.html");
+  for (const auto& place : nlohmann::json::parse(between(own, "id=\"expectations\">", "</script>").at(0))) {
+    CHECK(place[1] == 0);
+    CHECK(place[0] == place[3]);
+  }
+  CHECK(log_p < 0);
 }
 
 TEST_CASE("a text comes from standard input too, and the page goes where it is sent") {

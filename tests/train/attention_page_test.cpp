@@ -130,6 +130,49 @@ TEST_CASE("a token's text is shown, whatever it is") {
   CHECK(visible_html("\u05E9\U0001F600\u4E2D") == "\u05E9\U0001F600\u4E2D");
 }
 
+TEST_CASE("tokens that share a character show it, each with its part; stray bytes stay what they are") {
+  using Tokens = std::vector<std::string_view>;
+  const auto shown = [](const Tokens& tokens) { return visible_html(std::span<const std::string_view>(tokens)); };
+  using Shown = std::vector<std::string>;
+  const std::string half = "<i>\u00B9\u2044\u2082</i>", other_half = "<i>\u00B2\u2044\u2082</i>";
+  CHECK(shown({"\xE4", "\xBD", "\xA0"}) ==
+        Shown{"\u4F60<i>\u00B9\u2044\u2083</i>", "\u4F60<i>\u00B2\u2044\u2083</i>", "\u4F60<i>\u00B3\u2044\u2083</i>"});
+  CHECK(shown({"a\u4F60\xE5\xA5", "\xBD.\xC3", "\xA9"}) ==
+        Shown{"a\u4F60\u597D" + half, "\u597D" + other_half + ".\u00E9" + half, "\u00E9" + other_half});
+  CHECK(shown({"\xE4", "\xBD", "x", "\xA0"}) == Shown{"<i>\\xE4</i>", "<i>\\xBD</i>", "x", "<i>\\xA0</i>"});
+  CHECK(shown({"\xE2\x80", "\xA8"}) == Shown{"<i>U+2028</i>" + half, "<i>U+2028</i>" + other_half});
+  CHECK(shown({"", "\xCC", "", "\x81", ""}) == Shown{"<i>\u2205</i>", "<i>\u25CC</i>\u0301" + half, "<i>\u2205</i>",
+                                                     "<i>\u25CC</i>\u0301" + other_half, "<i>\u2205</i>"});
+  CHECK(shown({}).empty());
+}
+
+TEST_CASE("what is expected is a list of numbers for each token, and the tokens it names stand beside them once") {
+  AttentionPage page = made_page(1, 2, 3, true, 1);
+  page.tokens = {{"a"}, {"\xE4"}, {"\xBD"}};
+  page.expects_next = true;
+  page.how_expected = "How <so>.";
+  page.expected = {
+      {0.25, {{{"b"}, 0.5}, {{"\xE4"}, 0.25}}, 1}, {0.125, {{{"b"}, 0.75}}, -1}, {NAN, {{{"\xA0"}, 1e-9}}, -1}};
+  page.names = {{}, {"previous-token 0.87", "induction 0.41"}};
+  page.how_named = "P & I.";
+  const std::string html = attention_page(page);
+  CHECK(between(html, "id=\"expectations\">", "</script>").at(0) ==
+        "[[0.25,1,0,0.5,1,0.25],[0.125,-1,0,0.75],[null,-1,2,1e-09]]");
+  CHECK(between(html, "id=\"likely\" hidden>", "</div>").at(0) ==
+        "<span class=\"token\">b</span><span class=\"token\"><i>\\xE4</i></span>"
+        "<span class=\"token\">\u4F60<i>\u00B3\u2044\u2083</i></span>");
+  CHECK(between(html, "id=\"names\" hidden>", "</div>").at(0) ==
+        "<span title=\"\"></span><span title=\"previous-token 0.87, induction 0.41\">PI</span>");
+  CHECK(html.find("How &lt;so&gt;. What stands there is bold.") != html.npos);
+  CHECK(html.find("P &amp; I.") != html.npos);
+  CHECK(html.find("data-next=\"true\"") != html.npos);
+  page.names.pop_back();
+  CHECK_THROWS_AS(attention_page(page), primer::autograd::Error);
+  page.names.clear();
+  page.expected.pop_back();
+  CHECK_THROWS_AS(attention_page(page), primer::autograd::Error);
+}
+
 TEST_CASE("every symbol is seen, and none is a piece of HTML, moves its neighbours or breaks UTF-8") {
   long shown_as_they_are = 0, wrong = 0;
   for (Symbol symbol = 0; symbol < primer::data::symbol_count; ++symbol) {
@@ -175,13 +218,18 @@ TEST_CASE("no token and no name of a run adds a tag or an attribute to the page"
   for (const bool has_source : {false, true}) {
     AttentionPage page = made_page(1, 2, static_cast<long>(hostile.size()), !has_source, 3);
     if (has_source) page.sources = page.tokens;
+    for (std::size_t i = 0; i < hostile.size(); ++i)
+      page.expected.push_back({0.5, {{{"e" + std::to_string(i)}, 0.5}}, 0});
+    page.names = {{"x"}, {"y", "z"}};
+    page.how_expected = page.how_named = "x";
     const std::string expected = tags_of(attention_page(page));
     CHECK(expected.find("<script nonce=\"primer\">") != expected.npos);
-    for (std::size_t i = 0; i < hostile.size(); ++i) page.tokens[i].text = hostile[i];
+    for (std::size_t i = 0; i < hostile.size(); ++i)
+      page.tokens[i].text = page.expected[i].likely[0].first.text = hostile[i];
     if (has_source) page.sources = page.tokens;
     for (const std::string& name : hostile) {
       CAPTURE(name);
-      page.title = page.about = name;
+      page.title = page.about = page.how_expected = page.how_named = name;
       const std::string html = attention_page(page);
       CHECK(tags_of(html) == expected);
       CHECK(html.find('\0') == html.npos);

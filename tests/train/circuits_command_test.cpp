@@ -5,6 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "nn/transformer.h"
 #include "tests/train/planned.h"
 #include "tests/train/process.h"
 #include "train/checkpoints/loaded_run.h"
@@ -66,6 +67,27 @@ TEST_CASE("the JSON of a run has every head, with the figures of its model, and 
   const auto composition = composition_of(*run->network, {1, 2}, {0, 3});
   CHECK(all["compositions"][0]["k"][2][3].get<double>() == doctest::Approx(composition.k));
   CHECK(all["compositions"][0]["q"].size() == 4);
+}
+
+TEST_CASE("a head that looks at the same token has that name and its score, and another none") {
+  const FreshDirectory here;
+  here.write("t.txt", prose(6000));
+  const std::string shape = " --layers 2 --channels 16 --heads 1 --context 64 --position none --tokenizer char";
+  REQUIRE(run_primer(here, "train t.txt -q -o run --steps 3 --batch 2" + shape).code == 0);
+  const auto run = load_run(here / "run");
+  const primer::data::TokenVector text(run->encode(prose(2000)));
+  using Names = std::vector<std::vector<std::string>>;
+  CHECK(named_heads(*run, text, 8) == Names(2));
+  auto& body = dynamic_cast<primer::nn::Transformer<float>&>(*run->network->body);
+  float* const qkv = body.blocks[0].attention.qkv.weight.data();  // [3 C, C]
+  for (long i = 0; i < 2 * 16 * 16; ++i) qkv[i] = i / 16 % 16 == i % 16 ? 5.0f : 0.0f;
+  const Names names = named_heads(*run, text, 8);
+  REQUIRE(names.size() == 2);
+  CHECK(names[1].empty());
+  REQUIRE(names[0].size() == 1);
+  CHECK(names[0][0].starts_with("duplicate-token 0."));
+  // of a token and 1, 2 or 3 earlier ones like it the earlier ones have 1/2, 2/3 or 3/4
+  CHECK(std::stod(names[0][0].substr(16)) == doctest::Approx((1.0 / 2 + 2.0 / 3 + 3.0 / 4) / 3).epsilon(0.03));
 }
 
 TEST_CASE("the loss is that of eval, and without a head that of a model whose head brings nothing") {

@@ -61,6 +61,7 @@ class Training {
   }
 
   TrainingResult operator()() {
+    progress_.goes_on(last_val_loss(run_.paths.metrics(), state_.trainer.step), state_.best_val_loss);
     if (const std::string other = other_machine(state_, config_); !other.empty()) progress_.note("note   " + other);
     try {
       go_on();

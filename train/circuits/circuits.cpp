@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <numeric>
 
@@ -106,20 +107,25 @@ class Windows {
   autograd::Tape<float> tape_;  // one for all: its memory is there after the first
 };
 
-void look(Circuits& circuits, const LoadedRun& run, const Windows& windows, std::span<const int> tokens) {
-  Repeated& repeated = circuits.repeated;
+/// The scores on blocks of these tokens, which are made to fit into the context; block 0: they do not.
+LookTable look_at(Repeated& repeated, const LoadedRun& run, std::span<const int> tokens) {
+  const nn::ModelConfig& shape = run.network->config();
   frame(repeated, run);
-  const long room = circuits.shape.context - repeated.length() + repeated.block * repeated.times;
+  const long room = shape.context - repeated.length() + repeated.block * repeated.times;
   repeated.block = std::min({repeated.block, room / repeated.times, static_cast<long>(tokens.size())});
-  LookScores nothing;
-  nothing.fill(none);
-  LookTable on_repeated{std::vector<LookScores>(circuits.heads.size(), nothing), nothing};
   if (repeated.block >= fewest_block) {
     const std::array batches{repeated.batch(tokens, 1)};
-    on_repeated = look_table<float>(*run.network, batches);
-  } else {
-    repeated.block = 0;
+    return look_table<float>(*run.network, batches);
   }
+  repeated.block = 0;
+  LookScores nothing;
+  nothing.fill(none);
+  const long heads = run.network->body->attention_layers() * shape.heads;
+  return {std::vector<LookScores>(static_cast<std::size_t>(heads), nothing), nothing};
+}
+
+void look(Circuits& circuits, const LoadedRun& run, const Windows& windows, std::span<const int> tokens) {
+  const LookTable on_repeated = look_at(circuits.repeated, run, tokens);
   const LookTable on_text = look_table<float>(*run.network, windows.batches);
   circuits.uniform_repeated = on_repeated.uniform;
   circuits.uniform_text = on_text.uniform;
@@ -173,6 +179,23 @@ std::vector<std::string_view> HeadReport::names() const {
     if (repeated[look] > name_threshold) names.push_back(head_name(static_cast<Look>(look)));
   }
   return names;
+}
+
+std::vector<std::vector<std::string>> named_heads(const LoadedRun& run, const data::TokenSequence& text,
+                                                  long sequences) {
+  Repeated repeated{.sequences = sequences};
+  const LookTable table = look_at(repeated, run, commonest(*run.tokenizer, text, most_compared));
+  std::vector<std::vector<std::string>> all;
+  for (const LookScores& scores : table.heads) {
+    all.emplace_back();
+    for (std::size_t look = 0; look < look_count; ++look) {
+      char score[16];
+      std::snprintf(score, sizeof score, " %.2f", scores[look]);
+      if (scores[look] > name_threshold) all.back().push_back(std::string(head_name(static_cast<Look>(look))) + score);
+    }
+  }
+  if (repeated.block == 0) all.clear();
+  return all;
 }
 
 void expect_circuits(const LoadedRun& run) {

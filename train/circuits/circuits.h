@@ -63,6 +63,12 @@ struct Circuits {
   }
 };
 
+/// The names of every head, [layers H], each with its score on so many sequences of repeated random tokens, which are
+/// common ones of `text`; none of all where the context or the vocabulary has no room for them. Of a model with
+/// attention and without a source. Weights that are no numbers: Fault::checkpoint.
+std::vector<std::vector<std::string>> named_heads(const LoadedRun& run, const data::TokenSequence& text,
+                                                  long sequences);
+
 /// Throws Fault::input unless circuits can be read of the run's model: it has attention, and reads no source.
 void expect_circuits(const LoadedRun& run);
 

@@ -12,14 +12,34 @@ const sources = byId('source') ? tokensOf(byId('source')) : tokens, S = sources.
 const lists = Array.from(new Set([tokens, sources])), longest = Math.max(T, S);
 const blocks = document.querySelectorAll('script.weights'), decoded = [];
 
-/** The weights of a head in steps of 1 / steps: of a causal model what is on and below the diagonal, else [T, S]. */
+/** The place of a head among all, where each layer has the mean of its heads behind them, and layer `layers` has one
+    of all. */
+const placeOf = (layer, head) => layer * (heads + 1) + head;
+
+/** The weights of a head, or a mean, in steps of 1 / steps: of a causal model what is on and below the diagonal, else [T, S]. */
 function pattern(layer, head) {
-  const i = layer * heads + head;
+  const i = placeOf(layer, head);
   if (decoded[i]) return decoded[i];
-  const bytes = atob(blocks[i].textContent);
+  if (head === heads) return decoded[i] = mean(layer < layers ? [layer] : [...Array(layers).keys()]);
+  const bytes = atob(blocks[layer * heads + head].textContent);
   const numbers = new Uint16Array(bytes.length / 2);
   for (let k = 0; k < numbers.length; ++k) numbers[k] = bytes.charCodeAt(2 * k) | bytes.charCodeAt(2 * k + 1) << 8;
   return decoded[i] = numbers;
+}
+
+function mean(some) {
+  const sum = new Float32Array(pattern(some[0], 0).length);
+  for (const layer of some) {
+    for (let head = 0; head < heads; ++head) pattern(layer, head).forEach((w, k) => sum[k] += w);
+  }
+  return sum.map(w => w / (some.length * heads));
+}
+
+/** What has full colour where a head is shown: its largest weight, but for the first tokens, if these see few. */
+const few = Number(facts.few);
+function fullOf(layer, head) {
+  const seen = pattern(layer, head).subarray(few * (few + 1) / 2);
+  return seen.reduce((a, b) => Math.max(a, b), 0) / steps || 1;
 }
 
 /** How much tokens[from] looks at sources[to], 0 to 1. */
@@ -46,14 +66,15 @@ function mixColours() {
   }
 }
 
-function level(w) { return Math.round(255 * Math.sqrt(Math.min(w, 1))); }
+function level(w, full) { return Math.round(255 * Math.sqrt(Math.min(w / full, 1))); }
 function colour(i) { return `rgb(${colours[3 * i]} ${colours[3 * i + 1]} ${colours[3 * i + 2]})`; }
 
-/** A head as a picture, `most` pixels long or high; rows from the top; a pixel of several weights shows the largest. */
-function picture(canvas, layer, head, most) {
+/** A head as a picture, `most` pixels long or high, in full colour where its weight is `full`; rows from the top; a pixel
+    of several weights shows the largest. */
+function picture(canvas, layer, head, most, full) {
   const side = count => Math.max(1, Math.round(count * Math.min(1, most / longest)));
   const width = canvas.width = side(S), height = canvas.height = side(T);
-  const largest = new Uint16Array(width * height), numbers = pattern(layer, head);
+  const largest = new Float32Array(width * height), numbers = pattern(layer, head);
   for (let from = 0, i = 0; from < T; ++from) {
     const row = Math.floor(from * height / T) * width;
     for (let to = 0; to < (causal ? from + 1 : S); ++to, ++i) {
@@ -63,7 +84,7 @@ function picture(canvas, layer, head, most) {
   }
   const image = new ImageData(width, height);
   for (let i = 0; i < width * height; ++i) {
-    const c = 3 * level(largest[i] / steps);
+    const c = 3 * level(largest[i] / steps, full);
     image.data.set([colours[c], colours[c + 1], colours[c + 2], 255], 4 * i);
   }
   canvas.getContext('2d').putImageData(image, 0, 0);
@@ -73,13 +94,17 @@ function picture(canvas, layer, head, most) {
 // ---- what is shown
 
 // `at` is a place in near(), `other` one in far(); where one text looks at itself, both are its tokens.
-const shown = {layer: 0, head: 0, forward: true, at: T - 1, other: null, pinned: false};
+const shown = {layer: 0, head: 0, full: 1, forward: true, at: T - 1, other: null, pinned: false};
 const near = () => shown.forward ? tokens : sources, far = () => shown.forward ? sources : tokens;
 const isShown = (list, i) => list === near() && i === shown.at || list === far() && i === shown.other;
 const map = byId('map');
 const percent = w => (100 * w).toFixed(2) + ' %';
-const buttons = [];  // [layers * heads]
+const buttons = [];  // of each place
 const whole = document.createElement('canvas');  // the head that is shown, a pixel a weight
+
+const short = w => Number((100 * w).toPrecision(2)) + ' %';
+const title = (layer, head) => head < heads ? `Layer ${layer}, head ${head}`
+  : layer < layers ? `Layer ${layer}, mean of its heads` : 'Mean of all heads';
 
 /** The weight between `at` and another token of far(), in the direction that is shown. */
 function between(i) {
@@ -88,21 +113,30 @@ function between(i) {
 }
 
 function select(layer, head) {
-  buttons[shown.layer * heads + shown.head].setAttribute('aria-pressed', 'false');
-  buttons[shown.layer * heads + shown.head].tabIndex = -1;
-  Object.assign(shown, {layer, head});
-  const button = buttons[layer * heads + head];
+  const old = buttons[placeOf(shown.layer, shown.head)], button = buttons[placeOf(layer, head)];
+  old.setAttribute('aria-pressed', 'false');
+  old.tabIndex = -1;
   button.setAttribute('aria-pressed', 'true');
   button.tabIndex = 0;
-  byId('which').textContent = `Layer ${layer}, head ${head}`;
-  picture(whole, layer, head, longest);
+  const full = fullOf(layer, head);
+  Object.assign(shown, {layer, head, full});
+  byId('which').textContent = title(layer, head);
+  byId('called').textContent = button.querySelector('span')?.title ?? '';
+  byId('full').textContent = `Full colour is ${short(full)}, the largest weight ` +
+    (head === heads ? 'of this mean' : 'of this head') +
+    (few ? ', but for the first tokens, which see few.' : '.');
+  document.querySelectorAll('#legend span').forEach((mark, i) => {
+    mark.style.left = 25 * i + '%';
+    mark.textContent = i ? short(full * i * i / 16) : '0';
+  });
+  picture(whole, layer, head, longest, full);
   show();
 }
 
 function show() {
   for (const list of lists) {
     list.forEach((token, i) => {
-      const l = list === far() ? level(between(i)) : 0, isAt = list === near() && i === shown.at;
+      const l = list === far() ? level(between(i), shown.full) : 0, isAt = list === near() && i === shown.at;
       token.style.backgroundColor = l ? colour(l) : '';
       token.classList.toggle('on-heat', l > 165);
       token.classList.toggle('at', isAt);
@@ -114,6 +148,7 @@ function show() {
   byId('pinned').hidden = !shown.pinned;
   say();
   rank();
+  expect();
   drawMap();
 }
 
@@ -147,12 +182,21 @@ function strongest() {
   return far().map((_, i) => i).sort((a, b) => weights[b] - weights[a] || a - b);
 }
 
-const rows = Array.from({length: Math.min(longest, 12)}, () => {
-  const row = byId('strongest').insertRow();
+/** Rows of a table: the place of a token, the token, a bar from 0 to 1, a number. */
+const rowsOf = (table, length) => Array.from({length}, () => {
+  const row = table.insertRow();
   for (let i = 0; i < 4; ++i) row.insertCell();
   row.cells[2].append(document.createElement('div'));
   return row;
 });
+const rows = rowsOf(byId('strongest'), Math.min(longest, 12));
+
+function fill(row, place, token, bar, number) {
+  row.cells[0].textContent = place;
+  row.cells[1].replaceChildren(...token ? token.cloneNode(true).childNodes : []);
+  row.cells[2].firstChild.style.width = 100 * bar + '%';
+  row.cells[3].textContent = number;
+}
 
 function rank() {
   const ranked = strongest(), most = between(ranked[0]);
@@ -161,10 +205,33 @@ function rank() {
     row.hidden = k >= ranked.length;
     if (row.hidden) return;
     const w = between(ranked[k]);
-    row.cells[0].textContent = ranked[k];
-    row.cells[1].replaceChildren(...far()[ranked[k]].cloneNode(true).childNodes);
-    row.cells[2].firstChild.style.width = (most && 100 * w / most) + '%';
-    row.cells[3].textContent = percent(w);
+    fill(row, ranked[k], far()[ranked[k]], most && w / most, percent(w));
+  });
+}
+
+// ---- what the model expects: of each token [p of what stands there, which of the likeliest that is, token, p, ...]
+
+const expectations = byId('expectations') && JSON.parse(byId('expectations').textContent);
+const likely = expectations && tokensOf(byId('likely')), isNext = facts.next === 'true';
+const guesses = expectations && rowsOf(byId('expected'), 6);
+byId('expected').hidden = !expectations;
+byId('expected').caption.textContent = isNext ? 'What is expected next' : 'What is expected in its place';
+
+function expect() {
+  if (!expectations) return;
+  const [p, standing, ...numbers] = near() === tokens ? expectations[shown.at] : [null, -1];
+  const place = isNext ? shown.at + 1 : shown.at;
+  const found = [];
+  for (let k = 0; k < numbers.length; k += 2) {
+    const stands = k === 2 * standing;  // and knows what follows it, too: what character it is a piece of
+    found.push([stands ? place : '', stands ? tokens[place] : likely[numbers[k]], numbers[k + 1]]);
+  }
+  if (p !== null && standing < 0) found.push([place, tokens[place], p]);
+  byId('expected').style.visibility = found.length ? '' : 'hidden';
+  guesses.forEach((row, k) => {
+    const [at, token, p] = found[k] ?? ['', null, 0];
+    row.classList.toggle('standing', at !== '');
+    fill(row, at, token, p, token ? percent(p) : '');
   });
 }
 
@@ -313,41 +380,48 @@ document.querySelectorAll('input[name=direction]').forEach(input => input.addEve
 }));
 
 byId('overview').addEventListener('keydown', event => {
-  const i = buttons.indexOf(event.target);
-  const to = {ArrowRight: i + 1, ArrowLeft: i - 1, ArrowDown: i + heads, ArrowUp: i - heads}[event.key];
+  const i = buttons.indexOf(event.target), next = heads + 1;
+  const to = {ArrowRight: i + 1, ArrowLeft: i - 1, ArrowDown: i + next, ArrowUp: i - next}[event.key];
   if (i < 0 || to === undefined) return;
   event.preventDefault();
-  if (to < 0 || to >= layers * heads) return;
-  select(Math.floor(to / heads), to % heads);
+  if (!buttons[to]) return;
+  select(Math.floor(to / next), to % next);
   buttons[to].focus();
 });
 
 // ---- the page
 
 function overview() {
-  const grid = byId('overview'), cell = (tag, words) => {
+  const grid = byId('overview'), cell = (tag, column, words) => {
     const element = document.createElement(tag);
+    element.style.gridColumn = column + 1;
     element.textContent = words;
     grid.append(element);
     return element;
   };
+  const names = byId('names') ? Array.from(byId('names').children) : [];
+  const head = (layer, head) => {
+    const button = cell('button', head + 1, ''), name = head < heads && names[layer * heads + head];
+    button.type = 'button';
+    button.tabIndex = -1;
+    button.setAttribute('aria-pressed', 'false');
+    button.setAttribute('aria-label', title(layer, head) + (name?.title ? ', ' + name.title : ''));
+    button.append(document.createElement('canvas'));
+    if (name?.title) button.append(name);
+    button.addEventListener('click', () => select(layer, head));
+    buttons[placeOf(layer, head)] = button;
+  };
   grid.style.setProperty('--aspect', Math.min(Math.max(S / T, 1 / 3), 3));
-  grid.style.gridTemplateColumns = `max-content repeat(${heads}, minmax(1rem, 7rem))`;
-  cell('span', '');
-  for (let head = 0; head < heads; ++head) cell('span', head);
+  const columns = heads + (layers * heads > 1);
+  grid.style.gridTemplateColumns = `max-content repeat(${columns}, minmax(1rem, 7rem))`;
+  for (let h = 0; h < columns; ++h) cell('span', h + 1, h < heads ? h : 'mean');
   for (let layer = 0; layer < layers; ++layer) {
-    cell('span', layer);
-    for (let head = 0; head < heads; ++head) {
-      const button = cell('button', '');
-      button.type = 'button';
-      button.tabIndex = -1;
-      button.setAttribute('aria-pressed', 'false');
-      button.setAttribute('aria-label', `layer ${layer}, head ${head}`);
-      button.append(document.createElement('canvas'));
-      button.addEventListener('click', () => select(layer, head));
-      buttons.push(button);
-    }
+    cell('span', 0, layer);
+    for (let h = 0; h < heads + (heads > 1); ++h) head(layer, h);
   }
+  if (layers < 2) return;
+  cell('span', heads, 'all').className = 'last';
+  head(layers, heads);
 }
 
 /** All that depends on the colours; the small pictures a layer at a time, so that the page stays quick. */
@@ -362,10 +436,11 @@ function paint() {
   }
   select(shown.layer, shown.head);
   const layer = l => {
-    for (let head = 0; head < heads; ++head) {
-      picture(buttons[l * heads + head].firstChild, l, head, 96);
+    for (let head = 0; head <= heads; ++head) {
+      const button = buttons[placeOf(l, head)];
+      if (button) picture(button.firstChild, l, head, 96, Number(facts.full));
     }
-    if (l + 1 < layers) requestAnimationFrame(() => layer(l + 1));
+    if (l < layers) requestAnimationFrame(() => layer(l + 1));
   };
   layer(0);
 }
@@ -374,12 +449,10 @@ for (const list of lists) {
   list.forEach((token, i) => {
     token.id = (list === tokens ? 'token-' : 'source-') + i;
     token.setAttribute('role', 'option');
+    token.classList.toggle('part', /\u2044./.test(token.textContent));
   });
   const pieces = list.filter(token => [...token.textContent].length > 1);
   boxOf(list).classList.toggle('wide', pieces.length * 2 > list.length);
-}
-for (const mark of document.querySelectorAll('#legend span')) {
-  mark.style.left = 10 * Math.sqrt(parseFloat(mark.textContent)) + '%';
 }
 overview();
 paint();

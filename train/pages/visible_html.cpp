@@ -1,5 +1,6 @@
 #include "train/pages/visible_html.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "data/text/unicode.h"
@@ -64,13 +65,31 @@ std::string escape_html(std::string_view text) {
   return out;
 }
 
-std::string visible_html(std::string_view token) {
-  if (token.empty()) return "<i>\u2205</i>";
-  std::string out;
-  data::each_symbol(token, [&](Symbol symbol, int) {
+std::string visible_html(std::string_view token) { return visible_html({&token, 1}).front(); }
+
+std::vector<std::string> visible_html(std::span<const std::string_view> tokens) {
+  constexpr const char* over[] = {"\u00B9\u2044", "\u00B2\u2044", "\u00B3\u2044", "\u2074\u2044"};
+  constexpr const char* under[] = {"\u2081", "\u2082", "\u2083", "\u2084"};
+  std::string bytes;
+  std::vector<std::size_t> owners;  // of each byte the place of its token
+  std::vector<std::string> out;
+  for (const std::string_view token : tokens) {
+    bytes += token;
+    owners.insert(owners.end(), token.size(), out.size());
+    out.emplace_back(token.empty() ? "<i>\u2205</i>" : "");
+  }
+  auto first = owners.begin();
+  data::each_symbol(bytes, [&](Symbol symbol, int width) {
+    std::vector<std::size_t> sharing(first, first + width);  // the tokens that have bytes of it
+    sharing.erase(std::unique(sharing.begin(), sharing.end()), sharing.end());
+    first += width;
     const std::string name = name_of(symbol);
-    if (out.empty() && name.empty() && data::is_nonspacing_mark(symbol)) out += "<i>\u25CC</i>";
-    out += name.empty() ? escape_html(data::symbol_bytes(symbol)) : "<i>" + name + "</i>";
+    for (std::size_t k = 0; k < sharing.size(); ++k) {
+      std::string& html = out[sharing[k]];
+      if (html.empty() && name.empty() && data::is_nonspacing_mark(symbol)) html += "<i>\u25CC</i>";
+      html += name.empty() ? escape_html(data::symbol_bytes(symbol)) : "<i>" + name + "</i>";
+      if (sharing.size() > 1) html += std::string("<i>") + over[k] + under[sharing.size() - 1] + "</i>";
+    }
   });
   return out;
 }

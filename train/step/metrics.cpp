@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cmath>
 
 #include "autograd/error.h"
 #include "data/bytes/file.h"
@@ -65,6 +66,19 @@ std::uint64_t lines_of_steps(const std::string& path, long step, const std::func
   } catch (const autograd::Error&) {  // none yet, or one that says nothing
   }
   return bytes;
+}
+
+double last_val_loss(const std::string& path, long step) {
+  constexpr std::string_view key = "\"val_loss\":";
+  double loss = NAN;
+  lines_of_steps(path, step, [&](std::string_view line) {
+    if (const auto at = line.find(key); at != line.npos) {
+      const char* const number = line.data() + at + key.size();
+      std::from_chars(number, line.data() + line.size(), loss);
+    }
+    return true;
+  });
+  return loss;
 }
 
 bool LineLog::sync() { return disk_.sync(descriptor_) == 0; }

@@ -45,4 +45,7 @@ class LineLog {
 std::uint64_t lines_of_steps(const std::string& path, long step,
                              const std::function<bool(std::string_view)>& each = {});
 
+/// The validation loss of the last of these lines that has one; NaN: none has.
+double last_val_loss(const std::string& path, long step);
+
 }  // namespace primer::train

@@ -2,7 +2,11 @@
 #pragma once
 
 #include <chrono>
+#include <cmath>
+#include <limits>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "train/step/trainer.h"
 
@@ -18,6 +22,10 @@ class Progress {
   Progress(Style style, long steps);
   ~Progress();
 
+  /// Of a training that goes on: the last validation loss, NaN if it is not known, and the lowest, infinite if there is
+  /// none.
+  void goes_on(double last, double lowest) { val_loss_ = last, lowest_ = lowest; }
+
   /// There will be so many steps.
   void ends_at(long steps) { steps_ = steps; }
 
@@ -32,7 +40,7 @@ class Progress {
 
  private:
   using Clock = std::chrono::steady_clock;
-  std::string status(const StepReport& report) const;
+  std::string status(const StepReport& report, std::size_t columns) const;
   void erase_live();
 
   Style style_;
@@ -40,10 +48,31 @@ class Progress {
   double seconds_per_step_ = 0;   // moving average over about the last ten seconds of steps, without evaluations
   double tokens_per_second_ = 0;  // likewise
   double averaged_ = 0;           // seconds that the averages stand for, at most ten
-  double val_loss_ = 0;
-  bool has_val_loss_ = false, is_live_line_ = false;
+  double val_loss_ = NAN;         // the last one
+  double lowest_ = std::numeric_limits<double>::infinity();
+  bool is_live_line_ = false;
   Clock::time_point shown_;
 };
+
+/// What a line of a training holds, in its order.
+struct LineField {
+  std::string text;
+  int worth = 0;  // the smallest is left out first
+};
+
+/// The fields in one line of at most so many columns: those worth least are left out, but for one; " | " stands before
+/// a field that does not begin with a space.
+std::string line_of(std::vector<LineField> fields, std::size_t columns);
+
+/// The columns of the terminal that a file descriptor is; of anything else 0.
+std::size_t terminal_columns(int descriptor);
+
+/// A text broken at words into lines of at most so many columns, behind the first word of each indented as a plan is;
+/// as it is where these are fewer than 24, or not known, 0.
+std::string wrapped(std::string_view text, std::size_t columns);
+
+/// Says a text of whole lines, wrapped on a terminal.
+void say_lines(const std::string& text);
 
 /// Writes to standard error; a closed one is no reason to stop.
 void say(const std::string& text);

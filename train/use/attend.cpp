@@ -1,5 +1,7 @@
 #include "train/use/attend.h"
 
+#include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "autograd/error.h"
@@ -75,13 +77,62 @@ std::vector<int> read_side(const LoadedRun& run, const Translator& translator, b
   return ids;
 }
 
+PageToken page_token(const data::Tokenizer& tokenizer, int id) {
+  const std::string& name = tokenizer.token_text(id);
+  return {name, tokenizer.special(name) == id};
+}
+
 std::vector<PageToken> page_tokens(const data::Tokenizer& tokenizer, std::span<const int> ids) {
   std::vector<PageToken> tokens;
-  for (const int id : ids) {
-    const std::string& name = tokenizer.token_text(id);
-    tokens.push_back({name, tokenizer.special(name) == id});
-  }
+  for (const int id : ids) tokens.push_back(page_token(tokenizer, id));
   return tokens;
+}
+
+constexpr long likeliest = 5;  // tokens that the page names in a place
+
+// What the model expects where the tokens `standing` are, -1: none.
+void add_expected(AttentionPage& page, const LoadedRun& run, std::span<const Expectation> all,
+                  std::span<const int> standing) {
+  for (std::size_t t = 0; t < all.size(); ++t) {
+    PageExpectation one{.probability = standing[t] < 0 ? NAN : std::exp(all[t].log_probability)};
+    for (const Filling& each : all[t].likely) {
+      if (each.id == standing[t]) one.standing = static_cast<long>(one.likely.size());
+      one.likely.emplace_back(page_token(*run.tokenizer, each.id), each.probability);
+    }
+    page.expected.push_back(std::move(one));
+  }
+}
+
+// What follows each token, or stands in its place; nothing, where the model has no such thing to say.
+void expect(AttentionPage& page, LoadedRun& run, const std::vector<int>& ids) {
+  Reader reader(run);
+  std::vector<int> standing = ids;
+  std::vector<Expectation> all;
+  if (run.network->masked) {
+    constexpr double most_arithmetic = 1e12;  // some ten seconds on two cores
+    const double T = static_cast<double>(ids.size());
+    const int mask = data::need_special(*run.tokenizer, "[MASK]");
+    const bool each = 2 * static_cast<double>(run.parameters.size()) * T * T <= most_arithmetic;
+    all = each ? reader.expect(ids, likeliest) : std::vector<Expectation>(ids.size());
+    if (std::ranges::count(ids, mask) > 0) {
+      auto fillings = reader.fill(ids, likeliest);
+      for (std::size_t t = 0, k = 0; t < ids.size(); ++t)
+        if (ids[t] == mask) all[t].likely = std::move(fillings[k++]);
+    }
+    page.how_expected = std::string("What is expected in a token's place: the model reads the text with ") +
+                        (each ? "this token alone hidden, beside the [MASK]s that are in it."
+                              : "its [MASK]s, in whose places alone it says something: it would have to read so long a "
+                                "text too often to hide each token in turn.");
+  } else if (run.config.objective->writes()) {
+    standing.push_back(0);  // any token: what comes behind the text is expected in its place
+    all = reader.expect(standing, likeliest);
+    all.erase(all.begin());  // of the first token nothing is
+    standing.erase(standing.begin());
+    standing.back() = -1;
+    page.expects_next = true;
+    page.how_expected = "What is expected next: how probable the model takes each token to be behind this one.";
+  }
+  add_expected(page, run, all, standing);
 }
 
 AttentionPage page_of(const LoadedRun& run, Patterns patterns, std::string_view tokens, std::string_view about) {
@@ -102,6 +153,7 @@ AttentionPage attend_to_source(LoadedRun& run, std::string_view text, const std:
       given ? read_side(run, translator, false, *given) : translator.search({source}, BeamSearch{.width = 1})[0].ids;
   Patterns patterns =
       std::move(patterns_of_pairs(*run.network, *run.tokenizer, {&source, 1}, {&target, 1}, LayerChoice::all).front());
+  const std::vector<Expectation> expected = translator.expect(source, target, likeliest);
   AttentionPage page = page_of(run, std::move(patterns),
                                "a source of " + counted(static_cast<long>(source.size()) + 1, "token") + " and " +
                                    (given ? "a target" : "its translation") + " of " +
@@ -111,6 +163,10 @@ AttentionPage attend_to_source(LoadedRun& run, std::string_view text, const std:
   source.push_back(marks.source_end);
   target.push_back(marks.end);
   page.tokens = page_tokens(*run.tokenizer, target);
+  add_expected(page, run, expected, target);
+  page.how_expected =
+      "What is expected in the place of a token of the target: from the source, and from the tokens of the target "
+      "before it.";
   page.sources = page_tokens(run.tokenizer->of_sources(), source);
   return page;
 }
@@ -133,6 +189,7 @@ AttentionPage attend(LoadedRun& run, std::string_view text, const std::optional<
               causal ? "A token looks at itself and at those before it." : "Every token looks at all.");
   page.causal = causal;
   page.tokens = page_tokens(*run.tokenizer, reading.ids);
+  expect(page, run, reading.ids);
   return page;
 }
 

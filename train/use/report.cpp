@@ -150,6 +150,7 @@ std::string passage_html(LoadedRun& run) {
                      std::string(run.network->masked ? ", where it alone is hidden" : " from what stands before it") +
                      ": from 0 to 9 bits and more. Hover one, click it, or use the arrow keys.</p>\n"
                      "<div class=\"passage\" tabindex=\"0\" aria-label=\"a text, token by token\">";
+  std::vector<PageToken> tokens;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const Expectation& one = expected[i];
     std::string said = "nothing is expected here", level = "none";
@@ -162,9 +163,10 @@ std::string passage_html(LoadedRun& run) {
                 format(" %.3g %%", 100 * likely.probability);
       }
     }
-    html += token_html({tokenizer.token_text(ids[i]), tokenizer.special(tokenizer.token_text(ids[i])) == ids[i]},
-                       "l" + level, said);
+    const std::string& text = tokenizer.token_text(ids[i]);
+    tokens.push_back({text, tokenizer.special(text) == ids[i], "l" + level, said});
   }
+  for (const std::string& token : tokens_html(tokens)) html += token;
   return html + "</div>\n<p class=\"said\" role=\"status\"></p>\n";
 }
 

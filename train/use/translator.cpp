@@ -3,11 +3,12 @@
 #include <algorithm>
 
 #include "autograd/error.h"
+#include "autograd/kernels/rows.h"
+#include "autograd/ops/layout.h"
 #include "data/bytes/utf8.h"
 #include "data/examples/line_pairs.h"
 #include "data/text/sides.h"
 #include "data/text/unicode.h"
-#include "train/use/reader.h"
 
 namespace primer::train {
 
@@ -34,6 +35,26 @@ std::vector<int> Translator::read(const data::Tokenizer& tokenizer, std::string 
   *is_cut = ids.size() > room;
   if (*is_cut) ids.resize(room);
   return ids;
+}
+
+std::vector<Expectation> Translator::expect(const std::vector<int>& source, const std::vector<int>& target, long top) {
+  const Marks marks = marks_of(*run_.tokenizer);
+  const PaddedSources read({&source, 1}, marks.source_end, run_.network->config());
+  std::vector<int> tokens{marks.begin}, wanted(target);
+  tokens.insert(tokens.end(), target.begin(), target.end());
+  wanted.push_back(marks.end);
+  const auto pause = tape_.pause();
+  const long T = static_cast<long>(tokens.size());
+  const autograd::Tensor<float> x =
+      run_.network->hidden(tape_, {.tokens = tokens, .batch = 1, .length = T, .source = read.source()});
+  const autograd::Tensor<float> logits = (*run_.network->token)(reshape(x, {T, x.shape[2]})).logits();  // [T, V]
+  if (autograd::any_not_finite(logits.data(), logits.size()))
+    throw Error(Fault::checkpoint, "the model's output is not a number: its parameters are broken");
+  std::vector<Expectation> result;
+  for (const long V = logits.shape[1]; const int id : wanted)
+    result.push_back(
+        expectation({logits.data() + static_cast<long>(result.size()) * V, static_cast<std::size_t>(V)}, id, top));
+  return result;
 }
 
 std::vector<Translation> Translator::search(std::vector<std::vector<int>> sources, const BeamSearch& search) {

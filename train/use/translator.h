@@ -9,6 +9,7 @@
 #include "train/checkpoints/loaded_run.h"
 #include "train/use/alignment.h"
 #include "train/use/bleu.h"
+#include "train/use/reader.h"
 #include "train/use/translate.h"
 
 namespace primer::train {
@@ -46,6 +47,10 @@ class Translator {
   std::vector<std::vector<WordLink>> align(std::span<const std::string> lines,
                                            std::span<const std::vector<int>> sources,
                                            std::span<const Line> translated) const;
+
+  /// What is expected in the place of each token of a target, and behind it of [EOS]. Both without marks; they fit. A
+  /// model whose output is not a number: Fault::checkpoint.
+  std::vector<Expectation> expect(const std::vector<int>& source, const std::vector<int>& target, long top);
 
   /// The tokens of these: of sources that are not empty, and fit.
   std::vector<Translation> search(std::vector<std::vector<int>> sources, const BeamSearch& search);
