@@ -16,6 +16,7 @@
 #include "train/use/reader.h"
 #include "train/use/run_facts.h"
 #include "train/use/run_log.h"
+#include "train/use/translator.h"
 
 namespace primer::train {
 
@@ -116,40 +117,11 @@ std::string samples_html(const RunLog& log) {
   return html;
 }
 
-// The beginning of the validation part, as the model reads it; empty if there is none, or none that it reads token by
-// token.
-std::vector<int> passage_of(const LoadedRun& run) {
-  constexpr long most_read = 300, most_masked = 128;
-  const Config& config = run.config;
-  const bool masks = run.network->masked.has_value();
-  if (!masks && !config.objective->writes()) return {};
-  const auto tokens = open_tokens(run, run.paths.tokens());
-  const data::TokenSequence& text = tokens->validation().size() > 0 ? tokens->validation() : tokens->train();
-  std::uint64_t begin = 0, count = text.size();
-  if (config.objective->form(config) != data::TextForm::stream && !text.examples().empty()) {
-    begin = text.examples()[0].begin;
-    count = text.examples()[0].tokens;
-  }
-  const long most = masks ? std::min(config.context, most_masked) - 2 : most_read;
-  std::vector<int> ids(std::min(count, static_cast<std::uint64_t>(std::max(most, 0L))));
-  text.read(begin, ids.size(), ids.data());
-  if (masks) {
-    ids.insert(ids.begin(), data::need_special(*run.tokenizer, "[CLS]"));
-    ids.push_back(data::need_special(*run.tokenizer, "[SEP]"));
-  }
-  return ids;
-}
+constexpr long most_likely = 3;  // tokens that are named in the place of one
 
-std::string passage_html(LoadedRun& run) {
-  constexpr long most_likely = 3;
-  const std::vector<int> ids = passage_of(run);
-  if (ids.empty()) return {};
-  const data::Tokenizer& tokenizer = *run.tokenizer;
-  const std::vector<Expectation> expected = Reader(run).expect(ids, most_likely);
-  std::string html = "<p class=\"hint\">The stronger the colour of a token, the less it was expected" +
-                     std::string(run.network->masked ? ", where it alone is hidden" : " from what stands before it") +
-                     ": from 0 to 9 bits and more. Hover one, click it, or use the arrow keys.</p>\n"
-                     "<div class=\"passage\" tabindex=\"0\" aria-label=\"a text, token by token\">";
+// A text token by token, each with what was expected in its place; `given` stands before it.
+std::string passage_html(const data::Tokenizer& tokenizer, std::span<const int> ids,
+                         std::span<const Expectation> expected, const std::string& given = {}) {
   std::vector<PageToken> tokens;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const Expectation& one = expected[i];
@@ -166,8 +138,57 @@ std::string passage_html(LoadedRun& run) {
     const std::string& text = tokenizer.token_text(ids[i]);
     tokens.push_back({text, tokenizer.special(text) == ids[i], "l" + level, said});
   }
+  std::string html = given.empty() ? "" : "<p class=\"given\">" + escape_html(visible_text(given)) + "</p>\n";
+  html += "<div class=\"passage\" tabindex=\"0\" aria-label=\"a text, token by token\">";
   for (const std::string& token : tokens_html(tokens)) html += token;
   return html + "</div>\n<p class=\"said\" role=\"status\"></p>\n";
+}
+
+// The first pairs of the validation part: each target as it is expected of its source.
+std::string pairs_html(LoadedRun& run, const data::TokenSequence& text) {
+  constexpr std::size_t most_pairs = 4;
+  Translator translator(run);
+  const data::PairSide source = data::source_side(*run.tokenizer), target = data::target_side(*run.tokenizer);
+  const auto room = static_cast<std::uint64_t>(run.config.context - 1);  // beside [EOS]
+  std::string html;
+  for (std::size_t i = 0; i + 1 < std::min(2 * most_pairs, text.examples().size()); i += 2) {
+    const std::vector<int> given = side_ids(text, source, text.examples()[i], room);
+    std::vector<int> ids = side_ids(text, target, text.examples()[i + 1], room);
+    const std::vector<Expectation> expected = translator.expect(given, ids, most_likely);
+    ids.push_back(data::need_special(*run.tokenizer, "[EOS]"));
+    html += passage_html(*run.tokenizer, ids, expected, run.tokenizer->of_sources().decode(given));
+  }
+  return html;
+}
+
+// The beginning of the validation part as the model reads it; nothing of a model that expects no tokens.
+std::string passages_html(LoadedRun& run) {
+  constexpr long most_read = 300, most_masked = 128;
+  const Config& config = run.config;
+  const bool masks = run.network->masked.has_value();
+  if (!masks && !config.objective->writes() && !config.objective->translates()) return {};
+  const auto tokens = open_tokens(run, run.paths.tokens());
+  const bool validates = tokens->validation().size() > 0;
+  const data::TokenSequence& text = validates ? tokens->validation() : tokens->train();
+  std::string html = "<p class=\"hint\">The beginning of the " +
+                     std::string(validates ? "validation part" : "training part, for nothing was kept for validation") +
+                     ". The stronger the colour of a token, the less it was expected" +
+                     std::string(masks ? ", where it alone is hidden" : " from what stands before it") +
+                     ": from 0 to 9 bits and more. Hover one, click it, or use the arrow keys.</p>\n";
+  if (config.objective->translates()) return html + pairs_html(run, text);
+  std::uint64_t begin = 0, count = text.size();
+  if (config.objective->form(config) != data::TextForm::stream && !text.examples().empty()) {
+    begin = text.examples()[0].begin;
+    count = text.examples()[0].tokens;
+  }
+  const long most = masks ? std::min(config.context, most_masked) - 2 : most_read;
+  std::vector<int> ids(std::min(count, static_cast<std::uint64_t>(std::max(most, 0L))));
+  text.read(begin, ids.size(), ids.data());
+  if (masks) {
+    ids.insert(ids.begin(), data::need_special(*run.tokenizer, "[CLS]"));
+    ids.push_back(data::need_special(*run.tokenizer, "[SEP]"));
+  }
+  return html + passage_html(*run.tokenizer, ids, Reader(run).expect(ids, most_likely));
 }
 
 }  // namespace
@@ -191,7 +212,7 @@ std::string report(const std::vector<std::string>& runs, std::vector<std::string
     const std::string heading = runs.size() > 1 ? "<h3>" + escape_html(visible_text(directory)) + "</h3>\n" : "";
     if (const std::string html = samples_html(record.log); !html.empty()) samples += heading + html;
     try {
-      if (const std::string html = passage_html(*run); !html.empty()) passages += heading + html;
+      if (const std::string html = passages_html(*run); !html.empty()) passages += heading + html;
     } catch (const autograd::Error& error) {
       warnings.push_back(data::printable(directory) + ": no passage is shown: " + error.what());
     }
@@ -202,7 +223,7 @@ std::string report(const std::vector<std::string>& runs, std::vector<std::string
             .style = report_css,
             .script = passages.empty() ? std::string_view() : report_js};
   page.add("", curves_html(records));
-  if (!passages.empty()) page.add("What the model expects of a text that it did not learn from", passages);
+  if (!passages.empty()) page.add("What the model expects of a text", passages);
   if (!samples.empty()) page.add("What the model wrote on the way", samples);
   return page.add("How it was made", facts_html(records)).html();
 }

@@ -144,23 +144,25 @@ bool is_chinese(std::span<const std::string> lines) {
 
 }  // namespace
 
+std::vector<int> side_ids(const data::TokenSequence& tokens, const data::PairSide& side, const data::Example& example,
+                          std::uint64_t most) {
+  std::vector<int> ids(std::min(example.tokens, most));
+  side.read(tokens, example, ids);
+  return ids;
+}
+
 TranslationQuality translation_quality(LoadedRun& run, const data::TokenSequence& tokens, const BeamSearch& search,
                                        std::uint64_t most) {
   Translator translator(run);
   const std::span<const data::Example> runs = tokens.examples();
   const std::uint64_t all = runs.size() / 2, count = most == 0 ? all : std::min(most, all);
   const data::PairSide source = data::source_side(*run.tokenizer), target = data::target_side(*run.tokenizer);
-  const auto ids_of = [&](const data::PairSide& side, const data::Example& example, std::uint64_t length) {
-    std::vector<int> ids(std::min(example.tokens, length));
-    side.read(tokens, example, ids);
-    return ids;
-  };
   std::vector<std::vector<int>> sources;
   std::vector<std::string> hypotheses, references;
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::uint64_t line = static_cast<std::uint64_t>(static_cast<unsigned __int128>(i) * all / count);
-    sources.push_back(ids_of(source, runs[2 * line], static_cast<std::uint64_t>(run.config.context - 1)));
-    references.push_back(run.tokenizer->decode(ids_of(target, runs[2 * line + 1], ~std::uint64_t{0})));
+    sources.push_back(side_ids(tokens, source, runs[2 * line], static_cast<std::uint64_t>(run.config.context - 1)));
+    references.push_back(run.tokenizer->decode(side_ids(tokens, target, runs[2 * line + 1])));
   }
   TranslationQuality quality;
   quality.lines = count;

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/examples/line_pairs.h"
 #include "data/examples/token_sequence.h"
 #include "train/checkpoints/loaded_run.h"
 #include "train/use/alignment.h"
@@ -61,6 +62,10 @@ class Translator {
   LoadedRun& run_;
   autograd::Tape<float> tape_;
 };
+
+/// The first tokens of one side of a pair.
+std::vector<int> side_ids(const data::TokenSequence& tokens, const data::PairSide& side, const data::Example& example,
+                          std::uint64_t most = ~std::uint64_t{0});
 
 /// What translations have in common with their references.
 struct TranslationQuality {
