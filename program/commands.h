@@ -32,6 +32,7 @@ struct Different {};
 
 void add_train(CLI::App& root);
 void add_sample(CLI::App& root);
+void add_score(CLI::App& root);
 void add_translate(CLI::App& root);
 void add_eval(CLI::App& root);
 void add_fill(CLI::App& root);

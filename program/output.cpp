@@ -7,8 +7,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <iostream>
 #include <latch>
 #include <new>
+#include <optional>
 #include <string_view>
 #include <system_error>
 #include <thread>
@@ -16,6 +18,7 @@
 
 #include "autograd/error.h"
 #include "data/bytes/file.h"
+#include "data/bytes/scratch_folder.h"
 #include "data/bytes/utf8.h"
 #include "program/run_options.h"
 #include "train/checkpoints/loaded_run.h"
@@ -138,18 +141,32 @@ void say_learning(const std::string& tokenizer, const data::Sources& sources, st
       short_number(static_cast<double>(sources.bytes())) + "B of text\n");
 }
 
-void write_samples(const LoadedRun& run, const Excerpt& excerpt) {
-  if (!run.config.objective->writes()) {
-    throw Error(Fault::usage, data::printable(run.paths.directory) +
-                                  " holds a model that was trained with --objective " +
-                                  std::string(run.config.objective->name()) +
-                                  " and cannot go on with a text; train with --objective " +
-                                  std::string(language_task().name()) + " to sample");
-  }
+std::string whole_input(const std::string& path, const std::string& encoding) {
+  constexpr std::uint64_t most = 64u << 20;
+  const data::ScratchFolder folder("input");
+  if (path != "-") (void)data::source_at(path, encoding);  // a folder is refused
+  return data::whole_text(data::collect_sources({path}, folder.path() + "/text", most, encoding).files.front(), most);
+}
+
+void ask(const std::string& question, const std::function<bool(const std::string&)>& answer) {
+  say(question);
+  for (std::string line; std::getline(std::cin, line) && answer(line);) say(question);
+  say("\n");
+}
+
+void check_writes(const LoadedRun& run) {
+  if (run.config.objective->writes()) return;
+  throw Error(Fault::usage, data::printable(run.paths.directory) + " holds a model that was trained with --objective " +
+                                std::string(run.config.objective->name()) +
+                                " and cannot go on with a text; train with --objective " +
+                                std::string(language_task().name()) + " to sample");
+}
+
+bool write_samples(const LoadedRun& run, const Excerpt& excerpt) {
+  check_writes(run);
   std::string shown = excerpt.prompt;
   std::vector<int> prompt = run.encode(excerpt.prompt, true);
   warn_of_unknown(run);
-  const int end = run.tokenizer->special(data::end_of_text);
   if (prompt.empty())
     prompt = beginning(
         *run.tokenizer, run.config.documents != data::Parting::none,
@@ -159,24 +176,27 @@ void write_samples(const LoadedRun& run, const Excerpt& excerpt) {
   // text of all but the first is held back.
   const nn::ModelConfig& shape = run.network->config();
   const long most_by_cache = (long{512} << 20) / (shape.layers * shape.context * 2 * shape.channels * 4 + 1);
-  const long most_by_text = 4'000'000 / std::max(excerpt.tokens, 1L);
+  const long most_by_text = (excerpt.form.json ? 400'000 : 4'000'000) / std::max(excerpt.tokens, 1L);
   const long group = std::clamp(std::min(most_by_cache, most_by_text), 1L, 8L);
   const bool terminal = ::isatty(STDOUT_FILENO) == 1;
-  SampleWriter writer(run.tokenizer, shown, excerpt.stop,
+  SampleWriter writer(run.tokenizer, shown, excerpt.form,
                       [terminal](const std::string& text) { return put(terminal ? for_terminal(text) : text); });
+  std::optional<ValidText> valid;
+  if (!excerpt.form.raw) valid.emplace(*run.tokenizer);
+  std::span<const float> logits;  // the model's own, of the token that comes
+  const Drawing drawing{run.tokenizer->unknown(), valid ? &*valid : nullptr, excerpt.form.json ? &logits : nullptr};
   autograd::Tape<float> tape;
   for (long first = 0; first < excerpt.samples && writer.is_read(); first += group) {
-    const SampleRange range{static_cast<std::uint64_t>(first), std::min(group, excerpt.samples - first)};
+    const SampleRange range{excerpt.first + static_cast<std::uint64_t>(first),
+                            std::min(group, excerpt.samples - first)};
     writer.begin(static_cast<std::size_t>(range.count));
     const auto each = [&](std::uint64_t sample, int id) {
-      const std::size_t i = sample - range.first;
-      if (id != end) return writer.feed(i, id);
-      if (!excerpt.ignores_end) writer.end(i);
-      return excerpt.ignores_end && writer.is_read();
+      return writer.feed(sample - range.first, id, excerpt.form.json ? expectation(logits, id, 0).log_probability : 0);
     };
-    generate(*run.network, tape, prompt, excerpt.tokens, excerpt.sampling, range, each, run.tokenizer->unknown());
+    generate(*run.network, tape, prompt, excerpt.tokens, excerpt.sampling, range, each, drawing);
     writer.end();
   }
+  return writer.is_read();
 }
 
 }  // namespace primer::program

@@ -3,6 +3,7 @@
 
 #include <CLI/App.hpp>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "data/text/text.h"
@@ -38,21 +39,32 @@ void use_threads(long threads);
 /// `whose`: " of sources".
 void say_learning(const std::string& tokenizer, const data::Sources& sources, std::string_view whose = {});
 
+/// All of a file or, "-", of standard input, at most 64 MiB: more than any context holds. What collect_sources throws.
+std::string whole_input(const std::string& path, const std::string& encoding = {});
+
+/// Asks on a terminal for a line, and again behind answer(line), until Ctrl-D, or until nobody reads the answers any
+/// more and it is false.
+void ask(const std::string& question, const std::function<bool(const std::string&)>& answer);
+
 /// What sample writes.
 struct Excerpt {
   std::string prompt;
-  std::string stop;
   long tokens = 500;
+  std::uint64_t first = 0;  // samples are numbered from here
   long samples = 1;
-  bool ignores_end = false;  // goes on behind the end of a document
   train::Sampling sampling;
+  train::SampleForm form;
 };
+
+/// Throws Fault::usage for a model that cannot go on with a text.
+void check_writes(const train::LoadedRun& run);
 
 /// Writes samples of a run's model to standard output: the prompt, its continuation, a line feed; several are separated
 /// by a line of dashes. Several are made at once; the first that has not ended is written as it comes. A sample ends
 /// with its document: where the model says end_of_text, which is not written. Without a prompt a model of documents
 /// begins a new one; another begins after a line feed if the vocabulary has one, else with the first token of the
-/// training text. Throws Fault::usage for a masked model.
-void write_samples(const train::LoadedRun& run, const Excerpt& excerpt);
+/// training text. What would be no valid UTF-8 is not drawn, unless form.raw. False: nobody reads
+/// any more. As check_writes().
+bool write_samples(const train::LoadedRun& run, const Excerpt& excerpt);
 
 }  // namespace primer::program

@@ -189,6 +189,7 @@ int run(int argc, char** argv) {
   root.require_subcommand(0, 1);  // a text may be named as a command is: primer train study
   add_train(root);
   add_sample(root);
+  add_score(root);
   add_translate(root);
   add_eval(root);
   add_fill(root);

@@ -141,7 +141,7 @@ void each_line_of_text(const LinesText& text, const train::Config& config,
 }
 
 void each_line_of(const LinesText& text, const train::Reader& reader, const std::function<bool(LinesRead lines)>& take,
-                  const std::function<std::string_view(std::string_view)>& text_of) {
+                  const std::function<std::string_view(std::string_view)>& text_of, bool whole) {
   LinesRead waiting;
   bool is_read = true;
   long cut = 0;
@@ -155,7 +155,7 @@ void each_line_of(const LinesText& text, const train::Reader& reader, const std:
     const std::string_view read = records.are_lines() ? text_of(line) : line;
     if (!data::is_blank(read)) {
       bool is_cut = false;
-      waiting.ids.push_back(reader.ids(read, false, &is_cut));
+      waiting.ids.push_back(whole ? reader.run().encode(read) : reader.ids(read, false, &is_cut));
       waiting.places.push_back(waiting.lines.size());
       cut += is_cut;
     }

@@ -95,8 +95,9 @@ struct LinesRead {
 
 /// Reads a text whose lines each get an answer, 1024 of them at a time or as many as have come. `take` tells whether
 /// anybody still reads its answers. What is read of a line that is no field is text_of(line). Says how many lines were
-/// cut to the context. Otherwise as each_line_of_text().
+/// cut to the context, unless they stay `whole`: then nothing frames them. Otherwise as each_line_of_text().
 void each_line_of(const LinesText& text, const train::Reader& reader, const std::function<bool(LinesRead lines)>& take,
-                  const std::function<std::string_view(std::string_view)>& text_of = std::identity());
+                  const std::function<std::string_view(std::string_view)>& text_of = std::identity(),
+                  bool whole = false);
 
 }  // namespace primer::program

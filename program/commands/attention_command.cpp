@@ -3,9 +3,7 @@
 #include <optional>
 
 #include "autograd/error.h"
-#include "data/bytes/scratch_folder.h"
 #include "data/examples/token_file.h"
-#include "data/text/text.h"
 #include "program/commands.h"
 #include "program/output.h"
 #include "program/run_options.h"
@@ -24,12 +22,6 @@ struct AttentionOptions : RunChoice {
   std::optional<std::string> target;
   PagePlace page{"attention.html"};
 };
-
-std::string standard_input() {
-  constexpr std::uint64_t most = 64u << 20;  // bytes, more than any context holds
-  const data::ScratchFolder folder("attention");
-  return data::whole_text(data::collect_sources({"-"}, folder.path() + "/text", most).files.front(), most);
-}
 
 /// What the heads are called; of those of a translator, which look at another text, nothing.
 void name_heads(AttentionPage& page, const LoadedRun& run, const std::string& text) {
@@ -61,7 +53,7 @@ void name_heads(AttentionPage& page, const LoadedRun& run, const std::string& te
 void run_attention(const AttentionOptions& options) {
   options.page.check();
   const auto run = options.open();
-  const std::string text = options.text == "-" ? standard_input() : options.text;
+  const std::string text = options.text == "-" ? whole_input("-") : options.text;
   AttentionPage page = attend(*run, text, options.target);
   warn_of_unknown(*run);
   name_heads(page, *run, text);

@@ -1,7 +1,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <iostream>
 #include <memory>
 
 #include "autograd/error.h"
@@ -10,7 +9,6 @@
 #include "program/commands.h"
 #include "program/output.h"
 #include "program/run_options.h"
-#include "train/step/progress.h"
 #include "train/use/translator.h"
 
 namespace primer::program {
@@ -88,20 +86,17 @@ class Lines {
   long cut_ = 0, unfinished_ = 0;
 };
 
-void ask(Lines& lines) {
-  std::string line;
-  for (say("source> "); lines.is_read() && std::getline(std::cin, line); say("source> ")) {
-    lines.take(line);
-    lines.give();
-    lines.warn_of_cuts();
-  }
-  say("\n");
-}
-
 void run_translate(const TranslateOptions& options) {
   const auto run = options.open();
   Lines lines(*run, options);
-  if (options.text.path == "-" && ::isatty(STDIN_FILENO) == 1) return ask(lines);
+  if (options.text.path == "-" && ::isatty(STDIN_FILENO) == 1) {
+    return ask("source> ", [&](const std::string& line) {
+      lines.take(line);
+      lines.give();
+      lines.warn_of_cuts();
+      return lines.is_read();
+    });
+  }
   const auto take = [&](const std::string& line, const data::Records&) {
     if (lines.is_read()) lines.take(line);
   };

@@ -246,7 +246,7 @@ struct Output {
   SampleWriter writer;
 
   Output(const std::string& prompt, const std::string& stop)
-      : writer(primer::data::make_byte_tokenizer(), prompt, stop, [this](const std::string& piece) {
+      : writer(primer::data::make_byte_tokenizer(), prompt, {{stop}}, [this](const std::string& piece) {
           if (!piece.empty()) pieces.push_back(piece);
           return pieces.size() < most;
         }) {}

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -77,6 +78,27 @@ TEST_CASE("top-p keeps the fewest tokens that have that probability together") {
   check_near(of(logits, sampling), {0, 1, 0, 0});
 }
 
+TEST_CASE("min-p keeps the tokens that have that share of the largest probability, behind the other choices") {
+  Sampling sampling = plain();
+  sampling.min_p = 0.24;
+  check_near(of(logits, sampling), {0.125, 0.5, 0.125, 0.25});
+  sampling.min_p = 0.3;
+  check_near(of(logits, sampling), {0, 2 / 3.0, 0, 1 / 3.0});
+  sampling.min_p = 1;  // what is exactly at the bound stays
+  check_near(of(std::vector<float>{2, 1, 2}, sampling), {0.5, 0, 0.5});
+  sampling.min_p = 0.3;
+  sampling.temperature = 2;  // the shares are 0.5, 1, 0.5 and 0.71 of the largest
+  CHECK(of(logits, sampling)[0] > 0.1);
+  sampling.temperature = 0;
+  check_near(of(logits, sampling), {0, 1, 0, 0});
+}
+
+TEST_CASE("a penalty divides the positive logits of what was seen and multiplies the negative ones") {
+  std::vector<float> numbers = {3, 3, -1, -1, 0};
+  penalise(numbers, {true, false, true, false, true}, 2);
+  CHECK(numbers == std::vector<float>{1.5, 3, -2, -1, 0});
+}
+
 TEST_CASE("infinite logits are masks, a NaN is a broken model") {
   constexpr float infinity = std::numeric_limits<float>::infinity();
   check_near(of(std::vector<float>{0, -infinity, 0}, plain()), {0.5, 0, 0.5});
@@ -99,7 +121,7 @@ TEST_CASE("text ends before the stop text, however it is cut") {
   const std::string text = "one aab two";
   for (std::size_t cut = 0; cut <= text.size(); ++cut) {
     for (std::size_t second = cut; second <= text.size(); ++second) {
-      StopFilter filter("ab");
+      StopFilter filter({"ab"});
       std::string shown = filter.feed(text.substr(0, cut));
       shown += filter.feed(text.substr(cut, second - cut));
       shown += filter.feed(text.substr(second));
@@ -108,12 +130,79 @@ TEST_CASE("text ends before the stop text, however it is cut") {
       CHECK(filter.stopped());
     }
   }
-  StopFilter never("xyz");
+  StopFilter never({"xyz"});
   CHECK(never.feed("only x") == "only ");
   CHECK(never.feed("y").empty());
   CHECK(never.finish() == "xy");
-  StopFilter off("");
+  StopFilter off({""});
   CHECK(off.feed("all") == "all");
+}
+
+TEST_CASE("of several stop texts the first that is complete ends the text, however it is cut") {
+  const auto shown = [](const std::string& text, const std::vector<std::string>& stops, bool whole) {
+    StopFilter filter(stops);
+    std::string out = whole ? filter.feed(text) : "";
+    for (const char c : whole ? "" : text) out += filter.feed({c});
+    return out + filter.finish() + (filter.stopped() ? "|" : "");
+  };
+  for (const bool whole : {true, false}) {
+    CHECK(shown("one two three", {"three", "two"}, whole) == "one |");
+    CHECK(shown("abcd", {"abcd", "c"}, whole) == "ab|");    // c is complete first
+    CHECK(shown("xabc", {"c", "", "abc"}, whole) == "x|");  // both end here: the longer one
+    CHECK(shown("aab aac", {"aabc", "aac"}, whole) == "aab |");
+    CHECK(shown("aab aa", {"aabc", "aac", "b a c"}, whole) == "aab aa");
+  }
+  StopFilter filter({"abcdef", "bx"});  // the longest beginning of any is kept back
+  CHECK(filter.feed("zabc") == "z");
+  CHECK(filter.feed("dx") == "abcdx");
+  CHECK(filter.feed("b").empty());
+}
+
+TEST_CASE("bytes may follow each other where RFC 3629 says so") {
+  struct Row {
+    int first, last, low, high, width;  // lead bytes, second bytes, bytes of a character
+  };
+  const std::vector<Row> rows = {{0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3}, {0xE1, 0xEC, 0x80, 0xBF, 3},
+                                 {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3}, {0xF0, 0xF0, 0x90, 0xBF, 4},
+                                 {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4}};
+  const ValidText valid(*primer::data::make_byte_tokenizer());
+  const auto check_range = [&](const std::vector<int>& text, int low, int high) {
+    std::vector<float> free(256);
+    valid.mask(valid.behind(text), free);
+    for (int byte = 0; byte < 256; ++byte)
+      CHECK((free[static_cast<std::size_t>(byte)] == 0) == (byte >= low && byte <= high));
+  };
+  std::vector<float> free(256);
+  valid.mask(0, free);
+  for (int byte = 0; byte < 256; ++byte) {
+    const bool leads = std::ranges::any_of(rows, [&](const Row& row) { return byte >= row.first && byte <= row.last; });
+    CHECK((free[static_cast<std::size_t>(byte)] == 0) == (byte < 0x80 || leads));
+  }
+  for (const Row& row : rows)
+    for (const int lead : {row.first, row.last}) {
+      std::vector<int> text = {'a', 0x80, 0xE1, lead};  // what was wrong before counts for nothing
+      check_range(text, row.low, row.high);
+      for (const int second : {row.low, row.high}) {
+        text = {lead, second};
+        for (; static_cast<int>(text.size()) < row.width; text.push_back(0xBF)) check_range(text, 0x80, 0xBF);
+        CHECK(valid.behind(text) == 0);
+      }
+    }
+}
+
+TEST_CASE("a vocabulary that cannot end a character begins none, and one without characters is drawn from as it is") {
+  using primer::data::first_stray;
+  const auto masked = [](const std::vector<primer::data::Symbol>& alphabet) {
+    const auto tokenizer = primer::data::make_character_tokenizer(alphabet, {"[UNK]"});
+    std::vector<float> free(alphabet.size() + 1);
+    ValidText(*tokenizer).mask(0, free);
+    std::vector<bool> is_masked;
+    for (const float logit : free) is_masked.push_back(logit != 0);
+    return is_masked;
+  };
+  CHECK(masked({'a', first_stray + 0xE9, first_stray + 0xC3}) == std::vector<bool>{false, true, true, true});
+  CHECK(masked({'a', first_stray + 0xC3, first_stray + 0xA9}) == std::vector<bool>{false, false, true, true});
+  CHECK(masked({first_stray + 0xE9, first_stray + 0xFF}) == std::vector<bool>{false, false, false});
 }
 
 TEST_CASE("no text can command a terminal") {

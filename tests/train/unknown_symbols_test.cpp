@@ -85,9 +85,8 @@ TEST_CASE("[UNK] is never written") {
   const auto drawn = [&](int never) {
     primer::autograd::Tape<float> tape;
     long count = 0;
-    generate(
-        *run->network, tape, run->encode("a"), 100, {.temperature = 2}, {0, 8},
-        [&](std::uint64_t, int id) { return count += id == unknown, true; }, never);
+    generate(*run->network, tape, run->encode("a"), 100, {.temperature = 2}, {0, 8},
+             [&](std::uint64_t, int id) { return count += id == unknown, true; }, {never});
     return count;
   };
   CHECK(drawn(-1) > 0);

@@ -9,6 +9,7 @@
 #include "autograd/random.h"
 #include "data/bytes/utf8.h"
 #include "data/examples/text_form.h"
+#include "train/step/json_line.h"
 
 namespace primer::train {
 
@@ -52,15 +53,16 @@ std::span<const double> probabilities(std::span<const float> logits, const Sampl
   for (double& value : p) value /= sum;
 
   const bool limits_k = sampling.top_k > 0 && static_cast<std::size_t>(sampling.top_k) < p.size();
-  if (!limits_k && sampling.top_p >= 1) return p;
   std::vector<int>& ranked = space.ranked;  // ids, most probable first; with top-k the first k only are in order
-  ranked.resize(p.size());
-  std::iota(ranked.begin(), ranked.end(), 0);
-  const auto sorted = limits_k ? ranked.begin() + sampling.top_k : ranked.end();
-  std::partial_sort(ranked.begin(), sorted, ranked.end(), [&](int a, int b) {
-    const float x = logits[static_cast<std::size_t>(a)], y = logits[static_cast<std::size_t>(b)];
-    return x > y || (x == y && a < b);
-  });
+  if (limits_k || sampling.top_p < 1) {
+    ranked.resize(p.size());
+    std::iota(ranked.begin(), ranked.end(), 0);
+    const auto sorted = limits_k ? ranked.begin() + sampling.top_k : ranked.end();
+    std::partial_sort(ranked.begin(), sorted, ranked.end(), [&](int a, int b) {
+      const float x = logits[static_cast<std::size_t>(a)], y = logits[static_cast<std::size_t>(b)];
+      return x > y || (x == y && a < b);
+    });
+  }
   if (limits_k) keep_first(space, static_cast<std::size_t>(sampling.top_k));
   if (sampling.top_p < 1) {
     double covered = 0;
@@ -68,7 +70,19 @@ std::span<const double> probabilities(std::span<const float> logits, const Sampl
     while (count < ranked.size() && covered < sampling.top_p) covered += p[static_cast<std::size_t>(ranked[count++])];
     keep_first(space, std::max<std::size_t>(count, 1));
   }
+  if (sampling.min_p > 0) {
+    const double least = sampling.min_p * p[static_cast<std::size_t>(highest - logits.begin())];
+    for (double& value : p) value = value < least ? 0 : value;
+    const double kept = std::accumulate(p.begin(), p.end(), 0.0);
+    for (double& value : p) value /= kept;
+  }
   return p;
+}
+
+void penalise(std::span<float> logits, const std::vector<bool>& seen, double penalty) {
+  const auto by = static_cast<float>(penalty);
+  for (std::size_t id = 0; id < logits.size(); ++id)
+    if (seen[id]) logits[id] = logits[id] > 0 ? logits[id] / by : logits[id] * by;
 }
 
 int choose(std::span<const double> probabilities, double uniform) {
@@ -85,25 +99,32 @@ int choose(std::span<const double> probabilities, double uniform) {
 
 void generate(const nn::Model<float>& model, autograd::Tape<float>& tape, std::span<const int> prompt, long count,
               const Sampling& sampling, SampleRange samples, const std::function<bool(std::uint64_t, int)>& each,
-              int never) {
+              const Drawing& drawing) {
   struct Live {
     std::uint64_t sample;
     std::vector<int> window;  // all of one length
+    Utf8Ending ending;
+    std::vector<bool> seen;  // [V], what repeats; none where it costs nothing
     bool goes_on = true;
   };
+  const Utf8Ending ending = drawing.valid ? drawing.valid->behind(prompt) : Utf8Ending{0};
+  std::vector<bool> seen(sampling.repetition_penalty == 1 ? 0 : static_cast<std::size_t>(model.config().vocabulary));
+  if (!seen.empty())
+    for (const int id : prompt) seen[static_cast<std::size_t>(id)] = true;
   constexpr long rows = 256;  // a long window is computed in pieces, so that it takes no more memory than this many
   const auto context = static_cast<std::size_t>(model.config().context);
   const bool bounded = model.body->is_bounded();
   if (bounded) prompt = prompt.last(std::min(prompt.size(), context));
   std::vector<Live> live;
   for (long i = 0; i < samples.count; ++i) {
-    live.push_back({samples.first + static_cast<std::uint64_t>(i), {}});
+    live.push_back({samples.first + static_cast<std::uint64_t>(i), {}, ending, seen});
     live.back().window.reserve(context + 1);
     live.back().window.assign(prompt.begin(), prompt.end());
   }
   const auto state = model.body->state(samples.count);
   state->clear(1);          // the prompt is the same for all
   std::vector<int> tokens;  // [B, n], what the state's sequences have not read yet
+  std::vector<float> own;   // [V], one sample's logits, to be changed
   ProbabilitySpace space;
 
   for (long n = 0; n < count && !live.empty();) {
@@ -122,11 +143,17 @@ void generate(const nn::Model<float>& model, autograd::Tape<float>& tape, std::s
     const bool shared = n == 0;
     for (std::size_t i = 0; i < live.size(); ++i) {
       const autograd::Random random(sampling.seed, autograd::hash("generate"), live[i].sample);
-      float* const row = logits.data() + (shared ? 0 : i * V);
-      if (never >= 0) row[never] = -std::numeric_limits<float>::infinity();
-      const auto p = probabilities({row, V}, sampling, space);
+      const std::span<const float> row(logits.data() + (shared ? 0 : i * V), V);
+      own.assign(row.begin(), row.end());
+      if (!live[i].seen.empty()) penalise(own, live[i].seen, sampling.repetition_penalty);
+      if (drawing.valid) drawing.valid->mask(live[i].ending, own);
+      if (drawing.never >= 0) own[static_cast<std::size_t>(drawing.never)] = -std::numeric_limits<float>::infinity();
+      const auto p = probabilities(own, sampling, space);
       const int id = choose(p, random.uniform(static_cast<std::uint64_t>(n)));
       live[i].window.push_back(id);
+      if (drawing.valid) live[i].ending = drawing.valid->behind(live[i].ending, id);
+      if (!live[i].seen.empty()) live[i].seen[static_cast<std::size_t>(id)] = true;
+      if (drawing.logits) *drawing.logits = row;
       live[i].goes_on = each(live[i].sample, id);
     }
     if (shared) state->repeat(samples.count);
@@ -157,61 +184,85 @@ std::vector<int> beginning(const data::Tokenizer& tokenizer, bool has_documents,
 
 std::string StopFilter::feed(const std::string& piece) {
   if (stopped_) return {};
-  if (stop_.empty()) return piece;
   pending_ += piece;
-  const auto found = pending_.find(stop_);
-  if (found != std::string::npos) {
-    stopped_ = true;
-    return pending_.substr(0, found);
+  std::size_t begin = pending_.size(), end = std::string::npos, kept = 0;
+  for (const std::string& stop : stops_) {
+    const std::size_t found = pending_.find(stop), behind = found + stop.size();
+    if (found != std::string::npos && (behind < end || (behind == end && found < begin))) begin = found, end = behind;
+    std::size_t most = std::min(pending_.size(), stop.size() - 1);  // bytes that may be the beginning of this one
+    while (most > kept && pending_.compare(pending_.size() - most, most, stop, 0, most) != 0) --most;
+    kept = std::max(kept, most);
   }
-  std::size_t kept = std::min(pending_.size(), stop_.size() - 1);
-  while (kept > 0 && pending_.compare(pending_.size() - kept, kept, stop_, 0, kept) != 0) --kept;
-  std::string shown = pending_.substr(0, pending_.size() - kept);
+  stopped_ = end != std::string::npos;
+  std::string shown = pending_.substr(0, stopped_ ? begin : pending_.size() - kept);
   pending_.erase(0, shown.size());
   return shown;
 }
 
 std::string StopFilter::finish() { return stopped_ ? std::string() : std::exchange(pending_, {}); }
 
-SampleWriter::SampleWriter(std::shared_ptr<const data::Tokenizer> tokenizer, std::string prompt, std::string stop,
+std::string token_json(const data::Tokenizer& tokenizer, int id, double log_probability) {
+  const std::string& text = tokenizer.token_text(id);
+  JsonLine token;
+  token.add("id", static_cast<long>(id)).add_text("text", text);
+  if (utf8_ending(text) != 0) {
+    std::string bytes;
+    for (const char c : text)
+      bytes += (bytes.empty() ? "" : ",") + std::to_string(static_cast<int>(static_cast<unsigned char>(c)));
+    token.add_json("bytes", "[" + bytes + "]");
+  }
+  return token.add("logprob", log_probability).text();
+}
+
+SampleWriter::SampleWriter(std::shared_ptr<const data::Tokenizer> tokenizer, std::string prompt, SampleForm form,
                            Write write)
-    : tokenizer_(std::move(tokenizer)), prompt_(std::move(prompt)), stop_(std::move(stop)), write_(std::move(write)) {}
+    : tokenizer_(std::move(tokenizer)), prompt_(std::move(prompt)), form_(std::move(form)), write_(std::move(write)) {}
 
 void SampleWriter::begin(std::size_t count) {
   texts_.clear();
   for (std::size_t i = 0; i < count; ++i) {
     const char* const separator = std::exchange(is_first_, false) ? "" : "---------------\n";
-    texts_.push_back({data::StreamDecoder(tokenizer_), StopFilter(stop_)});
-    texts_.back().held = separator + prompt_;
+    texts_.push_back({data::StreamDecoder(tokenizer_), StopFilter(form_.stops)});
+    if (!form_.json) texts_.back().held = separator + prompt_;
   }
   front_ = 0;
   release();
 }
 
-bool SampleWriter::feed(std::size_t i, int id) {
+bool SampleWriter::feed(std::size_t i, int id, double log_probability) {
   Text& text = texts_[i];
-  text.held += text.filter.feed(text.decoder.feed(id));
-  if (text.filter.stopped()) {
-    text.held += '\n';
-    text.has_ended = true;
+  if (form_.json) text.tokens += (text.tokens.empty() ? "" : ",") + token_json(*tokenizer_, id, log_probability);
+  if (id != tokenizer_->special(data::end_of_text)) {
+    text.held += text.filter.feed(text.decoder.feed(id));
+    if (text.filter.stopped()) end(text, "stop");
+  } else if (!form_.ignores_end) {
+    end(text, "document");
   }
   release();
   return is_read_ && !text.has_ended;
 }
 
-void SampleWriter::end(std::size_t i) {
-  Text& text = texts_[i];
-  // What a decoder still holds is the beginning of a character that never came: it is not shown.
-  if (!std::exchange(text.has_ended, true)) text.held += text.filter.finish() + '\n';
-  release();
+void SampleWriter::end(Text& text, const char* why) {
+  if (std::exchange(text.has_ended, true)) return;
+  // What a decoder still holds is the beginning of a character that never came: it is not shown, unless bytes are.
+  if (form_.raw) text.held += text.filter.feed(text.decoder.finish());
+  text.held += text.filter.finish();
+  if (form_.json) {
+    JsonLine line;
+    line.add_text("prompt", prompt_).add_text("text", text.held).add_text("end", why);
+    text.held = line.add_json("tokens", "[" + std::exchange(text.tokens, {}) + "]").text();
+  }
+  text.held += '\n';
 }
 
 void SampleWriter::end() {
-  for (std::size_t i = 0; i < texts_.size(); ++i) end(i);
+  for (Text& text : texts_) end(text, "length");
+  release();
 }
 
 void SampleWriter::release() {
   for (; front_ < texts_.size(); ++front_) {
+    if (form_.json && !texts_[front_].has_ended) return;
     write(std::exchange(texts_[front_].held, {}));
     if (!texts_[front_].has_ended) return;
   }

@@ -9,6 +9,7 @@ bool SampleLog::write(long step, const nn::Model<float>& model, std::shared_ptr<
                       const std::function<bool()>& stop) {
   autograd::Tape<float> tape;
   data::StreamDecoder decoder(tokenizer);
+  const ValidText valid(*tokenizer);
   std::string text = shown_;
   bool is_stopped = false;
   const int end = tokenizer->special(data::end_of_text);
@@ -18,7 +19,7 @@ bool SampleLog::write(long step, const nn::Model<float>& model, std::shared_ptr<
     return true;
   };
   generate(model, tape, prompt_, tokens, {.seed = seed_}, {static_cast<std::uint64_t>(step), 1}, each,
-           tokenizer->unknown());
+           {tokenizer->unknown(), &valid});
   if (!is_stopped) log_.write(JsonLine().add("step", step).add_text("text", text).text());
   return !is_stopped;
 }

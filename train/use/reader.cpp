@@ -137,60 +137,80 @@ std::vector<std::vector<Filling>> Reader::fill(std::span<const int> ids, long to
   return all;
 }
 
+void Reader::expect_at(const nn::Sequences& in, std::span<const Place> places, long top) {
+  const nn::Model<float>& model = *run_.network;
+  const auto pause = tape_.pause();
+  const autograd::Tensor<float> x = model.hidden(tape_, in);  // [B, T, C]
+  const autograd::Tensor<float> outputs = reshape(x, {x.shape.rows(), x.shape[2]});
+  constexpr std::size_t most_rows = 64;
+  for (std::size_t first = 0; first < places.size(); first += most_rows) {
+    const auto inner = tape_.pause();  // gives the logits' memory back
+    const auto some = places.subspan(first, std::min(most_rows, places.size() - first));
+    std::vector<int> rows;
+    for (const Place& place : some) rows.push_back(static_cast<int>(place.row));
+    const autograd::Tensor<float> at = autograd::gather<float>(tape_, outputs, std::span<const int>(rows));
+    const autograd::Tensor<float> logits =
+        numbers((model.masked ? (*model.masked)(at) : (*model.token)(at)).logits());  // [rows, V]
+    for (std::size_t k = 0; k < some.size(); ++k)
+      *some[k].found = expectation(row_of(logits, static_cast<long>(k)), some[k].id, top);
+  }
+}
+
 std::vector<Expectation> Reader::expect(std::span<const std::vector<int>> texts, std::span<const long> places,
                                         long top) {
-  const nn::MaskedHead<float>& head = masked();
+  (void)masked();
   const int mask = data::need_special(*run_.tokenizer, "[MASK]");
   const nn::Sequences in = batch_of(texts);
-  std::vector<int> rows, wanted;
+  std::vector<Expectation> result(texts.size());
+  std::vector<Place> masks;
   for (std::size_t b = 0; b < texts.size(); ++b) {
-    rows.push_back(static_cast<int>(static_cast<long>(b) * in.length + places[b]));
-    wanted.push_back(std::exchange(tokens_[static_cast<std::size_t>(rows.back())], mask));
+    const long row = static_cast<long>(b) * in.length + places[b];
+    masks.push_back({row, std::exchange(tokens_[static_cast<std::size_t>(row)], mask), &result[b]});
   }
-  const auto pause = tape_.pause();
-  const autograd::Tensor<float> x = run_.network->hidden(tape_, in);
-  const autograd::Tensor<float> at =
-      autograd::gather<float>(tape_, reshape(x, {x.shape.rows(), x.shape[2]}), std::span<const int>(rows));
-  const autograd::Tensor<float> logits = numbers(head(at).logits());  // [texts, V]
-  std::vector<Expectation> result;
-  for (std::size_t b = 0; b < texts.size(); ++b)
-    result.push_back(expectation(row_of(logits, static_cast<long>(b)), wanted[b], top));
+  expect_at(in, masks, top);
   return result;
 }
 
-std::vector<Expectation> Reader::expect(std::span<const int> ids, long top) {
-  if (run_.network->masked) return expect_masked(ids, top);
-  if (!run_.config.objective->writes()) refuse("expects no tokens");
-  std::vector<Expectation> all(ids.size());
+std::vector<std::vector<Expectation>> Reader::expect(std::span<const std::vector<int>> texts, long top) {
+  const bool fills = run_.network->masked.has_value();
+  if (!fills && !run_.config.objective->writes()) refuse("expects no tokens; primer eval measures it");
+  std::vector<std::vector<Expectation>> all;
+  std::size_t longest = 0;
+  for (const auto& ids : texts) {
+    all.emplace_back(ids.size());
+    longest = std::max(longest, ids.size());
+  }
+  if (!fills && static_cast<long>(longest) <= run_.config.context) {
+    const nn::Sequences in = batch_of(texts);
+    std::vector<Place> places;  // the output of a token expects the next one
+    for (std::size_t b = 0; b < texts.size(); ++b)
+      for (std::size_t t = 1; t < texts[b].size(); ++t)
+        places.push_back({static_cast<long>(b) * in.length + static_cast<long>(t) - 1, texts[b][t], &all[b][t]});
+    if (!places.empty()) expect_at(in, places, top);
+    return all;
+  }
+  for (std::size_t b = 0; b < texts.size(); ++b)
+    fills ? expect_masked(texts[b], top, all[b]) : expect_windows(texts[b], top, all[b]);
+  return all;
+}
+
+void Reader::expect_windows(std::span<const int> ids, long top, std::span<Expectation> all) {
   const long T = static_cast<long>(ids.size()), context = run_.config.context;
   constexpr long whole = 1 << 14;  // a body that needs no windows reads so many tokens at once, for the memory's sake
   const long C = run_.network->body->is_bounded() ? context : std::max(context, whole), kept = std::max(C / 2, 1L);
   for (long done = 0; done + 1 < T;) {  // of token `done` and those before it all is known
     const long begin = std::max(done + 1 - kept, 0L), n = std::min(C, T - 1 - begin);
-    const auto pause = tape_.pause();
-    const autograd::Tensor<float> x = run_.network->hidden(
-        tape_,
-        {.tokens = ids.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(n)), .batch = 1, .length = n});
-    const autograd::Tensor<float> outputs = reshape(x, {n, x.shape[2]});
-    constexpr long most_rows = 64;
+    std::vector<Place> places;
     while (done < begin + n) {
-      const auto inner = tape_.pause();  // gives the logits' memory back
-      std::vector<int> rows;             // output t of the window expects token begin + t + 1
-      for (long t = done - begin; t < n && static_cast<long>(rows.size()) < most_rows; ++t)
-        rows.push_back(static_cast<int>(t));
-      const autograd::Tensor<float> at = autograd::gather<float>(tape_, outputs, std::span<const int>(rows));
-      const autograd::Tensor<float> logits = numbers((*run_.network->token)(at).logits());  // [rows, V]
-      for (long k = 0; k < logits.shape[0]; ++k) {
-        const auto next = static_cast<std::size_t>(++done);
-        all[next] = expectation(row_of(logits, k), ids[next], top);
-      }
+      const auto next = static_cast<std::size_t>(++done);
+      places.push_back({done - 1 - begin, ids[next], &all[next]});
     }
+    const auto window = ids.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(n));
+    expect_at({.tokens = window, .batch = 1, .length = n}, places, top);
   }
-  return all;
 }
 
-std::vector<Expectation> Reader::expect_masked(std::span<const int> ids, long top) {
-  std::vector<Expectation> all(ids.size());
+void Reader::expect_masked(std::span<const int> ids, long top, std::span<Expectation> all) {
   const auto at_once = static_cast<std::size_t>(std::max(1L, 8192 / std::max(run_.config.context, 1L)));
   std::vector<long> places;
   for (std::size_t i = 0; i <= ids.size(); ++i) {
@@ -202,7 +222,6 @@ std::vector<Expectation> Reader::expect_masked(std::span<const int> ids, long to
     for (std::size_t k = 0; k < places.size(); ++k) all[static_cast<std::size_t>(places[k])] = std::move(some[k]);
     places.clear();
   }
-  return all;
 }
 
 std::vector<float> Reader::embed(std::span<const std::vector<int>> texts, Summary summary) {

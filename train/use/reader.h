@@ -53,11 +53,16 @@ class Reader {
   /// What is expected in one place of each text, which alone is masked. The model fills gaps.
   std::vector<Expectation> expect(std::span<const std::vector<int>> texts, std::span<const long> places, long top = 0);
 
-  /// What is expected in the place of each token [T] of one text. A causal model expects from the tokens before it, so
+  /// What is expected in the place of each token [T] of each text. A causal model expects from the tokens before it, so
   /// nothing in the first place; of more than the context it reads windows, of which each begins half a context before
   /// what is new in it. A model that fills gaps expects where that place alone is masked, and nothing in the place of a
-  /// special token; the text fits into its context. Any other model: Fault::input.
-  std::vector<Expectation> expect(std::span<const int> ids, long top);
+  /// special token; the text fits into its context. Any other model: Fault::input. Short texts side by side, of about
+  /// equal lengths, cost least.
+  std::vector<std::vector<Expectation>> expect(std::span<const std::vector<int>> texts, long top);
+  std::vector<Expectation> expect(std::span<const int> ids, long top) {
+    const std::vector<int> text(ids.begin(), ids.end());
+    return std::move(expect({&text, 1}, top)[0]);
+  }
 
   /// One vector for each text, [texts, C]: the mean of the last layer over all its tokens, or what the pooler makes of
   /// [CLS]. Texts side by side, of about equal lengths, cost least. No pooler: Fault::input.
@@ -69,7 +74,15 @@ class Reader {
  private:
   [[noreturn]] void refuse(const std::string& why) const;
   const nn::MaskedHead<float>& masked() const;
-  std::vector<Expectation> expect_masked(std::span<const int> ids, long top);
+  /// Output `row` of a batch, [B T, C], is what expects the token `id`.
+  struct Place {
+    long row;
+    int id;
+    Expectation* found;
+  };
+  void expect_at(const nn::Sequences& in, std::span<const Place> places, long top);
+  void expect_windows(std::span<const int> ids, long top, std::span<Expectation> all);
+  void expect_masked(std::span<const int> ids, long top, std::span<Expectation> all);
   nn::Sequences batch_of(std::span<const std::vector<int>> texts);
 
   LoadedRun& run_;
