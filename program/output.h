@@ -9,6 +9,7 @@
 #include "data/text/text.h"
 #include "train/checkpoints/loaded_run.h"
 #include "train/step/generate.h"
+#include "train/use/sample_writer.h"
 
 namespace primer::program {
 

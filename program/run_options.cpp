@@ -143,10 +143,12 @@ void each_line_of_text(const LinesText& text, const train::Config& config,
 void each_line_of(const LinesText& text, const train::Reader& reader, const std::function<bool(LinesRead lines)>& take,
                   const std::function<std::string_view(std::string_view)>& text_of, bool whole) {
   LinesRead waiting;
+  std::size_t tokens = 0;  // of the lines that wait
   bool is_read = true;
   long cut = 0;
   const auto give = [&] {
     LinesRead some = std::exchange(waiting, {});
+    tokens = 0;
     is_read = is_read && (some.lines.empty() || take(std::move(some)));
     return is_read;
   };
@@ -157,10 +159,11 @@ void each_line_of(const LinesText& text, const train::Reader& reader, const std:
       bool is_cut = false;
       waiting.ids.push_back(whole ? reader.run().encode(read) : reader.ids(read, false, &is_cut));
       waiting.places.push_back(waiting.lines.size());
+      tokens += waiting.ids.back().size();
       cut += is_cut;
     }
     waiting.lines.push_back(records.are_lines() ? line : data::as_side(line));
-    if (waiting.lines.size() == 1024) give();
+    if (waiting.lines.size() == 1024 || tokens > 1u << 20) give();
   };
   each_line_of_text(text, reader.run().config, see, give);
   if (cut > 0) warn({cut_lines_note(cut)});

@@ -40,14 +40,10 @@ void name_heads(AttentionPage& page, const LoadedRun& run, const std::string& te
                            sequences);
   if (page.names.empty()) return;
   const bool has_any = std::ranges::any_of(page.names, [](const auto& names) { return !names.empty(); });
-  page.how_named =
-      std::string(has_any ? "P, F, D and I mark a head that spends"
-                          : "No head has a mark, P, F, D or I, for spending") +
-      " more than " + number_text(name_threshold) +
-      " of its attention on the token before (P, previous-token), the first one (F, first-token), the same one in "
-      "another place (D, duplicate-token), or what followed the same one earlier (I, induction). That is measured on " +
-      std::to_string(sequences) +
-      " sequences of random tokens, repeated, not on this text: primer circuits tells more.";
+  page.how_named = std::string(has_any ? "A letter marks a head that spends" : "No head has a mark for spending") +
+                   " more than " + number_text(name_threshold) + " of its attention on " + head_names_text() +
+                   ". That is measured on " + std::to_string(sequences) +
+                   " sequences of random tokens, repeated, not on this text: primer circuits tells more.";
 }
 
 void run_attention(const AttentionOptions& options) {

@@ -31,7 +31,8 @@ struct Completed {
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 // "lm|mlm|classify" in parts; a part in capitals, such as SIZE, stands for anything.
-std::vector<std::string> values_of(const std::string& type) {
+std::vector<std::string> values_of(const std::string& name) {
+  const std::string type = name.substr(0, name.find(":{"));  // where CLI11 tells of a check
   std::vector<std::string> values;
   if (type.find('|') == type.npos) return values;
   for (std::size_t begin = 0; begin <= type.size();) {
@@ -45,9 +46,12 @@ std::vector<std::string> values_of(const std::string& type) {
 
 void collect(const CLI::App& command, const std::string& path, std::vector<Completed>& all) {
   Completed one{path, {}, {}};
-  for (const CLI::App* const other : command.get_subcommands({}))
+  const CLI::App* const named = command.get_name() == "help" ? command.get_parent() : &command;
+  for (const CLI::App* const other : named->get_subcommands({}))
     one.commands.push_back({other->get_name(), first_line(other->get_description())});
   for (const CLI::Option* const option : command.get_options()) {
+    if (option->get_positional())
+      for (const std::string& value : values_of(option->get_type_name())) one.commands.push_back({value, ""});
     std::vector<std::string> names;
     for (const std::string& name : option->get_snames()) names.push_back("-" + name);
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
@@ -95,9 +99,9 @@ std::string bash(const std::vector<Completed>& all) {
   for (const Completed& one : all) {
     for (const Choice& choice : one.options) {
       if (!choice.takes_value) continue;
-      text += "    " + quoted(one.path + " " + choice.option.text) + ") COMPREPLY=($(compgen " +
-              (choice.values.empty() ? "-f" : "-W " + quoted(joined(choice.values))) +
-              " -- \"$current\")); return ;;\n";
+      const std::string words =
+          choice.values.empty() ? "" : "$(compgen -W " + quoted(joined(choice.values)) + " -- \"$current\")";
+      text += "    " + quoted(one.path + " " + choice.option.text) + ") COMPREPLY=(" + words + "); return ;;\n";
     }
   }
   text += "  esac\n  case \"$path:$current\" in\n";
@@ -111,13 +115,12 @@ std::string bash(const std::vector<Completed>& all) {
       text += "    " + quoted(one.path + ":") + "*) COMPREPLY=($(compgen -W " + quoted(joined(commands)) +
               " -- \"$current\")) ;;\n";
   }
-  return text +
-         "    *) COMPREPLY=($(compgen -f -- \"$current\")) ;;\n  esac\n}\ncomplete -o filenames -F _primer primer\n";
+  return text + "    *) COMPREPLY=() ;;\n  esac\n}\ncomplete -o default -F _primer primer\n";  // default: files
 }
 
 std::string zsh(const std::vector<Completed>& all) {
   std::string text =
-      "#compdef primer\n_primer() {\n  local path_= i at=1\n"
+      "#compdef primer\n_primer() {\n  local path_= i at=1 curcontext=$curcontext state line\n  typeset -A opt_args\n"
       "  for ((i = 2; i < CURRENT; ++i)); do\n    case \"$path_ ${words[i]}\" in\n      " +
       path_cases(all) +
       ") path_+=\" ${words[i]}\"; at=$i ;;\n    esac\n  done\n"
@@ -148,8 +151,15 @@ std::string zsh(const std::vector<Completed>& all) {
 std::string fish(const std::vector<Completed>& all) {
   std::string text;
   for (const Completed& one : all) {
-    // Seen are the words of the path, and no command behind it.
+    // Seen are the words of the path, and no command behind it; nor another one before it, a part of which may have
+    // its name.
     std::string seen;
+    if (std::count(one.path.begin(), one.path.end(), ' ') == 1) {
+      std::vector<std::string> others;
+      for (const Word& command : all[0].commands)
+        if (" " + command.text != one.path) others.push_back(command.text);
+      seen = "not __fish_seen_subcommand_from " + joined(others) + "; and ";
+    }
     for (std::size_t begin = 1; begin < one.path.size();) {
       const std::size_t end = std::min(one.path.find(' ', begin), one.path.size());
       seen += "__fish_seen_subcommand_from " + one.path.substr(begin, end - begin) + "; and ";
@@ -182,7 +192,10 @@ void add_completion(CLI::App& root) {
                   "  source <(primer completion bash)       for this shell; or put it into ~/.bashrc\n"
                   "  primer completion zsh > _primer        in a folder of $fpath\n"
                   "  primer completion fish > ~/.config/fish/completions/primer.fish");
-  command->add_option("SHELL", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  command->add_option("SHELL", *shell, "which shell")
+      ->type_name("bash|zsh|fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   command->callback([shell, &root] {
     std::vector<Completed> all;
     collect(root, "", all);

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <charconv>
 #include <cmath>
 #include <memory>
@@ -14,6 +16,7 @@
 #include "program/output.h"
 #include "program/run_options.h"
 #include "train/use/reader.h"
+#include "train/use/sample_writer.h"
 
 namespace primer::program {
 
@@ -82,10 +85,10 @@ void write_nearest(const EmbedOptions& options) {
   std::string out;
   char share[32];
   for (const auto& [minus, place, line] : best) {
-    std::snprintf(share, sizeof share, "%.4f\t", -minus);
+    std::snprintf(share, sizeof share, "%.4f\t", 0.0 - minus);
     out += share + std::to_string(place) + "\t" + line + "\n";
   }
-  put(out);
+  put(::isatty(STDOUT_FILENO) == 1 ? for_terminal(out) : out);
 }
 
 void run_embed(const EmbedOptions& options) {

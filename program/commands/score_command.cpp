@@ -6,9 +6,9 @@
 #include "program/commands.h"
 #include "program/output.h"
 #include "program/run_options.h"
-#include "train/step/generate.h"
 #include "train/step/json_line.h"
 #include "train/use/reader.h"
+#include "train/use/sample_writer.h"
 
 namespace primer::program {
 

@@ -13,6 +13,7 @@
 #include "tests/nn/small_model.h"
 #include "tests/threads.h"
 #include "train/step/generate.h"
+#include "train/use/sample_writer.h"
 
 using namespace primer::test;
 using namespace primer::train;

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "autograd/error.h"
+#include "train/use/sample_writer.h"
 
 using namespace primer::train;
 using primer::autograd::Error;

@@ -375,14 +375,23 @@ TEST_CASE("bash completes commands, options and values from what completion writ
              "source <(primer completion bash)\n"
              "ask() { COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _primer; echo \"${COMPREPLY[*]}\"; COMPREPLY=(); }\n"
              "ask primer tok; ask primer tokenize ''; ask primer train --obj; ask primer train --objective m\n"
-             "ask primer tokenize train --tok; ask primer train ask; ask primer train -o as; ask primer --ver\n");
+             "ask primer tokenize train --tok; ask primer train ask; ask primer train -o as; ask primer --ver\n"
+             "ask primer help tok; ask primer completion f\n");
   const Outcome asked = Process(here, "bash ask.sh").wait();
   CHECK(asked.err == "");
-  CHECK(asked.out == "tokenize\ntrain encode decode stats\n--objective\nmlm\n--tokenizer\nask.sh\nask.sh\n--version\n");
+  CHECK(asked.out ==
+        "tokenize\ntrain encode decode stats\n--objective\nmlm\n--tokenizer\n\n\n--version\ntokenize\nfish\n");
   for (const char* shell : {"zsh", "fish"}) {
     const std::string words = run_primer(here, std::string("completion ") + shell).out;
     CHECK(words.find("tokenize") != words.npos);
     CHECK(words.find("objective") != words.npos);
     CHECK(words.find("lm mlm classify translate") != words.npos);
+    // Where the shell is there, it reads them.
+    const std::string name = shell;
+    const Outcome read = Process(here, "command -v " + name + " >have || exit 0; primer completion " + name +
+                                           " >script; " + name + " -n script")
+                             .wait();
+    CHECK(read.code == 0);
+    CHECK(read.err == "");
   }
 }

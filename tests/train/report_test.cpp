@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -26,6 +27,13 @@ std::string report_of(const std::vector<std::string>& runs) {
   const std::string html = report(runs, warnings);
   CHECK(warnings.empty());
   return html;
+}
+
+RunLog log_of(const std::string& directory) {
+  std::vector<std::string> warnings;
+  RunLog log = read_log(directory, warnings);
+  CHECK(warnings.empty());
+  return log;
 }
 
 const Options telling = small({{"steps", "20"}, {"sample_every", "4"}, {"eval_every", "4"}});
@@ -57,7 +65,49 @@ TEST_CASE("a training that is cut writes the texts of an unbroken one, byte for 
   }
 }
 
-TEST_CASE("texts on the way change nothing else, may begin late, and go back with their run") {
+TEST_CASE("texts behind a checkpoint are written again, as after a kill, and a run that goes back loses them") {
+  const Threads threads(1);
+  Options options = telling;
+  options.push_back({"save_every", "10"});
+  options.push_back({"keep", "9"});
+  const TrainedRun run(prose(900), options);
+  run.train();
+  const std::string texts = file_bytes(run.paths.samples());
+  const auto back = [&](const Config& wishes) {
+    const RunLock lock(run.paths.lock());
+    OpenRun open = open_run(run.paths, wishes, parse_choice("10"));
+    Progress progress(Progress::Style::quiet, open.checkpoint.config.steps);
+    struct : Interruption {
+      int stop() override { return SIGTERM; }
+    } at_once;
+    train_run(open, progress, at_once);
+  };
+  back({});
+  CHECK(log_of(run.paths.directory).samples.size() == 2);
+  run.train();
+  CHECK(file_bytes(run.paths.samples()) == texts);
+  back(wishes({{"sample_every", "0"}}));
+  CHECK(log_of(run.paths.directory).samples.size() == 2);
+  std::ofstream(run.paths.samples(), std::ios::trunc) << texts;  // ahead of the checkpoint
+  run.train(wishes({{"sample_every", "4"}}));
+  CHECK(file_bytes(run.paths.samples()) == texts);
+}
+
+TEST_CASE("weights that are no numbers end no training because a text is due") {
+  const Threads threads(1);
+  const TrainedRun run(prose(900), small({{"steps", "20"},
+                                          {"sample_every", "1"},
+                                          {"lr", "1000"},
+                                          {"min_lr", "1000"},
+                                          {"warmup", "0"},
+                                          {"clip", "0"},
+                                          {"optimizer", "sgd"},
+                                          {"norm", "none"}}));
+  CHECK_THROWS_WITH_AS(run.train(), doctest::Contains("diverged"), Error);
+  CHECK(file_bytes(run.paths.samples()).find("\"text\":null") != std::string::npos);
+}
+
+TEST_CASE("texts on the way change nothing else, and may begin late") {
   const Threads threads(1);
   const TrainedRun told(prose(900), telling), silent(prose(900), small({{"steps", "20"}, {"eval_every", "4"}}));
   told.train();
@@ -68,8 +118,8 @@ TEST_CASE("texts on the way change nothing else, may begin late, and go back wit
   CHECK((model == silent.checkpoint(20, "model.safetensors")));
   CHECK_FALSE(std::filesystem::exists(silent.paths.samples()));
   silent.train(wishes({{"steps", "24"}, {"sample_every", "2"}}));
-  CHECK(read_log(silent.paths.directory).samples.size() == 2);
-  CHECK(read_log(silent.paths.directory).samples[0].step == 22);
+  CHECK(log_of(silent.paths.directory).samples.size() == 2);
+  CHECK(log_of(silent.paths.directory).samples[0].step == 22);
 }
 
 TEST_CASE("a model that does not go on with a text writes none on the way") {
@@ -138,7 +188,7 @@ TEST_CASE("a log is read up to its last whole line, or one that says nothing") {
              "{\"step\":2,\"loss\":3.");
   here.write("samples.jsonl",
              "{\"step\":1,\"text\":\"a\\u000ab\"}\n{\"step\":2,\"text\":[}\n{\"step\":3,\"text\":\"c\"}\n");
-  const RunLog log = read_log(here.path);
+  const RunLog log = log_of(here.path);
   CHECK(log.val_loss.y == std::vector{3.5});
   CHECK(log.bits.x.empty());
   CHECK(log.loss.x == std::vector{1.0});

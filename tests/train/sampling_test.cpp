@@ -17,6 +17,7 @@
 #include "tests/train/process.h"
 #include "train/step/generate.h"
 #include "train/use/reader.h"
+#include "train/use/sample_writer.h"
 
 using namespace primer::test;
 using namespace primer::train;

@@ -32,11 +32,11 @@ struct OpenRun {
 
 /// Recovers the run's newest whole checkpoint, or goes `back` to the one that is chosen, and compares it with the run's
 /// tokens, its config.json and with what the user wishes. A wish may name more steps or epochs, or another
-/// --save-every, --keep or --threads; any other that differs from the run is Fault::usage, but --minutes, which is the
-/// caller's: see extend_by_minutes(). config.json is renewed. Going back sets the later checkpoints aside, and a copy
-/// of each log that has lines of later steps, with a note; the training then cuts the logs themselves. An interrupted
-/// one leaves a run that goes on. Broken checkpoints are set aside with a note; no whole one, or parts that do not
-/// belong together: Fault::checkpoint.
+/// --save-every, --sample-every, --keep or --threads; any other that differs from the run is Fault::usage, but
+/// --minutes, which is the caller's: see extend_by_minutes(). config.json is renewed. Going back sets the later
+/// checkpoints aside, and a copy of each log that has lines of later steps, with a note; the training then cuts the
+/// logs themselves. An interrupted one leaves a run that goes on. Broken checkpoints are set aside with a note; no
+/// whole one, or parts that do not belong together: Fault::checkpoint.
 OpenRun open_run(const RunPaths& run, const Config& wishes, std::optional<Choice> back = {});
 
 /// Writes the run's configuration into its config.json. What stands in the way becomes a note.

@@ -55,7 +55,8 @@ class Training {
             config_.save_every, run.checkpoint.id, [this](CheckpointId) { save(); },
             [this](const std::string& text) { progress_.note(text); }) {
     restore_trainer(run.checkpoint, trainer_);
-    if (config_.sample_every > 0) open_samples();
+    const bool has_samples = data::kind_of(run.paths.samples(), true) == data::FileKind::regular;
+    if (config_.sample_every > 0 || has_samples) open_samples();
     run.checkpoint.model = run.checkpoint.moments =
         nullptr;  // once pruned, open files would go on taking the disk's room
   }
@@ -76,14 +77,18 @@ class Training {
                      std::to_string(choices()) + " = " + number_text(std::round(guess() * 1e4) / 1e4) +
                      ": the model has learned nothing; try a smaller --lr");
     }
-    if (metrics_.dropped() > 0) {
-      progress_.note("note   " + std::to_string(metrics_.dropped()) + " lines of metrics.jsonl could not be written");
-    }
+    note_dropped(metrics_, "metrics.jsonl");
+    if (samples_) note_dropped(samples_->lines(), "samples.jsonl");
     return {now().step, state_.best_step, state_.best_val_loss, state_.stopped_early, signal_, val_loss_};
   }
 
  private:
-  // Of an interrupted step the text is written again.
+  void note_dropped(const LineLog& log, const char* name) {
+    if (log.dropped() > 0)
+      progress_.note("note   " + std::to_string(log.dropped()) + " lines of " + name + " could not be written");
+  }
+
+  // Of an interrupted step the text is written again. Later ones, of a run that goes back, are gone in any case.
   void open_samples() {
     std::string shown;
     std::vector<int> prompt = beginning(
@@ -155,7 +160,8 @@ class Training {
     line.add("lr", report.lr).add("grad_norm", report.grad_norm);
     if (report.skipped) line.add("skipped", true);
     const bool is_last = report.step == config_.steps;
-    const bool is_told = samples_ && !trainer_.has_diverged() && (is_last || report.step % config_.sample_every == 0);
+    const bool is_told =
+        config_.sample_every > 0 && report.step % config_.sample_every == 0 && !trainer_.has_diverged();
     if (is_told &&
         !samples_->write(report.step, trainer_.model(), run_.checkpoint.tokenizer, [this] { return is_stopped(); }))
       return;
@@ -255,6 +261,7 @@ class Training {
     check_place(run_.paths.directory, place_, "run");
     // The checkpoint will say how long the log is: it must be there when that is read.
     metrics_.sync();
+    if (samples_) samples_->sync();
     const auto save_one = [this](const Snapshot& moment) {
       save_checkpoint(run_.store, moment, trainer_.parameters(), config_, *run_.checkpoint.tokenizer,
                       run_.checkpoint.labels);

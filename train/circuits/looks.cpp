@@ -76,6 +76,19 @@ std::string_view head_name(Look look) {
   return {};
 }
 
+std::string head_names_text() {
+  constexpr std::array<std::string_view, look_count> places{
+      "the token before", "the first one", "the same one in another place", "what followed the same one earlier"};
+  std::string text;
+  for (std::size_t look = 0; look < look_count; ++look) {
+    text += std::string(look == 0                ? ""
+                        : look + 1 == look_count ? ", or "
+                                                 : ", ") +
+            std::string(places[look]) + " (" + std::string(head_name(static_cast<Look>(look))) + ")";
+  }
+  return text;
+}
+
 bool is_look(Look look, const int* x, long t, long s) {
   switch (look) {
     case Look::previous_token: return s == t - 1;

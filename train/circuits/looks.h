@@ -5,6 +5,7 @@
 #include <array>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "autograd/words.h"
@@ -28,6 +29,9 @@ using LookScores = std::array<double, look_count>;  // NaN: no place of this kin
 
 /// What a head with a high score is called.
 std::string_view head_name(Look look);
+
+/// All names, each behind what such a head looks at: "the token before (previous-token), the first one (...".
+std::string head_names_text();
 
 bool is_look(Look look, const int* x, long t, long s);
 

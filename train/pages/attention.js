@@ -381,9 +381,11 @@ document.querySelectorAll('input[name=direction]').forEach(input => input.addEve
 
 byId('overview').addEventListener('keydown', event => {
   const i = buttons.indexOf(event.target), next = heads + 1;
-  const to = {ArrowRight: i + 1, ArrowLeft: i - 1, ArrowDown: i + next, ArrowUp: i - next}[event.key];
-  if (i < 0 || to === undefined) return;
+  const by = {ArrowRight: 1, ArrowLeft: -1, ArrowDown: next, ArrowUp: -next}[event.key];
+  if (i < 0 || by === undefined) return;
   event.preventDefault();
+  let to = i + by;
+  while (to >= 0 && to < buttons.length && !buttons[to]) to += by;  // a place without a head
   if (!buttons[to]) return;
   select(Math.floor(to / next), to % next);
   buttons[to].focus();

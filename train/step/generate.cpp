@@ -1,15 +1,15 @@
 #include "train/step/generate.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <numeric>
 
 #include "autograd/error.h"
 #include "autograd/random.h"
-#include "data/bytes/utf8.h"
 #include "data/examples/text_form.h"
-#include "train/step/json_line.h"
 
 namespace primer::train {
 
@@ -17,6 +17,10 @@ using autograd::Error;
 using autograd::Fault;
 
 namespace {
+
+// Bytes with each of the endings.
+constexpr std::string_view utf8_endings[] = {"", "\xC2", "\xE1", "\xF1", "\xE0", "\xED", "\xF0", "\xF4"};
+static_assert(std::size(utf8_endings) == no_utf8);
 
 // Scales the first `count` of the ranked tokens to sum 1; the others get 0.
 void keep_first(ProbabilitySpace& space, std::size_t count) {
@@ -29,6 +33,59 @@ void keep_first(ProbabilitySpace& space, std::size_t count) {
 }
 
 }  // namespace
+
+Utf8Ending utf8_ending(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const data::Decoded next = data::decode_symbol(bytes, false);
+    if (data::is_stray(next.symbol)) return no_utf8;
+    if (next.width == 0) {
+      const auto found = std::find(std::begin(utf8_endings) + 4, std::end(utf8_endings), bytes);
+      if (found != std::end(utf8_endings)) return static_cast<Utf8Ending>(found - std::begin(utf8_endings));
+      const auto lead = static_cast<unsigned char>(bytes[0]);
+      return static_cast<Utf8Ending>((lead < 0xE0 ? 2u : lead < 0xF0 ? 3u : 4u) - bytes.size());
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(next.width));
+  }
+  return 0;
+}
+
+ValidText::ValidText(const data::Tokenizer& tokenizer)
+    : size_(static_cast<std::size_t>(tokenizer.vocabulary_size())), next_(no_utf8 * size_, no_utf8) {
+  for (int id = 0; id < tokenizer.vocabulary_size(); ++id) {
+    if (id == tokenizer.unknown()) continue;
+    const std::string text = tokenizer.following_text(id);
+    // Most tokens begin with no byte that could end a character.
+    const bool continues = text.empty() || (static_cast<unsigned char>(text[0]) & 0xC0) == 0x80;
+    for (Utf8Ending ending = 0; ending < (continues ? no_utf8 : 1); ++ending)
+      next_[ending * size_ + static_cast<std::size_t>(id)] = utf8_ending(std::string(utf8_endings[ending]) + text);
+  }
+  // Where no tokens lead to the end of a character, none leads there: a vocabulary may have first bytes alone.
+  std::array<bool, no_utf8> is_completed{true};
+  for (int round = 1; round < no_utf8; ++round)
+    for (std::size_t i = 0; i < next_.size(); ++i)
+      if (next_[i] != no_utf8 && is_completed[next_[i]]) is_completed[i / size_] = true;
+  for (Utf8Ending& next : next_)
+    if (next != no_utf8 && !is_completed[next]) next = no_utf8;
+}
+
+Utf8Ending ValidText::behind(Utf8Ending ending, int id) const {
+  const Utf8Ending next = next_[ending * size_ + static_cast<std::size_t>(id)];
+  if (next != no_utf8) return next;
+  return ending == 0 ? Utf8Ending{0} : behind(0, id);
+}
+
+Utf8Ending ValidText::behind(std::span<const int> prompt) const {
+  Utf8Ending ending = 0;
+  for (const int id : prompt) ending = behind(ending, id);
+  return ending;
+}
+
+void ValidText::mask(Utf8Ending ending, std::span<float> logits) const {
+  const auto next = std::span(next_).subspan(ending * size_, size_);
+  if (std::ranges::all_of(next, [](Utf8Ending one) { return one == no_utf8; })) return;
+  for (std::size_t id = 0; id < size_; ++id)
+    if (next[id] == no_utf8 && !std::isnan(logits[id])) logits[id] = -std::numeric_limits<float>::infinity();
+}
 
 std::span<const double> probabilities(std::span<const float> logits, const Sampling& sampling,
                                       ProbabilitySpace& space) {
@@ -180,111 +237,6 @@ std::vector<int> beginning(const data::Tokenizer& tokenizer, bool has_documents,
   const std::string& name = tokenizer.token_text(id);
   if (tokenizer.special(name) != id) *shown = name;
   return {id};
-}
-
-std::string StopFilter::feed(const std::string& piece) {
-  if (stopped_) return {};
-  pending_ += piece;
-  std::size_t begin = pending_.size(), end = std::string::npos, kept = 0;
-  for (const std::string& stop : stops_) {
-    const std::size_t found = pending_.find(stop), behind = found + stop.size();
-    if (found != std::string::npos && (behind < end || (behind == end && found < begin))) begin = found, end = behind;
-    std::size_t most = std::min(pending_.size(), stop.size() - 1);  // bytes that may be the beginning of this one
-    while (most > kept && pending_.compare(pending_.size() - most, most, stop, 0, most) != 0) --most;
-    kept = std::max(kept, most);
-  }
-  stopped_ = end != std::string::npos;
-  std::string shown = pending_.substr(0, stopped_ ? begin : pending_.size() - kept);
-  pending_.erase(0, shown.size());
-  return shown;
-}
-
-std::string StopFilter::finish() { return stopped_ ? std::string() : std::exchange(pending_, {}); }
-
-std::string token_json(const data::Tokenizer& tokenizer, int id, double log_probability) {
-  const std::string& text = tokenizer.token_text(id);
-  JsonLine token;
-  token.add("id", static_cast<long>(id)).add_text("text", text);
-  if (utf8_ending(text) != 0) {
-    std::string bytes;
-    for (const char c : text)
-      bytes += (bytes.empty() ? "" : ",") + std::to_string(static_cast<int>(static_cast<unsigned char>(c)));
-    token.add_json("bytes", "[" + bytes + "]");
-  }
-  return token.add("logprob", log_probability).text();
-}
-
-SampleWriter::SampleWriter(std::shared_ptr<const data::Tokenizer> tokenizer, std::string prompt, SampleForm form,
-                           Write write)
-    : tokenizer_(std::move(tokenizer)), prompt_(std::move(prompt)), form_(std::move(form)), write_(std::move(write)) {}
-
-void SampleWriter::begin(std::size_t count) {
-  texts_.clear();
-  for (std::size_t i = 0; i < count; ++i) {
-    const char* const separator = std::exchange(is_first_, false) ? "" : "---------------\n";
-    texts_.push_back({data::StreamDecoder(tokenizer_), StopFilter(form_.stops)});
-    if (!form_.json) texts_.back().held = separator + prompt_;
-  }
-  front_ = 0;
-  release();
-}
-
-bool SampleWriter::feed(std::size_t i, int id, double log_probability) {
-  Text& text = texts_[i];
-  if (form_.json) text.tokens += (text.tokens.empty() ? "" : ",") + token_json(*tokenizer_, id, log_probability);
-  if (id != tokenizer_->special(data::end_of_text)) {
-    text.held += text.filter.feed(text.decoder.feed(id));
-    if (text.filter.stopped()) end(text, "stop");
-  } else if (!form_.ignores_end) {
-    end(text, "document");
-  }
-  release();
-  return is_read_ && !text.has_ended;
-}
-
-void SampleWriter::end(Text& text, const char* why) {
-  if (std::exchange(text.has_ended, true)) return;
-  // What a decoder still holds is the beginning of a character that never came: it is not shown, unless bytes are.
-  if (form_.raw) text.held += text.filter.feed(text.decoder.finish());
-  text.held += text.filter.finish();
-  if (form_.json) {
-    JsonLine line;
-    line.add_text("prompt", prompt_).add_text("text", text.held).add_text("end", why);
-    text.held = line.add_json("tokens", "[" + std::exchange(text.tokens, {}) + "]").text();
-  }
-  text.held += '\n';
-}
-
-void SampleWriter::end() {
-  for (Text& text : texts_) end(text, "length");
-  release();
-}
-
-void SampleWriter::release() {
-  for (; front_ < texts_.size(); ++front_) {
-    if (form_.json && !texts_[front_].has_ended) return;
-    write(std::exchange(texts_[front_].held, {}));
-    if (!texts_[front_].has_ended) return;
-  }
-}
-
-std::string for_terminal(const std::string& text) {
-  std::string out;
-  std::string run;  // between line feeds and tabs, which stay
-  const auto flush = [&] {
-    out += data::printable(run);
-    run.clear();
-  };
-  for (const char c : text) {
-    if (c == '\n' || c == '\t') {
-      flush();
-      out += c;
-    } else {
-      run += c;
-    }
-  }
-  flush();
-  return out;
 }
 
 }  // namespace primer::train

@@ -3,17 +3,42 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "autograd/tape.h"
 #include "data/tokenizers/tokenizer.h"
 #include "nn/model.h"
-#include "train/step/valid_text.h"
 
 namespace primer::train {
+
+/// What the last bytes of a text wait for: nothing (0), so many more bytes of a character (1, 2, 3), or, behind E0, ED,
+/// F0 and F4, a second byte whose range is narrower.
+using Utf8Ending = std::uint8_t;
+inline constexpr Utf8Ending no_utf8 = 8;
+
+/// The ending of bytes that begin with a character; no_utf8 if no bytes behind them could make them valid (RFC 3629).
+Utf8Ending utf8_ending(std::string_view bytes);
+
+/// For every ending of a text, the tokens that may follow. One table for a vocabulary: a byte for each of both.
+class ValidText {
+ public:
+  explicit ValidText(const data::Tokenizer& tokenizer);
+
+  /// Of a prompt. Bytes in it that can become no character count for nothing.
+  Utf8Ending behind(std::span<const int> prompt) const;
+  Utf8Ending behind(Utf8Ending ending, int id) const;
+
+  /// Sets the logits [V] of the tokens that may not follow to -infinity; of none if none may. A NaN stays
+  /// visible.
+  void mask(Utf8Ending ending, std::span<float> logits) const;
+
+ private:
+  std::size_t size_;
+  std::vector<Utf8Ending> next_;  // [endings, V]; no_utf8: it may not follow
+};
 
 struct Sampling {
   double temperature = 0.8;       // divides the logits; 0 is greedy
@@ -77,72 +102,5 @@ void generate(const nn::Model<float>& model, autograd::Tape<float>& tape, std::s
 /// line feed if the vocabulary has one, else with the first token of the training text, which *shown then names.
 std::vector<int> beginning(const data::Tokenizer& tokenizer, bool has_documents, const std::function<int()>& first,
                            std::string* shown);
-
-/// Passes text on until one of the stop texts is complete in it, however it is cut into pieces; of several that end at
-/// the same place, the longest counts. Keeps back what may be the beginning of one. An empty one stops nothing.
-class StopFilter {
- public:
-  explicit StopFilter(std::vector<std::string> stops) : stops_(std::move(stops)) { std::erase(stops_, ""); }
-  std::string feed(const std::string& piece);  // what may be shown
-  std::string finish();                        // the rest, when the text ended without a stop text
-  bool stopped() const { return stopped_; }
-
- private:
-  std::vector<std::string> stops_;
-  std::string pending_;
-  bool stopped_ = false;
-};
-
-/// How samples are written.
-struct SampleForm {
-  std::vector<std::string> stops = {};  // see StopFilter
-  bool raw = false;                     // the beginning of a character at a text's end, too
-  bool json = false;                    // each as a JSON object in a line: prompt, text, why it ended, tokens
-  bool ignores_end = false;             // goes on behind the end of a document
-};
-
-/// A token as JSON: id, text, its bytes where they are no valid UTF-8, ln p.
-std::string token_json(const data::Tokenizer& tokenizer, int id, double log_probability);
-
-/// Writes texts whose tokens come side by side one after the other: the first that has not ended as it comes, up to
-/// the last whole character; the others are held back until then. Each is the prompt, what follows up to a stop text,
-/// and a line feed; lines of dashes stand between them. JSON is written when its text has ended.
-class SampleWriter {
- public:
-  using Write = std::function<bool(const std::string&)>;  // false: nobody reads any more
-
-  SampleWriter(std::shared_ptr<const data::Tokenizer> tokenizer, std::string prompt, SampleForm form, Write write);
-
-  void begin(std::size_t count);  // so many texts come next
-  /// The next token of text i, and ln p for JSON; false: it has ended, or nobody reads any more. The token end_of_text
-  /// is not shown.
-  bool feed(std::size_t i, int id, double log_probability = 0);
-  void end();  // nothing more comes for any of them
-  bool is_read() const { return is_read_; }
-
- private:
-  struct Text {
-    data::StreamDecoder decoder;
-    StopFilter filter;
-    std::string held = {};    // certain, not yet written
-    std::string tokens = {};  // JSON
-    bool has_ended = false;
-  };
-  void end(Text& text, const char* why);
-  void write(const std::string& text) { is_read_ = is_read_ && write_(text); }
-  void release();  // writes what may be written
-
-  std::shared_ptr<const data::Tokenizer> tokenizer_;
-  std::string prompt_;
-  SampleForm form_;
-  Write write_;
-  std::vector<Text> texts_;
-  std::size_t front_ = 0;  // the first text that is not written to its end
-  bool is_first_ = true, is_read_ = true;
-};
-
-/// Text for a terminal: control characters other than line feed and tab, C1 and stray bytes too, are shown as \xHH,
-/// so that no text can command the terminal.
-std::string for_terminal(const std::string& text);
 
 }  // namespace primer::train

@@ -53,17 +53,14 @@ bool LineLog::write(std::string_view line) {
 std::uint64_t lines_of_steps(const std::string& path, long step, const std::function<bool(std::string_view)>& each) {
   constexpr std::string_view key = "{\"step\":";
   std::uint64_t bytes = 0;
-  try {
-    const std::string text = data::read_file(path, std::uint64_t{1} << 30);
-    for (std::size_t end = 0; (end = text.find('\n', bytes)) != std::string::npos; bytes = end + 1) {
-      const std::string_view line = std::string_view(text).substr(bytes, end - bytes);
-      long at = 0;
-      if (!line.starts_with(key)) break;
-      if (std::from_chars(line.data() + key.size(), line.data() + line.size(), at).ec != std::errc() || at > step)
-        break;
-      if (each && !each(line)) break;
-    }
-  } catch (const autograd::Error&) {  // none yet, or one that says nothing
+  if (data::kind_of(path, true) == data::FileKind::missing) return 0;
+  const std::string text = data::read_file(path, std::uint64_t{1} << 30, autograd::Fault::io);
+  for (std::size_t end = 0; (end = text.find('\n', bytes)) != std::string::npos; bytes = end + 1) {
+    const std::string_view line = std::string_view(text).substr(bytes, end - bytes);
+    long at = 0;
+    if (!line.starts_with(key)) break;
+    if (std::from_chars(line.data() + key.size(), line.data() + line.size(), at).ec != std::errc() || at > step) break;
+    if (each && !each(line)) break;
   }
   return bytes;
 }
@@ -71,13 +68,16 @@ std::uint64_t lines_of_steps(const std::string& path, long step, const std::func
 double last_val_loss(const std::string& path, long step) {
   constexpr std::string_view key = "\"val_loss\":";
   double loss = NAN;
-  lines_of_steps(path, step, [&](std::string_view line) {
-    if (const auto at = line.find(key); at != line.npos) {
-      const char* const number = line.data() + at + key.size();
-      std::from_chars(number, line.data() + line.size(), loss);
-    }
-    return true;
-  });
+  try {
+    lines_of_steps(path, step, [&](std::string_view line) {
+      if (const auto at = line.find(key); at != line.npos) {
+        const char* const number = line.data() + at + key.size();
+        std::from_chars(number, line.data() + line.size(), loss);
+      }
+      return true;
+    });
+  } catch (const autograd::Error&) {  // it is only shown
+  }
   return loss;
 }
 

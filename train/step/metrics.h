@@ -41,7 +41,7 @@ class LineLog {
 
 /// Calls each(line) for the lines of a log that belong to the first `step` steps: they begin with {"step":N. Ends
 /// before the first one that does not, or of which it says false. Returns how many bytes they take; 0 of a log that is
-/// not there, or cannot be read.
+/// not there. One that cannot be read, or has more than 1 GiB: Fault::io.
 std::uint64_t lines_of_steps(const std::string& path, long step,
                              const std::function<bool(std::string_view)>& each = {});
 

@@ -1,5 +1,6 @@
 #include "train/step/sample_log.h"
 
+#include "autograd/error.h"
 #include "data/examples/text_form.h"
 #include "train/step/json_line.h"
 
@@ -18,9 +19,17 @@ bool SampleLog::write(long step, const nn::Model<float>& model, std::shared_ptr<
     text += decoder.feed(id);
     return true;
   };
-  generate(model, tape, prompt_, tokens, {.seed = seed_}, {static_cast<std::uint64_t>(step), 1}, each,
-           {tokenizer->unknown(), &valid});
-  if (!is_stopped) log_.write(JsonLine().add("step", step).add_text("text", text).text());
+  JsonLine line;
+  line.add("step", step);
+  try {
+    generate(model, tape, prompt_, tokens, {.seed = seed_}, {static_cast<std::uint64_t>(step), 1}, each,
+             {tokenizer->unknown(), &valid});
+    line.add_text("text", text);
+  } catch (const autograd::Error& error) {
+    if (error.fault() != autograd::Fault::checkpoint && error.fault() != autograd::Fault::memory) throw;
+    line.add_null("text");
+  }
+  if (!is_stopped) log_.write(line.text());
   return !is_stopped;
 }
 

@@ -17,6 +17,11 @@ namespace primer::train {
 using autograd::Error;
 using autograd::Fault;
 
+PageToken page_token(const data::Tokenizer& tokenizer, int id) {
+  const std::string& name = tokenizer.token_text(id);
+  return {name, tokenizer.special(name) == id};
+}
+
 namespace {
 
 std::string counted(long n, const char* thing) { return std::to_string(n) + " " + thing + (n == 1 ? "" : "s"); }
@@ -75,11 +80,6 @@ std::vector<int> read_side(const LoadedRun& run, const Translator& translator, b
                                   ", and " + of_context(run, static_cast<long>(ids.size())) + side);
   }
   return ids;
-}
-
-PageToken page_token(const data::Tokenizer& tokenizer, int id) {
-  const std::string& name = tokenizer.token_text(id);
-  return {name, tokenizer.special(name) == id};
 }
 
 std::vector<PageToken> page_tokens(const data::Tokenizer& tokenizer, std::span<const int> ids) {

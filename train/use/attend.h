@@ -10,6 +10,9 @@
 
 namespace primer::train {
 
+/// A token as a page shows it.
+PageToken page_token(const data::Tokenizer& tokenizer, int id);
+
 /// Every head's weights over `text`, a whole sequence. A BERT is given it between [CLS] and [SEP]. The name of a
 /// special token stands for it: [MASK] for a hidden token, [SEP] between two texts.
 ///

@@ -13,6 +13,7 @@
 #include "train/pages/embedded.h"
 #include "train/pages/page.h"
 #include "train/pages/visible_html.h"
+#include "train/use/attend.h"
 #include "train/use/reader.h"
 #include "train/use/run_facts.h"
 #include "train/use/run_log.h"
@@ -53,16 +54,19 @@ std::string chart_html(const std::vector<Record>& records, const Chart& chart,
       if (records.size() > 1) curves.back().name = record.name;
     }
     for (const auto& [name, part] : parts) {
+      if ((record.log.*part).x.empty()) continue;
       curves.push_back(binned(record.log.*part, most_points));
       curves.back().name = name;
     }
   }
-  std::erase_if(curves, [](const Curve& curve) { return curve.x.empty(); });
-  return curves.empty() ? "" : figure_html(line_chart(chart.words, {.name = "step", .low = 0}, chart.y, curves));
+  // Of several runs one without points keeps its place, and the others their colours.
+  const bool has_none = std::ranges::all_of(curves, [](const Curve& curve) { return curve.x.empty(); });
+  return has_none ? "" : figure_html(line_chart(chart.words, {.name = "step", .low = 0}, chart.y, curves));
 }
 
 std::string curves_html(const std::vector<Record>& records) {
-  const std::string loss = "nats a " + records[0].unit;
+  const bool agree = std::ranges::all_of(records, [&](const Record& one) { return one.unit == records[0].unit; });
+  const std::string loss = agree ? "nats a " + records[0].unit : "nats";
   const auto one = [&](const char* title, const char* caption, const Axis& y, Curve RunLog::*curve) {
     return chart_html(records, {{title, caption}, y, curve});
   };
@@ -135,8 +139,9 @@ std::string passage_html(const data::Tokenizer& tokenizer, std::span<const int> 
                 format(" %.3g %%", 100 * likely.probability);
       }
     }
-    const std::string& text = tokenizer.token_text(ids[i]);
-    tokens.push_back({text, tokenizer.special(text) == ids[i], "l" + level, said});
+    PageToken& token = tokens.emplace_back(page_token(tokenizer, ids[i]));
+    token.more_class = "l" + level;
+    token.title = said;
   }
   std::string html = given.empty() ? "" : "<p class=\"given\">" + escape_html(visible_text(given)) + "</p>\n";
   html += "<div class=\"passage\" tabindex=\"0\" aria-label=\"a text, token by token\">";
@@ -172,6 +177,7 @@ std::string passages_html(LoadedRun& run) {
   const data::TokenSequence& text = validates ? tokens->validation() : tokens->train();
   std::string html = "<p class=\"hint\">The beginning of the " +
                      std::string(validates ? "validation part" : "training part, for nothing was kept for validation") +
+                     ", read by the model of step " + std::to_string(run.id.step) +
                      ". The stronger the colour of a token, the less it was expected" +
                      std::string(masks ? ", where it alone is hidden" : " from what stands before it") +
                      ": from 0 to 9 bits and more. Hover one, click it, or use the arrow keys.</p>\n";
@@ -196,13 +202,16 @@ std::string passages_html(LoadedRun& run) {
 std::string report(const std::vector<std::string>& runs, std::vector<std::string>& warnings) {
   std::vector<Record> records;
   std::string passages, samples;
+  if (runs.empty()) autograd::refuse("report", "expected a run");
   for (const std::string& directory : runs) {
     const auto run = load_run(directory);
     warnings.insert(warnings.end(), run->warnings.begin(), run->warnings.end());
-    std::vector<std::string> ignored;
+    std::vector<std::string> more;
     const Checkpoint newest =
-        choose_checkpoint(CheckpointStore(run->paths.checkpoints()), {Choice::Kind::last, 0}, ignored);
-    Record record{directory, std::string(newest.config.objective->unit()), {}, read_log(directory)};
+        choose_checkpoint(CheckpointStore(run->paths.checkpoints()), {Choice::Kind::last, 0}, more);
+    for (std::string& one : more)
+      if (std::ranges::find(warnings, one) == warnings.end()) warnings.push_back(std::move(one));
+    Record record{directory, std::string(newest.config.objective->unit()), {}, read_log(directory, warnings)};
     record.facts.emplace_back("step",
                               std::to_string(newest.state.trainer.step) + " of " + std::to_string(newest.config.steps));
     for (auto& fact : run_facts(directory, newest)) record.facts.push_back(std::move(fact));

@@ -7,6 +7,7 @@
 #include <map>
 #include <string_view>
 
+#include "autograd/error.h"
 #include "data/bytes/strict_json.h"
 #include "train/checkpoints/run_directory.h"
 #include "train/step/metrics.h"
@@ -17,7 +18,7 @@ namespace {
 
 // Calls each(key, value) for the fields of every line, the step first.
 template <class F>
-void read_lines(const std::string& path, F each) {
+void read_lines(const std::string& path, std::vector<std::string>& warnings, F each) try {
   lines_of_steps(path, std::numeric_limits<long>::max(), [&](std::string_view line) {
     try {
       data::read_json(line, {.depth = 2}, [&](const data::JsonPath& at, const data::JsonValue& value) {
@@ -28,11 +29,14 @@ void read_lines(const std::string& path, F each) {
     }
     return true;
   });
+} catch (const autograd::Error& error) {
+  warnings.push_back(error.what());
 }
 
-void read_curves(const std::string& path, const std::map<std::string_view, Curve*>& curves) {
+void read_curves(const std::string& path, std::vector<std::string>& warnings,
+                 const std::map<std::string_view, Curve*>& curves) {
   double step = 0;
-  read_lines(path, [&](const std::string& key, const data::JsonValue& value) {
+  read_lines(path, warnings, [&](const std::string& key, const data::JsonValue& value) {
     using Kind = data::JsonValue::Kind;
     if (value.kind != Kind::integer && value.kind != Kind::number) return;
     const double number = std::strtod(value.text.c_str(), nullptr);
@@ -43,19 +47,20 @@ void read_curves(const std::string& path, const std::map<std::string_view, Curve
 
 }  // namespace
 
-RunLog read_log(const std::string& directory) {
+RunLog read_log(const std::string& directory, std::vector<std::string>& warnings) {
   const RunPaths paths{directory};
   RunLog log;
-  read_curves(paths.metrics(), {{"loss", &log.loss},
-                                {"val_loss", &log.val_loss},
-                                {"val_bits_per_byte", &log.bits},
-                                {"val_accuracy", &log.accuracy},
-                                {"train_accuracy", &log.train_accuracy},
-                                {"lr", &log.rate},
-                                {"grad_norm", &log.norm}});
-  read_curves(paths.timing(), {{"tokens_per_s", &log.speed}});
+  read_curves(paths.metrics(), warnings,
+              {{"loss", &log.loss},
+               {"val_loss", &log.val_loss},
+               {"val_bits_per_byte", &log.bits},
+               {"val_accuracy", &log.accuracy},
+               {"train_accuracy", &log.train_accuracy},
+               {"lr", &log.rate},
+               {"grad_norm", &log.norm}});
+  read_curves(paths.timing(), warnings, {{"tokens_per_s", &log.speed}});
   long step = 0;
-  read_lines(paths.samples(), [&](const std::string& key, const data::JsonValue& value) {
+  read_lines(paths.samples(), warnings, [&](const std::string& key, const data::JsonValue& value) {
     if (key == "step") step = std::strtol(value.text.c_str(), nullptr, 10);
     if (key == "text" && value.kind == data::JsonValue::Kind::string) log.samples.push_back({step, value.text});
   });

@@ -25,8 +25,8 @@ struct RunLog {
 };
 
 /// Reads metrics.jsonl, timing.jsonl and samples.jsonl of a run, which may be in training: each up to its last whole
-/// line, or to one that says nothing.
-RunLog read_log(const std::string& directory);
+/// line, or to one that says nothing. One that cannot be read is a warning.
+RunLog read_log(const std::string& directory, std::vector<std::string>& warnings);
 
 /// A curve of at most so many points: means over neighbours, with the least and the largest of them as its band.
 Curve binned(const Curve& curve, std::size_t most);
