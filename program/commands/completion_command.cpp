@@ -48,7 +48,7 @@ void collect(const CLI::App& command, const std::string& path, std::vector<Compl
   Completed one{path, {}, {}};
   const CLI::App* const named = command.get_name() == "help" ? command.get_parent() : &command;
   for (const CLI::App* const other : named->get_subcommands({}))
-    one.commands.push_back({other->get_name(), first_line(other->get_description())});
+    if (other != &command) one.commands.push_back({other->get_name(), first_line(other->get_description())});
   for (const CLI::Option* const option : command.get_options()) {
     if (option->get_positional())
       for (const std::string& value : values_of(option->get_type_name())) one.commands.push_back({value, ""});
