@@ -166,6 +166,9 @@ bool write_samples(const LoadedRun& run, const Excerpt& excerpt) {
   check_writes(run);
   std::string shown = excerpt.prompt;
   std::vector<int> prompt = run.encode(excerpt.prompt, true);
+  const bool has_nothing = std::ranges::all_of(prompt, [&](int id) { return id == run.tokenizer->unknown(); });
+  if (has_nothing && !excerpt.prompt.empty())
+    throw Error(Fault::input, "nothing of the prompt is in the vocabulary of " + data::printable(run.paths.directory));
   warn_of_unknown(run);
   if (prompt.empty())
     prompt = beginning(

@@ -8,6 +8,7 @@
 #include "program/number_option.h"
 #include "program/output.h"
 #include "program/run_options.h"
+#include "train/step/progress.h"
 
 namespace primer::program {
 
@@ -30,7 +31,7 @@ void run_sample(SampleOptions& options) {
   if (options.greedy) excerpt.sampling.temperature = 0;
   excerpt.sampling.seed = static_cast<std::uint64_t>(options.seed);
   if (options.prompt && options.file) throw Error(Fault::usage, "--prompt and --prompt-file: give one of them");
-  excerpt.prompt = options.file ? whole_input(*options.file, std::string(data::as_bytes)) : options.prompt.value_or("");
+  excerpt.prompt = options.file ? whole_input(*options.file) : options.prompt.value_or("");
   if (options.file && excerpt.prompt.ends_with('\n')) excerpt.prompt.pop_back();
   const auto run = options.open();
   const bool asks = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
@@ -41,9 +42,15 @@ void run_sample(SampleOptions& options) {
   check_writes(*run);
   ask("prompt> ", [&](const std::string& line) {
     excerpt.prompt = line;
-    const bool is_read = write_samples(*run, excerpt);
-    excerpt.first += static_cast<std::uint64_t>(excerpt.samples);  // what is asked again gets another answer
-    return is_read;
+    try {
+      const bool is_read = write_samples(*run, excerpt);
+      excerpt.first += static_cast<std::uint64_t>(excerpt.samples);  // what is asked again gets another answer
+      return is_read;
+    } catch (const Error& error) {
+      if (error.fault() != Fault::input) throw;
+      say(std::string(error.what()) + "\n");  // and the next line may be another matter
+      return true;
+    }
   });
 }
 
@@ -67,7 +74,7 @@ void add_sample(CLI::App& root) {
       ->type_name("S");
   command
       ->add_option("--prompt-file", options->file,
-                   "the prompt is all of a file, or -, standard input; but for one line feed at its end")
+                   "the prompt is all of a text, or -, standard input; but for one line feed at its end")
       ->type_name("FILE");
   add_integer(*command, "--tokens", options->excerpt.tokens, 0, 1'000'000'000,
               "tokens of each sample; where these outgrow the context, a transformer keeps the last half of it");

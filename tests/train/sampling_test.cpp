@@ -285,8 +285,25 @@ TEST_CASE("a prompt may be a file or standard input, byte for byte but for a lin
   check_refusal(here, "sample run --prompt-file .", 3, "folder");
   check_refusal(here, "sample run --prompt-file -", 3, "empty");
   check_refusal(here, "sample run --prompt-file empty.txt", 3, "empty");
+  here.write("wide.txt", std::string("\xFF\xFE"
+                                     "a\0b\0",
+                                     6));  // UTF-16, as a text would be
+  CHECK(run_primer(here, "sample run --tokens 5 --prompt-file wide.txt").out.starts_with("ab"));
+  here.write("packed.txt", "\x1F\x8B\x08 rest");
+  check_refusal(here, "sample run --prompt-file packed.txt", 3, "gzip");
   check_refusal(here, "sample run --min-p 1.5", 2, "from 0 to 1");
   check_refusal(here, "sample run --repetition-penalty 0", 2, "--repetition-penalty");
+}
+
+TEST_CASE("a prompt of which nothing is in the vocabulary is refused") {
+  const MemoryDirectory here;
+  here.write("t.txt", prose(2000));
+  for (const std::string symbols : {" --unknown-symbol", " --no-unknown-symbol"}) {
+    REQUIRE(run_primer(here, "train t.txt --force -o run --tokenizer char" + symbols + quick).code == 0);
+    check_refusal(here, "sample run --prompt '\xE4\xB8\xAD\xE6\x96\x87'", 3,
+                  "nothing of the prompt is in the vocabulary");
+    CHECK(run_primer(here, "sample run --tokens 3 --prompt 'a\xE4\xB8\xAD'").code == 0);
+  }
 }
 
 TEST_CASE("on a terminal without a prompt sample asks, and goes on asking until Ctrl-D; a pipe never asks") {

@@ -74,17 +74,18 @@ std::string curves_html(const std::vector<Record>& records) {
   if (records.size() == 1) {
     html += chart_html(records, {{"Loss", "Of each step, and of the part that nothing is learned from."}, {loss}, {}},
                        {{"training", &RunLog::loss}, {"validation", &RunLog::val_loss}});
-    html += chart_html(records, {{"Accuracy", "The share that is predicted right."}, {}, {}},
+    html += chart_html(records, {{"Accuracy", "The share that is predicted right."}, {"share"}, {}},
                        {{"training", &RunLog::train_accuracy}, {"validation", &RunLog::accuracy}});
   } else {
     html += one("Validation loss", "Of the part that nothing is learned from.", {loss}, &RunLog::val_loss);
     html += one("Training loss", "Of each step.", {loss}, &RunLog::loss);
-    html += one("Accuracy", "The share of the validation part that is predicted right.", {}, &RunLog::accuracy);
+    html += one("Accuracy", "The share of the validation part that is predicted right.", {"share"}, &RunLog::accuracy);
   }
   html += one("Bits a byte", "Of the validation part: it does not depend on how a text is cut into tokens.",
               {"bits a byte"}, &RunLog::bits);
-  html += one("Learning rate", "", {}, &RunLog::rate);
-  html += one("Gradient norm", "Of all gradients together, before they are clipped.", {.log = true}, &RunLog::norm);
+  html += one("Learning rate", "", {.name = "rate"}, &RunLog::rate);
+  html += one("Gradient norm", "Of all gradients together, before they are clipped.", {.name = "norm", .log = true},
+              &RunLog::norm);
   html += one("Speed", "Evaluations are not counted.", {.name = "tokens a second", .low = 0}, &RunLog::speed);
   return html.empty() ? "<p>Nothing has been written down yet.</p>\n" : html;
 }
@@ -205,12 +206,10 @@ std::string report(const std::vector<std::string>& runs, std::vector<std::string
   if (runs.empty()) autograd::refuse("report", "expected a run");
   for (const std::string& directory : runs) {
     const auto run = load_run(directory);
-    warnings.insert(warnings.end(), run->warnings.begin(), run->warnings.end());
-    std::vector<std::string> more;
+    std::vector<std::string> passed;  // over, on the way to the newest checkpoint
     const Checkpoint newest =
-        choose_checkpoint(CheckpointStore(run->paths.checkpoints()), {Choice::Kind::last, 0}, more);
-    for (std::string& one : more)
-      if (std::ranges::find(warnings, one) == warnings.end()) warnings.push_back(std::move(one));
+        choose_checkpoint(CheckpointStore(run->paths.checkpoints()), {Choice::Kind::last, 0}, passed);
+    for (const std::string& one : passed) warnings.push_back(data::printable(directory) + ": " + one);
     Record record{directory, std::string(newest.config.objective->unit()), {}, read_log(directory, warnings)};
     record.facts.emplace_back("step",
                               std::to_string(newest.state.trainer.step) + " of " + std::to_string(newest.config.steps));
