@@ -107,6 +107,15 @@ TEST_CASE("weights that are no numbers end no training because a text is due") {
   CHECK(file_bytes(run.paths.samples()).find("\"text\":null") != std::string::npos);
 }
 
+TEST_CASE("each step draws a text of its own, also from the same weights") {
+  const Threads threads(1);
+  const TrainedRun run(prose(900), small({{"steps", "8"}, {"sample_every", "4"}, {"lr", "0"}, {"min_lr", "0"}}));
+  run.train();
+  const RunLog log = log_of(run.paths.directory);
+  REQUIRE(log.samples.size() == 2);
+  CHECK(log.samples[0].text != log.samples[1].text);
+}
+
 TEST_CASE("texts on the way change nothing else, and may begin late") {
   const Threads threads(1);
   const TrainedRun told(prose(900), telling), silent(prose(900), small({{"steps", "20"}, {"eval_every", "4"}}));
@@ -206,14 +215,17 @@ TEST_CASE("a report has curves, a passage, texts and facts, and hostile ones sta
   options.push_back({"tokenizer", "byte"});
   const TrainedRun run(text, options);
   run.train();
+  std::ofstream(run.paths.samples(), std::ios::trunc)
+      << "{\"step\":4,\"text\":\"</pre><img src=x>\xE2\x80\xAE\"}\n{\"step\":8,\"text\":\"b\"}\n";
   const std::string html = report_of({run.paths.directory});
+  CHECK(html.find("&lt;/pre&gt;&lt;img src=x&gt;U+202E") != html.npos);
   for (const char* title : {"Loss", "Accuracy", "Bits a byte", "Learning rate", "Gradient norm", "Speed"})
     CHECK(html.find(">" + std::string(title) + "</text>") != html.npos);
   CHECK(html.find("<img") == html.npos);
   CHECK(between(html, "<script", "</script>").size() == 1);
   CHECK(html.find("\xE2\x80\xAE") == html.npos);  // right-to-left override
   CHECK(html.find("\xE2\x80\xA8") == html.npos);  // line separator
-  CHECK(between(html, "<pre class=\"sample\">", "</pre>").size() == 5);
+  CHECK(between(html, "<pre class=\"sample\">", "</pre>").size() == 2);
   CHECK(html.find("<td>20 of 20</td>") != html.npos);
   const std::vector<std::string> tokens = between(html, "<span class=\"token", "</span>");
   CHECK(tokens.size() > 100);
