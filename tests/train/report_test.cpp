@@ -83,6 +83,7 @@ TEST_CASE("texts behind a checkpoint are written again, as after a kill, and a r
     train_run(open, progress, at_once);
   };
   back({});
+  CHECK(file_bytes(run.paths.samples() + ".aside") == texts);
   CHECK(log_of(run.paths.directory).samples.size() == 2);
   run.train();
   CHECK(file_bytes(run.paths.samples()) == texts);
