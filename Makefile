@@ -1,12 +1,12 @@
 # The usual commands; CMakeLists.txt does the work.
-.PHONY: all all-tests install demo test test-blas test-threads test-v3 test-long test-page test-outside test-readme campaign sanitize \
+.PHONY: all all-tests install demo test test-blas test-threads test-v3 test-long test-page test-outside test-readme campaign sanitize sanitize-studies \
   fuzz bench bench-check format check-format portable test-portable aarch64 dependencies check clean
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 CONFIGURE = @cmake -S . -G Ninja --log-level=NOTICE
 BUILD = @cmake --build $(1) -j $(JOBS)
 TEST = ctest --output-on-failure --no-tests=error --timeout 1800 --test-dir
 # On a busy machine threads that spin while they wait make a small model many times slower; asleep they cost little.
-demo test test-blas test-threads test-v3 test-long test-page test-outside test-readme campaign sanitize test-portable: \
+demo test test-blas test-threads test-v3 test-long test-page test-outside test-readme campaign sanitize sanitize-studies test-portable: \
   export OMP_WAIT_POLICY ?= passive
 
 all: check  # the program: build/primer
@@ -71,19 +71,28 @@ campaign: all-tests  # what takes an hour: every kill, every system call, every 
 	  echo "$$program -ts=campaign"; "$$program" -ts=campaign || exit 1; \
 	done
 	build/primer study all --force
-	@$(MAKE) --no-print-directory fuzz
+	@$(MAKE) --no-print-directory sanitize-studies fuzz
 
 test-page:  # the page of `primer attention` in a real browser; installs Chromium and its driver
 	@sh dependencies.sh install chromium chromium-driver python3-selenium
 	@$(MAKE) --no-print-directory all
 	/usr/bin/python3 tests/page/page_test.py build/primer
 
-sanitize: check  # the quick tests, with every access and every undefined operation checked
-	$(CONFIGURE) -B build-sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g1" \
-	  -DPRIMER_SANITIZE=address,undefined
-	$(call BUILD,build-sanitize)
-	ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1 \
-	UBSAN_OPTIONS=print_stacktrace=1 $(TEST) build-sanitize -j $(JOBS)
+sanitize: check  # the quick tests but those of studies, with every access and every undefined operation checked
+	$(SANITIZED)
+	$(call BUILD,build-sanitize) --target $(foreach room,autograd nn optim data train house,test_$(room)) \
+	  example_one_step example_train_a_text primer fuzz_corpus
+	$(CHECKED) -E '^studies$$'
+
+sanitize-studies: check  # those of studies
+	$(SANITIZED)
+	$(call BUILD,build-sanitize) --target test_studies primer
+	$(CHECKED) -R '^studies$$'
+
+SANITIZED = $(CONFIGURE) -B build-sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+  -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g1" -DPRIMER_SANITIZE=address,undefined
+CHECKED = ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1 \
+  UBSAN_OPTIONS=print_stacktrace=1 $(TEST) build-sanitize -j $(JOBS)
 
 # Another version of clang-format lays code out in another way: this one is Debian 12's.
 SOURCES = git ls-files '*.h' '*.cpp'
