@@ -40,7 +40,8 @@ void name_heads(AttentionPage& page, const LoadedRun& run, const std::string& te
                            sequences);
   if (page.names.empty()) return;
   const bool has_any = std::ranges::any_of(page.names, [](const auto& names) { return !names.empty(); });
-  page.how_named = std::string(has_any ? "A letter marks a head that spends" : "No head has a mark for spending") +
+  page.how_named = std::string(has_any ? "A letter, the first of its name, marks a head that spends"
+                                       : "No head has a mark for spending") +
                    " more than " + number_text(name_threshold) + " of its attention on " + head_names_text() +
                    ". That is measured on " + std::to_string(sequences) +
                    " sequences of random tokens, repeated, not on this text: primer circuits tells more.";
